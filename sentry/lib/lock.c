@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* Ranked locks over pthread mutexes; the order is checked in -Dlockdep=true builds. */
+#include "lib/lock.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#ifdef PICKET_LOCKDEP
+#define HELD_MAX 32
+/* Per host thread, and debug builds only: which locks this thread holds. */
+static __thread struct {
+	const void *lock;
+	enum lock_rank rank;
+} held[HELD_MAX];
+static __thread unsigned n_held;
+
+static void breach(const char *what, enum lock_rank have, enum lock_rank want)
+{
+	fprintf(stderr, "lockdep: %s: rank %d taken while %d is held\n", what, want, have);
+	abort();
+}
+
+static void note_taken(const void *l, enum lock_rank rank, bool same_ok)
+{
+	for (unsigned i = 0; i < n_held; i++) {
+		if (held[i].lock == l)
+			breach("recursion", held[i].rank, rank);
+		if (held[i].rank > rank || (held[i].rank == rank && !(same_ok && (uintptr_t)held[i].lock < (uintptr_t)l)))
+			breach("order", held[i].rank, rank);
+	}
+	if (n_held == HELD_MAX)
+		breach("too many locks", rank, rank);
+	held[n_held].lock = l;
+	held[n_held++].rank = rank;
+}
+
+static void note_released(const void *l)
+{
+	for (unsigned i = n_held; i-- > 0;) {
+		if (held[i].lock != l)
+			continue;
+		for (; i + 1 < n_held; i++)
+			held[i] = held[i + 1];
+		n_held--;
+		return;
+	}
+	breach("release of a lock not held", 0, 0);
+}
+#else
+static void note_taken(const void *l, enum lock_rank rank, bool same_ok)
+{
+}
+
+static void note_released(const void *l)
+{
+}
+#endif
+
+void lock_init(struct lock *l, enum lock_rank rank)
+{
+	pthread_mutex_init(&l->mutex, NULL);
+	l->rank = rank;
+}
+
+void lock_destroy(struct lock *l)
+{
+	pthread_mutex_destroy(&l->mutex);
+}
+
+void lock_acquire(struct lock *l)
+{
+	note_taken(l, l->rank, false);
+	pthread_mutex_lock(&l->mutex);
+}
+
+bool lock_tryacquire(struct lock *l)
+{
+	if (pthread_mutex_trylock(&l->mutex) != 0)
+		return false;
+	note_taken(l, l->rank, true);
+	return true;
+}
+
+void lock_release(struct lock *l)
+{
+	note_released(l);
+	pthread_mutex_unlock(&l->mutex);
+}
+
+void lock_two(struct lock *a, struct lock *b)
+{
+	struct lock *first = (uintptr_t)a < (uintptr_t)b ? a : b, *second = first == a ? b : a;
+
+	note_taken(first, first->rank, true);
+	pthread_mutex_lock(&first->mutex);
+	if (first == second)
+		return;
+	note_taken(second, second->rank, true);
+	pthread_mutex_lock(&second->mutex);
+}
+
+void unlock_two(struct lock *a, struct lock *b)
+{
+	lock_release(a);
+	if (a != b)
+		lock_release(b);
+}
+
+void lock_assert_held(const struct lock *l)
+{
+#ifdef PICKET_LOCKDEP
+	for (unsigned i = 0; i < n_held; i++)
+		if (held[i].lock == l)
+			return;
+	breach("not held", l->rank, l->rank);
+#endif
+}
+
+void rwlock_init(struct rwlock *l, enum lock_rank rank)
+{
+	pthread_rwlock_init(&l->rw, NULL);
+	l->rank = rank;
+}
+
+void rwlock_destroy(struct rwlock *l)
+{
+	pthread_rwlock_destroy(&l->rw);
+}
+
+void rwlock_read(struct rwlock *l)
+{
+	note_taken(l, l->rank, false);
+	pthread_rwlock_rdlock(&l->rw);
+}
+
+void rwlock_write(struct rwlock *l)
+{
+	note_taken(l, l->rank, false);
+	pthread_rwlock_wrlock(&l->rw);
+}
+
+void rwlock_release(struct rwlock *l)
+{
+	note_released(l);
+	pthread_rwlock_unlock(&l->rw);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The platform: how guest code runs. One *aspace* per guest address space, one *gthread* per guest thread. The first
+ * implementation is stubs (sentry/platform/stub): an aspace is a host process, a gthread a host thread in it.
+ *
+ * A guest thread *enters* the sentry by a system call, a fault or an interrupt. The platform calls client->entry() for it on
+ * one of its worker threads, and resumes the guest when entry() returns. Between entry and return the guest thread stands
+ * still, so its state belongs to the callee. entry() may sleep, but only in platform_sleep(), or in host calls inside
+ * platform_host_block_begin()/end(): these hand the worker's other duties (receiving, polling) to another worker.
+ *
+ * Entries are *light* (a plain system call: number and arguments only, only a return value goes back) or *full* (all registers
+ * known and settable, orders possible). Always full: clone, clone3, fork, vfork, execve, execveat, exit, exit_group, rt_sigreturn, brk,
+ * mmap that is not private anonymous, mremap/munmap/mprotect/madvise outside what the filter lets the guest do natively,
+ * shmat, shmdt, faults, interrupts. To turn a light entry into a full one, call gthread_reenter(): the guest thread then
+ * enters again, before it runs one more instruction of its own, with ENTRY_INTERRUPT and full registers (rax as replied).
+ */
+#pragma once
+
+#include "arch/arch.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct platform;
+struct aspace;
+struct gthread;
+
+enum entry_kind {
+	ENTRY_SYSCALL,	 /* entry.call is set; full says whether registers are known */
+	ENTRY_FAULT,	 /* entry.fault is set; always full */
+	ENTRY_INTERRUPT, /* gthread_interrupt() or gthread_reenter(); always full */
+	ENTRY_START,	 /* the first entry of a new gthread (exec, fork child, thread): full; registers are as given */
+};
+
+struct guest_fault {
+	int signo;	/* SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP */
+	int code;	/* si_code of the host's siginfo */
+	uint64_t addr;	/* si_addr */
+	uint64_t trapno, error_code; /* for the guest's sigcontext */
+};
+
+struct guest_entry {
+	enum entry_kind kind;
+	bool full;
+	bool after_syscall; /* ENTRY_INTERRUPT caused by gthread_reenter() */
+	struct guest_syscall call;
+	struct guest_fault fault;
+};
+
+struct platform_client {
+	/*
+	 * Serve one entry of *th*, whose owner (gthread_owner()) is the guest task. For a light system call the return value
+	 * is what the guest gets in rax. For full entries the registers as left by gthread_set_regs() are loaded; for a full
+	 * *system call* entry the return value is stored to rax too, unless gthread_set_regs() was called after the entry.
+	 */
+	int64_t (*entry)(struct gthread *th, const struct guest_entry *e);
+	/*
+	 * The host thread of *th* is gone: ordered exit, or death of the stub (killed by the host, out of memory, a breach of
+	 * protocol). Called once per gthread, from a worker, never during its entry(). The client drops its pointer.
+	 */
+	void (*thread_gone)(struct gthread *th, bool unexpected);
+};
+
+struct platform_options {
+	int proc_fd;	    /* /proc of the stubs' pid namespace, or -1 */
+	unsigned pool_size; /* ready stubs kept */
+	bool poller;	    /* allow the poller */
+};
+
+/*
+ * Make the platform: load the stub into a sealed memfd, start the zygote, prepare the pool. Call before the sentry locks
+ * itself down and before other threads exist. Returns 0 or a negative errno, and a sentence in *err (static text) on failure.
+ */
+int platform_create(const struct platform_options *opt, const struct platform_client *client, struct platform **ret_p,
+		    const char **err);
+/* Kill every stub and wait until they are gone. */
+void platform_destroy(struct platform *p);
+
+/* --- sleeping ---------------------------------------------------------------------------------------------------- */
+
+/* Where a guest task's worker sleeps; one per task, embedded. Woken from anywhere, any thread, also under wait-queue locks. */
+struct platform_waker {
+	_Atomic uint32_t word;
+};
+
+/*
+ * Sleep until platform_wake() has been called since the last platform_sleep() returned, or until CLOCK_MONOTONIC reaches
+ * *deadline_ns* (-1: for ever). Returns 0 when woken, -ETIMEDOUT. Spurious returns of 0 are allowed.
+ */
+int platform_sleep(struct platform *p, struct platform_waker *w, int64_t deadline_ns);
+void platform_wake(struct platform_waker *w);
+/* Bracket a host call that may take long (disk, fsync, connect) so that other guests are served meanwhile. Cheap when nobody else is there. */
+void platform_host_block_begin(struct platform *p);
+void platform_host_block_end(struct platform *p);
+
+/* --- address spaces ----------------------------------------------------------------------------------------------- */
+
+/*
+ * Take a ready stub: an empty address space. *owner* is the client's cookie for its first thread (see gthread_owner()).
+ * The first gthread is returned *held*: it starts when gthread_start() is called.
+ */
+int aspace_create(struct platform *p, void *owner, struct aspace **ret_as, struct gthread **ret_th);
+void aspace_get(struct aspace *as);
+void aspace_put(struct aspace *as);
+/* SIGKILL the stub; thread_gone() follows for each gthread. Idempotent. */
+void aspace_kill(struct aspace *as);
+/* Lowest and highest (exclusive) guest address; the vdso's base as mapped by the host (AT_SYSINFO_EHDR), 0 if none. */
+uint64_t aspace_min(struct aspace *as);
+uint64_t aspace_max(struct aspace *as);
+uint64_t aspace_vdso(struct aspace *as);
+/* Host pid of the stub in the sandbox's pid namespace, for the proc_fd directory. */
+pid_t aspace_host_pid(struct aspace *as);
+
+/*
+ * Copy from/to guest memory, honouring page protection. Return 0, or -EFAULT when not all bytes could be copied
+ * (*done, if not NULL, tells how many were). Any address is allowed as input; the stub's own range is refused.
+ */
+int aspace_read(struct aspace *as, uint64_t addr, void *buf, size_t len, size_t *done);
+int aspace_write(struct aspace *as, uint64_t addr, const void *buf, size_t len, size_t *done);
+/* Vectored forms for read/write calls: guest ranges on one side, sentry memory on the other; return bytes or -EFAULT. */
+struct guest_iovec {
+	uint64_t base;
+	uint64_t len;
+};
+ssize_t aspace_readv(struct aspace *as, const struct guest_iovec *giov, size_t n, void *buf, size_t len);
+ssize_t aspace_writev(struct aspace *as, const struct guest_iovec *giov, size_t n, const void *buf, size_t len);
+
+/* --- guest threads -------------------------------------------------------------------------------------------------- */
+
+void *gthread_owner(struct gthread *th);
+/* Another task takes the thread over (vfork's child plays on its parent's host thread, and gives it back). */
+void gthread_set_owner(struct gthread *th, void *owner);
+struct aspace *gthread_aspace(struct gthread *th);
+pid_t gthread_host_tid(struct gthread *th);
+
+/* Registers; only inside a full entry or before gthread_start(). */
+void gthread_get_regs(struct gthread *th, struct guest_regs *regs);
+/* Flags, segments and a non-canonical rip are sanitised. fs_base/gs_base are loaded only if changed. */
+void gthread_set_regs(struct gthread *th, const struct guest_regs *regs);
+int gthread_get_xstate(struct gthread *th, struct guest_xstate *xs);
+int gthread_set_xstate(struct gthread *th, const struct guest_xstate *xs); /* -EINVAL: not loadable */
+
+/* Let a held gthread run: it loads its registers and goes on in the guest (no ENTRY_START is reported for it). */
+int gthread_start(struct gthread *th);
+/* Make the guest thread enter soon with ENTRY_INTERRUPT; any thread may call it, also when it is already inside. */
+void gthread_interrupt(struct gthread *th);
+/* Inside a light entry: come back with full registers right behind this system call. */
+void gthread_reenter(struct gthread *th);
+
+/*
+ * Orders: host calls that the stub thread makes for us inside its own address space, synchronous, inside a full entry.
+ * Return the host's result (a negative errno on failure). Addresses and lengths must lie in [aspace_min, aspace_max).
+ */
+int64_t gthread_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off);
+int64_t gthread_munmap(struct gthread *th, uint64_t addr, uint64_t len);
+int64_t gthread_mremap(struct gthread *th, uint64_t addr, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr);
+int64_t gthread_mprotect(struct gthread *th, uint64_t addr, uint64_t len, int prot);
+int64_t gthread_madvise(struct gthread *th, uint64_t addr, uint64_t len, int advice);
+int64_t gthread_msync(struct gthread *th, uint64_t addr, uint64_t len, int flags);
+/* FUTEX_WAKE (shared and private are tried both) at *addr* in the guest. */
+int64_t gthread_futex_wake(struct gthread *th, uint64_t addr, int count);
+
+/*
+ * As gthread_mmap() & co. but as the *last* act of this entry: the guest's rax is the host's result, without coming
+ * back. Use when the sentry keeps no record of the result (saves a round trip). entry()'s return value is then ignored.
+ */
+void gthread_tail_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off);
+
+/*
+ * fork without CLONE_VM: a copy of the address space with one thread, whose registers are those of *th* now (rax 0).
+ * The child is held until gthread_start(). Only inside a full entry.
+ */
+int gthread_fork(struct gthread *th, void *owner, struct aspace **ret_as, struct gthread **ret_th);
+/* A new thread in the same address space; registers and xstate are copies of *th*'s, fs_base set if set_fs. Held until started. */
+int gthread_clone(struct gthread *th, void *owner, struct gthread **ret_th);
+
+/*
+ * End the guest thread at the end of this full entry: the stub stores 0 at *clear_tid* (if not 0) and wakes its futex,
+ * then exits. thread_gone() follows.
+ */
+void gthread_exit(struct gthread *th, uint64_t clear_tid);
+
+/* Counters for stats, trace and the benchmarks. */
+struct platform_stats {
+	uint64_t light, full, polled, interrupts, faults, stubs_made, orders;
+};
+void platform_get_stats(struct platform *p, struct platform_stats *st);
