@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* Linux's internal restart codes; they never reach the guest. */
+#pragma once
+
+#include <errno.h>
+
+#define ERESTARTSYS 512	   /* restart if the handler has SA_RESTART, or there is no handler */
+#define ERESTARTNOINTR 513 /* always restart */
+#define ERESTARTNOHAND 514 /* restart only if no handler runs */
+#define ERESTART_RESTARTBLOCK 516 /* restart through restart_syscall: time-outs that count on */

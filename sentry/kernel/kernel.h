@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * struct kernel: all state of one sandbox hangs here; there are no other globals. Passed explicitly, or reached through
+ * task->kernel.
+ */
+#pragma once
+
+#include "lib/list.h"
+#include "lib/lock.h"
+#include "platform/platform.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+struct task;
+struct thread_group;
+struct mount_ns;
+struct super_block;
+struct trace;
+struct config;
+struct net_state;
+struct tty;
+struct timer_queue;
+struct host_loop;
+struct ipc_state;
+
+#define PID_MAX 32768
+
+struct pid_table; /* kernel/pid.c: pid → task, thread group, process group, session */
+
+struct kernel {
+	struct platform *platform;
+	const struct config *config;
+
+	struct lock tasklist_lock; /* RANK_TASKLIST */
+	struct pid_table *pids;
+	struct task *init;	   /* first task; its exit ends the sandbox */
+	unsigned n_tasks, max_tasks;
+	_Atomic uint64_t forks;    /* for /proc/stat */
+
+	struct timer_queue *timers;
+	struct host_loop *loop;
+	struct timespec boot_monotonic, boot_realtime; /* when the sandbox started */
+
+	struct mount_ns *mounts;
+	struct super_block *pipefs, *sockfs, *anonfs, *devpts, *memfs; /* internal super blocks */
+	_Atomic uint64_t next_dev;
+
+	struct lock uts_lock;
+	char hostname[65], domainname[65];
+
+	struct net_state *net;
+	struct ipc_state *ipc;
+	struct trace *trace; /* NULL: no trace */
+
+	_Atomic uint64_t memory_used, memory_limit; /* bytes the sentry holds for the guest (tmpfs, pipes …); limit 0: none */
+	unsigned n_cpus;
+	void *console;	     /* relay between a pty master and the host terminal, or NULL */
+	int control_fd;
+	_Atomic int exit_status; /* of init, wait(2) encoding */
+};
+
+/* CLOCK_REALTIME / CLOCK_MONOTONIC of the host, nanoseconds. */
+int64_t kernel_now_real(void);
+int64_t kernel_now_mono(void);
+
+/*
+ * Memory that the sentry holds on the guest's behalf (tmpfs pages, pipe and socket buffers): charge before allocating.
+ * -ENOMEM when over the limit.
+ */
+int kernel_charge(struct kernel *k, uint64_t bytes);
+void kernel_uncharge(struct kernel *k, uint64_t bytes);

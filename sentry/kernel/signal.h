@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* Signals: queues, dispositions, delivery. signal(7). */
+#pragma once
+
+#include "lib/list.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct task;
+struct thread_group;
+struct kernel;
+
+#define KSIG_MAX 64
+
+typedef uint64_t ksigset; /* bit signo-1 */
+#define KSIG(s) (1ull << ((s)-1))
+#define KSIG_UNBLOCKABLE (KSIG(SIGKILL) | KSIG(SIGSTOP))
+
+struct ksigaction { /* layout of the kernel's struct sigaction on x86-64 */
+	uint64_t handler; /* 0 SIG_DFL, 1 SIG_IGN */
+	uint64_t flags;
+	uint64_t restorer;
+	ksigset mask;
+};
+
+struct ksiginfo { /* exactly the 128 bytes of Linux's siginfo_t */
+	int32_t signo, err, code, pad_;
+	union {
+		struct {
+			int32_t pid;
+			uint32_t uid;
+			union {
+				uint64_t value;	      /* sigqueue, timers' sival is in timer.value */
+				struct {
+					int32_t status;
+					int32_t pad;
+					int64_t utime, stime;
+				} chld;
+			};
+		};
+		struct {
+			int32_t tid, overrun;
+			uint64_t value;
+		} timer;
+		struct {
+			uint64_t addr;
+			int16_t addr_lsb;
+		} fault;
+		struct {
+			int64_t band;
+			int32_t fd;
+		} poll;
+		struct {
+			uint64_t call_addr;
+			int32_t syscall;
+			uint32_t arch;
+		} sys;
+		uint8_t bytes[112];
+	};
+};
+_Static_assert(sizeof(struct ksiginfo) == 128, "siginfo_t is 128 bytes");
+
+struct sigqueue {
+	struct list_head link;
+	struct ksiginfo info;
+};
+
+struct sigpending {
+	struct list_head queue; /* of struct sigqueue */
+	ksigset set;
+};
+
+/*
+ * Send *info* to one task (tgkill, faults) or to a thread group (kill; any thread that does not block it takes it).
+ * Callers have checked permission. No lock may be held but those ranked below RANK_SIGHAND. Wakes or interrupts the receiver.
+ */
+int signal_send_task(struct task *t, const struct ksiginfo *info);
+int signal_send_group(struct thread_group *tg, const struct ksiginfo *info);
+/* To every process of a group (pgid). -ESRCH: no such group. Takes tasklist_lock. */
+int signal_send_pgrp(struct kernel *k, int pgid, const struct ksiginfo *info);
+/* A signal from the kernel itself: SI_KERNEL, no sender. */
+void signal_kernel_task(struct task *t, int signo);
+void signal_kernel_pgrp(struct kernel *k, int pgid, int signo);
+
+/* Is there an unblocked signal, a stop, or a kill for this task? Cheap; no locks. Blocking calls end with -ERESTARTSYS then. */
+bool signal_pending(const struct task *t);
+/* Is *signo* blocked or ignored by the task (tty rules)? */
+bool signal_ignored_or_blocked(struct task *t, int signo);

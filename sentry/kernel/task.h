@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tasks (guest threads) and thread groups (guest processes).
+ *
+ * "current" is passed explicitly as the first argument of system calls: fields marked [self] are touched by the task's own
+ * worker only (it stands still otherwise), and need no lock.
+ */
+#pragma once
+
+#include "kernel/cred.h"
+#include "kernel/errno.h"
+#include "kernel/kernel.h"
+#include "kernel/signal.h"
+#include "lib/list.h"
+#include "lib/lock.h"
+#include "lib/refs.h"
+#include "lib/wait.h"
+#include "platform/platform.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+struct mm;
+struct fd_table;
+struct fs_context;
+struct tty;
+struct session;
+struct itimer;
+struct posix_timers;
+struct sem_undo;
+
+#define TASK_COMM_LEN 16
+
+enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_ZOMBIE, TASK_DEAD };
+
+struct restart_block { /* what restart_syscall(2) goes on with */
+	int64_t (*fn)(struct task *t, struct restart_block *rb);
+	uint64_t arg[5];
+	int64_t deadline_ns; /* CLOCK_MONOTONIC, or the clock in arg */
+};
+
+struct task {
+	struct refs refs;
+	struct kernel *kernel;
+	struct thread_group *tg;	 /* held */
+	int tid;
+	struct gthread *th;		 /* NULL after the host thread is gone; guarded by siglock for interrupting */
+	struct platform_waker waker;
+
+	/* [self], except where another task is the exec'ing or exiting leader and this one is stopped */
+	struct mm *mm;			 /* held; NULL once exited */
+	struct fd_table *fds;		 /* held */
+	struct fs_context *fs;		 /* held */
+	uint64_t clear_child_tid;
+	uint64_t robust_list;
+	uint64_t sas_sp, sas_size;	 /* sigaltstack */
+	uint32_t sas_flags;
+	struct restart_block restart;
+	int64_t syscall_ret;		 /* of the call being left; restart codes are resolved at delivery */
+	uint64_t syscall_nr;		 /* UINT64_MAX: not in a call */
+	bool in_syscall, restore_mask;	 /* restore_mask: saved_mask comes back after delivery (sigsuspend, ppoll …) */
+	ksigset saved_mask;
+	int exit_signal;		 /* sent to the parent; -1 for threads */
+	unsigned personality;
+	uint64_t timer_slack;
+	int pdeath_signal;
+	bool no_dump, keep_caps_unused;
+	struct task *vfork_child;	 /* the child that plays on this task's host thread */
+	struct task *vfork_parent;	 /* held; set in the child until exec or exit */
+
+	/* guarded by tg->siglock */
+	ksigset blocked;
+	struct sigpending pending;
+	_Atomic uint32_t flags;		 /* TIF_*; also read without the lock */
+	enum task_state state;
+	int exit_code;			 /* wait(2) encoding */
+
+	/* guarded by cred_lock for others, read freely by self */
+	struct lock cred_lock;		 /* RANK_LEAF */
+	struct cred *cred;
+	char comm[TASK_COMM_LEN];
+
+	/* guarded by kernel->tasklist_lock */
+	struct list_head tg_link;	 /* tg->threads */
+	struct task *ptracer;		 /* none yet; the place is here */
+
+	_Atomic uint64_t utime_ns, stime_ns, start_ns;
+	_Atomic uint64_t min_flt, maj_flt, nvcsw, nivcsw;
+	_Atomic uint64_t syscalls;
+	void *sem_undo;
+	char *block_reason;		 /* const text for /proc/PID/wchan and the trace, or NULL */
+};
+
+/* task.flags */
+#define TIF_SIGPENDING 1u  /* look for signals before going back to the guest */
+#define TIF_KILLED 2u	   /* the group is dying: every sleep ends with -EINTR, nothing more runs */
+#define TIF_STOP 4u	   /* group stop pending */
+
+struct rlimit_pair {
+	uint64_t cur, max;
+};
+
+struct thread_group {
+	struct refs refs;
+	struct kernel *kernel;
+	int pid;
+	struct lock exec_lock; /* RANK_EXEC */
+
+	/* guarded by siglock */
+	struct lock siglock;   /* RANK_SIGHAND */
+	struct sighand *sighand; /* shared with CLONE_SIGHAND without CLONE_THREAD too; held */
+	struct sigpending shared_pending;
+	bool group_exiting;
+	int group_exit_code;
+	bool stopped, stop_reported, cont_pending;
+	int stop_signo;
+	struct wait_queue signal_wait; /* signalfd: woken when a signal is queued */
+
+	/* guarded by kernel->tasklist_lock */
+	struct list_head threads;   /* task.tg_link, leader first */
+	struct task *leader;
+	unsigned n_threads;
+	struct thread_group *parent; /* NULL for init */
+	struct list_head children, sibling;
+	int pgid, sid;
+	struct tty *ctty;	    /* controlling terminal of the session, held by tty code */
+	bool zombie, reaped, child_subreaper, exec_done; /* exec_done: setpgid gives EACCES */
+	struct wait_queue child_wait; /* wait4 sleeps here */
+	struct wait_queue exit_wait;  /* pidfd polls here */
+
+	struct lock limits_lock;    /* RANK_LEAF */
+	struct rlimit_pair rlim[RLIM_NLIMITS];
+
+	_Atomic uint64_t cutime_ns, cstime_ns, dead_utime_ns, dead_stime_ns;
+	struct itimer *itimers;	    /* kernel/time */
+	struct posix_timers *timers;
+	uint64_t start_boot_ns;
+	int oom_score_adj;
+	bool dumpable;
+};
+
+struct sighand {
+	struct refs refs;
+	struct ksigaction action[KSIG_MAX];
+};
+
+void task_get(struct task *t);
+void task_put(struct task *t);
+void tg_get(struct thread_group *tg);
+void tg_put(struct thread_group *tg);
+
+/* Look-ups by number; held references, NULL when absent. */
+struct task *task_find(struct kernel *k, int tid);
+struct thread_group *tg_find(struct kernel *k, int pid);
+
+/* Call *fn* for each thread group with a snapshot of references (no locks held while in fn). Stops when fn returns non-zero. */
+int tg_for_each(struct kernel *k, int (*fn)(struct thread_group *tg, void *arg), void *arg);
+
+/* Credentials of another task, held. */
+struct cred *task_cred_get(struct task *t);
+bool task_capable(const struct task *t, int cap);
+/* May *t* inspect *target* (PTRACE_MODE_READ_FSCREDS of /proc)? */
+bool task_may_inspect(struct task *t, struct task *target);
+uint64_t task_rlimit(const struct task *t, int resource);
+
+/* --- the one blocking primitive ----------------------------------------------------------------------------------------- */
+
+struct task_waiter { /* a waiter that wakes its task */
+	struct waiter waiter;
+	struct task *task;
+};
+void task_waiter_init(struct task_waiter *w, struct task *t, uint32_t mask);
+
+/*
+ * Sleep until woken, a signal, or *deadline_ns* (CLOCK_MONOTONIC; -1: none). Queue the waiter(s) first, then test the
+ * condition, then block, and test again: a wake-up in between is not lost.
+ * Returns 0 (test again), -ERESTARTSYS (signal pending), -ETIMEDOUT.
+ */
+int task_block(struct task *t, int64_t deadline_ns);
+/* As task_block(), but only SIGKILL ends it. */
+int task_block_killable(struct task *t, int64_t deadline_ns);
+void task_wake(struct task *t);
+
+/* --- guest memory of the caller ---------------------------------------------------------------------------------------------- */
+
+int copy_in(struct task *t, void *dst, uint64_t src, size_t len);	     /* 0 or -EFAULT */
+int copy_out(struct task *t, uint64_t dst, const void *src, size_t len);
+/* A NUL-terminated string of at most max-1 bytes into dst; length, -ENAMETOOLONG or -EFAULT. */
+ssize_t copy_in_str(struct task *t, char *dst, uint64_t src, size_t max);
+/* A path: malloc'ed, NUL-terminated; -ENOENT when empty unless allow_empty; -ENAMETOOLONG. */
+int copy_in_path(struct task *t, uint64_t src, bool allow_empty, char **ret);
+/* iovec array, checked as Linux does (count, lengths, sum ≤ INT_MAX rounded); on_stack of n_stack entries is used when it fits. */
+struct guest_iovec;
+int copy_in_iov(struct task *t, uint64_t src, uint64_t n, struct guest_iovec **ret, size_t *total); /* free() *ret */
+/* timespec in nanoseconds; -EINVAL for bad ones; NULL pointer gives -1 (for ever). */
+int copy_in_timespec(struct task *t, uint64_t src, int64_t *ret_ns);

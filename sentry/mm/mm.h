@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Address-space bookkeeping. Memory itself is the host's business (the stub's): the sentry knows only what Linux's
+ * interfaces need: brk, argument and environment ranges, the executable, and which file stands behind which mapping.
+ */
+#pragma once
+
+#include "lib/list.h"
+#include "lib/lock.h"
+#include "lib/refs.h"
+#include "vfs/vfs.h"
+
+#include <stdint.h>
+
+struct task;
+struct aspace;
+
+struct mm_file_map { /* a host file that was mapped on order: names the line of /proc/PID/maps with this device and inode */
+	struct list_head link;
+	uint64_t host_dev, host_ino;
+	uint64_t host_off, len; /* range of the host file */
+	uint64_t file_off;	 /* the guest file's offset that host_off stands for */
+	struct path path;	 /* held; dentry NULL: anonymous shared memory */
+	struct inode *inode;	 /* held */
+};
+
+struct mm {
+	struct refs refs;
+	struct aspace *as;	 /* held */
+	struct lock lock;	 /* RANK_MM: brk and file_maps */
+	uint64_t start_brk, brk, brk_mapped;
+	uint64_t start_code, end_code, start_data, end_data, start_stack;
+	uint64_t arg_start, arg_end, env_start, env_end;
+	uint64_t mmap_hint;
+	struct path exe;	 /* held */
+	struct list_head file_maps;
+	unsigned n_file_maps;
+	unsigned char auxv[512];
+	unsigned auxv_len;
+	bool dumpable;
+};
+
+struct mm *mm_alloc(struct aspace *as);
+struct mm *mm_copy(struct mm *from, struct aspace *as); /* fork */
+void mm_get(struct mm *mm);
+void mm_put(struct mm *mm);
+
+/*
+ * Text of /proc/PID/maps and smaps for *mm*, read from the host's and rewritten: host names are replaced by the guest's, the stub's
+ * own lines are left out. malloc'ed, NUL-terminated; length or a negative errno.
+ */
+ssize_t mm_show_maps(struct task *viewer, struct mm *mm, bool smaps, char **ret);
+struct mm_usage {
+	uint64_t size, resident, shared, text, data; /* pages, as /proc/PID/statm */
+};
+int mm_usage(struct mm *mm, struct mm_usage *u);

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The virtual file system: super blocks, inodes, dentries, mounts, open files.
+ *
+ * Life times: everything here is reference counted; a lookup returns a reference that the caller puts. A dentry holds its
+ * inode and its parent; a file holds its path; a path holds its mount and dentry; a mount holds its super block.
+ *
+ * Locking (ranks in lib/lock.h): mount_ns.lock (mount tree) < super_block.rename_lock < inode.lock of directories
+ * (parent before child) < inode.lock of others < file locks. dentry.lock guards a dentry's children, name and parent and
+ * is taken last.
+ *
+ * Blocking: file operations never sleep for readiness. They return -EAGAIN, and the system call layer sleeps on the file's
+ * wait queue (file_ops.poll) unless O_NONBLOCK. Operations that do slow host calls bracket them with platform_host_block_*.
+ */
+#pragma once
+
+#include "lib/list.h"
+#include "lib/lock.h"
+#include "lib/refs.h"
+#include "lib/wait.h"
+#include "vfs/uio.h"
+
+#include <linux/stat.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+struct kernel;
+struct task;
+struct cred;
+struct inode;
+struct dentry;
+struct mount;
+struct mount_ns;
+struct file;
+struct file_ops;
+struct file_lock_list;
+struct watch_list;
+
+struct path {
+	struct mount *mnt;
+	struct dentry *dentry;
+};
+
+#define VFS_NAME_MAX 255
+#define VFS_PATH_MAX 4096
+#define VFS_SYMLINKS_MAX 40
+
+/* --- attributes ------------------------------------------------------------------------------------------------------ */
+
+struct kstat { /* what stat, statx and permission checks need */
+	uint64_t dev, ino, rdev;
+	uint32_t mode, nlink, uid, gid;
+	uint64_t size, blocks; /* blocks of 512 bytes */
+	uint32_t blksize;
+	struct timespec atime, mtime, ctime, btime;
+};
+
+#define ATTR_MODE 1u
+#define ATTR_UID 2u
+#define ATTR_GID 4u
+#define ATTR_SIZE 8u
+#define ATTR_ATIME 16u
+#define ATTR_MTIME 32u
+#define ATTR_CTIME 64u /* explicit change time: internal users only */
+
+struct setattr {
+	uint32_t valid; /* ATTR_* */
+	uint32_t mode, uid, gid;
+	uint64_t size;
+	struct timespec atime, mtime, ctime;
+};
+
+struct kstatfs {
+	uint64_t type, bsize, blocks, bfree, bavail, files, ffree, namelen, flags;
+};
+
+/* --- super blocks ------------------------------------------------------------------------------------------------------ */
+
+struct super_block;
+struct super_ops {
+	void (*free_inode)(struct inode *inode); /* last reference gone: free inode->priv and the inode itself */
+	int (*statfs)(struct super_block *sb, struct kstatfs *st);
+	int (*sync)(struct super_block *sb);
+	void (*destroy)(struct super_block *sb); /* last reference gone: free sb->priv; NULL: nothing */
+};
+
+struct super_block {
+	struct refs refs;
+	const struct super_ops *ops;
+	const char *type;	 /* name in /proc/mounts */
+	char *source;		 /* device column of /proc/mounts, malloc'ed or NULL */
+	char *options;		 /* extra options of /proc/mounts, malloc'ed or NULL */
+	uint64_t dev;		 /* st_dev */
+	_Atomic uint64_t next_ino;
+	bool read_only;
+	bool no_dcache;		 /* names change by themselves (procfs, hostfs rw): dentries are revalidated by lookup each time */
+	struct lock rename_lock;
+	struct dentry *root;	 /* held */
+	struct kernel *kernel;
+	void *priv;
+};
+
+/* Allocate with one reference; *root* is set later with d_alloc_root(). */
+struct super_block *super_alloc(struct kernel *k, const char *type, const struct super_ops *ops, void *priv);
+void super_get(struct super_block *sb);
+void super_put(struct super_block *sb);
+
+/* --- inodes ------------------------------------------------------------------------------------------------------------- */
+
+struct inode_ops { /* NULL: -EPERM for changes (-EROFS on a read-only super block), -ENOTDIR / -EINVAL where that is the meaning */
+	/* Directories; *dir*'s lock is held. name is not NUL-terminated, no '/' in it. Return a new reference. */
+	int (*lookup)(struct inode *dir, const char *name, size_t len, struct inode **ret);
+	/* mode has the S_IFMT bits: regular, directory, fifo, socket, device. */
+	int (*create)(struct inode *dir, const char *name, size_t len, uint32_t mode, uint64_t rdev,
+		      const struct cred *cred, struct inode **ret);
+	int (*symlink)(struct inode *dir, const char *name, size_t len, const char *target, const struct cred *cred,
+		       struct inode **ret);
+	int (*link)(struct inode *dir, const char *name, size_t len, struct inode *target);
+	int (*unlink)(struct inode *dir, const char *name, size_t len, struct inode *victim);
+	int (*rmdir)(struct inode *dir, const char *name, size_t len, struct inode *victim);
+	/* flags: RENAME_NOREPLACE, RENAME_EXCHANGE are decided by the caller through *target* (NULL: nothing there). Both locks held. */
+	int (*rename)(struct inode *odir, const char *oname, size_t olen, struct inode *what, struct inode *ndir,
+		      const char *nname, size_t nlen, struct inode *target, unsigned flags);
+	/* Symbolic links: the target, malloc'ed by the callee, NUL-terminated, at most VFS_PATH_MAX. */
+	int (*readlink)(struct inode *inode, char **ret);
+	/* Magic links (/proc/PID/fd/N, cwd, exe, root): jump to the object itself. NULL: follow readlink. */
+	int (*get_link)(struct task *t, struct inode *inode, struct path *ret);
+	/* All kinds. getattr NULL: from the inode's own fields. */
+	int (*getattr)(struct inode *inode, struct kstat *st);
+	int (*setattr)(struct inode *inode, const struct setattr *attr); /* permission already checked; lock held */
+	ssize_t (*getxattr)(struct inode *inode, const char *name, void *buf, size_t size); /* size 0: length */
+	int (*setxattr)(struct inode *inode, const char *name, const void *buf, size_t size, int flags);
+	ssize_t (*listxattr)(struct inode *inode, char *buf, size_t size);
+	int (*removexattr)(struct inode *inode, const char *name);
+	/* Access beyond mode bits; NULL: inode_permission_generic(). mask: MAY_*. */
+	int (*permission)(struct task *t, struct inode *inode, int mask);
+	/* Fill in a file that is being opened (file->ops, file->priv). NULL: file->ops = inode->fops. May return -EAGAIN never. */
+	int (*open)(struct task *t, struct inode *inode, struct file *file);
+};
+
+struct inode {
+	struct refs refs;
+	const struct inode_ops *ops;
+	const struct file_ops *fops; /* of files opened on it, unless ops->open chooses */
+	struct super_block *sb;	     /* held */
+	uint64_t ino;
+	struct lock lock;	     /* guards the fields below and, for directories, the entries */
+	uint32_t mode, uid, gid, nlink;
+	uint64_t rdev, size;
+	struct timespec atime, mtime, ctime, btime;
+	struct wait_queue waiters;   /* for files that are themselves pollable (fifos) */
+	_Atomic(struct file_lock_list *) locks; /* POSIX, OFD and flock locks; allocated at first use */
+	_Atomic(struct watch_list *) watches;	 /* inotify */
+	_Atomic(void *) bound;	     /* the unix socket bound here, or the fifo's pipe; owner defines locking */
+	_Atomic int writers;	     /* open for writing: ETXTBSY; negative: denied by exec */
+	void *priv;		     /* of the file system */
+};
+
+#define MAY_EXEC 1
+#define MAY_WRITE 2
+#define MAY_READ 4
+
+/* A zeroed inode with one reference, next inode number of *sb*, times now, nlink 1. NULL: out of memory. */
+struct inode *inode_alloc(struct super_block *sb, const struct inode_ops *ops, const struct file_ops *fops, uint32_t mode);
+void inode_get(struct inode *inode);
+void inode_put(struct inode *inode);
+int inode_permission(struct task *t, struct inode *inode, int mask);
+int inode_permission_generic(const struct cred *cred, uint32_t mode, uint32_t uid, uint32_t gid, int mask);
+int inode_getattr(struct inode *inode, struct kstat *st);
+struct timespec inode_now(struct inode *inode);
+
+/* --- dentries ----------------------------------------------------------------------------------------------------------- */
+
+struct dentry {
+	struct refs refs;
+	struct lock lock;	    /* children, name, parent */
+	struct dentry *parent;	    /* held; itself for a root */
+	struct inode *inode;	    /* held; NULL: negative */
+	struct super_block *sb;
+	char *name;		    /* NUL-terminated */
+	size_t name_len;
+	uint32_t hash;
+	struct dentry **children;   /* hash table by name, NULL when empty; entries hold no reference */
+	uint32_t n_children, n_buckets;
+	struct dentry *hash_next;   /* in parent's table */
+	bool unhashed;		    /* unlinked or replaced: shown as "(deleted)" */
+	_Atomic int n_mounts;	    /* mounts on top of this dentry, in any namespace */
+};
+
+/* Root dentry for *inode* (reference taken over); becomes sb->root. */
+int d_alloc_root(struct super_block *sb, struct inode *inode);
+void dentry_get(struct dentry *d);
+void dentry_put(struct dentry *d);
+void path_get(const struct path *p);
+void path_put(struct path *p);
+
+/* --- mounts ------------------------------------------------------------------------------------------------------------- */
+
+struct mount {
+	struct refs refs;
+	struct super_block *sb;
+	struct dentry *root;	   /* of this mount (a subtree for bind mounts) */
+	struct mount *parent;	   /* NULL for the root mount */
+	struct dentry *mountpoint; /* in parent */
+	struct list_head link;	   /* mount_ns.mounts, in mount order */
+	struct mount_ns *ns;
+	unsigned flags;		   /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME */
+	int id;
+};
+
+struct mount_ns {
+	struct refs refs;
+	struct rwlock lock; /* RANK_MOUNTS: the tree and the list */
+	struct list_head mounts;
+	struct mount *root;
+	int next_id;
+};
+
+struct mount_ns *mount_ns_alloc(void);
+/* Mount *sb* (reference taken) on *at* (NULL mnt: as the namespace's root). flags: MS_*. */
+int mount_add(struct mount_ns *ns, const struct path *at, struct super_block *sb, struct dentry *root, unsigned flags,
+	      struct mount **ret);
+int mount_remove(struct task *t, const struct path *at, int flags);
+
+/* --- path walk ---------------------------------------------------------------------------------------------------------- */
+
+#define WALK_FOLLOW 1u	       /* follow a final symlink */
+#define WALK_DIRECTORY 2u      /* the result must be a directory */
+#define WALK_NO_SYMLINKS 4u    /* RESOLVE_NO_SYMLINKS: -ELOOP */
+#define WALK_BENEATH 8u	       /* RESOLVE_BENEATH */
+#define WALK_IN_ROOT 16u       /* RESOLVE_IN_ROOT */
+#define WALK_NO_XDEV 32u
+#define WALK_NO_MAGICLINKS 64u
+#define WALK_EMPTY 128u	       /* AT_EMPTY_PATH */
+
+/*
+ * Resolve *name* relative to *dirfd* (AT_FDCWD: the task's cwd). Returns a held path whose dentry is positive.
+ * Errors as path_resolution(7).
+ */
+int vfs_walk(struct task *t, int dirfd, const char *name, unsigned flags, struct path *ret);
+/*
+ * Resolve all but the last component. *last* (VFS_NAME_MAX + 1 bytes) receives it, *last_type* says whether it is a normal
+ * name, ".", ".." or "/"; *trailing_slash* whether one followed.
+ */
+enum last_type { LAST_NORM, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
+int vfs_walk_parent(struct task *t, int dirfd, const char *name, unsigned flags, struct path *ret_parent, char *last,
+		    enum last_type *type, bool *trailing_slash);
+/* Relative to a given path instead of a dirfd; used by exec for interpreters and by the sentry's own set-up (t may be the init task). */
+int vfs_walk_at(struct task *t, const struct path *base, const char *name, unsigned flags, struct path *ret);
+
+/* Absolute path of *p* as seen from the task's root (d_path): "(unreachable)" and " (deleted)" as Linux. Returns length or -ENAMETOOLONG. */
+ssize_t vfs_path_string(struct task *t, const struct path *p, char *buf, size_t size);
+
+/* --- operations on names, permission checked with the task's credentials (fsuid, capabilities) ------------------------------ */
+
+struct open_how_args {
+	int flags;	  /* O_*, with O_LARGEFILE dropped */
+	uint32_t mode;	  /* umask is applied inside */
+	unsigned walk;	  /* extra WALK_* flags (openat2) */
+};
+int vfs_open(struct task *t, int dirfd, const char *name, const struct open_how_args *how, struct file **ret);
+int vfs_open_path(struct task *t, const struct path *p, int flags, struct file **ret); /* path not consumed */
+int vfs_mknod(struct task *t, int dirfd, const char *name, uint32_t mode, uint64_t rdev);
+int vfs_mkdir(struct task *t, int dirfd, const char *name, uint32_t mode);
+int vfs_symlink(struct task *t, const char *target, int dirfd, const char *name);
+int vfs_link(struct task *t, int odirfd, const char *oname, int ndirfd, const char *nname, int flags);
+int vfs_unlink(struct task *t, int dirfd, const char *name, bool dir);
+int vfs_rename(struct task *t, int odirfd, const char *oname, int ndirfd, const char *nname, unsigned flags);
+int vfs_setattr(struct task *t, const struct path *p, struct setattr *attr); /* permission by chmod(2)/chown(2)/utimensat(2)/truncate(2) rules */
+int vfs_access(struct task *t, int dirfd, const char *name, int mask, int flags);
+/* Create a socket node for bind(2); the inode is returned held. */
+int vfs_bind_socket(struct task *t, const char *name, uint32_t mode, struct path *ret);
+
+/* --- open files --------------------------------------------------------------------------------------------------------- */
+
+struct dir_emit; /* readdir sink */
+struct dir_emit {
+	/* Returns false when the sink is full: the operation stops and keeps its position before this entry. */
+	bool (*emit)(struct dir_emit *de, const char *name, size_t len, uint64_t ino, unsigned type, int64_t next_pos);
+};
+
+struct mmap_info { /* how a mapping of this file is made in the guest */
+	int host_fd;	  /* borrowed while the file is held; -1: anonymous memory (/dev/zero) */
+	uint64_t host_off; /* of the file offset asked for */
+	uint64_t host_len; /* bytes of the file available from there (mapping beyond is past end of file); UINT64_MAX: follows the host file */
+	bool dup;	  /* host_fd was duplicated for the caller, who closes it */
+};
+
+struct file_ops { /* NULL: -EINVAL, -ENOTTY for ioctl, always ready for poll, -ESPIPE/-ENODEV where Linux says so */
+	/* pos points at file->pos (locked) or at an explicit offset; stream-like files ignore it. Never sleep: -EAGAIN. */
+	ssize_t (*read)(struct file *f, struct uio *dst, int64_t *pos);
+	ssize_t (*write)(struct file *f, struct uio *src, int64_t *pos);
+	int (*readdir)(struct file *f, struct dir_emit *de, int64_t *pos);
+	int64_t (*lseek)(struct file *f, int64_t off, int whence); /* NULL and not seekable: -ESPIPE */
+	/* Ready events now; if w is not NULL, it is first queued on the file's wait queue (the caller removes it). */
+	uint32_t (*poll)(struct file *f, struct waiter *w);
+	int64_t (*ioctl)(struct task *t, struct file *f, uint32_t cmd, uint64_t arg);
+	int (*mmap)(struct task *t, struct file *f, uint64_t off, uint64_t len, int prot, int flags, struct mmap_info *ret);
+	int (*fsync)(struct file *f, bool data_only);
+	int (*fallocate)(struct file *f, int mode, int64_t off, int64_t len);
+	int (*flush)(struct task *t, struct file *f); /* each close(2) */
+	int (*set_flags)(struct file *f, int flags);  /* F_SETFL; NULL: just stored */
+	void (*release)(struct file *f);	       /* last reference gone */
+	ssize_t (*show_fdinfo)(struct file *f, char *buf, size_t size); /* extra lines of /proc/PID/fdinfo */
+};
+
+struct file {
+	struct refs refs;
+	const struct file_ops *ops;
+	struct inode *inode; /* held */
+	struct path path;    /* held; for anonymous inodes mnt may be NULL */
+	_Atomic int flags;   /* O_ACCMODE, O_APPEND, O_NONBLOCK, O_DIRECT, O_ASYNC, O_PATH … */
+	struct lock pos_lock;
+	int64_t pos;
+	bool stream;	     /* pipes, sockets, ttys: no offset */
+	bool wrote;	     /* holds a count in inode->writers */
+	struct list_head epolls; /* epoll items watching this file; guarded by the epoll code */
+	/* F_SETOWN, F_SETSIG */
+	int owner_type, owner_pid, owner_sig;
+	void *priv;
+};
+
+/* A file on *inode* with no path of the tree: pipes, sockets, eventfd, epoll … *name* is what /proc/PID/fd shows ("anon_inode:[eventpoll]"). */
+int file_alloc_anon(struct kernel *k, const char *name, const struct file_ops *ops, uint32_t mode, int flags, void *priv,
+		    struct file **ret);
+struct file *file_alloc(const struct path *p, struct inode *inode, const struct file_ops *ops, int flags);
+void file_get(struct file *f);
+void file_put(struct file *f);
+
+/* Blocking forms: sleep until done, signal (-ERESTARTSYS) or error; honour O_NONBLOCK and RWF_NOWAIT. off < 0: use the file's position. */
+ssize_t file_read(struct task *t, struct file *f, struct uio *dst, int64_t off);
+ssize_t file_write(struct task *t, struct file *f, struct uio *src, int64_t off);
+uint32_t file_poll(struct file *f, struct waiter *w);
+
+/* --- descriptor tables ---------------------------------------------------------------------------------------------------- */
+
+struct fd_entry {
+	struct file *file;
+	bool cloexec;
+};
+
+struct fd_table {
+	struct refs refs;
+	struct lock lock;
+	struct fd_entry *entries;
+	unsigned n_entries;
+	unsigned first_free;
+};
+
+struct fd_table *fd_table_alloc(void);
+struct fd_table *fd_table_copy(struct fd_table *from);
+void fd_table_put(struct task *t, struct fd_table *ft); /* the last closes all (POSIX lock release needs t; NULL allowed) */
+void fd_table_close_on_exec(struct task *t, struct fd_table *ft);
+/* The file of descriptor *fd*, held; NULL: -EBADF. O_PATH files are returned by fd_get_path only. */
+struct file *fd_get(struct task *t, int fd);
+struct file *fd_get_path(struct task *t, int fd);
+/* Install *f* (reference taken over on success) at the lowest number >= min; respects RLIMIT_NOFILE. */
+int fd_install(struct task *t, struct file *f, bool cloexec, int min);
+int fd_close(struct task *t, int fd);
+
+/* --- per-task file system context --------------------------------------------------------------------------------------------- */
+
+struct fs_context {
+	struct refs refs;
+	struct lock lock;
+	struct path root, cwd;
+	uint32_t umask;
+};
+struct fs_context *fs_context_copy(struct fs_context *from);
+void fs_context_put(struct fs_context *fs);
+
+static inline void file_put_cleanup_(struct file **f)
+{
+	if (*f)
+		file_put(*f);
+}
+static inline void path_put_cleanup_(struct path *p)
+{
+	if (p->dentry)
+		path_put(p);
+}
+#define FILE_SCOPE __attribute__((cleanup(file_put_cleanup_))) struct file *
+#define PATH_SCOPE __attribute__((cleanup(path_put_cleanup_))) struct path
