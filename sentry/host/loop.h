@@ -16,16 +16,23 @@ struct host_event {
 	int fd;
 	struct wait_queue *queue; /* woken with the EPOLL* bits that became ready (edge-triggered); or */
 	void (*fn)(struct host_event *he, uint32_t events); /* called on the loop's thread instead; must not block */
-	struct host_loop *loop;
 	void *data;
+	/* Private to the loop. */
+	struct host_loop *loop; /* NULL when not watched */
+	uint64_t token;
 };
 
 int host_loop_create(struct host_loop **ret);
 /* Start the thread; after lock-down's preparation, before the first guest runs. */
 int host_loop_start(struct host_loop *l);
+/* Stop the thread, if started, and free the loop. Nothing may be watched any more. Not from within a callback. */
+void host_loop_destroy(struct host_loop *l);
 /* Watch he->fd for EPOLLIN|EPOLLOUT|EPOLLRDHUP|EPOLLPRI, edge-triggered. -EPERM: a file that is always ready (regular file). */
 int host_loop_add(struct host_loop *l, struct host_event *he);
-/* When it returns, neither queue nor fn will be touched again. Not from within fn. */
+/*
+ * Stop watching; before the descriptor is closed. When it returns, neither queue nor fn will be touched again: it waits for a
+ * running fn, so the caller holds no lock that fn takes. Not from within its own fn. Harmless when not watched.
+ */
 void host_loop_remove(struct host_event *he);
 /* Ready events of a host descriptor now: poll(2) with time-out 0, EPOLL* bits. */
 uint32_t host_poll_now(int fd);
