@@ -46,6 +46,7 @@ struct kernel {
 	struct mount_ns *mounts;
 	struct super_block *pipefs, *sockfs, *anonfs, *devpts, *memfs; /* internal super blocks */
 	_Atomic uint64_t next_dev;
+	struct lock epoll_lock; /* RANK_EPOLL_TREE: which epoll instance watches which file */
 
 	struct lock uts_lock;
 	char hostname[65], domainname[65];

@@ -86,5 +86,9 @@ void signal_kernel_pgrp(struct kernel *k, int pgid, int signo);
 
 /* Is there an unblocked signal, a stop, or a kill for this task? Cheap; no locks. Blocking calls end with -ERESTARTSYS then. */
 bool signal_pending(const struct task *t);
+/* Take the first pending signal that *mask* (the blocked ones) does not hold back. 0: none. siglock held. */
+int signal_dequeue(struct task *t, ksigset mask, struct ksiginfo *info);
+/* Replace the blocked set of *t*, the caller's own; what became deliverable is noticed. */
+void signal_set_mask(struct task *t, ksigset mask);
 /* Is *signo* blocked or ignored by the task (tty rules)? */
 bool signal_ignored_or_blocked(struct task *t, int signo);

@@ -18,7 +18,10 @@ enum lock_rank {
 	RANK_INODE_PARENT, /* struct inode.lock of a directory whose entries change; parents before children */
 	RANK_INODE,	   /* struct inode.lock */
 	RANK_INODE_LOWER,  /* inode locks of file systems below an overlay */
-	RANK_FILE,	   /* struct file.pos_lock, epoll instances */
+	RANK_FILE,	   /* struct file.pos_lock */
+	RANK_EPOLL_TREE,   /* struct kernel.epoll_lock: which instance watches which file */
+	RANK_EPOLL,	   /* struct epoll.lock; an instance before those it watches, so one rank for each level */
+	RANK_EPOLL_INNER = RANK_EPOLL + 5,
 	RANK_TTY,	   /* struct tty.lock */
 	RANK_SOCKET,	   /* socket locks */
 	RANK_SOCKET_PEER,  /* the peer's lock, under one's own */
@@ -30,7 +33,8 @@ enum lock_rank {
 	RANK_SIGHAND,	   /* struct thread_group.siglock: signals, masks, stop state, of all its threads */
 	RANK_TIMERS,	   /* struct kernel.timers.lock */
 	RANK_WAITQ,	   /* struct wait_queue.lock; wake-up callbacks run under it and may only wake tasks */
-	RANK_WAITQ_NESTED, /* a wait queue woken from another's callback (epoll) */
+	RANK_WAITQ_NESTED, /* a wait queue woken from another's callback (epoll), one rank for each level */
+	RANK_WAITQ_OUTER = RANK_WAITQ_NESTED + 5,
 	RANK_TASK_WAKE,	   /* the sleep state of one task or worker */
 	RANK_PLATFORM,	   /* platform internals */
 	RANK_LEAF,	   /* allocators, id tables, logs: nothing is taken under these */

@@ -14,6 +14,8 @@
 #define UIO_MAXIOV 1024
 #define UIO_MAX_BYTES 0x7ffff000 /* as Linux's MAX_RW_COUNT */
 
+struct task;
+
 struct uio {
 	struct aspace *as;	      /* NULL: buf is sentry memory */
 	const struct guest_iovec *iov; /* of the guest */
@@ -22,6 +24,7 @@ struct uio {
 	uint8_t *buf;		      /* sentry memory */
 	size_t left;		      /* bytes still wanted in all */
 	bool nowait;		      /* RWF_NOWAIT */
+	struct task *task;	      /* who asks (set by file_read/file_write; ttys, signalfd, procfs); NULL: the sentry */
 };
 
 void uio_init_kernel(struct uio *u, void *buf, size_t len);

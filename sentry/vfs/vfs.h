@@ -122,8 +122,8 @@ struct inode_ops { /* NULL: -EPERM for changes (-EROFS on a read-only super bloc
 	/* flags: RENAME_NOREPLACE, RENAME_EXCHANGE are decided by the caller through *target* (NULL: nothing there). Both locks held. */
 	int (*rename)(struct inode *odir, const char *oname, size_t olen, struct inode *what, struct inode *ndir,
 		      const char *nname, size_t nlen, struct inode *target, unsigned flags);
-	/* Symbolic links: the target, malloc'ed by the callee, NUL-terminated, at most VFS_PATH_MAX. */
-	int (*readlink)(struct inode *inode, char **ret);
+	/* Symbolic links: the target as *t* sees it, malloc'ed by the callee, NUL-terminated, at most VFS_PATH_MAX. */
+	int (*readlink)(struct task *t, struct inode *inode, char **ret);
 	/* Magic links (/proc/PID/fd/N, cwd, exe, root): jump to the object itself. NULL: follow readlink. */
 	int (*get_link)(struct task *t, struct inode *inode, struct path *ret);
 	/* All kinds. getattr NULL: from the inode's own fields. */
@@ -327,6 +327,18 @@ int file_alloc_anon(struct kernel *k, const char *name, const struct file_ops *o
 struct file *file_alloc(const struct path *p, struct inode *inode, const struct file_ops *ops, int flags);
 void file_get(struct file *f);
 void file_put(struct file *f);
+
+/*
+ * fs/epoll.c: *f* is about to be released (its last reference is gone, ops->release not yet called): every epoll instance that
+ * watches it forgets it. Cheap when f->epolls is empty.
+ */
+void epoll_forget_file(struct file *f);
+
+/*
+ * fs/devfs.c: open the device *rdev* (character or block) into *f*, whose path and flags are set: chooses f->ops and f->priv. What
+ * vfs_open does for device nodes of any file system. -ENXIO: no such device.
+ */
+int dev_open(struct task *t, uint64_t rdev, bool is_block, struct file *f);
 
 /* Blocking forms: sleep until done, signal (-ERESTARTSYS) or error; honour O_NONBLOCK and RWF_NOWAIT. off < 0: use the file's position. */
 ssize_t file_read(struct task *t, struct file *f, struct uio *dst, int64_t off);
