@@ -10,6 +10,10 @@
 #ifndef PICKET_CONTROL_CONFIG_H
 #define PICKET_CONTROL_CONFIG_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #define CONFIG_VERSION "1"
 
 /* The most a configuration may hold, in bytes; the kernel's own limit for arguments and environment is lower. */
@@ -53,5 +57,64 @@ enum config_keyword {
 #undef CONFIG_ENUM
 	CONFIG_KEYWORD_COUNT
 };
+
+/* --- the reader (sentry/control/config.c) ------------------------------------------------------------------------- */
+
+enum config_root { CONFIG_ROOT_UNSET, CONFIG_ROOT_IS_SNAP, CONFIG_ROOT_IS_DIR, CONFIG_ROOT_IS_HOST };
+enum config_network { CONFIG_NET_NONE, CONFIG_NET_SLIRP, CONFIG_NET_HOST };
+
+struct config_pack {
+	uint32_t number;
+	int fd;
+};
+struct config_host_entry { /* host-dir: fd >= 0, target NULL; host-link: fd -1 */
+	const char *name, *target;
+	int fd;
+};
+struct config_bind {
+	const char *target;
+	int fd;
+	bool writable;
+};
+struct config_tmpfs {
+	const char *target, *options;
+};
+struct config_file {
+	const char *path, *content;
+	uint32_t mode;
+};
+
+/* All strings point into *bytes*. Absent descriptors are -1, absent strings NULL. */
+struct config {
+	char *bytes;
+	const char *id, *cwd, *user, *hostname;
+	const char **argv, **envp; /* NULL-terminated */
+	size_t argc, n_env;
+	enum config_root root;
+	int root_fd;
+	struct config_pack *packs;
+	struct config_host_entry *host_entries;
+	struct config_bind *binds;
+	struct config_tmpfs *tmpfs;
+	struct config_file *files;
+	size_t n_packs, n_host_entries, n_binds, n_tmpfs, n_files;
+	bool root_ro, tty, nouserns;
+	int stdio[3];
+	uint16_t rows, cols;
+	int control_fd, trace_fd, proc_fd;
+	enum config_network network;
+	uint64_t memory; /* bytes, 0: no limit */
+	uint32_t pids;	 /* 0: the default */
+};
+
+/*
+ * Parse *len* bytes (taken over: malloc'ed; freed on failure too). 0; -EINVAL with a sentence in *err (static text) and the
+ * number of the record it is about in *record; -ENOMEM.
+ */
+int config_parse(char *bytes, size_t len, struct config **ret, const char **err, unsigned *record);
+/* Read *fd* to its end and parse. -E2BIG beyond CONFIG_SIZE_MAX; errors of read(2). */
+int config_read(int fd, struct config **ret, const char **err, unsigned *record);
+/* Frees the memory; descriptors stay open. */
+void config_free(struct config *c);
 
 #endif

@@ -26,6 +26,9 @@ enum lock_rank {
 	RANK_SOCKET,	   /* socket locks */
 	RANK_SOCKET_PEER,  /* the peer's lock, under one's own */
 	RANK_PIPE,	   /* struct pipe.lock */
+	RANK_FILE_LOCKS,   /* record locks and flock of all inodes of a sandbox (vfs/locks.c) */
+	RANK_WATCHES,	   /* struct watch_list.lock: the inotify watches of one inode */
+	RANK_INOTIFY,	   /* one inotify instance: its queue and its table of watches */
 	RANK_FDTABLE,	   /* struct fd_table.lock */
 	RANK_FS,	   /* struct fs_context.lock (cwd, root, umask) */
 	RANK_DENTRY,	   /* struct dentry.lock (children, name, parent) */

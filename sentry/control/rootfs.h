@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sandbox's mount tree, built from the launch configuration. Order at start:
+ *
+ *   rootfs_mount_root(k, c)       k->mounts with the root mount: the overlay over what the configuration names
+ *   (init task with root credentials; its root and cwd are the root mount)
+ *   rootfs_populate(init, c)      binds, tmpfs, /proc /sys /dev …, file records; mount points that are missing are made
+ *   rootfs_resolve_user(init, …)  USER[:GROUP] by the sandbox's own /etc/passwd and /etc/group
+ *   rootfs_enter_cwd(init, …)     the working directory, created if missing
+ *
+ * All return 0 or a negative errno and put a sentence into *err*.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct kernel;
+struct config;
+struct task;
+
+struct rootfs_error {
+	char text[512];
+};
+
+struct rootfs_user {
+	uint32_t uid, gid;
+	uint32_t *groups; /* malloc'ed; supplementary, from /etc/group */
+	uint32_t n_groups;
+	char home[4096];  /* of /etc/passwd, "/" if unknown */
+};
+
+/* Takes over the descriptors of the root and the packs. */
+int rootfs_mount_root(struct kernel *k, const struct config *c, struct rootfs_error *err);
+/* *init* has root's credentials and stands at the root. Takes over the descriptors of the binds. */
+int rootfs_populate(struct task *init, const struct config *c, struct rootfs_error *err);
+int rootfs_resolve_user(struct task *init, const char *spec, struct rootfs_user *ret, struct rootfs_error *err);
+/* Set init->fs->cwd. */
+int rootfs_enter_cwd(struct task *init, const char *cwd, const struct rootfs_user *owner, struct rootfs_error *err);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Constructors of the file systems. Each returns a super block with one reference, whose root dentry is set; the caller
+ * hands it to mount_add() or drops it with super_put().
+ */
+#pragma once
+
+#include "vfs/vfs.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct kernel;
+struct super_block;
+struct inode;
+struct snap_index;
+
+/* Synthetic trees (procfs/, sysfs, devfs, devpts). */
+int procfs_create(struct kernel *k, struct super_block **ret);
+int sysfs_create(struct kernel *k, struct super_block **ret);
+int devfs_create(struct kernel *k, struct super_block **ret);
+int devpts_create(struct kernel *k, struct super_block **ret);
+
+struct tmpfs_options {
+	uint64_t size;	     /* bytes, 0: no limit of its own (the sandbox's memory limit holds) */
+	uint64_t max_inodes; /* 0: no limit of its own */
+	uint32_t mode, uid, gid; /* of the root directory */
+	bool lower;	     /* its inodes stand below an overlay: see super_block.lower */
+};
+/* *opt* NULL: mode 1777, no limits. */
+int tmpfs_create(struct kernel *k, const struct tmpfs_options *opt, struct super_block **ret);
+/*
+ * A regular file of a tmpfs that has no name (memfd, copied-up data of an overlay): one reference, nlink as given (0 for
+ * memfd). Its data lives as long as the inode. -ENOMEM, -ENOSPC.
+ */
+int tmpfs_new_file(struct super_block *sb, uint32_t mode, struct inode **ret);
+
+/* The image: an index mapped at *map* (*len* bytes; stays mapped) and the descriptors of its packs by number, -1: absent. */
+int snapfs_create(struct kernel *k, const void *map, size_t len, const int *pack_fds, unsigned n_packs,
+		  struct super_block **ret);
+
+struct hostfs_options {
+	bool read_only;
+	bool lower;	 /* below an overlay: names are taken as stable */
+	bool hide;	 /* `host` mode: hide what is not world-readable and files of secrets */
+};
+/* A host directory or file (a single file becomes the root of the super block). *fd* is taken over on success. */
+int hostfs_create(struct kernel *k, int fd, const struct hostfs_options *opt, struct super_block **ret);
+
+/* The root of `host` mode: a directory made of named host directories and symbolic links. */
+struct hostfs_entry {
+	const char *name;
+	int fd;		    /* taken over on success; -1: a symbolic link */
+	const char *target; /* of the link */
+};
+int hostfs_create_root(struct kernel *k, const struct hostfs_entry *entries, size_t n, struct super_block **ret);
+
+/* *lower*: read-only tree, reference taken over on success. Changes live in sentry memory; data of files in a private tmpfs. */
+int overlay_create(struct kernel *k, struct super_block *lower, struct super_block **ret);
