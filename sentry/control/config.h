@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_VERSION "1"
+#define CONFIG_FORMAT "1"
 
 /* The most a configuration may hold, in bytes; the kernel's own limit for arguments and environment is lower. */
 #define CONFIG_SIZE_MAX (16u << 20)

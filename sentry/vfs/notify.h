@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 
 /* Slow paths: fs/inotify.c. */
 void fsnotify_inode_slow(struct inode *inode, uint32_t mask, uint32_t cookie, const char *name);
