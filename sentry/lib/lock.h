@@ -23,8 +23,9 @@ enum lock_rank {
 	RANK_EPOLL,	   /* struct epoll.lock; an instance before those it watches, so one rank for each level */
 	RANK_EPOLL_INNER = RANK_EPOLL + 5,
 	RANK_TTY,	   /* struct tty.lock */
+	RANK_SOCKET_IO,	   /* one reader of a socket at a time; held while data is copied to the guest */
 	RANK_SOCKET,	   /* socket locks */
-	RANK_SOCKET_PEER,  /* the peer's lock, under one's own */
+	RANK_SOCKET_PEER,  /* what is taken under a socket's lock: name tables, the accounting of files in flight */
 	RANK_PIPE,	   /* struct pipe.lock */
 	RANK_FILE_LOCKS,   /* record locks and flock of all inodes of a sandbox (vfs/locks.c) */
 	RANK_WATCHES,	   /* struct watch_list.lock: the inotify watches of one inode */
