@@ -24,6 +24,9 @@ struct tty;
 struct timer_queue;
 struct host_loop;
 struct ipc_state;
+struct inode;
+struct file;
+struct dcache;
 
 #define PID_MAX 32768
 
@@ -47,6 +50,7 @@ struct kernel {
 	struct super_block *pipefs, *sockfs, *anonfs, *devpts, *memfs; /* internal super blocks */
 	_Atomic uint64_t next_dev;
 	struct lock epoll_lock; /* RANK_EPOLL_TREE: which epoll instance watches which file */
+	struct dcache *dcache;
 
 	struct lock uts_lock;
 	char hostname[65], domainname[65];

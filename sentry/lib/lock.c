@@ -107,6 +107,38 @@ void unlock_two(struct lock *a, struct lock *b)
 		lock_release(b);
 }
 
+void lock_many(struct lock **locks, unsigned *n)
+{
+	unsigned used = 0;
+
+	for (unsigned i = 0; i < *n; i++) {
+		struct lock *l = locks[i];
+		unsigned j = used;
+
+		if (!l)
+			continue;
+		while (j > 0 && (uintptr_t)locks[j - 1] > (uintptr_t)l)
+			j--;
+		if (j > 0 && locks[j - 1] == l)
+			continue;
+		for (unsigned m = used; m > j; m--)
+			locks[m] = locks[m - 1];
+		locks[j] = l;
+		used++;
+	}
+	for (unsigned i = 0; i < used; i++) {
+		note_taken(locks[i], locks[i]->rank, true);
+		pthread_mutex_lock(&locks[i]->mutex);
+	}
+	*n = used;
+}
+
+void unlock_many(struct lock **locks, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		lock_release(locks[i]);
+}
+
 void lock_assert_held(const struct lock *l)
 {
 #ifdef PICKET_LOCKDEP

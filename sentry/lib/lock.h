@@ -11,6 +11,7 @@
 
 enum lock_rank {
 	RANK_NONE,
+	RANK_FILE_POS,	   /* struct file.pos_lock: held over a whole read, write, seek or readdir */
 	RANK_EXEC,	   /* struct thread_group.exec_lock: one exec or exit_group at a time */
 	RANK_MM,	   /* struct mm.lock */
 	RANK_MOUNTS,	   /* struct mount_ns.lock */
@@ -18,7 +19,6 @@ enum lock_rank {
 	RANK_INODE_PARENT, /* struct inode.lock of a directory whose entries change; parents before children */
 	RANK_INODE,	   /* struct inode.lock */
 	RANK_INODE_LOWER,  /* inode locks of file systems below an overlay */
-	RANK_FILE,	   /* struct file.pos_lock */
 	RANK_EPOLL_TREE,   /* struct kernel.epoll_lock: which instance watches which file */
 	RANK_EPOLL,	   /* struct epoll.lock; an instance before those it watches, so one rank for each level */
 	RANK_EPOLL_INNER = RANK_EPOLL + 5,
@@ -32,7 +32,8 @@ enum lock_rank {
 	RANK_INOTIFY,	   /* one inotify instance: its queue and its table of watches */
 	RANK_FDTABLE,	   /* struct fd_table.lock */
 	RANK_FS,	   /* struct fs_context.lock (cwd, root, umask) */
-	RANK_DENTRY,	   /* struct dentry.lock (children, name, parent) */
+	RANK_DRENAME,	   /* struct dcache.rename_lock: every dentry's name and parent */
+	RANK_DENTRY,	   /* struct dentry.lock (children) */
 	RANK_TASKLIST,	   /* struct kernel.tasklist_lock: pid tables, parent/child, sessions and groups */
 	RANK_SIGHAND,	   /* struct thread_group.siglock: signals, masks, stop state, of all its threads */
 	RANK_TIMERS,	   /* struct kernel.timers.lock */
@@ -63,6 +64,10 @@ void lock_release(struct lock *l);
 /* Take two locks of one rank in address order; the same lock twice is taken once. */
 void lock_two(struct lock *a, struct lock *b);
 void unlock_two(struct lock *a, struct lock *b);
+
+/* Take *n* locks of one rank in address order: the array is sorted in place, NULLs and doubles are left out. Small n. */
+void lock_many(struct lock **locks, unsigned *n);
+void unlock_many(struct lock **locks, unsigned n);
 
 /* Assert, in lockdep builds, that the calling thread holds *l*. */
 void lock_assert_held(const struct lock *l);

@@ -5,9 +5,10 @@
  * Life times: everything here is reference counted; a lookup returns a reference that the caller puts. A dentry holds its
  * inode and its parent; a file holds its path; a path holds its mount and dentry; a mount holds its super block.
  *
- * Locking (ranks in lib/lock.h): mount_ns.lock (mount tree) < super_block.rename_lock < inode.lock of directories
- * (parent before child) < inode.lock of others < file locks. dentry.lock guards a dentry's children, name and parent and
- * is taken last.
+ * Locking (ranks in lib/lock.h): file.pos_lock < mount_ns.lock (mount tree) < super_block.rename_lock < inode.lock of
+ * directories (several: in address order, lock_many()) < inode.lock of others < inode.lock below an overlay < file locks.
+ * dentry.lock guards the table of its children and is taken last; dcache.rename_lock guards every dentry's name and parent.
+ * A dentry's inode never changes: creating a name replaces its negative dentry by a new one.
  *
  * Blocking: file operations never sleep for readiness. They return -EAGAIN, and the system call layer sleeps on the file's
  * wait queue (file_ops.poll) unless O_NONBLOCK. Operations that do slow host calls bracket them with platform_host_block_*.
@@ -95,7 +96,9 @@ struct super_block {
 	_Atomic uint64_t next_ino;
 	bool read_only;
 	bool lower;		 /* below an overlay: inode locks are RANK_INODE_LOWER (set before the first inode_alloc) */
-	bool no_dcache;		 /* names change by themselves (procfs, hostfs rw): dentries are revalidated by lookup each time */
+	bool no_dcache;		 /* names change by themselves (procfs, hostfs rw): dentries are revalidated by lookup each time:
+				    one whose inode has the same ino and type as what lookup finds now is kept */
+	_Atomic int n_mounts;	 /* the last one shuts the file system down */
 	struct lock rename_lock;
 	struct dentry *root;	 /* held */
 	struct kernel *kernel;
@@ -146,9 +149,11 @@ struct inode {
 	const struct file_ops *fops; /* of files opened on it, unless ops->open chooses */
 	struct super_block *sb;	     /* held */
 	uint64_t ino;
-	struct lock lock;	     /* guards the fields below and, for directories, the entries */
-	uint32_t mode, uid, gid, nlink;
-	uint64_t rdev, size;
+	struct lock lock;	     /* guards changes of the fields below and, for directories, the entries */
+	_Atomic uint32_t mode, uid, gid, nlink; /* read without the lock by permission checks */
+	uint64_t rdev;
+	_Atomic uint64_t size;
+	bool dead;		     /* a removed directory: nothing can be made or found in it */
 	struct timespec atime, mtime, ctime, btime;
 	struct wait_queue waiters;   /* for files that are themselves pollable (fifos) */
 	_Atomic(struct file_lock_list *) locks; /* POSIX, OFD and flock locks; allocated at first use */
@@ -170,27 +175,47 @@ int inode_permission(struct task *t, struct inode *inode, int mask);
 int inode_permission_generic(const struct cred *cred, uint32_t mode, uint32_t uid, uint32_t gid, int mask);
 int inode_getattr(struct inode *inode, struct kstat *st);
 struct timespec inode_now(struct inode *inode);
+/* Owner, group and mode of a new inode in *dir* for *cred*: set-group-ID directories, CAP_FSETID. */
+void inode_init_owner(struct inode *inode, struct inode *dir, uint32_t mode, const struct cred *cred);
+/* Store the valid fields of *attr* but the size in the inode, and ctime; lock held. For setattr operations. */
+void inode_setattr_copy(struct inode *inode, const struct setattr *attr);
+/* Access time by relatime's rule; lock held. f (may be NULL) tells O_NOATIME and the mount's flags. */
+void inode_touch_atime(struct inode *inode, struct file *f);
+/* mtime and ctime now; lock held. */
+void inode_touch_mtime(struct inode *inode);
+/* Writers and exec exclude each other: -ETXTBSY. */
+int inode_get_write(struct inode *inode);
+void inode_put_write(struct inode *inode);
+int inode_deny_write(struct inode *inode); /* exec */
+void inode_allow_write(struct inode *inode);
 
 /* --- dentries ----------------------------------------------------------------------------------------------------------- */
 
 struct dentry {
-	struct refs refs;
-	struct lock lock;	    /* children, name, parent */
-	struct dentry *parent;	    /* held; itself for a root */
-	struct inode *inode;	    /* held; NULL: negative */
+	struct refs refs;	    /* one is the cache's while the dentry is hashed */
+	struct lock lock;	    /* children, and the names of the children */
+	struct inode *inode;	    /* held; NULL: negative; never changes */
 	struct super_block *sb;
-	char *name;		    /* NUL-terminated */
+	/* dcache.rename_lock */
+	struct dentry *parent;	    /* held; itself for a root */
+	char *name;		    /* NUL-terminated; also stable under the parent's lock */
 	size_t name_len;
 	uint32_t hash;
-	struct dentry **children;   /* hash table by name, NULL when empty; entries hold no reference */
+	/* lock */
+	struct dentry **children;   /* hash table by name, NULL when empty */
 	uint32_t n_children, n_buckets;
-	struct dentry *hash_next;   /* in parent's table */
-	bool unhashed;		    /* unlinked or replaced: shown as "(deleted)" */
+	/* the parent's lock */
+	struct dentry *hash_next;
+	_Atomic bool unhashed;	    /* unlinked or replaced: shown as "(deleted)" */
+	_Atomic bool referenced;    /* second chance of the cache's clock */
 	_Atomic int n_mounts;	    /* mounts on top of this dentry, in any namespace */
+	struct list_head lru;	    /* dcache.lock */
 };
 
 /* Root dentry for *inode* (reference taken over); becomes sb->root. */
 int d_alloc_root(struct super_block *sb, struct inode *inode);
+/* A dentry outside the tree ("pipe:[7]", "/memfd:x (deleted)"); takes over *inode*'s reference on success. NULL: no memory. */
+struct dentry *d_alloc_anon(struct inode *inode, const char *name);
 void dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
 void path_get(const struct path *p);
@@ -205,8 +230,8 @@ struct mount {
 	struct mount *parent;	   /* NULL for the root mount */
 	struct dentry *mountpoint; /* in parent */
 	struct list_head link;	   /* mount_ns.mounts, in mount order */
-	struct mount_ns *ns;
-	unsigned flags;		   /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME */
+	struct mount_ns *ns;	   /* NULL: detached */
+	_Atomic unsigned flags;	   /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME */
 	int id;
 };
 
@@ -223,6 +248,16 @@ struct mount_ns *mount_ns_alloc(void);
 int mount_add(struct mount_ns *ns, const struct path *at, struct super_block *sb, struct dentry *root, unsigned flags,
 	      struct mount **ret);
 int mount_remove(struct task *t, const struct path *at, int flags);
+
+/* The mount on top of *p*, held, or NULL. */
+struct mount *mount_lookup(const struct path *p);
+void mount_get(struct mount *m);
+void mount_put(struct mount *m);
+/* Bind *from* on *at*; recursive with MS_REC. */
+int mount_bind(const struct path *from, const struct path *at, unsigned flags);
+int mount_move(const struct path *from, const struct path *at);
+/* Is *m* read only, by its own flags or its super block's? */
+bool mount_read_only(const struct mount *m);
 
 /* --- path walk ---------------------------------------------------------------------------------------------------------- */
 
@@ -321,7 +356,9 @@ struct file {
 	struct lock pos_lock;
 	int64_t pos;
 	bool stream;	     /* pipes, sockets, ttys: no offset */
+	bool write_all;	     /* a blocking write goes on until everything is written (pipes, stream sockets, ttys) */
 	bool wrote;	     /* holds a count in inode->writers */
+	_Atomic int64_t rcv_timeout_ns, snd_timeout_ns; /* SO_RCVTIMEO, SO_SNDTIMEO; 0: none */
 	struct list_head epolls; /* epoll items watching this file; guarded by the epoll code */
 	/* F_SETOWN, F_SETSIG */
 	int owner_type, owner_pid, owner_sig;
@@ -346,6 +383,8 @@ void epoll_forget_file(struct file *f);
  * vfs_open does for device nodes of any file system. -ENXIO: no such device.
  */
 int dev_open(struct task *t, uint64_t rdev, bool is_block, struct file *f);
+/* fs/pipefs.c: open the fifo of f->inode, of any file system; sleeps for the other end as fifo(7) says. */
+int fifo_open(struct task *t, struct file *f);
 
 /* Blocking forms: sleep until done, signal (-ERESTARTSYS) or error; honour O_NONBLOCK and RWF_NOWAIT. off < 0: use the file's position. */
 ssize_t file_read(struct task *t, struct file *f, struct uio *dst, int64_t off);
@@ -399,5 +438,15 @@ static inline void path_put_cleanup_(struct path *p)
 	if (p->dentry)
 		path_put(p);
 }
+/* The dentry cache and the internal super blocks (pipes, anonymous inodes, memfd); before any other call of this folder. */
+int vfs_init(struct kernel *k);
+/* Emit "." and ".." for positions 0 and 1. False: the sink is full. */
+bool dir_emit_dots(struct file *f, struct dir_emit *de, int64_t *pos);
+/* A seek for files with a size: SEEK_SET, CUR, END against *size*; f->pos_lock held. */
+int64_t file_lseek_size(struct file *f, int64_t off, int whence, uint64_t size);
+/* Copy the task's root and cwd, held. */
+void fs_get_root(struct task *t, struct path *ret);
+void fs_get_cwd(struct task *t, struct path *ret);
+
 #define FILE_SCOPE __attribute__((cleanup(file_put_cleanup_))) struct file *
 #define PATH_SCOPE __attribute__((cleanup(path_put_cleanup_))) struct path
