@@ -14,12 +14,20 @@ struct kernel;
 struct super_block;
 struct inode;
 struct snap_index;
+struct file;
 
 /* Synthetic trees (procfs/, sysfs, devfs, devpts). */
 int procfs_create(struct kernel *k, struct super_block **ret);
 int sysfs_create(struct kernel *k, struct super_block **ret);
 int devfs_create(struct kernel *k, struct super_block **ret);
 int devpts_create(struct kernel *k, struct super_block **ret);
+int cgroupfs_create(struct kernel *k, struct super_block **ret); /* /sys/fs/cgroup: cgroup2, read only */
+
+/*
+ * A file over an inherited host descriptor (standard input, output, error), which is taken over on success: pipes, sockets,
+ * terminals, regular files. flags: O_ACCMODE bits. k->loop must exist.
+ */
+int hostfd_file_create(struct kernel *k, int host_fd, int flags, struct file **ret);
 
 struct tmpfs_options {
 	uint64_t size;	     /* bytes, 0: no limit of its own (the sandbox's memory limit holds) */

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One base for synthetic trees (procfs, sysfs, cgroupfs): constant tables of small files with show and store functions,
+ * directories whose entries are made up at look-up, and magic links.
+ *
+ * A node of the tree is an entry of a table together with the *object* it speaks of (a task, a descriptor number, a
+ * CPU …); entries of one table are shared by all objects. Inodes are made at look-up and hold their object.
+ */
+#pragma once
+
+#include "vfs/vfs.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct kernel;
+struct task;
+
+/* --- text under construction -------------------------------------------------------------------------------------------- */
+
+struct seq { /* grows as needed; after a failed allocation or above SEQ_MAX every call does nothing and failed is set */
+	char *buf;
+	size_t len, cap;
+	bool failed;
+};
+
+#define SEQ_MAX (64u << 20)
+
+void seq_printf(struct seq *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void seq_write(struct seq *s, const void *data, size_t len);
+void seq_puts(struct seq *s, const char *str);
+/* As seq_puts(), but blanks, backslashes and the characters of *esc* become octal escapes. */
+void seq_escape(struct seq *s, const char *str, const char *esc);
+void seq_free(struct seq *s);
+
+/* --- the tables ----------------------------------------------------------------------------------------------------------- */
+
+struct kobj { /* what a node speaks of */
+	struct kernel *kernel;
+	struct task *task; /* held by the inode, or NULL */
+	uint64_t n;	   /* descriptor number, CPU number …; the meaning is the table's */
+};
+
+struct kentry;
+
+struct kdir_ops { /* a directory whose entries are not constant; they come behind the constant children */
+	/* Find *name* (NUL-terminated). Fills in *child (preset to the parent's object; a task put there is given over held). */
+	int (*lookup)(struct task *viewer, const struct kobj *dir, const char *name, const struct kentry **entry,
+		      struct kobj *child);
+	/*
+	 * The first entry with a cookie >= *cookie: its cookie, and the name (64 bytes), entry and number. -ENOENT: no more.
+	 */
+	int (*next)(const struct kobj *dir, uint64_t *cookie, char *name, const struct kentry **entry, struct kobj *child);
+};
+
+struct kentry {
+	const char *name;
+	uint32_t mode; /* S_IFREG, S_IFDIR or S_IFLNK and permission bits */
+	/* Regular files: produce the whole text; a negative errno fails the read. NULL: not readable. */
+	int (*show)(struct task *t, const struct kobj *o, struct seq *s);
+	/* Text written in one call, NUL-terminated copy of at most KERNFS_WRITE_MAX bytes. NULL: not writable. */
+	int (*store)(struct task *t, const struct kobj *o, char *text, size_t len);
+	/* Links: the text, malloc'ed; and, for magic links, the object itself. */
+	int (*readlink)(struct task *t, const struct kobj *o, char **ret);
+	int (*get_link)(struct task *t, const struct kobj *o, struct path *ret);
+	/* Directories. */
+	const struct kentry *children;
+	size_t n_children;
+	const struct kdir_ops *dir;
+	const char *text;  /* constant contents (files) or target (links), in place of show and readlink */
+	unsigned flags;	   /* KERNFS_* */
+	uintptr_t arg;	   /* free for show/store functions that serve several entries */
+	const struct file_ops *fops; /* regular files that are not text (NULL: text) */
+};
+
+#define KERNFS_INSPECT 1u     /* opening and following needs task_may_inspect() of the object's task */
+#define KERNFS_WRITE_MAX 4095
+
+#define KDIR(name_, mode_, table) {.name = name_, .mode = S_IFDIR | (mode_), .children = table, .n_children = ARRAY_SIZE(table)}
+#define KTEXT(name_, text_) {.name = name_, .mode = S_IFREG | 0444, .text = text_}
+#define KSHOW(name_, mode_, show_) {.name = name_, .mode = S_IFREG | (mode_), .show = show_}
+
+/* A super block over *root*, a directory entry. magic: f_type of statfs(2). dynamic: names come and go by themselves. */
+int kernfs_create(struct kernel *k, const char *type, uint64_t magic, const struct kentry *root, bool dynamic,
+		  struct super_block **ret);
+
+/* The entry and object of an inode made here. */
+const struct kentry *kernfs_entry(const struct inode *inode);
+const struct kobj *kernfs_object(const struct inode *inode);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Terminals: what the rest of the sentry sees of them. The line discipline and the pseudo terminals are inside
+ * (tty_internal.h). tty(4), pty(7), termios(3), ioctl_tty(2), credentials(7).
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct kernel;
+struct task;
+struct thread_group;
+struct tty;
+struct file;
+
+#define TTYAUX_MAJOR 5
+#define UNIX98_PTY_SLAVE_MAJOR 136
+
+void tty_get(struct tty *tty);
+void tty_put(struct tty *tty); /* NULL allowed; takes leaf locks only */
+
+/*
+ * The controlling terminal of a session. thread_group.ctty holds a reference and is guarded by tasklist_lock: fork copies it
+ * with tty_get(), setsid() and the release of a group drop it with tty_put(). When a session leader exits, it must
+ * call tty_session_leader_exit() (no locks held): the terminal's foreground group gets SIGHUP and SIGCONT, and the session
+ * loses the terminal.
+ */
+void tty_session_leader_exit(struct task *t);
+/* The guest's number of the device (0: none) and the foreground group (-1: none), for /proc/PID/stat. */
+uint64_t tty_rdev(const struct tty *tty);
+int tty_foreground(struct tty *tty);
+
+/* Opening by device number; see dev_open(). */
+int tty_open_current(struct task *t, unsigned minor, struct file *f); /* /dev/tty */
+int tty_open_console(struct task *t, unsigned minor, struct file *f); /* /dev/console */
+int tty_open_ptmx(struct task *t, unsigned minor, struct file *f);
+int tty_open_slave(struct task *t, unsigned index, struct file *f);   /* /dev/pts/N */
+
+/*
+ * The terminal of `run -t`: a pseudo terminal whose master is relayed to the host descriptors fds[0] (input) and fds[1]
+ * (output); stdio[] receives three files of its slave side, each with a reference. Needs k->devpts, k->loop. The first
+ * task makes it its controlling terminal with console_attach().
+ */
+int console_create(struct kernel *k, const int fds[3], unsigned rows, unsigned cols, struct file *stdio[3]);
+void console_attach(struct task *t);
+void console_winsize(struct kernel *k, unsigned rows, unsigned cols);
+/* Write out what the guest has written, for at most *ms* milliseconds; before the sentry exits. */
+void console_drain(struct kernel *k, int ms);

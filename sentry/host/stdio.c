@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptors shared with Picket's caller. */
+#include "host/stdio.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static bool ready(int fd, short events)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+ssize_t host_stdio_read(int fd, void *buf, size_t len, int64_t off)
+{
+	struct iovec iov = {buf, len};
+	ssize_t n;
+
+	do
+		n = preadv2(fd, &iov, 1, off < 0 ? -1 : off, RWF_NOWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0)
+		return n;
+	/* EAGAIN of a regular file means only that its page is not cached. */
+	if (errno == EAGAIN && !ready(fd, POLLIN))
+		return -EAGAIN;
+	if (errno != EAGAIN && errno != EOPNOTSUPP && errno != ENOSYS)
+		return -errno;
+	if (!ready(fd, POLLIN))
+		return -EAGAIN;
+	n = off < 0 ? read(fd, buf, len) : pread(fd, buf, len, off);
+	if (n < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	return n;
+}
+
+ssize_t host_stdio_write(int fd, const void *buf, size_t len, int64_t off)
+{
+	union {
+		const void *c;
+		void *v;
+	} p = {.c = buf};
+	struct iovec iov = {p.v, len};
+	ssize_t n;
+
+	do
+		n = pwritev2(fd, &iov, 1, off < 0 ? -1 : off, RWF_NOWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0)
+		return n;
+	if (errno == EAGAIN && !ready(fd, POLLOUT))
+		return -EAGAIN;
+	if (errno != EAGAIN && errno != EOPNOTSUPP && errno != ENOSYS)
+		return -errno;
+	if (!ready(fd, POLLOUT))
+		return -EAGAIN;
+	/* A pipe or terminal that is ready takes this much without blocking. */
+	if (off < 0 && len > PIPE_BUF && lseek(fd, 0, SEEK_CUR) < 0)
+		len = PIPE_BUF;
+	n = off < 0 ? write(fd, buf, len) : pwrite(fd, buf, len, off);
+	if (n < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	return n;
+}
+
+int64_t host_stdio_seek(int fd, int64_t off, int whence)
+{
+	off_t r = lseek(fd, off, whence);
+
+	return r < 0 ? -errno : r;
+}
+
+int host_stdio_stat(int fd, struct stat *st)
+{
+	return fstat(fd, st) < 0 ? -errno : 0;
+}
+
+int host_stdio_pending(int fd, int *ret)
+{
+	return ioctl(fd, FIONREAD, ret) < 0 ? -errno : 0;
+}
+
+void host_stdio_close(int fd)
+{
+	close(fd);
+}

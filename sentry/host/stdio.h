@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading and writing descriptors that Picket's caller shares with us (standard input, output and error): O_NONBLOCK
+ * belongs to the caller's open file description and must not be touched, so each call asks for RWF_NOWAIT, and where the host
+ * has it not for a kind of file, looks with poll(2) first.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/* off < 0: the description's own position. Returns bytes, 0 at end of file, -EAGAIN when it would block, a negative errno. */
+ssize_t host_stdio_read(int fd, void *buf, size_t len, int64_t off);
+ssize_t host_stdio_write(int fd, const void *buf, size_t len, int64_t off);
+/* Regular files: position and metadata. */
+int64_t host_stdio_seek(int fd, int64_t off, int whence);
+int host_stdio_stat(int fd, struct stat *st);
+/* Bytes that can be read now (FIONREAD). */
+int host_stdio_pending(int fd, int *ret);
+void host_stdio_close(int fd);
