@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reader of the launch configuration (docs/launch.md). Its writer is our own command line, but the strings in it come from
+ * people and images: everything is bounded and checked before use.
+ */
+#include "control/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#define PACKS_MAX 1024u /* as SNAP_MAX_PACKS */
+#define RECORD_ARGS_MAX 3
+
+struct keyword {
+	const char *name;
+	unsigned args;
+	bool repeat;
+};
+
+static const struct keyword keywords[CONFIG_KEYWORD_COUNT] = {
+#define CONFIG_ROW(id, keyword, n, r) [CONFIG_##id] = {.name = keyword, .args = n, .repeat = r},
+	CONFIG_KEYWORDS(CONFIG_ROW)
+#undef CONFIG_ROW
+};
+
+struct parser {
+	char *at, *end;
+	struct config *c;
+	unsigned record;
+	bool seen[CONFIG_KEYWORD_COUNT];
+	const char *err;
+};
+
+static int fail(struct parser *p, const char *why)
+{
+	p->err = why;
+	return -EINVAL;
+}
+
+static char *next_string(struct parser *p)
+{
+	char *s = p->at, *nul = memchr(s, 0, (size_t)(p->end - s));
+
+	if (!nul)
+		return NULL;
+	p->at = nul + 1;
+	return s;
+}
+
+/* Decimal digits alone (with a '-' if min is negative); no blanks, no '+'. */
+static bool parse_number(const char *s, int64_t min, int64_t max, int64_t *ret)
+{
+	bool minus = *s == '-' && min < 0;
+	int64_t v = 0;
+
+	s += minus;
+	if (!*s)
+		return false;
+	for (; *s; s++) {
+		if (*s < '0' || *s > '9' || __builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, *s - '0', &v))
+			return false;
+	}
+	if (minus)
+		v = -v;
+	if (v < min || v > max)
+		return false;
+	*ret = v;
+	return true;
+}
+
+static int parse_fd(struct parser *p, const char *s, int *ret)
+{
+	int64_t v;
+
+	if (!parse_number(s, 0, INT_MAX, &v))
+		return fail(p, "not a descriptor");
+	*ret = (int)v;
+	return 0;
+}
+
+static int parse_bool(struct parser *p, const char *s, bool *ret)
+{
+	if (strcmp(s, "0") != 0 && strcmp(s, "1") != 0)
+		return fail(p, "not 0 or 1");
+	*ret = *s == '1';
+	return 0;
+}
+
+static int parse_uint(struct parser *p, const char *s, uint64_t max, uint64_t *ret)
+{
+	int64_t v;
+
+	if (!parse_number(s, 0, max > INT64_MAX ? INT64_MAX : (int64_t)max, &v))
+		return fail(p, "not a number, or out of range");
+	*ret = (uint64_t)v;
+	return 0;
+}
+
+/* Grow an array of *n* elements by one; doubles, so appending is linear over all. */
+static void *grow(void *array, size_t n, size_t elem)
+{
+	if (n & (n - 1)) /* room is the next power of two */
+		return array;
+	return reallocarray(array, n ? n * 2 : 1, elem);
+}
+
+#define APPEND(array, n)                                                                                            \
+	({                                                                                                             \
+		__typeof__(array) a_ = grow(array, n, sizeof(*(array)));                                               \
+		if (a_)                                                                                                \
+			(array) = a_, memset(&a_[(n)++], 0, sizeof(*a_));                                              \
+		a_ ? &a_[(n)-1] : NULL;                                                                                \
+	})
+
+static int append_string(const char ***list, size_t *n, const char *s)
+{
+	const char **slot = APPEND(*list, *n);
+
+	if (!slot)
+		return -ENOMEM;
+	*slot = s;
+	return 0;
+}
+
+static int set_root(struct parser *p, enum config_root kind)
+{
+	if (p->c->root != CONFIG_ROOT_UNSET)
+		return fail(p, "more than one root");
+	p->c->root = kind;
+	return 0;
+}
+
+static int record_pack(struct parser *p, char **a)
+{
+	struct config *c = p->c;
+	struct config_pack *pack;
+	uint64_t number;
+	int r, fd;
+
+	r = parse_uint(p, a[0], PACKS_MAX - 1, &number);
+	if (r == 0)
+		r = parse_fd(p, a[1], &fd);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < c->n_packs; i++)
+		if (c->packs[i].number == number)
+			return fail(p, "a pack stands twice");
+	pack = APPEND(c->packs, c->n_packs);
+	if (!pack)
+		return -ENOMEM;
+	pack->number = (uint32_t)number;
+	pack->fd = fd;
+	return 0;
+}
+
+static int record_host_entry(struct parser *p, const char *name, const char *fd_text, const char *target)
+{
+	struct config_host_entry *e;
+	int r, fd = -1;
+
+	if (!*name || strlen(name) > 255 || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return fail(p, "not a name of a top-level directory");
+	if (target && (!*target || strlen(target) >= PATH_MAX))
+		return fail(p, "bad target of a link");
+	if (fd_text) {
+		r = parse_fd(p, fd_text, &fd);
+		if (r < 0)
+			return r;
+	}
+	e = APPEND(p->c->host_entries, p->c->n_host_entries);
+	if (!e)
+		return -ENOMEM;
+	*e = (struct config_host_entry){.name = name, .target = target, .fd = fd};
+	return 0;
+}
+
+static int check_path(struct parser *p, const char *path)
+{
+	if (path[0] != '/' || strlen(path) >= PATH_MAX)
+		return fail(p, "not an absolute path");
+	return 0;
+}
+
+static int record_bind(struct parser *p, char **a)
+{
+	bool rw = strcmp(a[2], "rw") == 0;
+	struct config_bind *b;
+	int r, fd;
+
+	if (!rw && strcmp(a[2], "ro") != 0)
+		return fail(p, "neither ro nor rw");
+	r = check_path(p, a[0]);
+	if (r == 0)
+		r = parse_fd(p, a[1], &fd);
+	if (r < 0)
+		return r;
+	b = APPEND(p->c->binds, p->c->n_binds);
+	if (!b)
+		return -ENOMEM;
+	*b = (struct config_bind){.target = a[0], .fd = fd, .writable = rw};
+	return 0;
+}
+
+static int record_tmpfs(struct parser *p, char **a)
+{
+	struct config_tmpfs *m;
+	int r = check_path(p, a[0]);
+
+	if (r < 0)
+		return r;
+	m = APPEND(p->c->tmpfs, p->c->n_tmpfs);
+	if (!m)
+		return -ENOMEM;
+	*m = (struct config_tmpfs){.target = a[0], .options = a[1]};
+	return 0;
+}
+
+/* The mode is octal, as in chmod(1). */
+static int record_file(struct parser *p, char **a)
+{
+	struct config_file *f;
+	uint32_t mode = 0;
+	int r = check_path(p, a[0]);
+
+	if (r < 0)
+		return r;
+	if (!a[1][0] || strlen(a[1]) > 5 || strspn(a[1], "01234567") != strlen(a[1]))
+		return fail(p, "not an octal mode");
+	for (const char *s = a[1]; *s; s++)
+		mode = mode * 8 + (uint32_t)(*s - '0');
+	if (mode > 07777)
+		return fail(p, "not an octal mode");
+	f = APPEND(p->c->files, p->c->n_files);
+	if (!f)
+		return -ENOMEM;
+	*f = (struct config_file){.path = a[0], .mode = mode, .content = a[2]};
+	return 0;
+}
+
+static int record_stdio(struct parser *p, char **a)
+{
+	for (int i = 0; i < 3; i++) {
+		int64_t v;
+
+		if (!parse_number(a[i], -1, INT_MAX, &v))
+			return fail(p, "not a descriptor");
+		p->c->stdio[i] = (int)v;
+	}
+	return 0;
+}
+
+static int record_tty(struct parser *p, char **a)
+{
+	uint64_t rows, cols;
+	int r = parse_uint(p, a[0], UINT16_MAX, &rows);
+
+	if (r == 0)
+		r = parse_uint(p, a[1], UINT16_MAX, &cols);
+	if (r < 0)
+		return r;
+	p->c->tty = true;
+	p->c->rows = (uint16_t)rows;
+	p->c->cols = (uint16_t)cols;
+	return 0;
+}
+
+static int record_network(struct parser *p, const char *s)
+{
+	static const char *const names[] = {
+		[CONFIG_NET_NONE] = "none", [CONFIG_NET_SLIRP] = "slirp", [CONFIG_NET_HOST] = "host"};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(s, names[i]) == 0) {
+			p->c->network = (enum config_network)i;
+			return 0;
+		}
+	}
+	return fail(p, "unknown network mode");
+}
+
+static int record_id(struct parser *p, const char *s)
+{
+	size_t n = strlen(s);
+
+	if (n < 12 || n > 64 || strspn(s, "0123456789abcdef") != n)
+		return fail(p, "not an id of 12 to 64 hex digits");
+	p->c->id = s;
+	return 0;
+}
+
+static int record_hostname(struct parser *p, const char *s)
+{
+	if (strlen(s) > 64)
+		return fail(p, "host name longer than 64 bytes");
+	p->c->hostname = s;
+	return 0;
+}
+
+static int record_root_fd(struct parser *p, enum config_root kind, const char *s)
+{
+	int r = set_root(p, kind);
+
+	return r < 0 ? r : parse_fd(p, s, &p->c->root_fd);
+}
+
+static int record_env(struct parser *p, const char *s)
+{
+	if (s[0] == '=' || !strchr(s, '='))
+		return fail(p, "not NAME=VALUE");
+	return append_string(&p->c->envp, &p->c->n_env, s);
+}
+
+static int record_cwd(struct parser *p, const char *s)
+{
+	int r = check_path(p, s);
+
+	if (r == 0)
+		p->c->cwd = s;
+	return r;
+}
+
+static int record_pids(struct parser *p, const char *s)
+{
+	uint64_t v;
+	int r = parse_uint(p, s, UINT32_MAX, &v);
+
+	if (r == 0)
+		p->c->pids = (uint32_t)v;
+	return r;
+}
+
+static int apply(struct parser *p, enum config_keyword kw, char **a)
+{
+	struct config *c = p->c;
+
+	switch (kw) {
+	case CONFIG_VERSION:
+		return strcmp(a[0], CONFIG_FORMAT) == 0 ? 0 : fail(p, "another version of the launch configuration");
+	case CONFIG_ID:
+		return record_id(p, a[0]);
+	case CONFIG_ARG:
+		return append_string(&c->argv, &c->argc, a[0]);
+	case CONFIG_ENV:
+		return record_env(p, a[0]);
+	case CONFIG_CWD:
+		return record_cwd(p, a[0]);
+	case CONFIG_USER:
+		c->user = a[0];
+		return 0;
+	case CONFIG_HOSTNAME:
+		return record_hostname(p, a[0]);
+	case CONFIG_ROOT_SNAP:
+		return record_root_fd(p, CONFIG_ROOT_IS_SNAP, a[0]);
+	case CONFIG_PACK:
+		return record_pack(p, a);
+	case CONFIG_ROOT_DIR:
+		return record_root_fd(p, CONFIG_ROOT_IS_DIR, a[0]);
+	case CONFIG_ROOT_HOST:
+		return set_root(p, CONFIG_ROOT_IS_HOST);
+	case CONFIG_HOST_DIR:
+		return record_host_entry(p, a[0], a[1], NULL);
+	case CONFIG_HOST_LINK:
+		return record_host_entry(p, a[0], NULL, a[1]);
+	case CONFIG_ROOT_RO:
+		return parse_bool(p, a[0], &c->root_ro);
+	case CONFIG_BIND:
+		return record_bind(p, a);
+	case CONFIG_TMPFS:
+		return record_tmpfs(p, a);
+	case CONFIG_FILE:
+		return record_file(p, a);
+	case CONFIG_STDIO:
+		return record_stdio(p, a);
+	case CONFIG_TTY:
+		return record_tty(p, a);
+	case CONFIG_CONTROL:
+		return parse_fd(p, a[0], &c->control_fd);
+	case CONFIG_NETWORK:
+		return record_network(p, a[0]);
+	case CONFIG_MEMORY:
+		return parse_uint(p, a[0], INT64_MAX, &c->memory);
+	case CONFIG_PIDS:
+		return record_pids(p, a[0]);
+	case CONFIG_TRACE:
+		return parse_fd(p, a[0], &c->trace_fd);
+	case CONFIG_PROC:
+		return parse_fd(p, a[0], &c->proc_fd);
+	case CONFIG_NOUSERNS:
+		c->nouserns = true;
+		return 0;
+	case CONFIG_KEYWORD_COUNT:
+		break;
+	}
+	return fail(p, "unknown keyword");
+}
+
+static int parse_record(struct parser *p)
+{
+	char *name = next_string(p), *args[RECORD_ARGS_MAX] = {NULL};
+	unsigned kw;
+
+	p->record++;
+	if (!name)
+		return fail(p, "no NUL at the end");
+	for (kw = 0; kw < CONFIG_KEYWORD_COUNT; kw++)
+		if (strcmp(keywords[kw].name, name) == 0)
+			break;
+	if (kw == CONFIG_KEYWORD_COUNT)
+		return fail(p, "unknown keyword");
+	if (p->record == 1 && kw != CONFIG_VERSION)
+		return fail(p, "the first record is not the version");
+	if (p->seen[kw] && !keywords[kw].repeat)
+		return fail(p, "a keyword stands twice");
+	p->seen[kw] = true;
+	for (unsigned i = 0; i < keywords[kw].args; i++) {
+		args[i] = next_string(p);
+		if (!args[i])
+			return fail(p, "an argument is missing");
+	}
+	return apply(p, (enum config_keyword)kw, args);
+}
+
+static int check_whole(struct parser *p)
+{
+	struct config *c = p->c;
+
+	if (!p->seen[CONFIG_VERSION])
+		return fail(p, "empty");
+	if (c->argc == 0)
+		return fail(p, "no command");
+	if (c->root == CONFIG_ROOT_UNSET)
+		return fail(p, "no root file system");
+	if (c->n_host_entries > 0 && c->root != CONFIG_ROOT_IS_HOST)
+		return fail(p, "host-dir or host-link without root-host");
+	if (c->n_packs > 0 && c->root != CONFIG_ROOT_IS_SNAP)
+		return fail(p, "pack without root-snap");
+	/* The arrays end with NULL, which no count includes. */
+	if (append_string(&c->argv, &c->argc, NULL) < 0 || append_string(&c->envp, &c->n_env, NULL) < 0)
+		return -ENOMEM;
+	c->argc--;
+	c->n_env--;
+	return 0;
+}
+
+static struct config *config_alloc(char *bytes)
+{
+	struct config *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->bytes = bytes;
+	c->root_fd = c->control_fd = c->trace_fd = c->proc_fd = -1;
+	c->stdio[0] = c->stdio[1] = c->stdio[2] = -1;
+	c->network = CONFIG_NET_NONE;
+	return c;
+}
+
+int config_parse(char *bytes, size_t len, struct config **ret, const char **err, unsigned *record)
+{
+	struct parser p = {.at = bytes, .end = bytes + len, .c = config_alloc(bytes)};
+	int r = 0;
+
+	if (!p.c) {
+		free(bytes);
+		*err = "out of memory";
+		return -ENOMEM;
+	}
+	while (r == 0 && p.at < p.end)
+		r = parse_record(&p);
+	if (r == 0)
+		r = check_whole(&p);
+	if (r < 0) {
+		config_free(p.c);
+		*err = p.err ? p.err : "out of memory";
+		*record = p.record;
+		return r;
+	}
+	*ret = p.c;
+	return 0;
+}
+
+int config_read(int fd, struct config **ret, const char **err, unsigned *record)
+{
+	size_t len = 0, room = 1u << 16;
+	char *bytes = malloc(room);
+	ssize_t n = 0;
+
+	*record = 0;
+	*err = "cannot read the launch configuration";
+	while (bytes) {
+		if (len == room) {
+			char *more = room < CONFIG_SIZE_MAX ? realloc(bytes, room * 2) : NULL;
+
+			if (!more) {
+				free(bytes);
+				return room < CONFIG_SIZE_MAX ? -ENOMEM : -E2BIG;
+			}
+			bytes = more;
+			room *= 2;
+		}
+		n = read(fd, bytes + len, room - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	if (!bytes)
+		return -ENOMEM;
+	if (n < 0) {
+		int e = -errno;
+
+		free(bytes);
+		return e;
+	}
+	return config_parse(bytes, len, ret, err, record);
+}
+
+void config_free(struct config *c)
+{
+	if (!c)
+		return;
+	free(c->argv);
+	free(c->envp);
+	free(c->packs);
+	free(c->host_entries);
+	free(c->binds);
+	free(c->tmpfs);
+	free(c->files);
+	free(c->bytes);
+	free(c);
+}
