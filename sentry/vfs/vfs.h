@@ -171,6 +171,8 @@ struct inode {
 struct inode *inode_alloc(struct super_block *sb, const struct inode_ops *ops, const struct file_ops *fops, uint32_t mode);
 void inode_get(struct inode *inode);
 void inode_put(struct inode *inode);
+/* For super_ops.free_inode, after it has freed inode->priv: frees locks, watches, the hold on the super block, the inode. */
+void inode_free(struct inode *inode);
 int inode_permission(struct task *t, struct inode *inode, int mask);
 int inode_permission_generic(const struct cred *cred, uint32_t mode, uint32_t uid, uint32_t gid, int mask);
 int inode_getattr(struct inode *inode, struct kstat *st);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Host calls on files and directories. Each returns the host's result or a negative errno, and goes on after EINTR. Names
+ * are single components below a donated directory descriptor; none follows a symbolic link.
+ */
+#pragma once
+
+#include "lib/list.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <time.h>
+
+struct platform;
+struct statfs;
+struct uio;
+
+/* Open *name* (one component, or ".") beneath *dirfd*: O_CLOEXEC, O_NOFOLLOW and openat2's RESOLVE_BENEATH are added. */
+int host_open_beneath(int dirfd, const char *name, int flags, uint32_t mode);
+void host_close(int fd);
+ssize_t host_pread(int fd, void *buf, size_t len, uint64_t off);
+ssize_t host_pwrite(int fd, const void *buf, size_t len, uint64_t off);
+/* *name* empty: *fd* itself (also O_PATH). */
+int host_stat(int fd, const char *name, struct statx *st);
+int host_statfs(int fd, struct statfs *st);
+ssize_t host_getdents(int fd, void *buf, size_t len); /* struct linux_dirent64 records */
+int64_t host_lseek(int fd, int64_t off, int whence);
+ssize_t host_readlink(int dirfd, const char *name, char *buf, size_t size);
+int host_mkdir(int dirfd, const char *name, uint32_t mode);
+int host_mknod(int dirfd, const char *name, uint32_t mode); /* fifo or socket */
+int host_symlink(const char *target, int dirfd, const char *name);
+int host_link(int odirfd, const char *oname, int ndirfd, const char *nname);
+int host_unlink(int dirfd, const char *name, bool dir);
+int host_rename(int odirfd, const char *oname, int ndirfd, const char *nname, unsigned flags);
+int host_fchmod(int fd, uint32_t mode);
+int host_chmod_path(int fd, uint32_t mode); /* of an O_PATH descriptor: -EOPNOTSUPP before Linux 6.6 */
+/* UTIME_OMIT and UTIME_NOW as utimensat(2); *name* empty: *fd* itself. */
+int host_utimens(int dirfd, const char *name, const struct timespec ts[2]);
+int host_ftruncate(int fd, uint64_t size);
+int host_fallocate(int fd, int mode, int64_t off, int64_t len);
+int host_fsync(int fd, bool data_only);
+ssize_t host_fgetxattr(int fd, const char *name, void *buf, size_t size);
+int host_fsetxattr(int fd, const char *name, const void *buf, size_t size, int flags);
+ssize_t host_flistxattr(int fd, char *buf, size_t size);
+int host_fremovexattr(int fd, const char *name);
+int host_memfd(const char *name);
+int host_dup(int fd); /* close-on-exec */
+
+/*
+ * Move up to *len* bytes between *fd* at *off* and a uio, in chunks, bracketing the host calls as slow. Returns bytes moved, or a
+ * negative errno when none were. The reader stops at the host file's end.
+ */
+ssize_t host_file_to_uio(struct platform *p, int fd, uint64_t off, size_t len, struct uio *dst);
+ssize_t host_file_from_uio(struct platform *p, int fd, uint64_t off, size_t len, struct uio *src);
