@@ -126,7 +126,8 @@ void run_record_free(struct run_record *r);
 
 struct image_ref {
 	char name[REF_NAME_MAX + 1]; /* canonical; "" for an image kept by its manifest digest alone */
-	struct digest manifest;
+	struct digest manifest; /* of the platform's manifest */
+	struct digest list;	/* of the list it was chosen from (docker's repository digest); zero: none */
 	struct digest config; /* docker's image ID */
 	struct digest chain;
 	char platform[64];  /* linux/amd64[/v8] */
