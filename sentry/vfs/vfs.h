@@ -64,6 +64,7 @@ struct kstat { /* what stat, statx and permission checks need */
 #define ATTR_ATIME 16u
 #define ATTR_MTIME 32u
 #define ATTR_CTIME 64u /* explicit change time: internal users only */
+#define ATTR_TOUCH 128u /* the times are both "now": the right to write is enough; file systems ignore it */
 
 struct setattr {
 	uint32_t valid; /* ATTR_* */
@@ -126,6 +127,8 @@ struct inode_ops { /* NULL: -EPERM for changes (-EROFS on a read-only super bloc
 	/* flags: RENAME_NOREPLACE, RENAME_EXCHANGE are decided by the caller through *target* (NULL: nothing there). Both locks held. */
 	int (*rename)(struct inode *odir, const char *oname, size_t olen, struct inode *what, struct inode *ndir,
 		      const char *nname, size_t nlen, struct inode *target, unsigned flags);
+	/* A regular file without a name in *dir* (O_TMPFILE), nlink 0; dir is not locked. NULL: -EOPNOTSUPP. */
+	int (*tmpfile)(struct inode *dir, uint32_t mode, const struct cred *cred, struct inode **ret);
 	/* Symbolic links: the target as *t* sees it, malloc'ed by the callee, NUL-terminated, at most VFS_PATH_MAX. */
 	int (*readlink)(struct task *t, struct inode *inode, char **ret);
 	/* Magic links (/proc/PID/fd/N, cwd, exe, root): jump to the object itself. NULL: follow readlink. */
@@ -153,6 +156,7 @@ struct inode {
 	_Atomic uint32_t mode, uid, gid, nlink; /* read without the lock by permission checks */
 	uint64_t rdev;
 	_Atomic uint64_t size;
+	bool linkable;		     /* O_TMPFILE without O_EXCL: link(2) may name it although nlink is 0 */
 	bool dead;		     /* a removed directory: nothing can be made or found in it */
 	struct timespec atime, mtime, ctime, btime;
 	struct wait_queue waiters;   /* for files that are themselves pollable (fifos) */
@@ -217,6 +221,7 @@ struct dentry {
 /* Root dentry for *inode* (reference taken over); becomes sb->root. */
 int d_alloc_root(struct super_block *sb, struct inode *inode);
 /* A dentry outside the tree ("pipe:[7]", "/memfd:x (deleted)"); takes over *inode*'s reference on success. NULL: no memory. */
+struct dentry *d_alloc_tmpfile(struct dentry *dir, struct inode *inode); /* "#ino (deleted)" in *dir* */
 struct dentry *d_alloc_anon(struct inode *inode, const char *name);
 void dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
@@ -306,6 +311,8 @@ int vfs_link(struct task *t, int odirfd, const char *oname, int ndirfd, const ch
 int vfs_unlink(struct task *t, int dirfd, const char *name, bool dir);
 int vfs_rename(struct task *t, int odirfd, const char *oname, int ndirfd, const char *nname, unsigned flags);
 int vfs_setattr(struct task *t, const struct path *p, struct setattr *attr); /* permission by chmod(2)/chown(2)/utimensat(2)/truncate(2) rules */
+int vfs_truncate(struct task *t, const struct path *p, uint64_t size); /* truncate(2): RLIMIT_FSIZE, SIGXFSZ */
+int vfs_ftruncate(struct task *t, struct file *f, uint64_t size);
 int vfs_access(struct task *t, int dirfd, const char *name, int mask, int flags);
 /* Create a socket node for bind(2); the inode is returned held. */
 int vfs_bind_socket(struct task *t, const char *name, uint32_t mode, struct path *ret);
@@ -359,6 +366,7 @@ struct file {
 	int64_t pos;
 	bool stream;	     /* pipes, sockets, ttys: no offset */
 	bool write_all;	     /* a blocking write goes on until everything is written (pipes, stream sockets, ttys) */
+	bool no_sigpipe;     /* -EPIPE comes without SIGPIPE (the operation sends it itself, or never) */
 	bool wrote;	     /* holds a count in inode->writers */
 	_Atomic int64_t rcv_timeout_ns, snd_timeout_ns; /* SO_RCVTIMEO, SO_SNDTIMEO; 0: none */
 	struct list_head epolls; /* epoll items watching this file; guarded by the epoll code */
@@ -417,7 +425,13 @@ struct file *fd_get(struct task *t, int fd);
 struct file *fd_get_path(struct task *t, int fd);
 /* Install *f* (reference taken over on success) at the lowest number >= min; respects RLIMIT_NOFILE. */
 int fd_install(struct task *t, struct file *f, bool cloexec, int min);
+/* Put *f* (reference taken over on success) at *fd*, closing what was there (dup2). -EBADF: out of range. */
+int fd_install_at(struct task *t, struct file *f, bool cloexec, int fd);
 int fd_close(struct task *t, int fd);
+int fd_get_cloexec(struct task *t, int fd); /* 0, 1 or -EBADF */
+int fd_set_cloexec(struct task *t, int fd, bool cloexec);
+/* Close (or mark close-on-exec) every descriptor of the range. */
+void fd_close_range(struct task *t, unsigned first, unsigned last, bool only_mark);
 
 /* --- per-task file system context --------------------------------------------------------------------------------------------- */
 
@@ -427,8 +441,10 @@ struct fs_context {
 	struct path root, cwd;
 	uint32_t umask;
 };
-struct fs_context *fs_context_copy(struct fs_context *from);
+struct fs_context *fs_context_copy(struct fs_context *from); /* NULL: an empty one, umask 022 */
 void fs_context_put(struct fs_context *fs);
+void fs_set_cwd(struct fs_context *fs, const struct path *p); /* takes a reference of its own */
+void fs_set_root(struct fs_context *fs, const struct path *p);
 
 static inline void file_put_cleanup_(struct file **f)
 {
