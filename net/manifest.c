@@ -255,7 +255,7 @@ static int parse_root(struct manifest *out, const json_t *root, const char *medi
 
 	if (json_get_size(root, "schemaVersion", &schema))
 		schema = 2;
-	if (schema == 1 || strstr(type, "manifest.v1+"))
+	if (schema == 1 || strstr(type, "docker.distribution.manifest.v1+"))
 		return snap_fail(e, ENOTSUP, "%s has a manifest of Docker's schema 1, which has been obsolete since 2017; "
 					     "push the image again with a current tool", what);
 	if (own && media_type && kind_of_media(media_type) >= 0 && kind_of_media(own) != kind_of_media(media_type))
