@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of hostfs share: the super block's and the inodes' private parts, and how a node's descriptor is had. */
+#pragma once
+
+#include "fs/fs.h"
+#include "fs/icache.h"
+#include "host/file.h"
+#include "kernel/kernel.h"
+#include "vfs/vfs.h"
+
+#define HOSTFS_NOBODY 65534u
+
+struct hostfs {
+	uint64_t root_dev;
+	uint32_t own_uid, own_gid;
+	bool lower, hide, system;
+	struct icache cache;
+	struct lock lock; /* RANK_LEAF: places, directory descriptors and lists of handles of all nodes */
+	struct list_head fds; /* of directories with a descriptor, most recently used first */
+	unsigned n_fds;
+};
+
+struct host_node {
+	struct icache_entry entry; /* host device and inode number */
+	/* hostfs.lock: where the object was last seen; parent NULL for roots */
+	struct inode *parent; /* held */
+	char *name;
+	int fd;		      /* directories: O_PATH or donated; others: the donated file of a single-file volume; -1: none now */
+	bool pinned;	      /* fd is donated: never closed before the node */
+	unsigned fd_users;
+	struct list_head fd_link;
+	struct list_head handles; /* struct host_handle, open files */
+	int spare_fd;	      /* of a file just created: for the open that follows, whatever its mode says; -1 */
+	/* the root of `host` mode */
+	struct host_top *top;
+	size_t n_top;
+	char *target;	      /* of its links */
+};
+
+struct host_top {
+	char *name;
+	struct inode *inode; /* held */
+};
+
+struct host_handle { /* file->priv of hostfs files */
+	struct list_head link;
+	int fd;
+	bool writable;
+	struct host_listing *listing; /* directories: names as read at the start; file.pos_lock */
+};
+
+extern const struct file_ops hostfs_file_fops, hostfs_dir_fops;
+
+static inline struct hostfs *hostfs_of(const struct inode *inode)
+{
+	return inode->sb->priv;
+}
+
+static inline struct host_node *host_node_of(const struct inode *inode)
+{
+	return inode->priv;
+}
+
+/* Descriptor of a directory node, opened again if it was given up; host_dir_put() after use. -ESTALE: it is gone from its place. */
+int host_dir_get(struct inode *dir);
+void host_dir_put(struct inode *dir);
+/* The parent directory's descriptor and the object's name in *name* (VFS_NAME_MAX + 1); *ret_parent is put with host_place_put(). */
+int host_place_get(struct inode *inode, char *name, struct inode **ret_parent);
+void host_place_put(struct inode *parent);
+/* Open the object itself (not a directory's entry) and make sure that it still is the one this inode stands for. */
+int host_node_open(struct inode *inode, int flags);
+/* Is it hidden in `host` mode? */
+bool host_hidden(const struct hostfs *fs, const char *name, const struct statx *st);
+uint64_t host_ino(const struct hostfs *fs, uint64_t dev, uint64_t ino);
+void host_listing_free(struct host_listing *l);
+int hostfs_open(struct task *t, struct inode *inode, struct file *f);
+
+/* Attributes: hostfs_attr.c */
+void host_fill_inode(struct inode *inode, const struct statx *st);
+int hostfs_getattr(struct inode *inode, struct kstat *st);
+int hostfs_setattr(struct inode *inode, const struct setattr *attr);
+ssize_t hostfs_getxattr(struct inode *inode, const char *name, void *buf, size_t size);
+int hostfs_setxattr(struct inode *inode, const char *name, const void *buf, size_t size, int flags);
+ssize_t hostfs_listxattr(struct inode *inode, char *buf, size_t size);
+int hostfs_removexattr(struct inode *inode, const char *name);
+
+static inline uint64_t host_stx_dev(const struct statx *st)
+{
+	return (uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor;
+}
+
+static inline bool host_node_is(const struct inode *inode, const struct statx *st)
+{
+	const struct host_node *n = host_node_of(inode);
+
+	return n->entry.key1 == host_stx_dev(st) && n->entry.key2 == st->stx_ino;
+}
