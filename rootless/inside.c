@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The child's side of the launcher: what happens between clone and the execution of the sentry. The order matters:
+ * first what binds the process's life to its parent's, then the namespaces' contents, at last the capabilities.
+ */
+#include "rootless/sandbox.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "rootless/harden.h"
+#include "rootless/root.h"
+
+struct child {
+	const struct sandbox_options *opt;
+	int sock;
+	int sentry;
+	int proc; /* -1: none */
+};
+
+/* Tell the parent and end. `err` is a positive errno. */
+static void __attribute__((noreturn, format(printf, 4, 5))) give_up(
+	struct child *c, bool mode_missing, int err, const char *fmt, ...)
+{
+	char msg[SANDBOX_MSG_MAX] = {SANDBOX_MSG_ERROR, mode_missing ? 'm' : 'f'};
+	va_list ap;
+	size_t len;
+
+	va_start(ap, fmt);
+	vsnprintf(msg + 2, sizeof(msg) - 2, fmt, ap);
+	va_end(ap);
+	len = strlen(msg);
+	snprintf(msg + len, sizeof(msg) - len, ": %s", strerror(err));
+	send(c->sock, msg, strlen(msg), MSG_NOSIGNAL);
+	_exit(125);
+}
+
+/*
+ * A step of the set-up in the new namespaces failed with -r. Ubuntu's AppArmor rule lets user namespaces be made but
+ * gives them no capability, and container profiles refuse mount(2): both show as a refused step.
+ */
+static void check(struct child *c, int r, const char *what)
+{
+	if (r < 0)
+		give_up(c, r == -EPERM || r == -EACCES || r == -ENOSYS, -r, "cannot %s", what);
+}
+
+/*
+ * Die with the parent. getppid() is 0 across pid namespaces, so a parent that died before the prctl is found by its
+ * pidfd, which polls readable then.
+ */
+static void bind_life(struct child *c, int parent_pidfd)
+{
+	struct pollfd pfd = {.fd = parent_pidfd, .events = POLLIN};
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		give_up(c, false, errno, "cannot tie the sandbox to its parent");
+	if (parent_pidfd >= 0 && poll(&pfd, 1, 0) != 0)
+		_exit(125);
+	/* A session of its own: no controlling terminal, so neither its signals nor TIOCSTI reach across. */
+	setsid();
+}
+
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	for (int sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int r = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+/*
+ * The caller is user 0 of the namespace: slirp4netns will join it only as that, and a volume's files are root's inside, as
+ * with other rootless tools. Being 0 gives nothing: SECBIT_NOROOT is locked and the bounding set empty before execve.
+ */
+static void map_ids(struct child *c)
+{
+	uid_t uid = c->opt->uid;
+	gid_t gid = c->opt->gid;
+	char line[64];
+	int r = write_file("/proc/self/setgroups", "deny");
+
+	if (r < 0 && r != -ENOENT)
+		check(c, r, "forbid setgroups in the sandbox's user namespace");
+	snprintf(line, sizeof(line), "0 %u 1\n", uid);
+	check(c, write_file("/proc/self/uid_map", line), "map the user into the sandbox's user namespace");
+	snprintf(line, sizeof(line), "0 %u 1\n", gid);
+	check(c, write_file("/proc/self/gid_map", line), "map the group into the sandbox's user namespace");
+}
+
+/* A program with an interpreter needs the system's libraries under its root. */
+static bool is_dynamic(int fd)
+{
+	Elf64_Ehdr eh;
+	Elf64_Phdr ph;
+
+	if (pread(fd, &eh, sizeof(eh), 0) != sizeof(eh) || memcmp(eh.e_ident, ELFMAG, SELFMAG))
+		return false;
+	for (unsigned int i = 0; i < eh.e_phnum; i++) {
+		if (pread(fd, &ph, sizeof(ph), (off_t)(eh.e_phoff + i * sizeof(ph))) != sizeof(ph))
+			return false;
+		if (ph.p_type == PT_INTERP)
+			return true;
+	}
+	return false;
+}
+
+static void enter_namespaces(struct child *c)
+{
+	map_ids(c);
+	check(c, sethostname("picket", 6) < 0 ? -errno : 0, "name the sandbox's uts namespace");
+	/* A host that masks its own /proc (a container) allows no second one; the sentry can do without. */
+	c->proc = root_private_proc();
+	if (!c->opt->host_network)
+		check(c, root_loopback_up(), "bring up the loopback interface");
+	check(c, root_replace(is_dynamic(c->sentry)), "make the sandbox's empty root");
+}
+
+/* The descriptors 0 and 1 are of no use to the sentry; 2 stays for what it has to say before it is up. */
+static void plain_stdio(struct child *c)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
+		give_up(c, false, errno, "cannot open /dev/null");
+	if (fcntl(2, F_GETFD) < 0)
+		dup2(null, 2);
+	if (null > 2)
+		close(null);
+}
+
+/* One message of the parent: up to SANDBOX_BATCH descriptors into fds; *total is the number still to come in all. */
+static size_t receive_batch(struct child *c, int *fds, size_t *total)
+{
+	char data[1 + sizeof(*total)];
+	union {
+		char buf[CMSG_SPACE(sizeof(int) * SANDBOX_BATCH)];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {.iov_base = data, .iov_len = sizeof(data)};
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf)};
+	struct cmsghdr *cmsg;
+	ssize_t n;
+	size_t count;
+
+	do {
+		n = recvmsg(c->sock, &msg, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n == 0)
+		_exit(125); /* the parent is gone, or wants nothing any more */
+	cmsg = n == (ssize_t)sizeof(data) && !(msg.msg_flags & MSG_CTRUNC) ? CMSG_FIRSTHDR(&msg) : NULL;
+	if (!cmsg || cmsg->cmsg_type != SCM_RIGHTS)
+		give_up(c, false, n < 0 ? errno : EMFILE, "cannot receive the sandbox's descriptors");
+	memcpy(total, data + 1, sizeof(*total));
+	count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	memcpy(fds, CMSG_DATA(cmsg), count * sizeof(int));
+	return count;
+}
+
+/* Move a descriptor up to `floor` or higher, close-on-exec. */
+static int move_up(struct child *c, int fd, int floor)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, floor);
+
+	if (high < 0)
+		give_up(c, false, errno, "cannot place the sandbox's descriptors");
+	close(fd);
+	return high;
+}
+
+/* Put `fd` at `number`, open across execve. */
+static void place(struct child *c, int fd, int number)
+{
+	if (dup2(fd, number) < 0)
+		give_up(c, false, errno, "cannot place the sandbox's descriptors");
+	close(fd);
+}
+
+/*
+ * Receive the descriptors and give each its number. All are first moved above the numbers that will be in use, so
+ * that none is overwritten. What is not named here is closed.
+ */
+static void take_descriptors(struct child *c)
+{
+	int batch[SANDBOX_BATCH], config, *fds;
+	size_t total = 0, have = 0;
+	int floor;
+
+	if (receive_batch(c, &config, &total) != 1 || total > SANDBOX_FDS_MAX)
+		give_up(c, false, EINVAL, "cannot receive the sandbox's descriptors");
+	floor = SANDBOX_FIRST_FD + (int)total;
+	fds = calloc(total + 1, sizeof(*fds));
+	if (!fds)
+		give_up(c, false, ENOMEM, "cannot receive the sandbox's descriptors");
+	config = move_up(c, config, floor);
+	c->sock = move_up(c, c->sock, floor);
+	c->sentry = move_up(c, c->sentry, floor);
+	if (c->proc >= 0)
+		c->proc = move_up(c, c->proc, floor);
+	while (have < total) {
+		size_t n = receive_batch(c, batch, &total);
+
+		for (size_t i = 0; i < n && have < total; i++)
+			fds[have++] = move_up(c, batch[i], floor);
+	}
+	place(c, config, SANDBOX_CONFIG_FD);
+	if (c->proc >= 0)
+		place(c, c->proc, SANDBOX_PROC_FD);
+	for (size_t i = 0; i < total; i++)
+		place(c, fds[i], SANDBOX_FIRST_FD + (int)i);
+	free(fds);
+	harden_close_except(floor, c->sock < c->sentry ? (int[]){c->sock, c->sentry} : (int[]){c->sentry, c->sock}, 2);
+}
+
+static void say_ready(struct child *c)
+{
+	char msg[2] = {SANDBOX_MSG_READY, c->proc >= 0 ? '1' : '0'};
+
+	if (send(c->sock, msg, sizeof(msg), MSG_NOSIGNAL) < 0)
+		_exit(125);
+}
+
+/* When memory runs out on the host, a sandbox goes first, not the user's own programs. */
+static void prefer_as_victim(void)
+{
+	write_file("/proc/self/oom_score_adj", "500");
+}
+
+static void execute(struct child *c)
+{
+	static char name[] = "picket-sentry", option[] = "--config-fd", number[] = "3";
+	char *argv[] = {name, option, number, NULL};
+	char *envp[] = {NULL};
+
+	check(c, harden_drop_capabilities(), "drop the sandbox's capabilities");
+	check(c, harden_no_new_privs(), "set no_new_privs");
+	syscall(SYS_execveat, c->sentry, "", argv, envp, AT_EMPTY_PATH);
+	give_up(c, false, errno, "cannot execute %s", c->opt->sentry);
+}
+
+void sandbox_child(const struct sandbox_options *opt, int sock, int parent_pidfd)
+{
+	struct child c = {.opt = opt, .sock = sock, .sentry = -1, .proc = -1};
+
+	bind_life(&c, parent_pidfd);
+	reset_signals();
+	prefer_as_victim();
+	check(&c, harden_limits(), "set the sandbox's limits");
+	c.sentry = open(opt->sentry, O_RDONLY | O_CLOEXEC);
+	if (c.sentry < 0)
+		give_up(&c, false, errno, "cannot open %s", opt->sentry);
+	plain_stdio(&c);
+	harden_close_except(3, sock < c.sentry ? (int[]){sock, c.sentry} : (int[]){c.sentry, sock}, 2);
+	if (!opt->no_namespaces)
+		enter_namespaces(&c);
+	say_ready(&c);
+	take_descriptors(&c);
+	execute(&c);
+	_exit(125);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* The parent's side of the launcher. */
+#include "rootless/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "net/err.h"
+
+#ifndef CLONE_NEWCGROUP
+#define CLONE_NEWCGROUP 0x02000000
+#endif
+#ifndef CLONE_PIDFD
+#define CLONE_PIDFD 0x00001000
+#endif
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static unsigned long namespace_flags(const struct sandbox_options *opt)
+{
+	unsigned long flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+
+	if (opt->no_namespaces)
+		return 0;
+	return opt->host_network ? flags : flags | CLONE_NEWNET;
+}
+
+/* Errors that mean: this host does not let us have user namespaces (a limit, a policy, a kernel without them). */
+static bool is_mode_error(int err)
+{
+	return err == EPERM || err == EACCES || err == ENOSPC || err == EUSERS || err == EINVAL || err == ENOSYS;
+}
+
+int sandbox_spawn(const struct sandbox_options *opt, struct sandbox *out, char **err)
+{
+	int sv[2], parent, pidfd = -1;
+	long pid;
+
+	*out = (struct sandbox){.pidfd = -1, .setup_sock = -1};
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+		return err_set(err, "cannot make a socket for the sandbox: %s", strerror(errno));
+	parent = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	/* clone(2) and not clone3(2): container seccomp profiles answer the latter with ENOSYS. */
+	pid = syscall(SYS_clone, namespace_flags(opt) | CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL, NULL);
+	if (pid == 0) {
+		close(sv[0]);
+		sandbox_child(opt, sv[1], parent);
+	}
+	if (pid < 0)
+		err_set(err, "cannot make the sandbox's namespaces: %s", strerror(errno));
+	if (pid < 0 && !opt->no_namespaces)
+		out->mode_missing = is_mode_error(errno);
+	close(sv[1]);
+	if (parent >= 0)
+		close(parent);
+	if (pid < 0) {
+		close(sv[0]);
+		return -1;
+	}
+	out->pid = (pid_t)pid;
+	out->pidfd = pidfd;
+	out->setup_sock = sv[0];
+	return 0;
+}
+
+/* One set-up message into buf (NUL-terminated). Returns its length, 0 at end of file. */
+static ssize_t receive(int sock, char *buf)
+{
+	ssize_t n;
+
+	do {
+		n = recv(sock, buf, SANDBOX_MSG_MAX - 1, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		n = 0; /* a reset: the child died with something unread */
+	buf[n] = '\0';
+	return n;
+}
+
+/* The child failed or died: say why, and clear it away. */
+static int failed(struct sandbox *s, const char *msg, ssize_t len, char **err)
+{
+	if (len > 2 && msg[0] == SANDBOX_MSG_ERROR) {
+		s->mode_missing = msg[1] == 'm';
+		err_set(err, "%s", msg + 2);
+	} else {
+		err_set(err, "the sandbox's first process died while it was being set up");
+	}
+	sandbox_kill(s);
+	return -1;
+}
+
+int sandbox_ready(struct sandbox *s, char **err)
+{
+	char msg[SANDBOX_MSG_MAX];
+	ssize_t n = receive(s->setup_sock, msg);
+
+	if (n < 2 || msg[0] != SANDBOX_MSG_READY)
+		return failed(s, msg, n, err);
+	s->proc = msg[1] == '1';
+	return 0;
+}
+
+/* Send up to SANDBOX_BATCH descriptors. */
+static int send_batch(int sock, size_t total, const int *fds, size_t count)
+{
+	char data[1 + sizeof(total)] = {SANDBOX_MSG_FDS};
+	union {
+		char buf[CMSG_SPACE(sizeof(int) * SANDBOX_BATCH)];
+		struct cmsghdr align;
+	} control = {0};
+	struct iovec iov = {.iov_base = data, .iov_len = sizeof(data)};
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
+		.msg_controllen = CMSG_SPACE(sizeof(int) * count),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	ssize_t n;
+
+	memcpy(data + 1, &total, sizeof(total));
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int) * count);
+	memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * count);
+	do {
+		n = sendmsg(sock, &msg, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -1 : 0;
+}
+
+int sandbox_exec(struct sandbox *s, int config, const int *fds, size_t count, char **err)
+{
+	char msg[SANDBOX_MSG_MAX];
+	ssize_t n;
+
+	if (count > SANDBOX_FDS_MAX) {
+		sandbox_kill(s);
+		return err_set(err, "too many descriptors for one sandbox: %zu", count);
+	}
+	/* A failed send means that the child is gone; the message it left, or end of file, says so below. */
+	if (send_batch(s->setup_sock, count, &config, 1) == 0) {
+		for (size_t done = 0; done < count;) {
+			size_t part = count - done < SANDBOX_BATCH ? count - done : SANDBOX_BATCH;
+
+			if (send_batch(s->setup_sock, count, fds + done, part) < 0)
+				break;
+			done += part;
+		}
+	}
+	n = receive(s->setup_sock, msg);
+	if (n > 0)
+		return failed(s, msg, n, err);
+	close_fd(&s->setup_sock); /* closed by execve, or by a death that the caller sees at once */
+	return 0;
+}
+
+void sandbox_kill(struct sandbox *s)
+{
+	if (s->pid > 0) {
+		kill(s->pid, SIGKILL);
+		while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	s->pid = 0;
+	close_fd(&s->pidfd);
+	close_fd(&s->setup_sock);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The launcher: one process in namespaces of its own that becomes the sentry. Life cycle:
+ *
+ *	sandbox_spawn   the process exists and sets itself up (namespaces, empty root) while the caller does other work
+ *	sandbox_ready   set up is done, or failed for a reason the caller may fall back from (sandbox_mode_missing)
+ *	sandbox_exec    hand over the descriptors and the configuration; the sentry runs
+ *	sandbox_kill    SIGKILL and reap, in any state
+ *
+ * The process is pid 1 of its pid namespace, and is killed with its parent, so no caller has to clean up after itself.
+ */
+#ifndef PICKET_ROOTLESS_SANDBOX_H
+#define PICKET_ROOTLESS_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Descriptor numbers inside the sentry. */
+#define SANDBOX_CONFIG_FD 3
+#define SANDBOX_PROC_FD 4
+#define SANDBOX_FIRST_FD 10 /* the caller's descriptors, in order */
+#define SANDBOX_FDS_MAX 4096
+
+struct sandbox_options {
+	const char *sentry;  /* path of picket-sentry */
+	bool no_namespaces;  /* run without any namespace: no_new_privs and no capabilities only */
+	bool host_network;   /* share the caller's network namespace */
+	uid_t uid;	     /* the caller's effective ids, which a new user namespace does not tell any more */
+	gid_t gid;
+};
+
+struct sandbox {
+	pid_t pid;	   /* child of the caller; 0: none */
+	int pidfd;	   /* -1 when the kernel has none */
+	int setup_sock;	   /* private */
+	bool proc;	   /* after sandbox_ready: SANDBOX_PROC_FD will be a /proc of the pid namespace */
+	bool mode_missing; /* after a failed sandbox_ready: the host refused the namespaces, not something else */
+};
+
+/* Start the process. 0, or -1 with a sentence in *err (to be freed) and out->mode_missing set. */
+int sandbox_spawn(const struct sandbox_options *opt, struct sandbox *out, char **err);
+
+/* Wait until its namespaces and its root stand. On failure returns -1 with *err; the process is gone. */
+int sandbox_ready(struct sandbox *s, char **err);
+
+/*
+ * Give it fds[0..count), which become SANDBOX_FIRST_FD and up, and the descriptor `config`, and let it execute the
+ * sentry. Returns 0 when execve has succeeded; -1 with *err, and the process gone, if not. The caller's descriptors
+ * stay open and its own.
+ */
+int sandbox_exec(struct sandbox *s, int config, const int *fds, size_t count, char **err);
+
+/* SIGKILL, reap, and forget. Safe on a zeroed struct and after sandbox_reap. */
+void sandbox_kill(struct sandbox *s);
+
+/* The child's side, never returns: set up, obey the parent on `sock`, execute the sentry. Private to rootless/. */
+void sandbox_child(const struct sandbox_options *opt, int sock, int parent_pidfd) __attribute__((noreturn));
+
+/* The first bytes of the set-up messages. */
+#define SANDBOX_MSG_READY 'R' /* child: then '1' or '0' for proc */
+#define SANDBOX_MSG_ERROR 'E' /* child: then 'm' (mode missing) or 'f', then a sentence */
+#define SANDBOX_MSG_FDS 'F'   /* parent: size_t total; descriptors with SCM_RIGHTS, the configuration first */
+#define SANDBOX_MSG_MAX 512
+#define SANDBOX_BATCH 200 /* descriptors in one message; the kernel's limit is 253 */
+
+#endif
