@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* The commands, and the structures their options fill (offsets in table.c). Each returns an exit status. */
+#ifndef PICKET_CMD_COMMANDS_H
+#define PICKET_CMD_COMMANDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cmd/str.h"
+
+struct run_options {
+	bool interactive;
+	bool tty;
+	bool read_only;
+	bool rm;
+	const char *rootfs;
+	struct str_list env;
+	struct str_list env_files;
+	struct str_list volumes;
+	struct str_list mounts;
+	struct str_list tmpfs;
+	const char *workdir;
+	const char *user;
+	const char *hostname;
+	const char *entrypoint; /* NULL: the image's; "": none */
+	const char *network;	/* NULL: the default */
+	const char *name;
+	int64_t memory;
+	int64_t pids;
+	const char *trace; /* NULL: no; "": standard error; else a file */
+	const char *platform;
+	const char *pull;
+	const char *userns; /* hidden: auto, none */
+	bool quiet;
+};
+
+struct fetch_options {
+	const char *platform;
+	bool quiet;
+	const char *tls_verify; /* "true", "false", NULL */
+	const char *input;	/* load */
+};
+
+struct list_options {
+	const char *format;
+	bool quiet;
+	bool all;
+	bool no_trunc;
+	bool force;
+};
+
+int cmd_run(const void *opts, int argc, char **argv);
+int cmd_pull(const void *opts, int argc, char **argv);
+int cmd_load(const void *opts, int argc, char **argv);
+int cmd_images(const void *opts, int argc, char **argv);
+int cmd_rmi(const void *opts, int argc, char **argv);
+int cmd_inspect(const void *opts, int argc, char **argv);
+int cmd_prune(const void *opts, int argc, char **argv);
+int cmd_verify(const void *opts, int argc, char **argv);
+int cmd_mount(const void *opts, int argc, char **argv);
+int cmd_umount(const void *opts, int argc, char **argv);
+int cmd_doctor(const void *opts, int argc, char **argv);
+int cmd_info(const void *opts, int argc, char **argv);
+int cmd_version(const void *opts, int argc, char **argv);
+int cmd_help(const void *opts, int argc, char **argv);
+int cmd_completion(const void *opts, int argc, char **argv);
+int cmd_man(const void *opts, int argc, char **argv);
+int cmd_complete(const void *opts, int argc, char **argv);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* The environment of a sandboxed program. Nothing of the caller's comes in but what -e NAME asks for. */
+#include "cmd/environment.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/message.h"
+
+#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* NAME=VALUE sets; NAME copies the caller's value, or takes the variable away if the caller has none, as docker. */
+static void set_or_copy(struct str_list *env, const char *text)
+{
+	const char *value;
+	char **old;
+
+	if (strchr(text, '=')) {
+		env_set(env, xstrdup(text));
+		return;
+	}
+	value = getenv(text);
+	old = env_find(env, text);
+	if (value) {
+		env_set(env, xasprintf("%s=%s", text, value));
+	} else if (old) {
+		free(*old);
+		*old = env->items[--env->count];
+		env->items[env->count] = NULL;
+	}
+}
+
+/* A line of an --env-file: comments and empty lines are skipped, white space before a name is dropped. */
+static int env_line(struct str_list *env, char *line, const char *path, unsigned int number)
+{
+	line += strspn(line, " \t");
+	line[strcspn(line, "\r\n")] = '\0';
+	if (*line == '\0' || *line == '#')
+		return 0;
+	if (*line == '=' || strcspn(line, " \t") < env_name_len(line))
+		return complain(EXIT_PICKET, "%s, line %u: \"%.*s\" is no name of a variable", path, number,
+			(int)env_name_len(line), line);
+	set_or_copy(env, line);
+	return 0;
+}
+
+static int env_file(struct str_list *env, const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char *line = NULL;
+	size_t size = 0;
+	unsigned int number = 0;
+	int r = 0;
+
+	if (!f)
+		return complain(EXIT_PICKET, "cannot read the variables in %s: %s", path, strerror(errno));
+	while (r == 0 && getline(&line, &size, f) >= 0)
+		r = env_line(env, line, path, ++number);
+	if (r == 0 && ferror(f))
+		r = complain(EXIT_PICKET, "cannot read the variables in %s: %s", path, strerror(errno));
+	free(line);
+	fclose(f);
+	return r;
+}
+
+int collect_environment(struct str_list *env, const struct run_options *o, char *const *image, const char *hostname)
+{
+	int r = 0;
+
+	env_set(env, xstrdup(DEFAULT_PATH));
+	env_set(env, xasprintf("HOSTNAME=%s", hostname));
+	if (o->tty)
+		env_set(env, xstrdup("TERM=xterm"));
+	for (; image && *image; image++)
+		if (strchr(*image, '='))
+			env_set(env, xstrdup(*image));
+	for (size_t i = 0; r == 0 && i < o->env_files.count; i++)
+		r = env_file(env, o->env_files.items[i]);
+	for (size_t i = 0; r == 0 && i < o->env.count; i++) {
+		if (o->env.items[i][0] == '\0' || o->env.items[i][0] == '=')
+			return complain(EXIT_PICKET, "-e \"%s\" has no name of a variable", o->env.items[i]);
+		set_or_copy(env, o->env.items[i]);
+	}
+	return r;
+}

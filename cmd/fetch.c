@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* picket pull and picket load: picket-fetch does the work and draws its progress itself. */
+#include "cmd/fetch.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/commands.h"
+#include "cmd/message.h"
+#include "cmd/programs.h"
+
+int fetch_pull(const char *name, const char *platform, const char *tls_verify, bool quiet, bool to_stdout)
+{
+	struct str_list argv = {0};
+	int r, saved = -1;
+
+	str_list_add(&argv, NULL); /* the program, set by run_fetch */
+	str_list_add(&argv, xstrdup("pull"));
+	if (platform) {
+		str_list_add(&argv, xstrdup("--platform"));
+		str_list_add(&argv, xstrdup(platform));
+	}
+	if (tls_verify && strcmp(tls_verify, "false") == 0)
+		str_list_add(&argv, xstrdup("--tls-verify=false"));
+	if (quiet)
+		str_list_add(&argv, xstrdup("--quiet"));
+	str_list_add(&argv, xstrdup("--"));
+	str_list_add(&argv, xstrdup(name));
+	if (!to_stdout) {
+		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+		dup2(null, STDOUT_FILENO);
+		close(null);
+	}
+	r = run_fetch(argv.items);
+	if (saved >= 0) {
+		dup2(saved, STDOUT_FILENO);
+		close(saved);
+	}
+	str_list_free(&argv);
+	return r;
+}
+
+int cmd_pull(const void *opts, int argc, char **argv)
+{
+	const struct fetch_options *o = opts;
+
+	return fetch_pull(argv[0], o->platform, o->tls_verify, o->quiet, true);
+}
+
+int cmd_load(const void *opts, int argc, char **argv)
+{
+	const struct fetch_options *o = opts;
+	const char *input = o->input ? o->input : argc ? argv[0] : "-";
+	struct str_list args = {0};
+	int r;
+
+	if (o->input && argc)
+		return complain(EXIT_FAILED, "picket load takes one archive, not both %s and %s", o->input, argv[0]);
+	if (strcmp(input, "-") == 0 && isatty(STDIN_FILENO))
+		return complain(EXIT_FAILED, "picket load reads an archive from standard input, which is a terminal; name a file "
+					     "or a directory");
+	str_list_add(&args, NULL);
+	str_list_add(&args, xstrdup("load"));
+	if (o->quiet)
+		str_list_add(&args, xstrdup("--quiet"));
+	str_list_add(&args, xstrdup("--"));
+	str_list_add(&args, xstrdup(input));
+	r = run_fetch(args.items);
+	str_list_free(&args);
+	return r;
+}

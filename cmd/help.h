@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* Texts made from the table: help, the manual page, completions. All go to `out`. */
+#ifndef PICKET_CMD_HELP_H
+#define PICKET_CMD_HELP_H
+
+#include <stdio.h>
+
+#include "cmd/table.h"
+
+/* The commands in short: `picket --help`. */
+void print_overview(FILE *out);
+
+/* One command: `picket run --help`. */
+void print_command_help(FILE *out, const struct cmd_spec *cmd);
+
+/* picket(1), in man(7) markup. */
+void print_man_page(FILE *out);
+
+void print_bash_completion(FILE *out);
+void print_zsh_completion(FILE *out);
+void print_fish_completion(FILE *out);
+
+/* The word of a live completion kind, as `picket __complete` takes it; NULL if the kind is not live. */
+const char *live_word(enum complete_kind kind);
+
+/* "--name VALUE" or "--name[=VALUE]" into buf. */
+const char *option_text(const struct opt_spec *o, char *buf, size_t len);
+
+/* Whether help shows the option. */
+bool is_shown(const struct opt_spec *o);
+
+#endif

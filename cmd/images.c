@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/* images, rmi, inspect, prune, verify: what is in the store. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/commands.h"
+#include "cmd/json.h"
+#include "cmd/message.h"
+#include "cmd/table_out.h"
+#include "fuse-snap/store.h"
+
+static int open_store(struct store **s)
+{
+	struct snap_error e;
+
+	return store_open(NULL, s, &e) < 0 ? complain(EXIT_FAILED, "%s", e.text) : 0;
+}
+
+/* "sha256:" and 64 hex digits, or their first 12. */
+static const char *image_id(const struct digest *d, bool whole, char *buf, size_t len)
+{
+	char text[DIGEST_TEXT_LEN + 1];
+
+	digest_text(d, text);
+	if (whole)
+		snprintf(buf, len, "%s", text);
+	else
+		snprintf(buf, len, "%.12s", strchr(text, ':') + 1);
+	return buf;
+}
+
+static uint64_t image_size(const struct store *s, const struct image_ref *ref)
+{
+	uint64_t size = 0;
+
+	store_image_size(s, &ref->chain, &size, NULL);
+	return size;
+}
+
+static int64_t image_created(const struct store *s, const struct image_ref *ref)
+{
+	struct run_record record = {0};
+	int64_t created = 0;
+
+	if (store_get_record(s, &ref->config, &record, NULL) == 0) {
+		created = record.created;
+		run_record_free(&record);
+	}
+	return created;
+}
+
+/* ISO 8601, as docker's JSON has it; "" if unknown. */
+static const char *iso_time(int64_t when, char *buf, size_t len)
+{
+	time_t t = (time_t)when;
+	struct tm tm;
+
+	buf[0] = '\0';
+	if (when > 0 && gmtime_r(&t, &tm))
+		strftime(buf, len, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return buf;
+}
+
+/* The repository and the tag of a canonical name, as docker's table parts them. */
+static void split_name(const char *name, char *repository, char *tag, size_t len)
+{
+	const char *shown = *name ? ref_familiar(name) : "<none>", *colon = strrchr(shown, ':');
+
+	if (!*name || !colon || strchr(colon, '/')) {
+		snprintf(repository, len, "%s", shown);
+		snprintf(tag, len, "<none>");
+	} else {
+		snprintf(repository, len, "%.*s", (int)(colon - shown), shown);
+		snprintf(tag, len, "%s", colon + 1);
+	}
+}
+
+static void image_row(struct table_out *t, const struct store *s, const struct image_ref *ref, bool whole)
+{
+	char repository[REF_NAME_MAX + 1], tag[REF_NAME_MAX + 1], id[DIGEST_TEXT_LEN + 1], age[64], size[32];
+
+	split_name(ref->name, repository, tag, sizeof(tag));
+	table_cell(t, repository);
+	table_cell(t, tag);
+	table_cell(t, image_id(&ref->config, whole, id, sizeof(id)));
+	table_cell(t, human_age(image_created(s, ref), time(NULL), age, sizeof(age)));
+	table_cell(t, human_size(image_size(s, ref), size, sizeof(size)));
+}
+
+static void image_json(struct json *j, const struct store *s, const struct image_ref *ref)
+{
+	char text[DIGEST_TEXT_LEN + 1], when[32];
+
+	json_open(j, NULL, '{');
+	json_string(j, "name", *ref->name ? ref_familiar(ref->name) : "");
+	json_string(j, "reference", ref->name);
+	json_string(j, "id", image_id(&ref->config, true, text, sizeof(text)));
+	json_string(j, "digest", image_id(&ref->manifest, true, text, sizeof(text)));
+	json_string(j, "platform", ref->platform);
+	json_number(j, "layers", (int64_t)ref->layers);
+	json_number(j, "size", (int64_t)image_size(s, ref));
+	json_string(j, "created", iso_time(image_created(s, ref), when, sizeof(when)));
+	json_string(j, "pulled", iso_time(ref->pulled, when, sizeof(when)));
+	json_close(j, '}');
+}
+
+/* Whether `picket images NAME` means this image: its repository with any tag, or the name with its tag. */
+static bool is_wanted(const struct image_ref *ref, const char *wanted)
+{
+	struct ref_name name;
+	char canonical[REF_NAME_MAX + 1];
+	size_t len;
+
+	if (!wanted)
+		return true;
+	if (ref_parse(wanted, &name, NULL) < 0)
+		return false;
+	ref_canonical(&name, canonical);
+	if (name.explicit_tag)
+		return strcmp(canonical, ref->name) == 0;
+	len = (size_t)(strrchr(canonical, ':') - canonical);
+	return strncmp(canonical, ref->name, len) == 0 && ref->name[len] == ':';
+}
+
+static void list_json(const struct store *s, const struct image_ref *refs, size_t n, const char *wanted)
+{
+	struct json j = {.out = stdout};
+
+	json_open(&j, NULL, '[');
+	for (size_t i = 0; i < n; i++)
+		if (is_wanted(&refs[i], wanted))
+			image_json(&j, s, &refs[i]);
+	json_close(&j, ']');
+}
+
+static void list_table(const struct store *s, const struct image_ref *refs, size_t n, const char *wanted, bool whole)
+{
+	static const char *const heads[] = {"REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"};
+	struct table_out t;
+
+	table_begin(&t, heads, sizeof(heads) / sizeof(heads[0]));
+	for (size_t i = 0; i < n; i++)
+		if (is_wanted(&refs[i], wanted))
+			image_row(&t, s, &refs[i], whole);
+	table_end(&t);
+}
+
+static void list_ids(const struct image_ref *refs, size_t n, const char *wanted, bool whole)
+{
+	char id[DIGEST_TEXT_LEN + 1];
+
+	for (size_t i = 0; i < n; i++)
+		if (is_wanted(&refs[i], wanted))
+			puts(image_id(&refs[i].config, whole, id, sizeof(id)));
+}
+
+int cmd_images(const void *opts, int argc, char **argv)
+{
+	const struct list_options *o = opts;
+	const char *wanted = argc ? argv[0] : NULL;
+	struct image_ref *refs = NULL;
+	struct snap_error e;
+	struct store *s;
+	size_t n = 0;
+
+	if (open_store(&s))
+		return EXIT_FAILED;
+	if (store_list_refs(s, &refs, &n, &e) < 0) {
+		store_close(s);
+		return complain(EXIT_FAILED, "%s", e.text);
+	}
+	if (o->format && strcmp(o->format, "json") == 0)
+		list_json(s, refs, n, wanted);
+	else if (o->quiet)
+		list_ids(refs, n, wanted, o->no_trunc);
+	else
+		list_table(s, refs, n, wanted, o->no_trunc);
+	free(refs);
+	store_close(s);
+	return finish_output();
+}
+
+/* Free what became useless. A running transaction puts it off; that is no failure. */
+static int collect(struct store *s, struct store_gc_stats *stats)
+{
+	struct snap_error e;
+	int r = store_collect(s, stats, &e);
+
+	if (r == -EBUSY) {
+		warn("an image is being pulled or loaded: nothing is freed until picket prune or the next picket rmi");
+		return 0;
+	}
+	return r < 0 ? complain(EXIT_FAILED, "%s", e.text) : 0;
+}
+
+int cmd_rmi(const void *opts, int argc, char **argv)
+{
+	const struct list_options *o = opts;
+	struct store_gc_stats stats = {0};
+	int status = 0, removed_any = 0;
+	struct store *s;
+
+	if (open_store(&s))
+		return EXIT_FAILED;
+	for (int i = 0; i < argc; i++) {
+		struct snap_error e;
+		size_t removed = 0;
+		int r = store_remove_ref(s, argv[i], &removed, &e);
+
+		if (r == 0) {
+			printf("Untagged: %s\n", argv[i]);
+			removed_any = 1;
+		} else if (!(o->force && r == -ENOENT)) {
+			status = complain(EXIT_FAILED, "%s", e.text);
+		}
+	}
+	if (removed_any && collect(s, &stats))
+		status = EXIT_FAILED;
+	if (stats.kept_in_use)
+		warn("%" PRIu64 " of them %s still in use by a running sandbox or a mount; picket prune frees %s later",
+			stats.kept_in_use, stats.kept_in_use == 1 ? "is" : "are", stats.kept_in_use == 1 ? "it" : "them");
+	store_close(s);
+	return status ? status : finish_output();
+}
+
+int cmd_prune(const void *opts, int argc, char **argv)
+{
+	const struct list_options *o = opts;
+	struct store_gc_stats stats = {0};
+	struct image_ref *refs = NULL;
+	struct snap_error e;
+	struct store *s;
+	size_t n = 0;
+	int status;
+	char size[32], id[DIGEST_TEXT_LEN + 1];
+
+	if (open_store(&s))
+		return EXIT_FAILED;
+	if (o->all && store_list_refs(s, &refs, &n, &e) == 0)
+		for (size_t i = 0; i < n; i++)
+			store_remove_ref(s, *refs[i].name ? refs[i].name : image_id(&refs[i].config, true, id, sizeof(id)),
+				&(size_t){0}, &e);
+	free(refs);
+	status = collect(s, &stats);
+	store_close(s);
+	if (status)
+		return status;
+	printf("Freed %s: %" PRIu64 " images, %" PRIu64 " layers, %" PRIu64 " other objects.\n",
+		human_size(stats.bytes, size, sizeof(size)), stats.images, stats.layers, stats.blobs);
+	return finish_output();
+}
+
+static void report_fault(void *arg, const char *text)
+{
+	size_t *faults = arg;
+
+	(*faults)++;
+	complain(0, "%s", text);
+}
+
+int cmd_verify(const void *opts, int argc, char **argv)
+{
+	struct snap_error e;
+	struct store *s;
+	size_t faults = 0;
+	int r;
+
+	if (open_store(&s))
+		return EXIT_FAILED;
+	r = store_verify(s, report_fault, &faults, &e);
+	store_close(s);
+	if (r == -EUCLEAN || faults)
+		return complain(EXIT_FAILED, "the store has %zu fault%s; picket rmi and picket pull replace a damaged image",
+			faults, faults == 1 ? "" : "s");
+	if (r < 0)
+		return complain(EXIT_FAILED, "%s", e.text);
+	puts("The store is sound.");
+	return finish_output();
+}
+
+/* ---- inspect ---- */
+
+static void record_json(struct json *j, const struct run_record *r)
+{
+	char when[32];
+
+	json_string(j, "created", iso_time(r->created, when, sizeof(when)));
+	json_string(j, "architecture", r->arch);
+	json_string(j, "os", r->os);
+	json_open(j, "config", '{');
+	json_string(j, "user", r->user);
+	json_strings(j, "env", r->env);
+	json_strings(j, "entrypoint", r->entrypoint);
+	json_strings(j, "cmd", r->cmd);
+	json_string(j, "workdir", r->workdir);
+	json_string(j, "stop_signal", r->stop_signal);
+	json_strings(j, "volumes", r->volumes);
+	json_strings(j, "ports", r->ports);
+	json_strings(j, "labels", r->labels);
+	json_close(j, '}');
+}
+
+static void inspect_json(struct json *j, const struct store *s, const struct image_ref *ref, const struct run_record *r)
+{
+	char text[DIGEST_TEXT_LEN + 1], when[32];
+	void *blob = NULL;
+	size_t len = 0;
+
+	json_open(j, NULL, '{');
+	json_string(j, "name", *ref->name ? ref_familiar(ref->name) : "");
+	json_string(j, "reference", ref->name);
+	json_string(j, "id", image_id(&ref->config, true, text, sizeof(text)));
+	json_string(j, "digest", image_id(&ref->manifest, true, text, sizeof(text)));
+	json_string(j, "chain", image_id(&ref->chain, true, text, sizeof(text)));
+	json_string(j, "platform", ref->platform);
+	json_number(j, "layers", (int64_t)ref->layers);
+	json_number(j, "size", (int64_t)image_size(s, ref));
+	json_string(j, "pulled", iso_time(ref->pulled, when, sizeof(when)));
+	record_json(j, r);
+	/* The image's own words as they came: they were checked to be JSON when they were stored. */
+	if (store_get_blob(s, &ref->config, &blob, &len, NULL) == 0)
+		json_raw(j, "image_config", blob, len);
+	free(blob);
+	json_close(j, '}');
+}
+
+static void text_list(const char *head, char *const *items)
+{
+	for (; items && *items; items++) {
+		printf("%-12s %s\n", head, *items);
+		head = "";
+	}
+}
+
+static void inspect_text(const struct store *s, const struct image_ref *ref, const struct run_record *r)
+{
+	char text[DIGEST_TEXT_LEN + 1], when[32];
+
+	printf("%-12s %s\n", "Name", *ref->name ? ref_familiar(ref->name) : "<none>");
+	printf("%-12s %s\n", "ID", image_id(&ref->config, true, text, sizeof(text)));
+	printf("%-12s %s\n", "Digest", image_id(&ref->manifest, true, text, sizeof(text)));
+	printf("%-12s %s\n", "Platform", ref->platform);
+	printf("%-12s %s\n", "Created", iso_time(r->created, when, sizeof(when)));
+	printf("%-12s %s, %" PRIu64 " layers\n", "Size", human_size(image_size(s, ref), text, sizeof(text)), ref->layers);
+	printf("%-12s %s\n", "User", r->user && *r->user ? r->user : "root");
+	printf("%-12s %s\n", "Directory", r->workdir && *r->workdir ? r->workdir : "/");
+	text_list("Entry point", r->entrypoint);
+	text_list("Command", r->cmd);
+	text_list("Environment", r->env);
+	text_list("Ports", r->ports);
+	text_list("Volumes", r->volumes);
+	text_list("Labels", r->labels);
+}
+
+static int inspect_one(struct json *j, const struct store *s, const char *name, bool json)
+{
+	struct run_record record = {0};
+	struct image_ref ref;
+	struct snap_error e;
+
+	if (store_resolve(s, name, &ref, &e) < 0 || store_get_record(s, &ref.config, &record, &e) < 0)
+		return complain(EXIT_FAILED, "%s", e.text);
+	if (json)
+		inspect_json(j, s, &ref, &record);
+	else
+		inspect_text(s, &ref, &record);
+	run_record_free(&record);
+	return 0;
+}
+
+int cmd_inspect(const void *opts, int argc, char **argv)
+{
+	const struct list_options *o = opts;
+	bool json = !o->format || strcmp(o->format, "json") == 0;
+	struct json j = {.out = stdout};
+	struct store *s;
+	int status = 0;
+
+	if (open_store(&s))
+		return EXIT_FAILED;
+	if (json)
+		json_open(&j, NULL, '[');
+	for (int i = 0; i < argc; i++)
+		if (inspect_one(&j, s, argv[i], json))
+			status = EXIT_FAILED;
+	if (json)
+		json_close(&j, ']');
+	store_close(s);
+	return status ? status : finish_output();
+}

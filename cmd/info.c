@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* picket info, and the live names of the completions. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/commands.h"
+#include "cmd/help.h"
+#include "cmd/json.h"
+#include "cmd/message.h"
+#include "cmd/mode.h"
+#include "cmd/mounts.h"
+#include "cmd/programs.h"
+#include "cmd/state.h"
+#include "fuse-snap/client.h"
+#include "rootless/harden.h"
+#include "rootless/probe.h"
+
+#ifndef PICKET_VERSION
+#define PICKET_VERSION "unknown"
+#endif
+
+/* ---- info ---- */
+
+struct facts {
+	const char *store, *runtime;
+	size_t images, layers;
+	size_t sandboxes, mounts;
+	char *programs[3];
+	char snapshots[512];
+};
+
+static const char *const program_names[] = {"picket-sentry", "picket-fetch", "picket-snapd"};
+
+static void count_sandbox(void *arg, const struct sandbox_note *note)
+{
+	++*(size_t *)arg;
+}
+
+static void count_mount(void *arg, const char *dir)
+{
+	++*(size_t *)arg;
+}
+
+/* Which way an image's files would be opened now. */
+static void snapshot_way(char *buf, size_t len, bool snapd)
+{
+	int r = test_mode("nofuse") ? -ENOENT : probe_device("/dev/fuse");
+
+	if (!snapd)
+		snprintf(buf, len, "from the store's files: picket-snapd is not installed");
+	else if (r < 0)
+		snprintf(buf, len, "from the store's files: /dev/fuse: %s", strerror(-r));
+	else
+		snprintf(buf, len, "through FUSE (picket-snapd)");
+}
+
+static void gather(struct facts *f, struct store *s)
+{
+	struct image_ref *refs = NULL;
+
+	f->store = store_path(s);
+	f->runtime = runtime_dir();
+	if (store_list_refs(s, &refs, &f->images, NULL) == 0)
+		for (size_t i = 0; i < f->images; i++)
+			f->layers += refs[i].layers;
+	free(refs);
+	state_each(count_sandbox, &f->sandboxes);
+	mounts_each(count_mount, &f->mounts);
+	for (size_t i = 0; i < 3; i++)
+		f->programs[i] = find_program(program_names[i]);
+	snapshot_way(f->snapshots, sizeof(f->snapshots), f->programs[2] != NULL);
+}
+
+static void print_facts_text(const struct facts *f)
+{
+	printf("%-15s %s\n", "Version", PICKET_VERSION);
+	printf("%-15s %s\n", "Store", f->store);
+	printf("%-15s %zu, %zu mounted\n", "Images", f->images, f->mounts);
+	printf("%-15s %s\n", "Snapshots", f->snapshots);
+	printf("%-15s %s\n", "Runtime", f->runtime ? f->runtime : "");
+	printf("%-15s %zu\n", "Sandboxes", f->sandboxes);
+	printf("%-15s ABI %d\n", "Landlock", landlock_abi());
+	for (size_t i = 0; i < 3; i++)
+		printf("%-15s %s\n", program_names[i], f->programs[i] ? f->programs[i] : "missing");
+}
+
+static void print_facts_json(const struct facts *f)
+{
+	struct json j = {.out = stdout};
+
+	json_open(&j, NULL, '{');
+	json_string(&j, "version", PICKET_VERSION);
+	json_string(&j, "store", f->store);
+	json_number(&j, "images", (int64_t)f->images);
+	json_number(&j, "layers", (int64_t)f->layers);
+	json_number(&j, "mounts", (int64_t)f->mounts);
+	json_string(&j, "snapshots", f->snapshots);
+	json_string(&j, "runtime", f->runtime);
+	json_number(&j, "sandboxes", (int64_t)f->sandboxes);
+	json_number(&j, "landlock_abi", landlock_abi());
+	json_open(&j, "programs", '{');
+	for (size_t i = 0; i < 3; i++)
+		json_string(&j, program_names[i], f->programs[i]);
+	json_close(&j, '}');
+	json_close(&j, '}');
+}
+
+int cmd_info(const void *opts, int argc, char **argv)
+{
+	const struct list_options *o = opts;
+	struct facts f = {0};
+	struct snap_error e;
+	struct store *s;
+
+	if (store_open(NULL, &s, &e) < 0)
+		return complain(EXIT_FAILED, "%s", e.text);
+	gather(&f, s);
+	if (o->format && strcmp(o->format, "json") == 0)
+		print_facts_json(&f);
+	else
+		print_facts_text(&f);
+	for (size_t i = 0; i < 3; i++)
+		free(f.programs[i]);
+	store_close(s);
+	return finish_output();
+}
+
+/* ---- __complete ---- */
+
+static void print_images(void)
+{
+	struct image_ref *refs = NULL;
+	struct store *s;
+	size_t n = 0;
+
+	if (store_open(NULL, &s, NULL) < 0)
+		return;
+	if (store_list_refs(s, &refs, &n, NULL) == 0)
+		for (size_t i = 0; i < n; i++)
+			if (*refs[i].name)
+				puts(ref_familiar(refs[i].name));
+	free(refs);
+	store_close(s);
+}
+
+static void print_sandbox(void *arg, const struct sandbox_note *note)
+{
+	puts(note->name[0] ? note->name : note->id);
+}
+
+static void print_mount(void *arg, const char *dir)
+{
+	puts(dir);
+}
+
+/* Words of live_word(). Silent about every failure: a shell is waiting for its user's next key. */
+int cmd_complete(const void *opts, int argc, char **argv)
+{
+	if (strcmp(argv[0], live_word(COMPLETE_RUNNABLE)) == 0)
+		puts("host");
+	if (strcmp(argv[0], live_word(COMPLETE_RUNNABLE)) == 0 || strcmp(argv[0], live_word(COMPLETE_IMAGE)) == 0)
+		print_images();
+	else if (strcmp(argv[0], live_word(COMPLETE_SANDBOX)) == 0)
+		state_each(print_sandbox, NULL);
+	else if (strcmp(argv[0], live_word(COMPLETE_MOUNTED)) == 0)
+		mounts_each(print_mount, NULL);
+	return EXIT_OK;
+}

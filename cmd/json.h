@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Writing JSON: indented, with commas kept by depth. Strings that are not UTF-8 have their bad bytes replaced. */
+#ifndef PICKET_CMD_JSON_H
+#define PICKET_CMD_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct json {
+	FILE *out;
+	unsigned int depth;
+	bool some; /* something stands before at this depth */
+};
+
+/* `key` is NULL inside arrays and for the outermost value. */
+void json_open(struct json *j, const char *key, char bracket);
+void json_close(struct json *j, char bracket);
+void json_string(struct json *j, const char *key, const char *value);
+void json_number(struct json *j, const char *key, int64_t value);
+void json_bool(struct json *j, const char *key, bool value);
+void json_strings(struct json *j, const char *key, char *const *values); /* NULL-terminated; NULL is [] */
+void json_raw(struct json *j, const char *key, const char *text, size_t len); /* text is JSON already */
+
+#endif

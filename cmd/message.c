@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* Sentences for people, and their colours. */
+#include "cmd/message.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool use_colour(FILE *stream)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (no && *no)
+		return false;
+	return term && strcmp(term, "dumb") != 0 && isatty(fileno(stream));
+}
+
+const char *tint(FILE *stream, enum tint t)
+{
+	static const char *const codes[] = {
+		[TINT_BOLD] = "\033[1m",
+		[TINT_DIM] = "\033[2m",
+		[TINT_RED] = "\033[31m",
+		[TINT_GREEN] = "\033[32m",
+		[TINT_YELLOW] = "\033[33m",
+		[TINT_END] = "\033[0m",
+	};
+
+	return use_colour(stream) ? codes[t] : "";
+}
+
+/* One write(2), so that lines of several processes do not mix, with nothing in it that drives a terminal. */
+static void say(enum tint colour, const char *kind, const char *fmt, va_list ap)
+{
+	char text[4096], line[4224];
+	int len;
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = *p == '\n' || *p == '\t' ? ' ' : '?';
+	len = snprintf(line, sizeof(line), "%spicket:%s %s%s\n", tint(stderr, colour), tint(stderr, TINT_END), kind, text);
+	fflush(stdout);
+	if (write(STDERR_FILENO, line, (size_t)len) < 0)
+		return;
+}
+
+int complain(int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(TINT_RED, "", fmt, ap);
+	va_end(ap);
+	return status;
+}
+
+void warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(TINT_YELLOW, "warning: ", fmt, ap);
+	va_end(ap);
+}
+
+int finish_output(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EXIT_OK;
+	if (errno == EPIPE)
+		return EXIT_FAILED;
+	return complain(EXIT_FAILED, "cannot write the output: %s", strerror(errno));
+}

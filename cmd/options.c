@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Option parsing with docker's conventions: --name VALUE, --name=VALUE, -nVALUE, -n VALUE, flags in one word (-it),
+ * --flag=false, `--` ends the options. `run` ends them at its first argument too.
+ */
+#include "cmd/options.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/message.h"
+#include "cmd/str.h"
+
+struct parser {
+	const struct cmd_spec *cmd;
+	struct parsed *out;
+	int argc;
+	char **argv;
+	int at; /* the next word */
+};
+
+static const struct opt_spec *find_long(const struct cmd_spec *cmd, const char *name, size_t len)
+{
+	for (size_t i = 0; i < cmd->opt_count; i++)
+		if (strlen(cmd->opts[i].name) == len && strncmp(cmd->opts[i].name, name, len) == 0)
+			return &cmd->opts[i];
+	return NULL;
+}
+
+static const struct opt_spec *find_short(const struct cmd_spec *cmd, char letter)
+{
+	for (size_t i = 0; i < cmd->opt_count; i++)
+		if (cmd->opts[i].letter == letter)
+			return &cmd->opts[i];
+	return NULL;
+}
+
+static int unknown_option(const struct parser *p, const char *word)
+{
+	size_t best = 3;
+	const char *name = NULL;
+
+	for (size_t i = 0; word[0] == '-' && word[1] == '-' && i < p->cmd->opt_count; i++) {
+		size_t d = word_distance(word + 2, p->cmd->opts[i].name, best - 1);
+
+		if (d < best && !p->cmd->opts[i].hidden) {
+			best = d;
+			name = p->cmd->opts[i].name;
+		}
+	}
+	if (name)
+		return complain(p->cmd->failure, "unknown option %s of picket %s; did you mean --%s?", word, p->cmd->name,
+			name);
+	return complain(p->cmd->failure, "unknown option %s of picket %s; see picket %s --help", word, p->cmd->name,
+		p->cmd->name);
+}
+
+static int set_flag(const struct parser *p, const struct opt_spec *o, bool *field, const char *value)
+{
+	static const char *const yes[] = {"true", "1", "t", "yes"}, *const no[] = {"false", "0", "f", "no"};
+
+	if (!value) {
+		*field = true;
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
+		if (strcmp(value, yes[i]) == 0 || strcmp(value, no[i]) == 0) {
+			*field = strcmp(value, yes[i]) == 0;
+			return 0;
+		}
+	}
+	return complain(p->cmd->failure, "--%s is a switch: it takes =true or =false, not \"%s\"", o->name, value);
+}
+
+static bool is_choice(const char *choices, const char *value)
+{
+	size_t len = strlen(value);
+
+	for (const char *c = choices; len && c; c = strchr(c, ' '), c = c ? c + 1 : NULL)
+		if (strncmp(c, value, len) == 0 && (c[len] == ' ' || c[len] == '\0'))
+			return true;
+	return false;
+}
+
+/* Store `value` (NULL: none was given, allowed by the kind) in the field of option o. */
+static int set_value(const struct parser *p, const struct opt_spec *o, char *value)
+{
+	void *field = (char *)p->out->opts + o->offset;
+	int r = 0;
+
+	switch (o->kind) {
+	case OPT_FLAG:
+		return set_flag(p, o, field, value);
+	case OPT_STRING:
+		*(const char **)field = value;
+		return 0;
+	case OPT_OPTIONAL:
+		*(const char **)field = value ? value : "";
+		return 0;
+	case OPT_CHOICE:
+		if (!is_choice(o->choices, value))
+			return complain(p->cmd->failure, "--%s takes one of: %s; not \"%s\"", o->name, o->choices, value);
+		*(const char **)field = value;
+		return 0;
+	case OPT_LIST:
+		str_list_add(field, value);
+		return 0;
+	case OPT_SIZE:
+		r = parse_size(value, field);
+		break;
+	case OPT_NUMBER:
+		r = parse_number(value, -1, INT64_C(1) << 40, field);
+		break;
+	case OPT_REFUSED:
+		return complain(p->cmd->failure, "--%s is not offered: %s", o->name, o->help);
+	}
+	if (r < 0)
+		return complain(p->cmd->failure, "--%s takes %s, not \"%s\"", o->name,
+			o->kind == OPT_SIZE ? "a size such as 512m or 2g" : "a number", value);
+	return 0;
+}
+
+static bool takes_next(const struct opt_spec *o)
+{
+	return o->kind != OPT_FLAG && o->kind != OPT_OPTIONAL && o->kind != OPT_REFUSED;
+}
+
+static int next_value(struct parser *p, const struct opt_spec *o, const char *word, char **value)
+{
+	if (p->at >= p->argc)
+		return complain(p->cmd->failure, "option %s of picket %s needs a value", word, p->cmd->name);
+	*value = p->argv[p->at++];
+	return 0;
+}
+
+static int parse_long(struct parser *p, char *word)
+{
+	char *name = word + 2, *equals = strchr(name, '='), *value = equals ? equals + 1 : NULL;
+	const struct opt_spec *o = find_long(p->cmd, name, equals ? (size_t)(equals - name) : strlen(name));
+	int r;
+
+	if (!o && strcmp(word, "--help") == 0) {
+		p->out->help = true;
+		return 0;
+	}
+	if (!o) {
+		if (equals)
+			*equals = '\0';
+		return unknown_option(p, word);
+	}
+	if (!value && takes_next(o)) {
+		r = next_value(p, o, word, &value);
+		if (r)
+			return r;
+	}
+	return set_value(p, o, value);
+}
+
+/* -abc: flags until an option that takes a value, which is the rest of the word or the next one. */
+static int parse_short(struct parser *p, char *word)
+{
+	for (char *c = word + 1; *c; c++) {
+		const struct opt_spec *o = find_short(p->cmd, *c);
+		char name[3] = {'-', *c, '\0'};
+		char *value = NULL;
+		int r;
+
+		if (!o && *c == 'h') {
+			p->out->help = true;
+			return 0;
+		}
+		if (!o)
+			return unknown_option(p, name);
+		if (c[1] == '=')
+			value = c + 2;
+		else if (takes_next(o) && c[1])
+			value = c + 1;
+		if (!value && takes_next(o)) {
+			r = next_value(p, o, name, &value);
+			if (r)
+				return r;
+		}
+		r = set_value(p, o, value);
+		if (r || value)
+			return r;
+	}
+	return 0;
+}
+
+static int check_count(const struct parser *p)
+{
+	const struct cmd_spec *cmd = p->cmd;
+
+	if (p->out->help)
+		return 0;
+	if (p->out->argc < cmd->min_args)
+		return complain(cmd->failure, "picket %s needs %s: picket %s %s", cmd->name,
+			cmd->min_args == 1 ? "an argument" : "more arguments", cmd->name, cmd->usage);
+	if (cmd->max_args >= 0 && p->out->argc > cmd->max_args)
+		return complain(cmd->failure, "picket %s: unexpected argument \"%s\"; usage: picket %s %s", cmd->name,
+			p->out->argv[cmd->max_args], cmd->name, cmd->usage);
+	return 0;
+}
+
+int parse_options(const struct cmd_spec *cmd, int argc, char **argv, struct parsed *ret)
+{
+	struct parser p = {.cmd = cmd, .out = ret, .argc = argc, .argv = argv};
+	bool options = true;
+	int r = 0;
+
+	*ret = (struct parsed){
+		.opts = xcalloc(1, cmd->opts_size), .argv = xcalloc((size_t)argc + 1, sizeof(*ret->argv))};
+	while (r == 0 && !ret->help && p.at < argc) {
+		char *word = argv[p.at++];
+
+		if (!options || word[0] != '-' || word[1] == '\0') {
+			ret->argv[ret->argc++] = word;
+			options = options && !cmd->stop_at_arg;
+		} else if (strcmp(word, "--") == 0) {
+			options = false;
+		} else {
+			r = word[1] == '-' ? parse_long(&p, word) : parse_short(&p, word);
+		}
+	}
+	return r ? r : check_count(&p);
+}
+
+void parsed_free(const struct cmd_spec *cmd, struct parsed *p)
+{
+	for (size_t i = 0; p->opts && i < cmd->opt_count; i++) {
+		struct str_list *list = (struct str_list *)((char *)p->opts + cmd->opts[i].offset);
+
+		if (cmd->opts[i].kind == OPT_LIST) {
+			free(list->items);
+			*list = (struct str_list){0};
+		}
+	}
+	free(p->opts);
+	free(p->argv);
+	*p = (struct parsed){0};
+}

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * picket run. What takes time goes on side by side: the sandbox's process makes its namespaces and slirp4netns its
+ * network while the image is opened and the configuration written.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cmd/commands.h"
+#include "cmd/environment.h"
+#include "cmd/fetch.h"
+#include "cmd/launch.h"
+#include "cmd/message.h"
+#include "cmd/mode.h"
+#include "cmd/orphans.h"
+#include "cmd/programs.h"
+#include "cmd/session.h"
+#include "cmd/state.h"
+#include "cmd/terminal.h"
+#include "cmd/volume.h"
+#include "fuse-snap/client.h"
+#include "net/slirp.h"
+#include "rootless/harden.h"
+#include "rootless/sandbox.h"
+
+enum target { ON_IMAGE, ON_HOST, ON_DIR };
+
+struct run {
+	const struct run_options *o;
+	enum target target;
+	const char *image; /* as the user wrote it; for messages and the note */
+	int argc;	   /* the command */
+	char **argv;
+	struct str_list command; /* with the entry point */
+	const char *network;
+	bool network_asked;
+	bool no_namespaces;
+
+	struct store *store;
+	struct image_ref ref;
+	struct run_record record;
+	struct snap_image snap;
+	bool snap_open;
+	struct launch launch;
+	struct sandbox_state state;
+	struct sandbox sandbox;
+	struct slirp slirp;
+	int signals;
+	int control[2];
+};
+
+/* ---- What to run, and on what ---- */
+
+static int choose_target(struct run *r, int argc, char **argv)
+{
+	if (r->o->rootfs) {
+		r->target = ON_DIR;
+		r->image = r->o->rootfs;
+	} else if (argc == 0) {
+		return complain(EXIT_PICKET, "picket run needs an image, \"host\", or --rootfs DIR; see picket run --help");
+	} else {
+		r->target = strcmp(argv[0], "host") == 0 ? ON_HOST : ON_IMAGE;
+		r->image = argv[0];
+		argc--;
+		argv++;
+		if (argc && strcmp(argv[0], "--") == 0) {
+			argc--;
+			argv++;
+		}
+	}
+	r->argc = argc;
+	r->argv = argv;
+	return 0;
+}
+
+static int pull(struct run *r)
+{
+	int status = fetch_pull(r->image, r->o->platform, NULL, r->o->quiet, false);
+
+	return status == 0 ? 0 : status > 128 ? status : EXIT_PICKET; /* picket-fetch has said why */
+}
+
+/* Find the image in the store, pulling it as --pull says. */
+static int resolve_image(struct run *r)
+{
+	const char *when = r->o->pull ? r->o->pull : "missing";
+	struct snap_error e;
+	int status, found;
+
+	if (store_open(NULL, &r->store, &e) < 0)
+		return complain(EXIT_PICKET, "%s", e.text);
+	if (strcmp(when, "always") == 0) {
+		status = pull(r);
+		if (status)
+			return status;
+	}
+	found = store_resolve(r->store, r->image, &r->ref, &e);
+	if (found == -ENOENT && strcmp(when, "missing") == 0) {
+		status = pull(r);
+		if (status)
+			return status;
+		found = store_resolve(r->store, r->image, &r->ref, &e);
+	}
+	if (found < 0)
+		return complain(EXIT_PICKET, "%s", e.text);
+	if (store_get_record(r->store, &r->ref.config, &r->record, &e) < 0)
+		return complain(EXIT_PICKET, "%s", e.text);
+	return 0;
+}
+
+static void add_all(struct str_list *list, char *const *words)
+{
+	for (; words && *words; words++)
+		str_list_add(list, xstrdup(*words));
+}
+
+/* Docker's rule: the command replaces CMD and follows ENTRYPOINT; --entrypoint replaces ENTRYPOINT and drops CMD. */
+static int choose_command(struct run *r)
+{
+	const char *entry = r->o->entrypoint;
+
+	if (entry && *entry)
+		str_list_add(&r->command, xstrdup(entry));
+	else if (!entry)
+		add_all(&r->command, r->record.entrypoint);
+	for (int i = 0; i < r->argc; i++)
+		str_list_add(&r->command, xstrdup(r->argv[i]));
+	if (r->argc == 0 && !entry)
+		add_all(&r->command, r->record.cmd);
+	if (r->command.count == 0 && r->target == ON_HOST)
+		str_list_add(&r->command, xstrdup(access("/bin/bash", X_OK) == 0 ? "/bin/bash" : "/bin/sh"));
+	if (r->command.count == 0)
+		return complain(EXIT_PICKET, "%s names no command; say what to run: picket run %s%s CMD", r->image,
+			r->target == ON_DIR ? "--rootfs " : "", r->image);
+	return 0;
+}
+
+static int check_options(const struct run *r)
+{
+	const struct run_options *o = r->o;
+
+	if (o->tty && o->interactive && !isatty(STDIN_FILENO))
+		return complain(EXIT_PICKET, "the input is not a terminal: leave out -t");
+	if (o->tty && !o->interactive && !isatty(STDOUT_FILENO) && !isatty(STDERR_FILENO))
+		return complain(EXIT_PICKET, "the output is not a terminal: leave out -t");
+	if (o->workdir && o->workdir[0] != '/')
+		return complain(EXIT_PICKET, "the working directory inside must be an absolute path, not \"%s\"", o->workdir);
+	if (o->hostname && (strlen(o->hostname) > 63 || !*o->hostname || strpbrk(o->hostname, " /\n\t")))
+		return complain(EXIT_PICKET, "\"%s\" is no host name", o->hostname);
+	if (o->memory && o->memory < 6 << 20)
+		return complain(EXIT_PICKET, "--memory must be at least 6m");
+	if (strcmp(r->network, "host") == 0)
+		warn("--network host is unsafe: the sandbox can reach everything this machine can, its own services included");
+	return 0;
+}
+
+/* ---- The sandbox's process and its network ---- */
+
+static int spawn(struct run *r, char **err)
+{
+	struct sandbox_options so = {
+		.no_namespaces = r->no_namespaces,
+		.host_network = strcmp(r->network, "host") == 0,
+		.uid = geteuid(),
+		.gid = getegid(),
+	};
+	char *sentry = find_program("picket-sentry");
+	int result;
+
+	if (!sentry)
+		return -1;
+	so.sentry = sentry;
+	result = sandbox_spawn(&so, &r->sandbox, err);
+	free(sentry);
+	return result;
+}
+
+/* No namespaces: the sentry's own filter and landlock must hold alone, so landlock has to be there. */
+static int fall_back(struct run *r, const char *why)
+{
+	if (r->o->userns && strcmp(r->o->userns, "auto") == 0)
+		return complain(EXIT_PICKET, "%s; picket doctor says how to mend it", why);
+	if (landlock_abi() < 1 || test_mode("nolandlock"))
+		return complain(EXIT_PICKET, "this host gives neither user namespaces (%s) nor landlock: a sandbox would not be "
+					     "safe; picket doctor says how to mend it", why);
+	if (strcmp(r->network, "host") == 0)
+		return complain(EXIT_PICKET, "--network host needs user namespaces, which this host does not give: %s", why);
+	if (strcmp(r->network, "slirp") == 0 && r->network_asked)
+		return complain(EXIT_PICKET, "--network slirp needs user namespaces, which this host does not give (%s); use "
+					     "--network none", why);
+	r->network = "none";
+	r->no_namespaces = true;
+	return 0;
+}
+
+/* Start the process; without namespaces if it must be. r->sandbox is ready afterwards. */
+static int start_process(struct run *r)
+{
+	char *err = NULL;
+	int status;
+
+	if (test_mode("nouserns") || (r->o->userns && strcmp(r->o->userns, "none") == 0)) {
+		status = fall_back(r, "switched off");
+		if (status)
+			return status;
+	}
+	for (;;) {
+		if (r->no_namespaces)
+			adopt_orphans();
+		if (spawn(r, &err) == 0 && sandbox_ready(&r->sandbox, &err) == 0)
+			return 0;
+		if (!err)
+			return EXIT_PICKET; /* the sentry is not installed: said */
+		if (r->no_namespaces || !r->sandbox.mode_missing)
+			break;
+		status = fall_back(r, err);
+		free(err);
+		err = NULL;
+		if (status)
+			return status;
+	}
+	status = complain(EXIT_PICKET, "%s", err);
+	free(err);
+	return status;
+}
+
+/* Slirp was asked for: its absence is a failure. It was only the default: go on without. */
+static int no_network(struct run *r, char *err)
+{
+	int status = 0;
+
+	if (r->network_asked)
+		status = complain(EXIT_PICKET, "%s; --network none runs without", err);
+	else
+		warn("%s; the sandbox has no network", err);
+	free(err);
+	r->network = "none";
+	return status;
+}
+
+static int start_network(struct run *r)
+{
+	struct slirp_options so = {.pid = r->sandbox.pid, .exit_fd = -1};
+	char *err = NULL;
+
+	if (strcmp(r->network, "slirp") != 0)
+		return 0;
+	if (test_mode("noslirp"))
+		so.program = "/nonexistent/slirp4netns";
+	if (access("/dev/net/tun", R_OK | W_OK) < 0)
+		return no_network(r, xasprintf("cannot open /dev/net/tun: %s; no network can be made for the sandbox",
+					     strerror(errno)));
+	return slirp_spawn(&so, &r->slirp, &err) < 0 ? no_network(r, err) : 0;
+}
+
+static int await_network(struct run *r)
+{
+	struct slirp_options so = {0};
+	char *err = NULL;
+
+	if (r->slirp.pid <= 0)
+		return 0;
+	return slirp_wait_ready(&r->slirp, &so, &err) < 0 ? no_network(r, err) : 0;
+}
+
+/* ---- The configuration ---- */
+
+static int write_image_root(struct run *r)
+{
+	unsigned int flags = r->no_namespaces || test_mode("nofuse") ? SNAP_OPEN_NO_FUSE : 0;
+	char *snapd = flags ? NULL : find_program("picket-snapd");
+	struct snap_error e;
+	int result;
+
+	if (!snapd)
+		flags = SNAP_OPEN_NO_FUSE;
+	result = snap_open_image(r->store, &r->ref.chain, snapd, flags, &r->snap, &e);
+	free(snapd);
+	if (result < 0)
+		return complain(EXIT_PICKET, "%s", e.text);
+	r->snap_open = true;
+	launch_record(&r->launch, CONFIG_ROOT_SNAP, launch_lend(&r->launch, r->snap.index_fd));
+	for (uint32_t i = 0; i < r->snap.pack_count; i++) {
+		char number[16];
+
+		snprintf(number, sizeof(number), "%u", i);
+		launch_record(&r->launch, CONFIG_PACK, number, launch_lend(&r->launch, r->snap.pack_fds[i]));
+	}
+	return 0;
+}
+
+static int write_dir_root(struct run *r)
+{
+	int fd = open(r->o->rootfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return complain(EXIT_PICKET, "cannot open the root directory %s: %s", r->o->rootfs, strerror(errno));
+	launch_record(&r->launch, CONFIG_ROOT_DIR, launch_give(&r->launch, fd));
+	return 0;
+}
+
+static int write_root(struct run *r)
+{
+	if (r->target == ON_IMAGE)
+		return write_image_root(r);
+	return r->target == ON_DIR ? write_dir_root(r) : write_host_root(&r->launch);
+}
+
+/* The whole of a small host file; "" if it cannot be read. */
+static char *host_file(const char *path)
+{
+	char buf[65536];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, buf, sizeof(buf) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	buf[n > 0 ? n : 0] = '\0';
+	return xstrdup(buf);
+}
+
+/* The files docker makes for each container. */
+static void write_files(struct run *r, const char *hostname)
+{
+	bool host = strcmp(r->network, "host") == 0, slirp = strcmp(r->network, "slirp") == 0;
+	char *hosts, *line = xasprintf("%s\n", hostname);
+
+	launch_record(&r->launch, CONFIG_FILE, "/etc/hostname", "644", line);
+	free(line);
+	hosts = host ? host_file("/etc/hosts")
+		     : xasprintf("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n%s\t%s\n",
+				slirp ? SLIRP_GUEST_ADDRESS : "127.0.0.1", hostname);
+	launch_record(&r->launch, CONFIG_FILE, "/etc/hosts", "644", hosts);
+	free(hosts);
+	hosts = host ? host_file("/etc/resolv.conf") : xstrdup(slirp ? SLIRP_RESOLV_CONF : "");
+	launch_record(&r->launch, CONFIG_FILE, "/etc/resolv.conf", "644", hosts);
+	free(hosts);
+}
+
+static void write_stdio(struct run *r)
+{
+	struct launch *l = &r->launch;
+	unsigned int rows, cols;
+	char text[2][16];
+
+	launch_record(l, CONFIG_STDIO, r->o->interactive ? launch_lend(l, STDIN_FILENO) : "-1",
+		launch_lend(l, STDOUT_FILENO), launch_lend(l, STDERR_FILENO));
+	if (!r->o->tty)
+		return;
+	terminal_size(r->o->interactive ? STDIN_FILENO : STDOUT_FILENO, &rows, &cols);
+	snprintf(text[0], sizeof(text[0]), "%u", rows);
+	snprintf(text[1], sizeof(text[1]), "%u", cols);
+	launch_record(l, CONFIG_TTY, text[0], text[1]);
+}
+
+static int write_trace(struct run *r)
+{
+	const char *path = r->o->trace;
+	int fd;
+
+	if (!path)
+		return 0;
+	if (!*path) {
+		launch_record(&r->launch, CONFIG_TRACE, launch_lend(&r->launch, STDERR_FILENO));
+		return 0;
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return complain(EXIT_PICKET, "cannot write the trace to %s: %s", path, strerror(errno));
+	launch_record(&r->launch, CONFIG_TRACE, launch_give(&r->launch, fd));
+	return 0;
+}
+
+static void write_limits(struct run *r)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lld", (long long)r->o->memory);
+	launch_record(&r->launch, CONFIG_MEMORY, text);
+	/* -1 is docker's "no limit": the highest pid_max there is. */
+	snprintf(text, sizeof(text), "%lld", r->o->pids < 0 ? 4194304LL : (long long)r->o->pids);
+	launch_record(&r->launch, CONFIG_PIDS, text);
+}
+
+static const char *working_directory(const struct run *r)
+{
+	if (r->o->workdir)
+		return r->o->workdir;
+	if (r->record.workdir && r->record.workdir[0] == '/')
+		return r->record.workdir;
+	return r->target == ON_HOST ? "/root" : "/";
+}
+
+static int write_program(struct run *r, const char *hostname)
+{
+	struct str_list env = {0};
+	const char *user = r->o->user ? r->o->user : r->record.user;
+	int status = collect_environment(&env, r->o, r->record.env, hostname);
+
+	if (status)
+		return status;
+	for (size_t i = 0; i < r->command.count; i++)
+		launch_record(&r->launch, CONFIG_ARG, r->command.items[i]);
+	for (size_t i = 0; i < env.count; i++)
+		launch_record(&r->launch, CONFIG_ENV, env.items[i]);
+	launch_record(&r->launch, CONFIG_CWD, working_directory(r));
+	launch_record(&r->launch, CONFIG_USER, user ? user : "");
+	launch_record(&r->launch, CONFIG_HOSTNAME, hostname);
+	str_list_free(&env);
+	return 0;
+}
+
+/* Everything but the network, which may still be on its way. */
+static int write_config(struct run *r)
+{
+	const char *hostname = r->o->hostname ? r->o->hostname : r->state.id;
+	char proc[16];
+	int status;
+
+	launch_record(&r->launch, CONFIG_VERSION, CONFIG_FORMAT);
+	launch_record(&r->launch, CONFIG_ID, r->state.id);
+	status = write_program(r, hostname);
+	status = status ? status : write_root(r);
+	status = status ? status : write_volumes(&r->launch, r->o);
+	status = status ? status : write_trace(r);
+	if (status)
+		return status;
+	launch_record(&r->launch, CONFIG_ROOT_RO, r->o->read_only ? "1" : "0");
+	write_stdio(r);
+	write_limits(r);
+	launch_record(&r->launch, CONFIG_CONTROL, launch_lend(&r->launch, r->control[1]));
+	snprintf(proc, sizeof(proc), "%d", SANDBOX_PROC_FD);
+	if (r->sandbox.proc)
+		launch_record(&r->launch, CONFIG_PROC, proc);
+	if (r->no_namespaces)
+		launch_word(&r->launch, CONFIG_NOUSERNS);
+	status = await_network(r);
+	if (status)
+		return status;
+	launch_record(&r->launch, CONFIG_NETWORK, r->network);
+	write_files(r, hostname);
+	return 0;
+}
+
+/* ---- The run ---- */
+
+static int hand_over(struct run *r)
+{
+	char *err = NULL;
+	int config = launch_finish(&r->launch), status = 0;
+
+	if (config < 0)
+		return complain(EXIT_PICKET, "cannot write the sandbox's configuration: %s", strerror(errno));
+	if (sandbox_exec(&r->sandbox, config, r->launch.fds, r->launch.fd_count, &err) < 0)
+		status = complain(EXIT_PICKET, "%s", err);
+	free(err);
+	close(config);
+	close(r->control[1]); /* ours is the sentry's only peer: its end of file means that the sentry is gone */
+	r->control[1] = -1;
+	return status;
+}
+
+/* Before the sentry runs: a background job stops here and not with a sandbox that reads its terminal. */
+static int take_terminal(const struct run *r)
+{
+	int fd = r->o->interactive ? STDIN_FILENO : STDOUT_FILENO;
+
+	if (r->o->tty && terminal_raw(fd) < 0)
+		return complain(EXIT_PICKET, "cannot set the terminal: %s", strerror(errno));
+	if (!r->o->tty && r->o->interactive && isatty(STDIN_FILENO))
+		while (tcgetpgrp(STDIN_FILENO) > 0 && tcgetpgrp(STDIN_FILENO) != getpgrp())
+			if (raise(SIGTTIN) != 0)
+				break;
+	return 0;
+}
+
+static int start(struct run *r)
+{
+	int status = start_process(r);
+
+	if (status)
+		return status;
+	state_running(&r->state, r->o->name, r->image, r->command.items, r->sandbox.pid);
+	status = start_network(r);
+	status = status ? status : write_config(r);
+	status = status ? status : take_terminal(r);
+	return status ? status : hand_over(r);
+}
+
+static void clean_up(struct run *r)
+{
+	terminal_restore();
+	sandbox_kill(&r->sandbox);
+	slirp_stop(&r->slirp);
+	if (r->no_namespaces)
+		kill_orphans();
+	if (r->snap_open)
+		snap_close_image(&r->snap);
+	state_remove(&r->state);
+	run_record_free(&r->record);
+	store_close(r->store);
+	launch_free(&r->launch);
+	str_list_free(&r->command);
+}
+
+static int run_target(struct run *r)
+{
+	struct session session = {.sandbox = &r->sandbox,
+		.slirp = &r->slirp,
+		.snapd = -1,
+		.tty = r->o->tty,
+		.tty_fd = r->o->interactive ? STDIN_FILENO : STDOUT_FILENO};
+	int status = r->target == ON_IMAGE ? resolve_image(r) : 0;
+
+	status = status ? status : choose_command(r);
+	if (status)
+		return status;
+	if (state_create(&r->state, r->o->name, r->image, r->command.items) < 0)
+		return EXIT_PICKET;
+	r->signals = session_signals();
+	if (r->signals < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, r->control) < 0)
+		return complain(EXIT_PICKET, "cannot make a socket for the sandbox: %s", strerror(errno));
+	status = start(r);
+	if (status)
+		return status;
+	session.control = r->control[0];
+	if (r->snap_open)
+		session.snapd = r->snap.conn_fd;
+	return session_run(&session, r->signals);
+}
+
+int cmd_run(const void *opts, int argc, char **argv)
+{
+	struct run r = {.o = opts, .signals = -1, .control = {-1, -1}, .sandbox = {.pidfd = -1, .setup_sock = -1}};
+	int status;
+
+	r.network = r.o->network ? r.o->network : "slirp";
+	r.network_asked = r.o->network != NULL;
+	status = choose_target(&r, argc, argv);
+	status = status ? status : check_options(&r);
+	status = status ? status : run_target(&r);
+	clean_up(&r);
+	return status;
+}
