@@ -32,7 +32,7 @@ const char *tint(FILE *stream, enum tint t)
 }
 
 /* One write(2), so that lines of several processes do not mix, with nothing in it that drives a terminal. */
-static void say(enum tint colour, const char *kind, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 3, 0))) say(enum tint colour, const char *kind, const char *fmt, va_list ap)
 {
 	char text[4096], line[4224];
 	int len;

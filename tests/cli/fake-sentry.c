@@ -8,7 +8,7 @@
  *	exit N            end with status N
  *	killed N          end as by signal N
  *	error N TEXT      refuse with docker's status N
- *	die N             the sentry itself is killed by signal N, without a word
+ *	crash             the sentry itself dies, without a word
  *	wait              print each message of picket; end by the first signal
  *	stubborn          print each message, never end
  *	cat               copy standard input to standard output
@@ -232,8 +232,8 @@ int main(int argc, char **argv)
 		end(c, number << 8);
 	else if (strcmp(what, "killed") == 0)
 		end(c, number);
-	else if (strcmp(what, "die") == 0)
-		raise(number);
+	else if (strcmp(what, "crash") == 0)
+		__builtin_trap();
 	else if (strcmp(what, "wait") == 0 || strcmp(what, "stubborn") == 0)
 		serve(c, out, what[0] == 's');
 	else if (strcmp(what, "family") == 0)

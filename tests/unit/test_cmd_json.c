@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* The JSON writer. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "cmd/json.h"
+
+static void test_nesting(void **state)
+{
+	char *text = NULL, *items[] = {(char[]){"a"}, (char[]){"b"}, NULL};
+	size_t len;
+	struct json j = {.out = open_memstream(&text, &len)};
+
+	json_open(&j, NULL, '{');
+	json_strings(&j, "list", items);
+	json_strings(&j, "none", NULL);
+	json_number(&j, "n", -5);
+	json_bool(&j, "b", true);
+	json_close(&j, '}');
+	fclose(j.out);
+	assert_string_equal(text,
+		"{\n  \"list\": [\n    \"a\",\n    \"b\"\n  ],\n  \"none\": [],\n  \"n\": -5,\n  \"b\": true\n}\n");
+	free(text);
+}
+
+static void test_strings(void **state)
+{
+	char *text = NULL;
+	size_t len;
+	struct json j = {.out = open_memstream(&text, &len)};
+
+	json_string(&j, NULL, "a\"\\\n\x01\xc3\xa9\xff\xed\xa0\x80\xf0\x9f\x98\x80");
+	fclose(j.out);
+	assert_string_equal(text, "\"a\\\"\\\\\\n\\u0001\xc3\xa9\\ufffd\\ufffd\\ufffd\\ufffd\xf0\x9f\x98\x80\"");
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nesting),
+		cmocka_unit_test(test_strings),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
