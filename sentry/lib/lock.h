@@ -22,6 +22,7 @@ enum lock_rank {
 	RANK_EPOLL_TREE,   /* struct kernel.epoll_lock: which instance watches which file */
 	RANK_EPOLL,	   /* struct epoll.lock; an instance before those it watches, so one rank for each level */
 	RANK_EPOLL_INNER = RANK_EPOLL + 5,
+	RANK_CONSOLE,	   /* one mover of bytes between the console's pseudo terminal and the host at a time */
 	RANK_TTY,	   /* struct tty.lock */
 	RANK_SOCKET_IO,	   /* one reader of a socket at a time; held while data is copied to the guest */
 	RANK_SOCKET,	   /* socket locks */
