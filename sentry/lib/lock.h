@@ -42,7 +42,8 @@ enum lock_rank {
 	RANK_WAITQ_NESTED, /* a wait queue woken from another's callback (epoll), one rank for each level */
 	RANK_WAITQ_OUTER = RANK_WAITQ_NESTED + 5,
 	RANK_TASK_WAKE,	   /* the sleep state of one task or worker */
-	RANK_PLATFORM,	   /* platform internals */
+	RANK_PLATFORM,	   /* platform: struct listener.lock */
+	RANK_PLATFORM_INNER, /* platform: address spaces, pools, workers */
 	RANK_LEAF,	   /* allocators, id tables, logs: nothing is taken under these */
 };
 
