@@ -47,6 +47,8 @@ ssize_t host_flistxattr(int fd, char *buf, size_t size);
 int host_fremovexattr(int fd, const char *name);
 int host_memfd(const char *name);
 int host_dup(int fd); /* close-on-exec */
+/* Map all of a file read-only, for good. -EINVAL: empty or not a regular file. */
+int host_map_file(int fd, const void **ret, size_t *len);
 
 /*
  * Move up to *len* bytes between *fd* at *off* and a uio, in chunks, bracketing the host calls as slow. Returns bytes moved, or a
