@@ -12,14 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
 #include "cmd/message.h"
 #include "cmd/programs.h"
 #include "cmd/state.h"
-#include "fuse-snap/store.h"
+#include "fuse-snap/client.h"
 
 /* The type of picket-snapd's tree mounts. */
 #define MOUNT_TYPE "fuse.picket"
@@ -53,24 +52,6 @@ void mounts_each(void (*fn)(void *arg, const char *dir), void *arg)
 	struct dir_visitor v = {fn, arg};
 
 	each_mount(visit_dir, &v);
-}
-
-/* Run a program to its end, with its messages on our standard error. Returns its exit status, or -1 after a complaint. */
-static int run_program(const char *path, char *const *argv)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		execvp(path, argv);
-		_exit(complain(127, "cannot execute %s: %s", path, strerror(errno)));
-	}
-	if (pid < 0)
-		return complain(-1, "cannot start %s: %s", path, strerror(errno));
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return complain(-1, "lost %s: %s", path, strerror(errno));
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 /* ---- mount ---- */
@@ -125,21 +106,20 @@ static char *given_dir(const char *path)
 	return dir;
 }
 
-static int mount_image(const struct store *s, const struct image_ref *ref, const char *dir, const char *source)
+static int mount_image(struct store *s, const struct image_ref *ref, const char *dir, const char *source)
 {
-	char chain[DIGEST_HEX_LEN + 1], *program = find_program("picket-snapd");
-	char *argv[] = {program, xstrdup("--mount"), xstrdup(dir), xstrdup("--store"), xstrdup(store_path(s)),
-		xstrdup("--chain"), xstrdup(digest_hex(&ref->chain, chain)), xstrdup("--name"), xstrdup(source), NULL};
-	int status = program ? run_program(program, argv) : -1;
+	char *snapd = find_program("picket-snapd");
+	struct snap_error e;
+	int r;
 
-	for (size_t i = 0; i < sizeof(argv) / sizeof(argv[0]); i++)
-		free(argv[i]);
-	if (status > 0)
-		complain(EXIT_FAILED, "the image could not be mounted on %s; picket doctor tells about FUSE", dir);
-	return status == 0 ? 0 : EXIT_FAILED;
+	if (!snapd)
+		return EXIT_FAILED;
+	r = snap_mount_image(s, &ref->chain, snapd, source, dir, &e);
+	free(snapd);
+	return r < 0 ? complain(EXIT_FAILED, "%s", e.text) : 0;
 }
 
-static int mount_on(const struct store *s, const struct image_ref *ref, const char *dir)
+static int mount_on(struct store *s, const struct image_ref *ref, const char *dir)
 {
 	char text[DIGEST_TEXT_LEN + 1];
 	struct wanted w = {.dir = dir, .source = *ref->name ? ref->name : digest_text(&ref->config, text)};
@@ -211,19 +191,17 @@ static char *mount_path(const char *text)
 
 static int unmount(const char *dir)
 {
-	char *argv[] = {xstrdup("fusermount3"), xstrdup("-u"), xstrdup("--"), xstrdup(dir), NULL};
 	const char *runtime = runtime_dir();
 	char *ours = xasprintf("%s/mounts/", runtime ? runtime : "");
-	int status = run_program("fusermount3", argv);
+	struct snap_error e;
+	int r = snap_umount(dir, &e);
 
-	for (size_t i = 0; i < sizeof(argv) / sizeof(argv[0]); i++)
-		free(argv[i]);
-	if (status)
-		complain(EXIT_FAILED, "%s could not be unmounted", dir);
+	if (r < 0)
+		complain(EXIT_FAILED, "%s", e.text);
 	else if (runtime && strncmp(dir, ours, strlen(ours)) == 0)
 		rmdir(dir);
 	free(ours);
-	return status ? EXIT_FAILED : 0;
+	return r < 0 ? EXIT_FAILED : 0;
 }
 
 static int unmount_meant(const char *text)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Commands other than run: help, suggestions, formats, completions, the manual page.
-# shellcheck source=tests/cli/lib.sh disable=SC2154
+# shellcheck source=tests/cli/lib.sh disable=SC2154,SC2317
 . "$(dirname "$0")/lib.sh"
 
 json() { python3 -c 'import json, sys; json.load(sys.stdin)' <"$work/out"; }

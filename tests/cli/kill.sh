@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # kill -9 of each process of a run: nothing is left running or mounted within two seconds, and the next run cleans up.
-# shellcheck source=tests/cli/lib.sh disable=SC2154
+# shellcheck source=tests/cli/lib.sh disable=SC2154,SC2317
 . "$(dirname "$0")/lib.sh"
 
 # All descendants of a process.

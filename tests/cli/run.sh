@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # picket run and the launcher, with a sentry that plays its part: what is handed over, exit statuses, refusals.
-# shellcheck source=tests/cli/lib.sh disable=SC2154
+# shellcheck source=tests/cli/lib.sh disable=SC2154,SC2317
 . "$(dirname "$0")/lib.sh"
 
 run() { "$picket" run --network none "$@"; }
