@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -445,6 +446,51 @@ int snap_open_image(struct store *s, const struct digest *chainid, const char *s
 	else
 		*out = img;
 	return r;
+}
+
+/* ---- Mounting the tree ---- */
+
+/* Run a program and wait. Its standard error is ours: it says what is wrong. */
+static int run(const char *program, const char *const *argv)
+{
+	pid_t pid;
+	int status;
+	int r = posix_spawnp(&pid, program, NULL, NULL, (char *const *)(uintptr_t)argv, environ);
+
+	if (r)
+		return -r;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EIO;
+}
+
+int snap_mount_image(struct store *s, const struct digest *chainid, const char *snapd, const char *name, const char *dir,
+	struct snap_error *e)
+{
+	char program[4096], chain[DIGEST_HEX_LEN + 1];
+	const char *argv[] = { "picket-snapd", "--mount", dir, "--store", s->path, "--chain", digest_hex(chainid, chain),
+		"--name", name, NULL };
+	int r;
+
+	if (snapd)
+		snprintf(program, sizeof(program), "%s", snapd);
+	else if (!find_snapd(program, sizeof(program)))
+		return snap_fail(e, ENOENT, "cannot mount on %s: picket-snapd was not found", dir);
+	if (access("/dev/fuse", R_OK | W_OK))
+		return snap_fail_errno(e, errno, "cannot mount on %s: /dev/fuse cannot be opened", dir);
+	r = run(program, argv);
+	return r ? snap_fail(e, -r, "cannot mount on %s", dir) : 0;
+}
+
+int snap_umount(const char *dir, struct snap_error *e)
+{
+	const char *argv[] = { "fusermount3", "-u", "--", dir, NULL };
+	int r = run("fusermount3", argv);
+
+	if (r == -ENOENT)
+		return snap_fail(e, ENOENT, "cannot unmount %s: fusermount3 is not installed (package fuse3)", dir);
+	return r ? snap_fail(e, -r, "cannot unmount %s", dir) : 0;
 }
 
 void snap_close_image(struct snap_image *img)

@@ -39,6 +39,18 @@ int snap_open_image(struct store *s, const struct digest *chainid, const char *s
 void snap_close_image(struct snap_image *img);
 
 /**
+ * snap_mount_image - show the tree of an image, read-only, at directory @dir, until it is unmounted
+ * @snapd: as for snap_open_image; @name: what the kernel's list of mounts shows as the source
+ *
+ * Returns when it is there. The mount goes with its server. Needs fusermount3.
+ */
+int snap_mount_image(struct store *s, const struct digest *chainid, const char *snapd, const char *name, const char *dir,
+	struct snap_error *e);
+
+/** snap_umount - take such a mount off again. */
+int snap_umount(const char *dir, struct snap_error *e);
+
+/**
  * snap_runtime_dir - $XDG_RUNTIME_DIR/picket or /tmp/picket-UID, made with mode 700 if absent, owner and mode checked
  *
  * Returns 0 or -EPERM (belongs to somebody else, open to others), -ENAMETOOLONG.
