@@ -176,7 +176,7 @@ int host_fremovexattr(int fd, const char *name)
 
 int host_memfd(const char *name)
 {
-	return HOST_CALL(memfd_create(name, MFD_CLOEXEC));
+	return HOST_CALL(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
 }
 
 int host_dup(int fd)
@@ -293,4 +293,9 @@ ssize_t host_file_from_uio(struct platform *p, int fd, uint64_t off, size_t len,
 	}
 	chunk_put(&c);
 	return done > 0 ? (ssize_t)done : n;
+}
+
+int host_add_seals(int fd, unsigned seals)
+{
+	return (int)HOST_CALL(fcntl(fd, F_ADD_SEALS, seals));
 }

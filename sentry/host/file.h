@@ -46,6 +46,7 @@ int host_fsetxattr(int fd, const char *name, const void *buf, size_t size, int f
 ssize_t host_flistxattr(int fd, char *buf, size_t size);
 int host_fremovexattr(int fd, const char *name);
 int host_memfd(const char *name);
+int host_add_seals(int fd, unsigned seals); /* F_SEAL_*, of a memfd */
 int host_dup(int fd); /* close-on-exec */
 /* Map all of a file read-only, for good. -EINVAL: empty or not a regular file. */
 int host_map_file(int fd, const void **ret, size_t *len);

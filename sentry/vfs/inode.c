@@ -35,23 +35,30 @@ void inode_get(struct inode *inode)
 	refs_get(&inode->refs);
 }
 
-void inode_put(struct inode *inode)
+void inode_free(struct inode *inode)
 {
 	struct super_block *sb = inode->sb;
 
-	if (!refs_put(&inode->refs))
-		return;
 	if (inode->locks)
 		locks_inode_free(inode);
 	if (inode->watches)
 		fsnotify_inode_free(inode);
+	if (S_ISFIFO(inode->mode) && inode->bound)
+		fifo_inode_free(inode);
 	lock_destroy(&inode->lock);
 	lock_destroy(&inode->waiters.lock);
-	if (sb->ops && sb->ops->free_inode)
-		sb->ops->free_inode(inode);
-	else
-		free(inode);
+	free(inode);
 	super_put(sb);
+}
+
+void inode_put(struct inode *inode)
+{
+	if (!refs_put(&inode->refs))
+		return;
+	if (inode->sb->ops && inode->sb->ops->free_inode)
+		inode->sb->ops->free_inode(inode);
+	else
+		inode_free(inode);
 }
 
 struct timespec inode_now(struct inode *inode)

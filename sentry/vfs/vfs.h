@@ -395,6 +395,7 @@ void epoll_forget_file(struct file *f);
 int dev_open(struct task *t, uint64_t rdev, bool is_block, struct file *f);
 /* fs/pipefs.c: open the fifo of f->inode, of any file system; sleeps for the other end as fifo(7) says. */
 int fifo_open(struct task *t, struct file *f);
+void fifo_inode_free(struct inode *inode); /* the pipe that inode->bound is, if any */
 
 /* Blocking forms: sleep until done, signal (-ERESTARTSYS) or error; honour O_NONBLOCK and RWF_NOWAIT. off < 0: use the file's position. */
 ssize_t file_read(struct task *t, struct file *f, struct uio *dst, int64_t off);
