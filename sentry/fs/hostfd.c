@@ -96,6 +96,8 @@ static ssize_t hostfd_write(struct file *f, struct uio *src, int64_t *pos)
 			break;
 	}
 	free(chunk);
+	if (done == -EPIPE && src->task)
+		signal_kernel_task(src->task, SIGPIPE);
 	return done;
 }
 
@@ -197,7 +199,7 @@ static void hostfd_free_inode(struct inode *inode)
 		host_loop_remove(&h->event);
 	host_stdio_close(h->fd);
 	free(h);
-	inode_free(inode);
+	free(inode);
 }
 
 static const struct super_ops hostfd_super_ops = {.free_inode = hostfd_free_inode};
@@ -223,7 +225,7 @@ static int open_anon(struct inode *inode, const char *name, int flags, struct fi
 		return -ENOMEM;
 	}
 	f = file_alloc(&path, inode, &hostfd_fops, flags);
-	dentry_put(path.dentry);
+	path_put(&path);
 	if (!f)
 		return -ENOMEM;
 	hostfd_open(NULL, inode, f);

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Internet sockets. The guest's socket is a host socket in the sandbox's own network namespace: addresses, ports,
+ * routing and TCP are the host kernel's there, and nothing of the user's is in it. The sentry keeps what it may ask for
+ * on lists: kinds here, options in inet_opt.c, control messages and flags in inet_data.c, ioctls in netdev.c.
+ */
+#include "net/inet_sock.h"
+
+#include "host/socket.h"
+#include "net/net.h"
+
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+
+#define SIOCOUTQNSD_ 0x894B
+
+static const struct socket_ops inet_ops;
+
+static int check_kind(int family, int type, int *protocol)
+{
+	switch (type) {
+	case SOCK_STREAM:
+		if (*protocol == 0)
+			*protocol = IPPROTO_TCP;
+		return *protocol == IPPROTO_TCP ? 0 : -EPROTONOSUPPORT;
+	case SOCK_DGRAM:
+		if (*protocol == 0)
+			*protocol = IPPROTO_UDP;
+		if (*protocol == IPPROTO_UDP || *protocol == (family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+			return 0;
+		return -EPROTONOSUPPORT;
+	case SOCK_RAW:
+		return *protocol ? -EPERM : -EPROTONOSUPPORT;
+	default:
+		return -ESOCKTNOSUPPORT;
+	}
+}
+
+/* Wrap a host socket; *fd* is taken over, also on failure. */
+static int inet_wrap(struct kernel *k, int fd, int family, int type, int protocol, struct socket **ret)
+{
+	struct inet_sock *i;
+	int err = kernel_charge(k, sizeof(*i));
+
+	if (err) {
+		host_sock_close(fd);
+		return err;
+	}
+	i = calloc(1, sizeof(*i));
+	if (i) {
+		socket_init(&i->sock, k, &inet_ops, family, type, protocol);
+		i->fd = i->event.fd = fd;
+		i->event.queue = &i->sock.waiters;
+		err = host_loop_add(k->loop, &i->event);
+	}
+	if (!i || err) {
+		host_sock_close(fd);
+		kernel_uncharge(k, sizeof(*i));
+		free(i);
+		return i ? err : -ENOMEM;
+	}
+	*ret = &i->sock;
+	return 0;
+}
+
+int inet_create(struct task *t, int family, int type, int protocol, struct socket **ret)
+{
+	struct kernel *k = t->kernel;
+	int err, fd;
+
+	if (!k->net->inet)
+		return -EAFNOSUPPORT;
+	err = check_kind(family, type, &protocol);
+	if (err)
+		return err;
+	fd = host_socket(family, type, protocol);
+	return fd < 0 ? fd : inet_wrap(k, fd, family, type, protocol, ret);
+}
+
+/* A closing socket with SO_LINGER may keep the host call for that long. */
+static void inet_release(struct socket *s)
+{
+	struct inet_sock *i = inet_of(s);
+
+	host_loop_remove(&i->event);
+	if (s->soft.linger_on)
+		platform_host_block_begin(s->kernel->platform);
+	host_sock_close(i->fd);
+	if (s->soft.linger_on)
+		platform_host_block_end(s->kernel->platform);
+	i->fd = -1;
+}
+
+static void inet_free(struct socket *s)
+{
+	kernel_uncharge(s->kernel, sizeof(struct inet_sock));
+	free(inet_of(s));
+}
+
+static int inet_bind(struct task *t, struct socket *s, const struct net_addr *addr)
+{
+	int err = inet_check_addr(addr);
+
+	return err ? err : host_bind(inet_of(s)->fd, &addr->ss, addr->len);
+}
+
+/*
+ * A host connect() that is repeated while one is under way tells how it went: EALREADY, 0 once when it is made, or the
+ * error, after which the socket may be used again: just what a guest that is interrupted and restarted must see.
+ */
+static int inet_connect(struct task *t, struct socket *s, const struct net_addr *addr, bool nonblock)
+{
+	struct inet_sock *i = inet_of(s);
+	struct socket_wait w;
+	int err = inet_check_addr(addr), slept;
+
+	if (err)
+		return err;
+	err = host_connect(i->fd, &addr->ss, addr->len);
+	if ((err != -EINPROGRESS && err != -EALREADY) || nonblock)
+		return err;
+	socket_wait_init(&w, t, EPOLLOUT, s->sndtimeo_ns, false);
+	for (;;) {
+		slept = socket_wait_on(&w, &s->waiters);
+		if (slept) {
+			err = slept == -EAGAIN ? -EINPROGRESS : slept;
+			break;
+		}
+		err = host_connect(i->fd, &addr->ss, addr->len);
+		if (err != -EINPROGRESS && err != -EALREADY)
+			break;
+	}
+	socket_wait_done(&w);
+	return err;
+}
+
+static int inet_listen(struct task *t, struct socket *s, int backlog)
+{
+	return host_listen(inet_of(s)->fd, backlog);
+}
+
+static int inet_accept(struct task *t, struct socket *s, struct socket **ret)
+{
+	int fd = host_accept(inet_of(s)->fd);
+
+	return fd < 0 ? fd : inet_wrap(s->kernel, fd, s->family, s->type, s->protocol, ret);
+}
+
+static int inet_getname(struct socket *s, bool peer, struct net_addr *ret)
+{
+	uint32_t len = sizeof(ret->ss);
+	int err = host_getname(inet_of(s)->fd, peer, &ret->ss, &len);
+
+	if (!err)
+		ret->len = len;
+	return err;
+}
+
+static int inet_shutdown(struct socket *s, int how)
+{
+	return host_shutdown(inet_of(s)->fd, how);
+}
+
+static uint32_t inet_poll(struct socket *s)
+{
+	return host_poll_now(inet_of(s)->fd);
+}
+
+static int64_t inet_ioctl(struct task *t, struct socket *s, uint32_t cmd, uint64_t arg)
+{
+	int v = 0, err;
+
+	switch (cmd) {
+	case SIOCINQ:
+	case SIOCOUTQ:
+	case SIOCOUTQNSD_:
+	case SIOCATMARK:
+		err = host_sock_ioctl(inet_of(s)->fd, cmd, &v);
+		return err < 0 ? err : copy_out(t, arg, &v, sizeof(v));
+	default:
+		return netdev_ioctl(t, cmd, arg);
+	}
+}
+
+static const struct socket_ops inet_ops = {
+	.bind = inet_bind,
+	.connect = inet_connect,
+	.listen = inet_listen,
+	.accept = inet_accept,
+	.getname = inet_getname,
+	.send = inet_send,
+	.recv = inet_recv,
+	.shutdown = inet_shutdown,
+	.poll = inet_poll,
+	.setsockopt = inet_setsockopt,
+	.getsockopt = inet_getsockopt,
+	.ioctl = inet_ioctl,
+	.release = inet_release,
+	.free = inet_free,
+};
