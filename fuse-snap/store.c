@@ -352,7 +352,8 @@ static int make_layout(const struct store *s)
 	snprintf(tmp, sizeof(tmp), STORE_TMP "/version-%d", getpid());
 	unlinkat(s->dirfd, tmp, 0);
 	r = store_write_file(s, tmp, STORE_VERSION, strlen(STORE_VERSION));
-	if (!r && renameat(s->dirfd, tmp, s->dirfd, "version"))
+	/* Another process that made the store at the same time may already be at work, and have cleaned tmp/. */
+	if (!r && renameat(s->dirfd, tmp, s->dirfd, "version") && !(errno == ENOENT && store_exists(s, "version")))
 		r = -errno;
 	return r ? r : store_fsync_dir(s, ".");
 }

@@ -265,7 +265,8 @@ static int scan_step(struct scan *s)
 	if (!h.name[0] && !h.type && !h.checksum[0])
 		return 1;
 	if (!checksum_ok(&h) || parse_number(h.size, sizeof(h.size), &size))
-		return damaged(s, s->pos ? "a header is not valid" : "it is no tar archive");
+		return s->pos ? damaged(s, "a header is not valid")
+			      : snap_fail(s->e, EINVAL, "this is no tar archive, nor one that gzip or zstd has packed");
 	if (s->has_pax_size && !strchr("xgLK", h.type))
 		size = s->pax_size;
 	if (h.type && strchr("123456", h.type))

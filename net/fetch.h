@@ -66,6 +66,7 @@ int layer_tasks(const struct fetch *f, const struct image_config *config, const 
 struct image_docs {
 	const char *name; /* canonical, or "" */
 	struct digest manifest;
+	struct digest list; /* the index it was chosen from; zero: none */
 	const void *manifest_data; /* NULL: the archive had none, and manifest is the config's digest */
 	size_t manifest_len;
 	struct digest config;

@@ -118,6 +118,7 @@ int image_publish(const struct fetch *f, const struct image_docs *docs, const st
 {
 	struct image_ref ref = {
 		.manifest = docs->manifest,
+		.list = docs->list,
 		.config = docs->config,
 		.pulled = time(NULL),
 		.layers = config->layer_count,

@@ -37,7 +37,8 @@ struct load_image {
 	char *names[NAMES_MAX];
 	size_t name_count;
 	struct image_docs docs;
-	void *manifest_data, *config_data;
+	void *list_data, *manifest_data, *config_data;
+	size_t list_len;
 	struct image_config config;
 	struct descriptor *blobs; /* of the layers; digests are zero in a docker-archive */
 	char **paths;
@@ -52,6 +53,7 @@ static void image_clear(struct load_image *i)
 		free(i->paths[n]);
 	free(i->paths);
 	free(i->blobs);
+	free(i->list_data);
 	free(i->manifest_data);
 	free(i->config_data);
 	image_config_free(&i->config);
@@ -222,6 +224,8 @@ static int publish(struct load_image *i, struct snap_error *e)
 	char id[DIGEST_TEXT_LEN + 1];
 	int r = 0;
 
+	if (i->list_data)
+		r = store_put_blob(i->l->f->txn, &i->docs.list, i->list_data, i->list_len, e);
 	for (size_t n = 0; !r && (n < i->name_count || !n); n++) {
 		i->docs.name = n < i->name_count ? i->names[n] : "";
 		r = image_publish(i->l->f, &i->docs, &i->config, e);
@@ -309,7 +313,13 @@ static int read_image_docs(struct load_image *i, const struct descriptor *top, s
 			i->manifest_data = data;
 			break;
 		}
-		free(data);
+		if (depth) {
+			free(data);
+		} else {
+			i->docs.list = at.digest;
+			i->list_data = data;
+			i->list_len = len;
+		}
 		at = m.layers[0];
 		manifest_free(&m);
 		if (depth == INDEX_DEPTH_MAX)

@@ -25,7 +25,7 @@
 struct pull {
 	struct fetch *f;
 	struct ref_name ref;
-	char name[REF_NAME_MAX + 1];  /* canonical, "" if there is no tag but a digest */
+	char name[REF_NAME_MAX + 1];  /* the store's name for it: canonical, with @DIGEST if there is no tag */
 	char what[REF_NAME_MAX + 80]; /* as people write it; for messages */
 	struct http *http;
 	struct registry *registry;
@@ -322,7 +322,7 @@ static bool pull_is_current(const struct pull *p)
 	struct image_ref known;
 
 	return !store_resolve(p->f->store, p->what, &known, NULL) && !strcmp(known.name, p->name) &&
-		digest_equal(&known.manifest, &p->top.digest) && digest_equal(&known.config, &p->manifest.config.digest) &&
+		digest_equal(&known.manifest, &p->image.digest) && digest_equal(&known.config, &p->manifest.config.digest) &&
 		store_has_image(p->f->store, &known.chain);
 }
 
@@ -330,17 +330,19 @@ static int pull_publish(struct pull *p, struct snap_error *e)
 {
 	struct image_docs docs = {
 		.name = p->name,
-		.manifest = p->top.digest,
-		.manifest_data = p->top.data,
-		.manifest_len = p->top.len,
+		.manifest = p->image.digest,
+		.manifest_data = p->image.data,
+		.manifest_len = p->image.len,
 		.config = p->manifest.config.digest,
 		.config_data = p->config_data,
 		.config_len = p->manifest.config.size,
 	};
 	int r = 0;
 
-	if (p->image.data != p->top.data)
-		r = store_put_blob(p->f->txn, &p->image.digest, p->image.data, p->image.len, e);
+	if (p->image.data != p->top.data) {
+		docs.list = p->top.digest;
+		r = store_put_blob(p->f->txn, &p->top.digest, p->top.data, p->top.len, e);
+	}
 	return r ? r : image_publish(p->f, &docs, &p->config, e);
 }
 
@@ -351,7 +353,7 @@ static void pull_report(const struct pull *p, bool news)
 		printf("Digest: %s\n", digest_text(&p->top.digest, digest));
 		printf("Status: %s for %s\n", news ? "Downloaded newer image" : "Image is up to date", p->what);
 	}
-	printf("%s\n", *p->name ? p->name : p->what);
+	printf("%s\n", p->name);
 }
 
 static int pull_run(struct pull *p, struct snap_error *e)
@@ -390,7 +392,7 @@ int fetch_pull(struct fetch *f, const char *ref, struct snap_error *e)
 	snprintf(p.what, sizeof(p.what), "%s%s%s", ref_familiar(p.name), p.ref.has_digest ? "@" : "",
 		p.ref.has_digest ? digest_text(&p.ref.digest, digest) : "");
 	if (!*p.ref.tag)
-		p.name[0] = '\0';
+		snprintf(p.name + strlen(p.name), sizeof(p.name) - strlen(p.name), "@%s", digest);
 	partial_clean(f->store, PARTIAL_AGE);
 	r = pull_run(&p, e);
 	pull_clear(&p);
