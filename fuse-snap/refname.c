@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Image names, with docker's rules: https://github.com/distribution/reference describes the grammar. */
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -65,14 +66,45 @@ static bool tag_ok(const char *p, size_t len)
 	return true;
 }
 
-static bool registry_ok(const char *p, size_t len)
+static bool port_ok(const char *p, size_t len)
 {
-	if (!len)
+	if (!len || len > 5)
 		return false;
 	for (; len; len--, p++)
-		if (!isalnum((unsigned char)*p) && !strchr(".-:[]_", *p))
+		if (!isdigit((unsigned char)*p))
 			return false;
 	return true;
+}
+
+/* NAME[.NAME...][:PORT] or [IPv6][:PORT]; a NAME is of letters, digits and inner hyphens. */
+static bool registry_ok(const char *p, size_t len)
+{
+	const char *end = p + len;
+	const char *name = p;
+
+	if (len && *p == '[') {
+		struct in6_addr addr;
+		char text[INET6_ADDRSTRLEN];
+		size_t n;
+
+		p = memchr(p, ']', len);
+		if (!p || p - name > INET6_ADDRSTRLEN)
+			return false;
+		n = (size_t)(p - name) - 1;
+		memcpy(text, name + 1, n);
+		text[n] = 0;
+		p++;
+		return inet_pton(AF_INET6, text, &addr) == 1 && (p == end || (*p == ':' && port_ok(p + 1, (size_t)(end - p) - 1)));
+	}
+	for (; p < end && *p != ':'; p++) {
+		if (*p == '.' || *p == '-') {
+			if (p == name || p + 1 == end || p[1] == ':' || p[1] == '.' || (*p == '.' && p[1] == '-'))
+				return false;
+		} else if (!isalnum((unsigned char)*p)) {
+			return false;
+		}
+	}
+	return p > name && (p == end || port_ok(p + 1, (size_t)(end - p) - 1));
 }
 
 /* The first component is a registry if it could not be a name on the hub. */
@@ -134,7 +166,8 @@ static int parse_repository(const char *text, const char *p, const char *end, st
 	if (!strcmp(r->registry, HUB) && !slash)
 		prefix = HUB_LIBRARY;
 	len = (size_t)(end - p);
-	if (len + strlen(prefix) >= sizeof(r->repository))
+	/* The whole name, with the registry, has at most 255 characters. */
+	if (len + strlen(prefix) + strlen(r->registry) + 1 > 255)
 		return invalid(e, text, "it is too long");
 	if (!repository_ok(p, end))
 		return invalid(e, text,
@@ -152,6 +185,8 @@ int ref_parse(const char *text, struct ref_name *ret, struct snap_error *e)
 
 	if (!*text)
 		return snap_fail(e, EINVAL, "an image name is missing");
+	if (end - text == 64 && strspn(text, "0123456789abcdef") == 64)
+		return invalid(e, text, "64 hexadecimal digits are an ID, not a name");
 	err = at ? parse_digest(text, at, &r, e) : 0;
 	if (!err)
 		err = parse_tag(text, &end, &r, e);
