@@ -27,6 +27,7 @@ struct ipc_state;
 struct inode;
 struct file;
 struct dcache;
+struct locks_state;
 
 #define PID_MAX 32768
 
@@ -51,6 +52,8 @@ struct kernel {
 	_Atomic uint64_t next_dev;
 	struct lock epoll_lock; /* RANK_EPOLL_TREE: which epoll instance watches which file */
 	struct dcache *dcache;
+	_Atomic(struct locks_state *) locks; /* vfs/locks.c; made at first use */
+	_Atomic uint32_t inotify_cookie, n_inotify, n_watches;
 
 	struct lock uts_lock;
 	char hostname[65], domainname[65];

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "kernel/kernel.h"
 #include "vfs/vfs.h"
 
 #include <stdatomic.h>
@@ -16,7 +17,7 @@ void fsnotify_inode_slow(struct inode *inode, uint32_t mask, uint32_t cookie, co
 void fsnotify_dentry_slow(struct dentry *d, uint32_t mask);
 /* The last reference to an inode with watches is never dropped by others: watches hold it. Ends them: IN_DELETE_SELF, IN_IGNORED. */
 void fsnotify_inode_deleted_slow(struct inode *inode);
-/* A super block is being unmounted: IN_UNMOUNT and IN_IGNORED to *inode*'s watches. */
+/* A number that pairs IN_MOVED_FROM with IN_MOVED_TO. */
 uint32_t fsnotify_cookie(struct inode *dir);
 
 static inline bool fsnotify_watched(struct inode *inode)
@@ -37,7 +38,7 @@ static inline void fsnotify(struct inode *inode, uint32_t mask, uint32_t cookie,
  */
 static inline void fsnotify_dentry(struct dentry *d, uint32_t mask)
 {
-	if (d && (fsnotify_watched(d->inode) || (d->parent != d && fsnotify_watched(d->parent->inode))))
+	if (d && atomic_load_explicit(&d->sb->kernel->n_watches, memory_order_relaxed) > 0)
 		fsnotify_dentry_slow(d, mask);
 }
 
