@@ -22,6 +22,7 @@ enum lock_rank {
 	RANK_EPOLL_TREE,   /* struct kernel.epoll_lock: which instance watches which file */
 	RANK_EPOLL,	   /* struct epoll.lock; an instance before those it watches, so one rank for each level */
 	RANK_EPOLL_INNER = RANK_EPOLL + 5,
+	RANK_CONSOLE,	   /* one mover of bytes between the console's pseudo terminal and the host at a time */
 	RANK_TTY,	   /* struct tty.lock */
 	RANK_SOCKET_IO,	   /* one reader of a socket at a time; held while data is copied to the guest */
 	RANK_SOCKET,	   /* socket locks */
@@ -41,7 +42,8 @@ enum lock_rank {
 	RANK_WAITQ_NESTED, /* a wait queue woken from another's callback (epoll), one rank for each level */
 	RANK_WAITQ_OUTER = RANK_WAITQ_NESTED + 5,
 	RANK_TASK_WAKE,	   /* the sleep state of one task or worker */
-	RANK_PLATFORM,	   /* platform internals */
+	RANK_PLATFORM,	   /* platform: struct listener.lock */
+	RANK_PLATFORM_INNER, /* platform: address spaces, pools, workers */
 	RANK_LEAF,	   /* allocators, id tables, logs: nothing is taken under these */
 };
 

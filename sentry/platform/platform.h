@@ -61,6 +61,11 @@ struct platform_client {
 	 * protocol). Called once per gthread, from a worker, never during its entry(). The client drops its pointer.
 	 */
 	void (*thread_gone)(struct gthread *th, bool unexpected);
+	/*
+	 * The stub of *th* has died while its entry() runs: make entry() return soon, as SIGKILL would (thread_gone() follows
+	 * then). Called from a platform thread, perhaps while entry() sleeps; *th* stays valid during the call. May be NULL.
+	 */
+	void (*thread_dying)(struct gthread *th);
 };
 
 struct platform_options {
@@ -71,7 +76,9 @@ struct platform_options {
 
 /*
  * Make the platform: load the stub into a sealed memfd, start the zygote, prepare the pool. Call before the sentry locks
- * itself down and before other threads exist. Returns 0 or a negative errno, and a sentence in *err (static text) on failure.
+ * itself down by seccomp, but after it has restricted itself by landlock (the stubs must be in the same domain or a nested
+ * one, or their memory cannot be read), and before other threads exist. All children of the process are reaped by the
+ * platform from then on. Returns 0 or a negative errno, and a sentence in *err (static text) on failure.
  */
 int platform_create(const struct platform_options *opt, const struct platform_client *client, struct platform **ret_p,
 		    const char **err);

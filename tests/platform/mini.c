@@ -6,6 +6,7 @@
  *   mini GUEST [ARG…]        run a static ELF; exits with its status
  */
 #include "arch/arch.h"
+#include "host/lockdown.h"
 #include "lib/list.h"
 #include "platform/platform.h"
 
@@ -54,7 +55,7 @@ static struct {
 	pthread_mutex_t lock;
 	struct list_head procs, tasks;
 	int next_pid;
-	const char *path;
+	int exe;     /* the guest program */
 	int data_fd; /* the guest's descriptor 100 */
 	struct proc *init;
 	int status;
@@ -99,7 +100,7 @@ static int map_segment(struct gthread *th, int fd, const Elf64_Phdr *ph)
 	return 0;
 }
 
-static int load(struct gthread *th, struct proc *proc, const char *path, char **argv, int argc)
+static int load(struct gthread *th, struct proc *proc, char **argv, int argc)
 {
 	struct aspace *as = gthread_aspace(th);
 	const uint64_t stack_top = 0x7c0000000000ull, stack_size = 1 << 20;
@@ -107,26 +108,19 @@ static int load(struct gthread *th, struct proc *proc, const char *path, char **
 	struct guest_regs regs;
 	Elf64_Ehdr eh;
 	Elf64_Phdr ph[16];
-	int fd = open(path, O_RDONLY | O_CLOEXEC), r;
+	int fd = mini.exe, r;
 
-	if (fd < 0)
-		return -errno;
 	if (pread(fd, &eh, sizeof(eh), 0) != sizeof(eh) || eh.e_phnum > 16 || eh.e_type != ET_EXEC ||
-		pread(fd, ph, eh.e_phnum * sizeof(ph[0]), (off_t)eh.e_phoff) < 0) {
-		close(fd);
+		pread(fd, ph, eh.e_phnum * sizeof(ph[0]), (off_t)eh.e_phoff) < 0)
 		return -ENOEXEC;
-	}
 	for (unsigned i = 0; i < eh.e_phnum; i++) {
 		if (ph[i].p_type != PT_LOAD)
 			continue;
 		r = map_segment(th, fd, &ph[i]);
-		if (r < 0) {
-			close(fd);
+		if (r < 0)
 			return r;
-		}
 		proc->brk = proc->brk_end = UP(ph[i].p_vaddr + ph[i].p_memsz);
 	}
-	close(fd);
 	r = (int)(gthread_mmap(th, stack_top - stack_size, stack_size, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0) >> 63);
 	if (r < 0)
@@ -343,7 +337,7 @@ static int64_t do_exec(struct task *t, const struct guest_syscall *c)
 	r = aspace_create(mini.p, t, &as, &th);
 	if (r < 0)
 		return r;
-	r = load(th, t->proc, path[0] == '@' ? mini.path : path, argv, argc);
+	r = load(th, t->proc, argv, argc); /* whatever the path: there is one program */
 	if (r < 0) {
 		gthread_set_owner(th, t); /* t->th is still the old one: its end is ignored */
 		aspace_kill(as);
@@ -675,7 +669,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		return 2;
-	mini.path = argv[1];
+	mini.exe = open(argv[1], O_RDONLY | O_CLOEXEC);
 	mini.data_fd = memfd_create("data", MFD_CLOEXEC);
 	if (ftruncate(mini.data_fd, 1 << 20) < 0 || pwrite(mini.data_fd, "picket", 6, 8192) != 6)
 		return 2;
@@ -686,12 +680,16 @@ int main(int argc, char **argv)
 		fprintf(stderr, "mini: %s: %s\n", err, strerror(-r));
 		return 125;
 	}
+	if (host_lockdown(false, &err) < 0) {
+		fprintf(stderr, "mini: %s\n", err);
+		return 125;
+	}
 	mini.init = proc_new(NULL);
 	t = task_new(mini.init);
 	mini.init->pid = t->tid;
 	r = aspace_create(mini.p, t, &mini.init->as, &t->th);
 	if (r == 0)
-		r = load(t->th, mini.init, argv[1], argv + 1, argc - 1);
+		r = load(t->th, mini.init, argv + 1, argc - 1);
 	if (r < 0) {
 		fprintf(stderr, "mini: %s: %s\n", argv[1], strerror(-r));
 		return 126;

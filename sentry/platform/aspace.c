@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/* Address spaces: their stubs' slots, descriptors' numbers and memory; listeners. */
+#include "platform/internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+struct listener *listener_new(struct platform *p, int fd)
+{
+	struct listener *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	refs_init(&l->refs);
+	l->p = p;
+	l->fd = fd;
+	lock_init(&l->lock, RANK_PLATFORM);
+	list_init(&l->waiters);
+	list_init(&l->births);
+	for (unsigned i = 0; i < TID_BUCKETS; i++)
+		list_init(&l->tids[i]);
+	return l;
+}
+
+void listener_put(struct listener *l)
+{
+	if (!refs_put(&l->refs))
+		return;
+	close(l->fd);
+	lock_destroy(&l->lock);
+	free(l);
+}
+
+struct gthread *listener_find(struct listener *l, pid_t tid)
+{
+	struct gthread *th;
+
+	list_for_each_entry(th, &l->tids[(unsigned)tid % TID_BUCKETS], tid_link)
+		if (th->tid == tid)
+			return th;
+	return NULL;
+}
+
+int slots_new(uint8_t **ret_map)
+{
+	int fd = memfd_create("slots", MFD_CLOEXEC);
+	void *map;
+
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)SLOTS_SIZE) < 0 ||
+		(map = mmap(NULL, SLOTS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0)) == MAP_FAILED) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	*ret_map = map;
+	return fd;
+}
+
+struct aspace *aspace_alloc(struct platform *p, struct listener *l, uint8_t *slots)
+{
+	struct aspace *as = calloc(1, sizeof(*as));
+
+	if (!as)
+		return NULL;
+	refs_init(&as->refs);
+	as->p = p;
+	as->l = l;
+	refs_get(&l->refs);
+	as->slots = slots;
+	lock_init(&as->lock, RANK_PLATFORM_INNER);
+	list_init(&as->threads);
+	list_init(&as->pid_link);
+	return as;
+}
+
+void aspace_get(struct aspace *as)
+{
+	refs_get(&as->refs);
+}
+
+void aspace_put(struct aspace *as)
+{
+	if (!refs_put(&as->refs))
+		return;
+	if (as->slots)
+		munmap(as->slots, SLOTS_SIZE);
+	listener_put(as->l);
+	lock_destroy(&as->lock);
+	free(as);
+}
+
+void aspace_publish(struct aspace *as, pid_t pid)
+{
+	struct platform *p = as->p;
+
+	refs_get(&as->refs); /* dropped by aspace_died() */
+	as->l->n_aspaces++;
+	as->pid = pid;
+	lock_acquire(&p->lock);
+	list_add(&as->pid_link, &p->pids[(unsigned)pid % TID_BUCKETS]);
+	p->n_aspaces++;
+	lock_release(&p->lock);
+}
+
+struct aspace *aspace_by_pid(struct platform *p, pid_t pid)
+{
+	struct aspace *as, *found = NULL;
+
+	lock_acquire(&p->lock);
+	list_for_each_entry(as, &p->pids[(unsigned)pid % TID_BUCKETS], pid_link)
+		if (as->pid == pid) {
+			refs_get(&as->refs);
+			found = as;
+			break;
+		}
+	lock_release(&p->lock);
+	return found;
+}
+
+/* --- slots and descriptor numbers -------------------------------------------------------------------------------------- */
+
+static bool test_bit(const uint64_t *map, unsigned n)
+{
+	return map[n / 64] >> n % 64 & 1;
+}
+
+static void set_bit(uint64_t *map, unsigned n, bool on)
+{
+	if (on)
+		map[n / 64] |= 1ull << n % 64;
+	else
+		map[n / 64] &= ~(1ull << n % 64);
+}
+
+static struct slot *slot_at(struct aspace *as, unsigned nr)
+{
+	return (struct slot *)(void *)(as->slots + nr * SLOT_SIZE);
+}
+
+int aspace_slot_alloc(struct aspace *as)
+{
+	int found = -EAGAIN;
+
+	lock_acquire(&as->lock);
+	for (unsigned i = 0; i < SLOT_COUNT; i++) {
+		unsigned nr = (as->slot_next + i) % SLOT_COUNT;
+
+		if (test_bit(as->slot_used, nr)) {
+			/* An ordered exit frees the slot, and the stack it ran on, once the host thread has left it. */
+			if (!test_bit(as->slot_leaving, nr) ||
+				__atomic_load_n(&slot_at(as, nr)->ctid, __ATOMIC_ACQUIRE) != 0)
+				continue;
+			set_bit(as->slot_leaving, nr, false);
+		}
+		set_bit(as->slot_used, nr, true);
+		found = (int)nr;
+		break;
+	}
+	as->slot_next = 0; /* low numbers again: their pages are there already */
+	lock_release(&as->lock);
+	return found;
+}
+
+void aspace_slot_free(struct aspace *as, unsigned nr, bool leaving)
+{
+	lock_acquire(&as->lock);
+	set_bit(as->slot_leaving, nr, leaving);
+	set_bit(as->slot_used, nr, leaving);
+	lock_release(&as->lock);
+}
+
+int aspace_fd_alloc(struct aspace *as)
+{
+	const unsigned n = STUB_FD_LAST - STUB_FD_FIRST + 1;
+	int found = -EMFILE;
+
+	/* Round about: a number is not used again soon, so that closing a descriptor under an order hits nothing else. */
+	lock_acquire(&as->lock);
+	for (unsigned i = 0; i < n; i++) {
+		unsigned k = (as->fd_next + i) % n;
+
+		if (test_bit(as->fd_used, k))
+			continue;
+		set_bit(as->fd_used, k, true);
+		as->fd_next = k + 1;
+		found = (int)(STUB_FD_FIRST + k);
+		break;
+	}
+	lock_release(&as->lock);
+	return found;
+}
+
+void aspace_fd_free(struct aspace *as, unsigned fd)
+{
+	lock_acquire(&as->lock);
+	set_bit(as->fd_used, fd - STUB_FD_FIRST, false);
+	lock_release(&as->lock);
+}
+
+/* --- death ---------------------------------------------------------------------------------------------------------------- */
+
+static void queue_gone(struct gthread *th)
+{
+	if (th->gone_queued)
+		return;
+	th->gone_queued = true;
+	if (worker_assign(th->as->p, &(struct job){.kind = JOB_GONE, .th = th}) < 0)
+		th->gone_queued = false;
+}
+
+void aspace_kill(struct aspace *as)
+{
+	struct listener *l = as->l;
+	struct gthread *th;
+
+	lock_acquire(&l->lock);
+	as->killed = true;
+	if (!as->dead && as->pid > 0)
+		kill(as->pid, SIGKILL);
+	if (as->dead)
+		list_for_each_entry(th, &as->threads, as_link)
+			if (th->state == TH_HELD)
+				queue_gone(th);
+	lock_release(&l->lock);
+}
+
+/* Mark every thread dead. Returns, referenced, one thread that still has to be told; NULL when all have been. */
+static struct gthread *next_victim(struct aspace *as, bool *report)
+{
+	struct gthread *th;
+
+	list_for_each_entry(th, &as->threads, as_link) {
+		if (th->told_dead)
+			continue;
+		th->told_dead = true;
+		if (th->state == TH_HELD && !as->killed)
+			continue; /* somebody still prepares it; told by aspace_kill() or gthread_start() */
+		*report = (th->state == TH_OUT || th->state == TH_HELD) && !th->gone_queued;
+		if (*report) {
+			th->state = TH_GONE;
+			gthread_detach(th);
+		} else {
+			refs_get(&th->refs);
+		}
+		return th;
+	}
+	return NULL;
+}
+
+void aspace_died(struct aspace *as)
+{
+	struct platform *p = as->p;
+	struct listener *l = as->l;
+	struct gthread *th;
+	bool report;
+
+	lock_acquire(&p->lock);
+	list_del(&as->pid_link);
+	p->n_aspaces--;
+	lock_release(&p->lock);
+
+	lock_acquire(&l->lock);
+	as->dead = true;
+	if (--l->n_aspaces == 0)
+		l->dead = true;
+	list_for_each_entry(th, &as->threads, as_link) {
+		th->dead = true;
+		if (th->state == TH_OUT || (th->state == TH_HELD && !th->rung))
+			l->n_out--;
+		wait_point_wake(&th->ring);
+	}
+	while ((th = next_victim(as, &report))) {
+		lock_release(&l->lock);
+		if (report) {
+			gthread_report_gone(th, true);
+		} else {
+			if (p->client->thread_dying)
+				p->client->thread_dying(th);
+			gthread_put(th);
+		}
+		lock_acquire(&l->lock);
+	}
+	listener_kick(l);
+	lock_release(&l->lock);
+	aspace_put(as);
+}
+
+/* --- memory ---------------------------------------------------------------------------------------------------------------- */
+
+uint64_t aspace_min(struct aspace *as)
+{
+	return STUB_GUEST_MIN;
+}
+
+uint64_t aspace_max(struct aspace *as)
+{
+	return STUB_GUEST_MAX;
+}
+
+uint64_t aspace_vdso(struct aspace *as)
+{
+	return as->p->hello.vdso;
+}
+
+pid_t aspace_host_pid(struct aspace *as)
+{
+	return as->pid;
+}
+
+static bool below_stub(uint64_t addr, uint64_t len)
+{
+	uint64_t end;
+
+	return !__builtin_add_overflow(addr, len, &end) && end <= STUB_GUEST_MAX;
+}
+
+/* One process_vm_* call; a partial copy returns its length, nothing at all -EFAULT. */
+static ssize_t transfer(struct aspace *as, const struct iovec *giov, size_t n, void *buf, size_t len, bool write)
+{
+	struct iovec local = {.iov_base = buf, .iov_len = len};
+	ssize_t r;
+
+	if (as->dead)
+		return -EFAULT; /* the number may be another's */
+	r = write ? process_vm_writev(as->pid, &local, 1, giov, n, 0) : process_vm_readv(as->pid, &local, 1, giov, n, 0);
+	return r < 0 ? -EFAULT : r;
+}
+
+static int copy_range(struct aspace *as, uint64_t addr, void *buf, size_t len, size_t *done, bool write)
+{
+	size_t n = 0;
+	int err = 0;
+
+	if (len && addr >= STUB_GUEST_MAX) {
+		err = -EFAULT;
+	} else if (!below_stub(addr, len)) {
+		err = -EFAULT; /* copy what lies below, as a fault in the middle would */
+		len = STUB_GUEST_MAX - addr;
+	}
+	while (n < len && addr < STUB_GUEST_MAX) {
+		struct iovec g = {.iov_base = (void *)(uintptr_t)(addr + n), .iov_len = len - n};
+		ssize_t r = transfer(as, &g, 1, (char *)buf + n, len - n, write);
+
+		if (r <= 0) {
+			err = -EFAULT;
+			break;
+		}
+		n += (size_t)r;
+	}
+	if (done)
+		*done = n;
+	return err;
+}
+
+int aspace_read(struct aspace *as, uint64_t addr, void *buf, size_t len, size_t *done)
+{
+	return copy_range(as, addr, buf, len, done, false);
+}
+
+int aspace_write(struct aspace *as, uint64_t addr, const void *buf, size_t len, size_t *done)
+{
+	return copy_range(as, addr, (void *)(uintptr_t)buf, len, done, true);
+}
+
+/* At most this many ranges in one host call. */
+#define IOV_BATCH 64
+
+static ssize_t copy_vector(struct aspace *as, const struct guest_iovec *giov, size_t n, uint8_t *buf, size_t len, bool write)
+{
+	size_t done = 0;
+
+	while (n > 0 && done < len) {
+		struct iovec iov[IOV_BATCH];
+		size_t k = 0, want = 0;
+		ssize_t r;
+
+		for (; k < n && k < IOV_BATCH && want < len - done; k++) {
+			size_t part = giov[k].len < len - done - want ? giov[k].len : len - done - want;
+
+			if (!below_stub(giov[k].base, part))
+				break;
+			iov[k].iov_base = (void *)(uintptr_t)giov[k].base;
+			iov[k].iov_len = part;
+			want += part;
+		}
+		if (k == 0)
+			return done ? (ssize_t)done : -EFAULT;
+		r = want ? transfer(as, iov, k, buf + done, want, write) : 0;
+		if (r < 0)
+			return done ? (ssize_t)done : r;
+		done += (size_t)r;
+		if ((size_t)r < want)
+			return done ? (ssize_t)done : -EFAULT;
+		giov += k;
+		n -= k;
+	}
+	return (ssize_t)done;
+}
+
+ssize_t aspace_readv(struct aspace *as, const struct guest_iovec *giov, size_t n, void *buf, size_t len)
+{
+	return copy_vector(as, giov, n, buf, len, false);
+}
+
+ssize_t aspace_writev(struct aspace *as, const struct guest_iovec *giov, size_t n, const void *buf, size_t len)
+{
+	return copy_vector(as, giov, n, (uint8_t *)(uintptr_t)buf, len, true);
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The stub's filter, as raw BPF: libseccomp cannot compare the instruction pointer. One linear program, ordered by how
+ * often a call is made. Every comparison that lets a call through natively is written out here; the default is to ask.
+ *
+ *   ALLOW       touches only the caller's own memory below GUEST_MAX, or waits on a futex
+ *   USER_NOTIF  number and arguments go to the sentry, which answers
+ *   TRAP        calls that need all registers: SIGSYS into the stub's handler
+ *   KILL        from the stub's own text, what the stub never does
+ */
+#include "platform/internal.h"
+
+#include <asm/unistd.h>
+#include <linux/audit.h>
+#include <stddef.h>
+#include <string.h>
+
+#define MAX_LABELS 96
+#define MAX_FIXUPS 220
+
+struct builder {
+	struct sock_filter *insn;
+	unsigned n, max;
+	unsigned n_labels, n_fixups;
+	unsigned label[MAX_LABELS];
+	struct {
+		unsigned insn, label;
+		bool on_true;
+	} fixup[MAX_FIXUPS];
+	bool overflow;
+};
+
+static void emit(struct builder *b, struct sock_filter f)
+{
+	if (b->n >= b->max) {
+		b->overflow = true;
+		return;
+	}
+	b->insn[b->n++] = f;
+}
+
+static unsigned new_label(struct builder *b)
+{
+	if (b->n_labels >= MAX_LABELS) {
+		b->overflow = true;
+		return 0;
+	}
+	return b->n_labels++;
+}
+
+static void place(struct builder *b, unsigned label)
+{
+	b->label[label] = b->n;
+}
+
+static void jump(struct builder *b, uint16_t op, uint32_t k, unsigned label, bool on_true)
+{
+	if (b->n_fixups >= MAX_FIXUPS) {
+		b->overflow = true;
+		return;
+	}
+	b->fixup[b->n_fixups].insn = b->n;
+	b->fixup[b->n_fixups].label = label;
+	b->fixup[b->n_fixups++].on_true = on_true;
+	emit(b, (struct sock_filter)BPF_JUMP(BPF_JMP | op | BPF_K, k, 0, 0));
+}
+
+static void jump_eq(struct builder *b, uint32_t k, unsigned label)
+{
+	jump(b, BPF_JEQ, k, label, true);
+}
+
+static void jump_ne(struct builder *b, uint32_t k, unsigned label)
+{
+	jump(b, BPF_JEQ, k, label, false);
+}
+
+static void jump_ge(struct builder *b, uint32_t k, unsigned label)
+{
+	jump(b, BPF_JGE, k, label, true);
+}
+
+static void jump_gt(struct builder *b, uint32_t k, unsigned label)
+{
+	jump(b, BPF_JGT, k, label, true);
+}
+
+static void jump_any_bit(struct builder *b, uint32_t k, unsigned label)
+{
+	jump(b, BPF_JSET, k, label, true);
+}
+
+static void load(struct builder *b, size_t off)
+{
+	emit(b, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)off));
+}
+
+static void load_nr(struct builder *b)
+{
+	load(b, offsetof(struct seccomp_data, nr));
+}
+
+static void load_low(struct builder *b, unsigned arg)
+{
+	load(b, offsetof(struct seccomp_data, args) + 8 * arg);
+}
+
+static void load_high(struct builder *b, unsigned arg)
+{
+	load(b, offsetof(struct seccomp_data, args) + 8 * arg + 4);
+}
+
+static void and_mask(struct builder *b, uint32_t k)
+{
+	emit(b, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, k));
+}
+
+static void ret(struct builder *b, uint32_t action)
+{
+	emit(b, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
+}
+
+static bool resolve(struct builder *b)
+{
+	for (unsigned i = 0; i < b->n_fixups; i++) {
+		unsigned at = b->fixup[i].insn, to = b->label[b->fixup[i].label];
+
+		if (to <= at || to - at - 1 > 255)
+			return false;
+		if (b->fixup[i].on_true)
+			b->insn[at].jt = (uint8_t)(to - at - 1);
+		else
+			b->insn[at].jf = (uint8_t)(to - at - 1);
+	}
+	return !b->overflow;
+}
+
+/* Go to *other* unless argument *addr* is below GUEST_MAX and argument *len* below STUB_LEN_MAX: the sum is below the stub. */
+static void guest_range(struct builder *b, unsigned addr, unsigned len, unsigned other)
+{
+	load_high(b, addr);
+	jump_ge(b, STUB_GUEST_MAX >> 32, other);
+	load_high(b, len);
+	jump_ge(b, STUB_LEN_MAX >> 32, other);
+}
+
+/* Waiting and waking without priority inheritance. */
+static void allow_futex(struct builder *b, unsigned ask)
+{
+	unsigned next = new_label(b), yes = new_label(b);
+
+	jump_ne(b, __NR_futex, next);
+	load_low(b, 1);
+	and_mask(b, ~(128u | 256u)); /* FUTEX_PRIVATE_FLAG, FUTEX_CLOCK_REALTIME */
+	jump_eq(b, 0, yes);	     /* WAIT */
+	jump_eq(b, 1, yes);	     /* WAKE */
+	jump_eq(b, 9, yes);	     /* WAIT_BITSET */
+	jump_eq(b, 10, yes);	     /* WAKE_BITSET */
+	jump_eq(b, 3, yes);	     /* REQUEUE */
+	jump_eq(b, 4, yes);	     /* CMP_REQUEUE */
+	jump_ne(b, 5, ask);	     /* WAKE_OP */
+	place(b, yes);
+	ret(b, SECCOMP_RET_ALLOW);
+	place(b, next);
+}
+
+/* Private anonymous memory below the stub, without flags that lock, grow or take huge pages. */
+static void allow_mmap(struct builder *b, unsigned other)
+{
+	const uint32_t harmless = 0x02 | 0x20 | 0x10 /* FIXED */ | 0x40 /* 32BIT */ | 0x800 | 0x1000 /* ignored */ |
+				  0x4000 /* NORESERVE */ | 0x8000 /* POPULATE */ | 0x10000 /* NONBLOCK */ |
+				  0x20000 /* STACK */ | 0x100000 /* FIXED_NOREPLACE */;
+	unsigned next = new_label(b);
+
+	jump_ne(b, __NR_mmap, next);
+	guest_range(b, 0, 1, other);
+	load_low(b, 3);
+	jump_any_bit(b, ~harmless, other);
+	and_mask(b, 0x22);
+	jump_ne(b, 0x22, other);
+	ret(b, SECCOMP_RET_ALLOW);
+	place(b, next);
+}
+
+static void allow_munmap(struct builder *b, unsigned other)
+{
+	unsigned next = new_label(b);
+
+	jump_ne(b, __NR_munmap, next);
+	guest_range(b, 0, 1, other);
+	ret(b, SECCOMP_RET_ALLOW);
+	place(b, next);
+}
+
+static void allow_mprotect(struct builder *b, unsigned other)
+{
+	unsigned next = new_label(b);
+
+	jump_ne(b, __NR_mprotect, next);
+	guest_range(b, 0, 1, other);
+	load_low(b, 2);
+	jump_any_bit(b, ~7u, other); /* PROT_GROWSDOWN, PROT_GROWSUP and unknown bits */
+	ret(b, SECCOMP_RET_ALLOW);
+	place(b, next);
+}
+
+/* Advice about one's own pages; not REMOVE (writes to files), MERGEABLE, HWPOISON, SOFT_OFFLINE. */
+static void allow_madvise(struct builder *b, unsigned other)
+{
+	unsigned next = new_label(b), yes = new_label(b);
+
+	jump_ne(b, __NR_madvise, next);
+	guest_range(b, 0, 1, other);
+	load_low(b, 2);
+	jump_gt(b, 25, other);	/* COLLAPSE is the last */
+	jump_ge(b, 14, yes);	/* HUGEPAGE and later */
+	jump_ge(b, 12, other);	/* MERGEABLE, UNMERGEABLE */
+	jump_ge(b, 10, yes);	/* DONTFORK, DOFORK */
+	jump_eq(b, 8, yes);	/* FREE */
+	jump_ge(b, 5, other);
+	place(b, yes);
+	ret(b, SECCOMP_RET_ALLOW);
+	place(b, next);
+}
+
+static void allow_mremap(struct builder *b, unsigned other)
+{
+	unsigned next = new_label(b);
+
+	jump_ne(b, __NR_mremap, next);
+	guest_range(b, 0, 1, other);
+	load_high(b, 2);
+	jump_ge(b, STUB_LEN_MAX >> 32, other);
+	load_low(b, 3);
+	jump_any_bit(b, ~1u, other); /* MREMAP_MAYMOVE alone: the fifth argument is not used */
+	ret(b, SECCOMP_RET_ALLOW);
+	place(b, next);
+}
+
+/* FS and GS bases of the caller. */
+static void allow_arch_prctl(struct builder *b, unsigned ask)
+{
+	unsigned next = new_label(b);
+
+	jump_ne(b, __NR_arch_prctl, next);
+	load_low(b, 0);
+	jump(b, BPF_JGE, 0x1001, ask, false);
+	jump_gt(b, 0x1004, ask);
+	ret(b, SECCOMP_RET_ALLOW);
+	place(b, next);
+}
+
+static void when(struct builder *b, uint32_t nr, uint32_t action)
+{
+	unsigned next = new_label(b);
+
+	jump_ne(b, nr, next);
+	ret(b, action);
+	place(b, next);
+}
+
+/* What the stub's own code does. A guest that jumps there gets no more than this. */
+static void stub_calls(struct builder *b)
+{
+	static const uint32_t own[] = {__NR_rt_sigreturn, __NR_munmap, __NR_mprotect, __NR_mremap, __NR_madvise,
+		__NR_msync, __NR_futex, __NR_close, __NR_close_range, __NR_sigaltstack, __NR_exit, __NR_exit_group};
+	unsigned next, kill = new_label(b);
+
+	when(b, STUB_BELL, SECCOMP_RET_USER_NOTIF);
+	for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		when(b, own[i], SECCOMP_RET_ALLOW);
+	when(b, __NR_clone, SECCOMP_RET_USER_NOTIF);
+
+	next = new_label(b); /* anonymous memory as ordered; with a descriptor the sentry compares the arguments */
+	jump_ne(b, __NR_mmap, next);
+	load_low(b, 3);
+	jump_any_bit(b, 0x40000 | 0x2000 | 0x100, kill); /* HUGETLB, LOCKED, GROWSDOWN */
+	{
+		unsigned file = new_label(b);
+
+		jump(b, BPF_JSET, 0x20, file, false);
+		ret(b, SECCOMP_RET_ALLOW);
+		place(b, file);
+		ret(b, SECCOMP_RET_USER_NOTIF);
+	}
+	place(b, next);
+
+	next = new_label(b); /* arch_prctl, only to find the bases where rdfsbase is missing */
+	jump_ne(b, __NR_arch_prctl, next);
+	load_low(b, 0);
+	jump(b, BPF_JGE, 0x1001, kill, false);
+	jump_gt(b, 0x1004, kill);
+	ret(b, SECCOMP_RET_ALLOW);
+	place(b, next);
+
+	next = new_label(b); /* prctl(PR_SET_PDEATHSIG, SIGKILL) */
+	jump_ne(b, __NR_prctl, next);
+	load_low(b, 0);
+	jump_ne(b, 1, kill);
+	load_low(b, 1);
+	jump_ne(b, 9, kill);
+	ret(b, SECCOMP_RET_ALLOW);
+	place(b, next);
+
+	jump_ne(b, __NR_sendmsg, kill); /* of the listener, at birth; the socket is closed behind it for ever */
+	load_low(b, 0);
+	jump_ne(b, STUB_SOCKET, kill);
+	ret(b, SECCOMP_RET_ALLOW);
+	place(b, kill);
+	ret(b, SECCOMP_RET_KILL_PROCESS);
+}
+
+/* Calls of the guest that need all registers or orders. */
+static const uint16_t full_calls[] = {__NR_mmap, __NR_mprotect, __NR_munmap, __NR_brk, __NR_rt_sigreturn, __NR_mremap,
+	__NR_msync, __NR_madvise, __NR_shmat, __NR_clone, __NR_fork, __NR_vfork, __NR_execve, __NR_exit, __NR_shmdt,
+	__NR_remap_file_pages, __NR_exit_group, __NR_execveat, __NR_pkey_mprotect, 435 /* clone3 */};
+
+unsigned filter_build(struct sock_filter *prog, unsigned max)
+{
+	struct builder b = {.insn = prog, .max = max};
+	unsigned not_allowed = new_label(&b), outside = new_label(&b), trap = new_label(&b), arch_ok = new_label(&b);
+
+	load(&b, offsetof(struct seccomp_data, arch));
+	jump_eq(&b, AUDIT_ARCH_X86_64, arch_ok);
+	ret(&b, SECCOMP_RET_KILL_PROCESS);
+	place(&b, arch_ok);
+
+	load_nr(&b);
+	allow_futex(&b, not_allowed);
+	allow_mmap(&b, not_allowed);
+	allow_munmap(&b, not_allowed);
+	allow_mprotect(&b, not_allowed);
+	allow_madvise(&b, not_allowed);
+	allow_mremap(&b, not_allowed);
+	allow_arch_prctl(&b, not_allowed);
+	when(&b, __NR_sched_yield, SECCOMP_RET_ALLOW);
+
+	place(&b, not_allowed);
+	load(&b, offsetof(struct seccomp_data, instruction_pointer) + 4);
+	jump_ne(&b, STUB_TEXT >> 32, outside);
+	load(&b, offsetof(struct seccomp_data, instruction_pointer));
+	jump_ge(&b, STUB_TEXT_SIZE, outside);
+	load_nr(&b);
+	stub_calls(&b);
+
+	place(&b, outside);
+	load_nr(&b);
+	for (unsigned i = 0; i < ARRAY_SIZE(full_calls); i++)
+		jump_eq(&b, full_calls[i], trap);
+	ret(&b, SECCOMP_RET_USER_NOTIF);
+	place(&b, trap);
+	ret(&b, SECCOMP_RET_TRAP);
+	return resolve(&b) ? b.n : 0;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The platform's own structures.
+ *
+ * Locks, in the order they are taken: listener.lock, aspace.lock, platform.lock. None is held while the client is called
+ * or a host call blocks. gthread_interrupt() takes listener.lock and may be called under any of the client's locks.
+ *
+ * Who receives: per listener at most one worker sits in RECV, the *receiver*. It serves the entry that it received
+ * itself, inline, and gives the role up before. Whoever ends an entry and finds the role free takes it. A worker that goes
+ * to sleep in an entry while the role is free and guest threads are out wakes an idle worker for it. A worker that waits
+ * for an ordered call takes the role if it is free; entries that it receives go to idle workers. So the role is never
+ * held by somebody who waits for another guest thread, a client's lock, or the disk.
+ */
+#pragma once
+
+#include "lib/list.h"
+#include "lib/lock.h"
+#include "lib/refs.h"
+#include "platform/platform.h"
+#include "platform/signals.h"
+#include "platform/stub/layout.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* Newer than the headers this is compiled against. */
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#endif
+
+#define TID_BUCKETS 64u
+
+struct worker;
+struct listener;
+
+enum job_kind {
+	JOB_NONE,
+	JOB_RECEIVE, /* be the receiver of job.l (already set as such); a reference to l goes with it */
+	JOB_SERVE,   /* serve the entry in job.n of job.th; a reference to l goes with it */
+	JOB_GONE,    /* report the death of job.th */
+	JOB_QUIT,
+};
+
+struct job {
+	enum job_kind kind;
+	struct listener *l;
+	struct gthread *th;
+	struct seccomp_notif n;
+};
+
+struct worker {
+	struct platform *p;
+	struct list_head idle_link; /* in platform.idle; guarded by platform.lock */
+	_Atomic uint32_t go;	    /* futex: a job is there */
+	struct job job;
+	pid_t tid;
+	_Atomic int cancel;	    /* leave RECV */
+	struct gthread *current;    /* whose entry is being served, or NULL */
+	struct listener *home;	    /* the listener of current */
+	struct listener *adopt;	    /* referenced: started by this worker, to be received after the entry */
+};
+
+/* One waiting for something that the receiver will bring. Guarded by listener.lock. */
+struct wait_point {
+	struct list_head link; /* in listener.waiters while asleep */
+	struct worker *_Atomic worker;
+	_Atomic uint32_t word; /* futex: look again */
+	bool done;
+	_Atomic bool *abort; /* or NULL: stop waiting when it is set */
+};
+
+struct listener {
+	struct refs refs;
+	struct platform *p;
+	int fd;
+	struct lock lock; /* RANK_PLATFORM; guards what follows and the marked fields of gthreads */
+	struct worker *receiver;
+	unsigned n_out;		    /* threads in the guest: they may ring at any time */
+	unsigned n_aspaces;	    /* processes alive */
+	bool dead;		    /* nobody can ring any more */
+	struct list_head waiters;   /* of wait_point */
+	struct list_head births;    /* of struct birth */
+	struct list_head tids[TID_BUCKETS];
+};
+
+/* A clone that was ordered and whose child has not rung. On the stack of the worker that ordered it. */
+struct birth {
+	struct list_head link;	   /* in listener.births; guarded by listener.lock */
+	struct list_head all_link; /* in platform.births; guarded by platform.lock */
+	struct listener *l;
+	_Atomic bool died; /* some child died unknown since we last looked */
+	uint32_t nonce;
+	bool fork;
+	uint64_t fd; /* fork: the descriptor argument of the child's first mmap */
+	struct gthread *th;
+	struct wait_point wp;
+};
+
+struct ready_stub { /* what the pool holds */
+	struct list_head link;
+	pid_t pid;
+	int listener;
+	uint8_t *slots;
+	struct seccomp_notif first; /* the bell it waits in */
+};
+
+struct aspace {
+	struct refs refs;
+	struct platform *p;
+	struct listener *l;
+	uint8_t *slots;		     /* our mapping of all slots */
+	pid_t pid;		     /* of the stub; 0 until known, or when reaped */
+	struct list_head pid_link;   /* in platform.pids; guarded by platform.lock */
+	struct list_head threads;    /* of gthread; guarded by l->lock */
+	_Atomic bool dead;	     /* the process is gone; set under l->lock */
+	bool killed;		     /* by aspace_kill(); guarded by l->lock */
+	struct lock lock;	     /* guards the slot and descriptor numbers */
+	uint64_t slot_used[SLOT_COUNT / 64];
+	uint64_t slot_leaving[SLOT_COUNT / 64]; /* exit was ordered: free when ctid is 0 */
+	unsigned slot_next;
+	unsigned fd_next;
+	uint64_t fd_used[(STUB_FD_LAST - STUB_FD_FIRST + 64) / 64];
+};
+
+enum gthread_state {
+	TH_HELD,  /* not started */
+	TH_OUT,	  /* in the guest */
+	TH_LIGHT, /* in the sentry */
+	TH_FULL,
+	TH_GONE,
+};
+
+/* A call that the filter shows us and that must be exactly this. */
+struct expected_call {
+	bool armed;
+	uint64_t nr;
+	uint64_t args[6];
+};
+
+struct gthread {
+	struct refs refs;
+	struct aspace *as;
+	_Atomic(void *) owner;
+	pid_t tid;
+	unsigned slot_nr;
+	struct slot *slot;
+	struct list_head tid_link; /* in listener.tids; guarded by listener.lock */
+	struct list_head as_link;  /* in aspace.threads; guarded by listener.lock */
+
+	/* guarded by listener.lock */
+	enum gthread_state state;
+	bool dead;	      /* its process is gone */
+	bool told_dead;	      /* aspace_died() has dealt with it */
+	bool gone_queued;     /* thread_gone() is on its way */
+	bool rung;	      /* held: it stands in the bell (notif_id) */
+	bool start_wanted;    /* gthread_start() came before it rang */
+	bool interrupted;     /* interrupt asked for while inside or held */
+	bool ordered;	      /* BELL_DONE is expected */
+	bool signal_sent;     /* an interrupt is on its way through the host */
+	struct expected_call expect;
+	struct wait_point ring;
+
+	/* of the worker that serves it */
+	uint64_t notif_id;
+	uint64_t uc_addr; /* of its signal frame, in the stub's addresses; inside its slot */
+	struct guest_regs regs;
+	bool regs_dirty, rax_set;
+	uint64_t fs_loaded, gs_loaded; /* bases as the host thread has them */
+	bool reenter, after_syscall;
+	bool exiting;
+	uint64_t clear_tid;
+	bool tail;
+	struct stub_order tail_order;
+	int tail_fd;		 /* our own duplicate, or -1 */
+	unsigned tail_stub_fd;
+};
+
+struct platform {
+	struct platform_options opt;
+	const struct platform_client *client;
+	pid_t self;
+	pid_t zygote_pid;
+	int zygote; /* socket */
+	struct stub_hello hello;
+	uint32_t xstate_size;
+	uint64_t xfeatures;
+	uint32_t mxcsr_mask;
+	struct x86_fx_sw_copy {
+		uint8_t bytes[48];
+	} fx_sw;
+
+	struct lock lock; /* RANK_PLATFORM_INNER; guards the lists and counts below */
+	struct list_head idle; /* of worker */
+	unsigned n_workers, n_idle;
+	struct list_head pids[TID_BUCKETS]; /* of aspace */
+	struct list_head births; /* of birth, by all_link */
+	struct list_head pool; /* of ready_stub */
+	unsigned n_pool;
+	unsigned n_aspaces;
+	pthread_cond_t pool_cond;
+	pthread_mutex_t zygote_lock; /* one command at a time */
+	pthread_t reaper, filler;
+	_Atomic bool stopping;
+
+	struct {
+		_Atomic uint64_t light, full, polled, interrupts, faults, stubs_made, orders;
+	} stats;
+};
+
+/* filter.c: build the stub's filter; returns the number of instructions, at most STUB_FILTER_MAX. */
+unsigned filter_build(struct sock_filter *prog, unsigned max);
+
+/* notify.c: the listener's ioctls. 0 or a negative errno. */
+int notify_recv(struct worker *w, struct listener *l, struct seccomp_notif *n);
+int notify_reply(struct listener *l, uint64_t id, int64_t val);
+int notify_continue(struct listener *l, uint64_t id);
+/* Put *src_fd* into the stub as *fd* and answer the bell with that number. */
+int notify_reply_fd(struct listener *l, uint64_t id, int src_fd, unsigned fd);
+bool notify_valid(struct listener *l, uint64_t id);
+bool notify_in_stub(const struct seccomp_notif *n);
+
+/* worker.c */
+struct worker *worker_self(struct platform *p);
+int worker_init(struct platform *p);
+/* Give a job to an idle worker, or to a new one. -EAGAIN: no thread could be made. */
+int worker_assign(struct platform *p, const struct job *job);
+/* Wait until wp->done; 0, or -ESRCH when *th*'s process has died. l->lock is held, and dropped in between. */
+int worker_wait(struct listener *l, struct wait_point *wp, const struct gthread *th);
+/* Wake whoever waits at *wp*; l->lock is held. */
+void wait_point_wake(struct wait_point *wp);
+/* Make the receiver look again; l->lock is held. */
+void listener_kick(struct listener *l);
+/* A held thread of *l* starts and may ring: somebody must receive. l->lock is held. */
+void worker_started(struct worker *w, struct listener *l);
+/* Make a worker leave RECV and look again. */
+void worker_nudge(struct worker *w);
+void workers_quit(struct platform *p);
+/* Before the calling worker blocks: see to it that somebody receives. */
+void worker_release_role(struct worker *w);
+
+/* listener and aspace.c */
+struct listener *listener_new(struct platform *p, int fd);
+void listener_put(struct listener *l);
+struct gthread *listener_find(struct listener *l, pid_t tid);
+struct aspace *aspace_alloc(struct platform *p, struct listener *l, uint8_t *slots);
+void aspace_publish(struct aspace *as, pid_t pid);
+struct aspace *aspace_by_pid(struct platform *p, pid_t pid);
+int aspace_slot_alloc(struct aspace *as);
+void aspace_slot_free(struct aspace *as, unsigned nr, bool leaving);
+int aspace_fd_alloc(struct aspace *as);
+void aspace_fd_free(struct aspace *as, unsigned fd);
+/* The process of *as* is gone (reaper). */
+void aspace_died(struct aspace *as);
+int slots_new(uint8_t **ret_map); /* returns the memfd */
+
+/* gthread.c */
+struct gthread *gthread_alloc(struct aspace *as, void *owner, unsigned slot_nr);
+void gthread_put(struct gthread *th);
+void gthread_attach(struct gthread *th, pid_t tid); /* l->lock held */
+void gthread_detach(struct gthread *th);	    /* l->lock held */
+/* Remember the frame named by a bell; -EPROTO if it is not in the thread's slot. */
+int gthread_take_frame(struct gthread *th, const struct seccomp_notif *n);
+/* Copy the registers from the frame. */
+void gthread_load_regs(struct gthread *th);
+/* Serve the entry *n* brought, call the client, answer. The thread's state is TH_LIGHT or TH_FULL already. */
+void gthread_serve(struct worker *w, struct gthread *th, const struct seccomp_notif *n);
+/* Answer the bell of a thread that shall go on, exit, or execute its last order. */
+void gthread_answer(struct gthread *th);
+void gthread_report_gone(struct gthread *th, bool unexpected);
+void gthread_signal(struct gthread *th);
+struct x86_ucontext *gthread_frame(struct gthread *th);
+uint64_t gthread_slot_addr(const struct gthread *th); /* in the stub */
+void gthread_store_regs(const struct gthread *th, struct x86_ucontext *uc);
+/* From the first frame of the first stub: sizes and features of the extended state. */
+int gthread_learn_xstate(struct platform *p, const uint8_t *slot, uint64_t uc_addr);
+
+/* orders.c: a call of *th* that NOTIF will show and that fits th->expect. l->lock is held. */
+bool order_expected(struct gthread *th, const struct seccomp_notif *n);
+
+/* pool.c */
+int pool_start_zygote(struct platform *p, const char **err);
+int pool_init(struct platform *p, const char **err);
+int pool_start_filler(struct platform *p);
+/* A ready stub, made at once if there is none; NULL: none can be made. The caller frees it. */
+struct ready_stub *pool_take(struct platform *p);
+void ready_stub_free(struct ready_stub *r);
+void pool_stop(struct platform *p);
+
+long futex_wait_word(_Atomic uint32_t *word, uint32_t value, int64_t deadline_ns);
+void futex_wake_word(_Atomic uint32_t *word);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* The listener's ioctls (seccomp_unotify(2)). */
+#include "platform/internal.h"
+
+#include "arch/x86_64/cancel.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+int notify_recv(struct worker *w, struct listener *l, struct seccomp_notif *n)
+{
+	long r;
+
+	memset(n, 0, sizeof(*n));
+	r = arch_ioctl_cancellable(l->fd, SECCOMP_IOCTL_NOTIF_RECV, n, &w->cancel);
+	if (atomic_exchange(&w->cancel, 0) && r < 0)
+		return -EINTR;
+	if (r == -ENOENT) {
+		/* The caller died meanwhile; or, on newer kernels, nobody is left: the reaper will tell. */
+		struct pollfd p = {.fd = l->fd};
+
+		if (poll(&p, 1, 0) > 0 && (p.revents & POLLHUP)) {
+			const struct timespec ts = {.tv_nsec = 200000};
+
+			nanosleep(&ts, NULL);
+		}
+		return -EINTR;
+	}
+	return (int)r;
+}
+
+int notify_reply(struct listener *l, uint64_t id, int64_t val)
+{
+	struct seccomp_notif_resp resp = {.id = id, .val = val};
+
+	return ioctl(l->fd, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 ? -errno : 0;
+}
+
+int notify_continue(struct listener *l, uint64_t id)
+{
+	struct seccomp_notif_resp resp = {.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+
+	return ioctl(l->fd, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 ? -errno : 0;
+}
+
+int notify_reply_fd(struct listener *l, uint64_t id, int src_fd, unsigned fd)
+{
+	struct seccomp_notif_addfd add = {
+		.id = id,
+		.flags = SECCOMP_ADDFD_FLAG_SETFD | SECCOMP_ADDFD_FLAG_SEND,
+		.srcfd = (uint32_t)src_fd,
+		.newfd = fd,
+	};
+
+	return ioctl(l->fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : 0;
+}
+
+bool notify_valid(struct listener *l, uint64_t id)
+{
+	return ioctl(l->fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+bool notify_in_stub(const struct seccomp_notif *n)
+{
+	return n->data.instruction_pointer - STUB_TEXT < STUB_TEXT_SIZE;
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Orders: host calls that a stub thread makes for the sentry. They are written into its slot and started by the answer to
+ * its bell; the calls that matter come back as notifications and are compared with what was ordered.
+ */
+#include "platform/internal.h"
+
+#include "arch/x86_64/sigframe.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+bool order_expected(struct gthread *th, const struct seccomp_notif *n)
+{
+	if (!th->expect.armed || th->expect.nr != (uint32_t)n->data.nr ||
+		memcmp(th->expect.args, n->data.args, sizeof(th->expect.args)) != 0)
+		return false;
+	th->expect.armed = false;
+	return true;
+}
+
+/* Wait until a held thread stands in the bell. */
+static int wait_until_rung(struct gthread *th)
+{
+	struct listener *l = th->as->l;
+	int r = 0;
+
+	if (th->state != TH_HELD)
+		return 0;
+	lock_acquire(&l->lock);
+	if (!th->rung)
+		r = worker_wait(l, &th->ring, th);
+	lock_release(&l->lock);
+	return r;
+}
+
+/* Note the call that the filter will show us. */
+static void expect_call(struct gthread *th, const struct stub_order *o)
+{
+	struct expected_call *e = &th->expect;
+
+	e->armed = false;
+	if (o->nr == ORDER_FORK || o->nr == ORDER_THREAD) {
+		*e = (struct expected_call){true, __NR_clone, {o->args[0], o->args[1], 0, o->args[3], 0, o->args[5]}};
+	} else if (o->nr == __NR_mmap && !(o->args[3] & MAP_ANONYMOUS)) {
+		*e = (struct expected_call){.armed = true, .nr = o->nr};
+		memcpy(e->args, o->args, sizeof(e->args));
+	}
+}
+
+/*
+ * Execute *n* orders; with *src_fd* >= 0 that descriptor is the stub's *stub_fd* meanwhile. Returns 0 when they have been
+ * executed: the results are in orders[].result, as the stub tells them.
+ */
+static int run_orders(struct gthread *th, struct stub_order *orders, unsigned n, int src_fd, unsigned stub_fd)
+{
+	struct listener *l = th->as->l;
+	struct slot *s = th->slot;
+	int r = wait_until_rung(th);
+
+	if (r < 0)
+		return r;
+	memcpy(s->orders, orders, n * sizeof(*orders));
+	s->n_orders = n;
+	s->rax_from = 0;
+	s->then = THEN_RING;
+	lock_acquire(&l->lock);
+	if (th->dead) {
+		lock_release(&l->lock);
+		return -ESRCH;
+	}
+	th->ordered = true;
+	th->ring.done = false;
+	th->ring.worker = worker_self(th->as->p);
+	expect_call(th, &orders[0]);
+	lock_release(&l->lock);
+	th->as->p->stats.orders += n;
+
+	r = src_fd >= 0 ? notify_reply_fd(l, th->notif_id, src_fd, stub_fd) : notify_reply(l, th->notif_id, BELL_ORDERS);
+	lock_acquire(&l->lock);
+	if (r == 0 || r == -ENOENT) /* ENOENT: it is being killed; its death wakes us */
+		r = worker_wait(l, &th->ring, th);
+	th->ordered = th->expect.armed = false;
+	lock_release(&l->lock);
+	for (unsigned i = 0; r == 0 && i < n; i++)
+		orders[i].result = (int64_t)__atomic_load_n(&s->orders[i].result, __ATOMIC_RELAXED);
+	return r;
+}
+
+static int64_t order_call(struct gthread *th, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+	uint64_t a5)
+{
+	struct stub_order o = {.nr = nr, .args = {a0, a1, a2, a3, a4, a5}};
+	int r = run_orders(th, &o, 1, -1, 0);
+
+	return r < 0 ? r : o.result;
+}
+
+static bool range_ok(uint64_t addr, uint64_t len)
+{
+	uint64_t end;
+
+	return !__builtin_add_overflow(addr, len, &end) && end <= STUB_GUEST_MAX;
+}
+
+/* Results are addresses of the guest or errors; anything else is the guest's doing. */
+static int64_t check_address(int64_t r)
+{
+	if (r < 0)
+		return r >= -4095 ? r : -EIO;
+	return (uint64_t)r < STUB_GUEST_MAX ? r : -ENOMEM;
+}
+
+static int64_t check_code(int64_t r)
+{
+	return r >= -4095 && r <= INT32_MAX ? r : -EIO;
+}
+
+int64_t gthread_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off)
+{
+	struct stub_order o[2] = {{.nr = __NR_mmap, .args = {addr, len, (unsigned)prot, (unsigned)flags, UINT64_MAX, 0}}};
+	int stub_fd, r;
+
+	if (!range_ok(addr, len))
+		return flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) ? -ENOMEM : -EINVAL;
+	if (flags & MAP_ANONYMOUS) {
+		r = run_orders(th, o, 1, -1, 0);
+		return r < 0 ? r : check_address(o[0].result);
+	}
+	stub_fd = aspace_fd_alloc(th->as);
+	if (stub_fd < 0)
+		return stub_fd;
+	o[0].args[4] = (unsigned)stub_fd;
+	o[0].args[5] = off;
+	o[1] = (struct stub_order){.nr = __NR_close, .args = {(unsigned)stub_fd}};
+	r = run_orders(th, o, 2, host_fd, (unsigned)stub_fd);
+	aspace_fd_free(th->as, (unsigned)stub_fd);
+	return r < 0 ? r : check_address(o[0].result);
+}
+
+void gthread_tail_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off)
+{
+	struct stub_order o = {.nr = __NR_mmap, .args = {addr, len, (unsigned)prot, (unsigned)flags, UINT64_MAX, 0}};
+	int fd = -1, stub_fd = 0;
+	int64_t err = range_ok(addr, len) ? 0 : -ENOMEM;
+
+	if (!err && !(flags & MAP_ANONYMOUS)) {
+		stub_fd = aspace_fd_alloc(th->as);
+		fd = stub_fd < 0 ? -1 : fcntl(host_fd, F_DUPFD_CLOEXEC, 3);
+		if (stub_fd < 0 || fd < 0)
+			err = stub_fd < 0 ? stub_fd : -errno;
+		if (stub_fd > 0 && fd < 0)
+			aspace_fd_free(th->as, (unsigned)stub_fd);
+		o.args[4] = (unsigned)stub_fd;
+		o.args[5] = off;
+	}
+	if (err) {
+		th->regs.rax = (uint64_t)err;
+		th->regs_dirty = th->rax_set = true;
+		return;
+	}
+	th->tail = true;
+	th->tail_fd = fd;
+	th->tail_stub_fd = (unsigned)stub_fd;
+	th->tail_order = o;
+	lock_acquire(&th->as->l->lock);
+	expect_call(th, &o);
+	lock_release(&th->as->l->lock);
+}
+
+int64_t gthread_munmap(struct gthread *th, uint64_t addr, uint64_t len)
+{
+	return range_ok(addr, len) ? check_code(order_call(th, __NR_munmap, addr, len, 0, 0, 0, 0)) : -EINVAL;
+}
+
+int64_t gthread_mremap(struct gthread *th, uint64_t addr, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr)
+{
+	if (!range_ok(addr, old_len) || new_len > STUB_GUEST_MAX ||
+		((flags & MREMAP_FIXED) && !range_ok(new_addr, new_len)))
+		return -EINVAL;
+	return check_address(order_call(th, __NR_mremap, addr, old_len, new_len, (unsigned)flags, new_addr, 0));
+}
+
+int64_t gthread_mprotect(struct gthread *th, uint64_t addr, uint64_t len, int prot)
+{
+	if (!range_ok(addr, len))
+		return -ENOMEM;
+	return check_code(order_call(th, __NR_mprotect, addr, len, (unsigned)prot, 0, 0, 0));
+}
+
+int64_t gthread_madvise(struct gthread *th, uint64_t addr, uint64_t len, int advice)
+{
+	if (!range_ok(addr, len))
+		return -ENOMEM;
+	return check_code(order_call(th, __NR_madvise, addr, len, (unsigned)advice, 0, 0, 0));
+}
+
+int64_t gthread_msync(struct gthread *th, uint64_t addr, uint64_t len, int flags)
+{
+	if (!range_ok(addr, len))
+		return -ENOMEM;
+	return check_code(order_call(th, __NR_msync, addr, len, (unsigned)flags, 0, 0, 0));
+}
+
+int64_t gthread_futex_wake(struct gthread *th, uint64_t addr, int count)
+{
+	struct stub_order o[2] = {
+		{.nr = __NR_futex, .args = {addr, 1 /* FUTEX_WAKE */, (unsigned)count}},
+		{.nr = __NR_futex, .args = {addr, 1 | 128 /* FUTEX_PRIVATE_FLAG */, (unsigned)count}},
+	};
+	int r;
+
+	if (!range_ok(addr, 4))
+		return -EFAULT;
+	r = run_orders(th, o, 2, -1, 0);
+	if (r < 0)
+		return r;
+	r = (int)check_code(o[0].result);
+	if (r < 0)
+		return r;
+	return o[1].result > 0 && o[1].result <= INT32_MAX - r ? r + o[1].result : r;
+}
+
+/* --- fork and threads ---------------------------------------------------------------------------------------------------- */
+
+/* A nonce that only the ordered child knows. */
+static uint32_t new_nonce(void)
+{
+	uint32_t n = 0;
+
+	while (!n)
+		if (getrandom(&n, sizeof(n), 0) != sizeof(n))
+			n = 0;
+	return n;
+}
+
+static void birth_begin(struct birth *b, struct listener *l)
+{
+	b->l = l;
+	b->nonce = new_nonce();
+	list_init(&b->wp.link);
+	b->wp.abort = &b->died;
+	lock_acquire(&l->lock);
+	list_add_tail(&b->link, &l->births);
+	lock_acquire(&l->p->lock);
+	list_add_tail(&b->all_link, &l->p->births);
+	lock_release(&l->p->lock);
+	lock_release(&l->lock);
+}
+
+static void birth_end(struct birth *b)
+{
+	lock_acquire(&b->l->lock);
+	list_del(&b->link);
+	lock_acquire(&b->l->p->lock);
+	list_del(&b->all_link);
+	lock_release(&b->l->p->lock);
+	lock_release(&b->l->lock);
+}
+
+/* The parent says that the child has *pid*: wait for it, unless it died before it could ring. */
+static int birth_wait(struct birth *b, struct gthread *parent, int64_t pid)
+{
+	int r;
+
+	if (pid <= 0)
+		return pid == 0 || pid < -4095 ? -EIO : (int)pid;
+	lock_acquire(&b->l->lock);
+	for (;;) {
+		r = worker_wait(b->l, &b->wp, parent);
+		if (r != -EAGAIN)
+			break;
+		atomic_store(&b->died, false);
+		if (kill((pid_t)pid, 0) < 0)
+			break;
+	}
+	lock_release(&b->l->lock);
+	return r == -EAGAIN ? -ENOMEM : r;
+}
+
+/* The part of a slot from the signal frame up, which the child needs. */
+static void copy_frame(struct gthread *from, uint8_t *to_slot)
+{
+	uint64_t off = from->uc_addr - gthread_slot_addr(from);
+
+	memcpy(to_slot + off, (uint8_t *)from->slot + off, SLOT_SIZE - off);
+}
+
+static void inherit(struct gthread *child, const struct gthread *th)
+{
+	child->regs = th->regs;
+	child->fs_loaded = th->fs_loaded;
+	child->gs_loaded = th->gs_loaded;
+	child->regs_dirty = true;
+	child->state = TH_HELD;
+}
+
+int gthread_fork(struct gthread *th, void *owner, struct aspace **ret_as, struct gthread **ret_th)
+{
+	struct aspace *parent = th->as, *as;
+	struct birth b = {.fork = true};
+	struct stub_order o[2] = {{.nr = ORDER_FORK}};
+	uint8_t *slots;
+	int memfd = slots_new(&slots), stub_fd, r;
+
+	if (memfd < 0)
+		return memfd;
+	as = aspace_alloc(parent->p, parent->l, slots);
+	if (!as) {
+		munmap(slots, SLOTS_SIZE);
+		close(memfd);
+		return -ENOMEM;
+	}
+	as->slot_used[th->slot_nr / 64] = 1ull << th->slot_nr % 64;
+	b.th = gthread_alloc(as, owner, th->slot_nr);
+	stub_fd = aspace_fd_alloc(parent);
+	if (!b.th || stub_fd < 0) {
+		r = -ENOMEM;
+		goto out;
+	}
+	copy_frame(th, (uint8_t *)b.th->slot);
+	b.th->slot->ctid = 1;
+	b.th->uc_addr = th->uc_addr;
+	inherit(b.th, th);
+	b.th->regs.rax = 0;
+	birth_begin(&b, parent->l);
+	b.fd = (uint64_t)b.nonce << 32 | (unsigned)stub_fd;
+	o[0].args[0] = CLONE_PARENT | CLONE_CHILD_CLEARTID | SIGCHLD;
+	o[0].args[2] = th->uc_addr;
+	o[0].args[3] = gthread_slot_addr(th) + offsetof(struct slot, ctid);
+	o[0].args[4] = b.fd;
+	o[0].args[5] = b.nonce;
+	o[1] = (struct stub_order){.nr = __NR_close, .args = {(unsigned)stub_fd}};
+	r = run_orders(th, o, 2, memfd, (unsigned)stub_fd);
+	if (r == 0)
+		r = birth_wait(&b, th, o[0].result);
+	birth_end(&b);
+	if (b.wp.done)
+		r = 0;
+out:
+	close(memfd);
+	if (stub_fd >= 0)
+		aspace_fd_free(parent, (unsigned)stub_fd);
+	if (r < 0) {
+		if (b.th)
+			gthread_put(b.th);
+		aspace_put(as);
+		return r;
+	}
+	*ret_as = as;
+	*ret_th = b.th;
+	return 0;
+}
+
+/* Let the copied frame speak of the new slot. */
+static void relocate_frame(struct gthread *child, uint64_t delta)
+{
+	struct x86_ucontext *uc = gthread_frame(child);
+
+	uc->stack = (struct x86_stack){.sp = gthread_slot_addr(child) + SLOT_STACK, .size = SLOT_SIZE - SLOT_STACK};
+	uc->mc.fpstate += delta;
+	uc->sigmask = 0;
+}
+
+int gthread_clone(struct gthread *th, void *owner, struct gthread **ret_th)
+{
+	struct aspace *as = th->as;
+	struct birth b = {.fork = false};
+	struct stub_order o = {.nr = ORDER_THREAD};
+	int slot = aspace_slot_alloc(as), r;
+	uint64_t delta;
+
+	if (slot < 0)
+		return slot;
+	b.th = gthread_alloc(as, owner, (unsigned)slot);
+	if (!b.th) {
+		aspace_slot_free(as, (unsigned)slot, false);
+		return -ENOMEM;
+	}
+	copy_frame(th, (uint8_t *)b.th->slot);
+	delta = gthread_slot_addr(b.th) - gthread_slot_addr(th);
+	b.th->uc_addr = th->uc_addr + delta;
+	relocate_frame(b.th, delta);
+	__atomic_store_n(&b.th->slot->ctid, 1, __ATOMIC_RELEASE);
+	inherit(b.th, th);
+	birth_begin(&b, as->l);
+	o.args[0] = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_CHILD_CLEARTID;
+	o.args[1] = (b.th->uc_addr - 512) & ~63ull;
+	o.args[2] = b.th->uc_addr;
+	o.args[3] = gthread_slot_addr(b.th) + offsetof(struct slot, ctid);
+	o.args[5] = b.nonce;
+	r = run_orders(th, &o, 1, -1, 0);
+	if (r == 0)
+		r = birth_wait(&b, th, o.result);
+	birth_end(&b);
+	if (b.wp.done) {
+		*ret_th = b.th;
+		return 0;
+	}
+	aspace_slot_free(as, (unsigned)slot, false);
+	gthread_put(b.th);
+	return r;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* The platform as a whole: start and end, the reaper, new address spaces, counters. */
+#include "platform/internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A child that nobody knows has died: those who wait for one look again. */
+static void unknown_death(struct platform *p)
+{
+	struct birth *b;
+
+	lock_acquire(&p->lock);
+	list_for_each_entry(b, &p->births, all_link)
+	{
+		/* birth.wp is guarded by the listener's lock, which ranks before ours: only set the word, and nudge. */
+		atomic_store(&b->died, true);
+		wait_point_wake(&b->wp);
+		if (b->wp.worker)
+			worker_nudge(b->wp.worker);
+	}
+	lock_release(&p->lock);
+}
+
+static void *reap(void *arg)
+{
+	struct platform *p = arg;
+
+	for (;;) {
+		siginfo_t si = {0};
+		struct aspace *as;
+
+		if (waitid(P_ALL, 0, &si, WEXITED | WNOWAIT | __WALL) < 0) {
+			if (errno == EINTR)
+				continue;
+			if (atomic_load(&p->stopping))
+				return NULL;
+			usleep(20000); /* no children: the zygote is dead, and with it all hope of new ones */
+			continue;
+		}
+		as = aspace_by_pid(p, si.si_pid);
+		if (as) {
+			aspace_died(as);
+			aspace_put(as);
+		}
+		/* Only now may the number be used again. */
+		waitid(P_PID, (id_t)si.si_pid, &si, WEXITED | __WALL);
+		if (!as)
+			unknown_death(p);
+	}
+}
+
+static struct platform *alloc(const struct platform_options *opt, const struct platform_client *client)
+{
+	struct platform *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->opt = *opt;
+	p->client = client;
+	p->self = getpid();
+	p->zygote = -1;
+	lock_init(&p->lock, RANK_PLATFORM_INNER);
+	list_init(&p->idle);
+	list_init(&p->pool);
+	list_init(&p->births);
+	for (unsigned i = 0; i < TID_BUCKETS; i++)
+		list_init(&p->pids[i]);
+	pthread_cond_init(&p->pool_cond, NULL);
+	pthread_mutex_init(&p->zygote_lock, NULL);
+	return p;
+}
+
+int platform_create(const struct platform_options *opt, const struct platform_client *client, struct platform **ret_p,
+	const char **err)
+{
+	struct platform *p = alloc(opt, client);
+	int r;
+
+	*err = "out of memory";
+	if (!p)
+		return -ENOMEM;
+	r = pool_start_zygote(p, err);
+	if (r == 0)
+		r = pool_init(p, err);
+	if (r == 0)
+		r = worker_init(p);
+	if (r == 0)
+		r = -pthread_create(&p->reaper, NULL, reap, p);
+	if (r == 0)
+		r = pool_start_filler(p);
+	if (r < 0) {
+		if (p->zygote_pid > 0)
+			kill(p->zygote_pid, SIGKILL);
+		return r; /* the process ends; what stubs there are end with it */
+	}
+	*ret_p = p;
+	return 0;
+}
+
+static void kill_all(struct platform *p)
+{
+	struct aspace *as;
+
+	lock_acquire(&p->lock);
+	for (unsigned i = 0; i < TID_BUCKETS; i++)
+		list_for_each_entry(as, &p->pids[i], pid_link)
+			kill(as->pid, SIGKILL);
+	lock_release(&p->lock);
+}
+
+void platform_destroy(struct platform *p)
+{
+	pool_stop(p);
+	kill(p->zygote_pid, SIGKILL);
+	close(p->zygote);
+	for (unsigned n = 1; n;) {
+		kill_all(p);
+		usleep(1000);
+		lock_acquire(&p->lock);
+		n = p->n_aspaces;
+		lock_release(&p->lock);
+	}
+	pthread_join(p->reaper, NULL);
+	workers_quit(p);
+	/* Workers may still be leaving; the platform's memory stays until the process ends. */
+}
+
+int aspace_create(struct platform *p, void *owner, struct aspace **ret_as, struct gthread **ret_th)
+{
+	struct ready_stub *r = pool_take(p);
+	struct listener *l = r ? listener_new(p, r->listener) : NULL;
+	struct aspace *as = l ? aspace_alloc(p, l, r->slots) : NULL;
+	struct gthread *th = as ? gthread_alloc(as, owner, 0) : NULL;
+	pid_t pid = r ? r->pid : 0;
+
+	if (!th || gthread_take_frame(th, &r->first) < 0) {
+		if (pid)
+			kill(pid, SIGKILL);
+		if (l) {
+			r->listener = -1;
+			if (as)
+				r->slots = NULL;
+			listener_put(l);
+		}
+		if (r)
+			ready_stub_free(r);
+		if (th)
+			gthread_put(th);
+		if (as)
+			aspace_put(as);
+		return -ENOMEM;
+	}
+	as->slot_used[0] = 1;
+	gthread_load_regs(th);
+	th->notif_id = r->first.id;
+	th->rung = true;
+	th->state = TH_HELD;
+	lock_acquire(&l->lock);
+	gthread_attach(th, pid);
+	lock_release(&l->lock);
+	listener_put(l); /* the address space holds its own */
+	r->listener = -1;
+	r->slots = NULL;
+	ready_stub_free(r);
+	*ret_as = as;
+	*ret_th = th;
+	return 0;
+}
+
+void platform_get_stats(struct platform *p, struct platform_stats *st)
+{
+	*st = (struct platform_stats){
+		.light = p->stats.light, .full = p->stats.full, .polled = p->stats.polled,
+		.interrupts = p->stats.interrupts, .faults = p->stats.faults, .stubs_made = p->stats.stubs_made,
+		.orders = p->stats.orders,
+	};
+}

@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Workers: the sentry's threads that receive and serve entries; who receives is decided here (see internal.h).
+ */
+#include "platform/internal.h"
+
+#include "arch/x86_64/cancel.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WORKER_STACK (512u << 10)
+#define IDLE_MAX 32u /* more idle workers than this end */
+
+/* The calling thread's worker; threads that are not workers get one when they first wait for an order. */
+static __thread struct worker *current_worker;
+static __thread struct worker outsider;
+
+long futex_wait_word(_Atomic uint32_t *word, uint32_t value, int64_t deadline_ns)
+{
+	struct timespec ts = {.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
+	long r = syscall(__NR_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value, deadline_ns < 0 ? NULL : &ts, NULL,
+		FUTEX_BITSET_MATCH_ANY);
+
+	return r < 0 ? -errno : r;
+}
+
+void futex_wake_word(_Atomic uint32_t *word)
+{
+	syscall(__NR_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0);
+}
+
+struct worker *worker_self(struct platform *p)
+{
+	if (!current_worker) {
+		outsider = (struct worker){.p = p, .tid = (pid_t)syscall(__NR_gettid)};
+		list_init(&outsider.idle_link);
+		current_worker = &outsider;
+	}
+	return current_worker;
+}
+
+static void on_cancel(int sig, siginfo_t *info, void *uc)
+{
+	arch_cancel_in_handler(uc);
+}
+
+int worker_init(struct platform *p)
+{
+	struct sigaction sa = {.sa_sigaction = on_cancel, .sa_flags = SA_SIGINFO};
+
+	sigemptyset(&sa.sa_mask);
+	return sigaction(PLATFORM_SIG_CANCEL, &sa, NULL) < 0 ? -errno : 0;
+}
+
+void worker_nudge(struct worker *w)
+{
+	atomic_store(&w->cancel, 1);
+	syscall(__NR_tgkill, w->p->self, w->tid, PLATFORM_SIG_CANCEL);
+}
+
+void listener_kick(struct listener *l)
+{
+	if (l->receiver)
+		worker_nudge(l->receiver);
+}
+
+void wait_point_wake(struct wait_point *wp)
+{
+	atomic_store(&wp->word, 1);
+	futex_wake_word(&wp->word);
+}
+
+/* The role is free: give it to one that waits for an order, if there is one. l->lock is held. */
+static void promote_waiter(struct listener *l)
+{
+	struct wait_point *wp;
+
+	if (l->receiver || list_empty(&l->waiters))
+		return;
+	wp = list_first(&l->waiters, struct wait_point, link);
+	l->receiver = wp->worker;
+	wait_point_wake(wp);
+}
+
+static void *worker_main(void *arg);
+
+static struct worker *worker_new(struct platform *p)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	pthread_attr_t attr;
+	pthread_t t;
+	int r;
+
+	if (!w)
+		return NULL;
+	w->p = p;
+	list_init(&w->idle_link);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, WORKER_STACK);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	r = pthread_create(&t, &attr, worker_main, w);
+	pthread_attr_destroy(&attr);
+	if (r) {
+		free(w);
+		return NULL;
+	}
+	return w;
+}
+
+/* An idle worker, taken off the list. */
+static struct worker *worker_get(struct platform *p)
+{
+	struct worker *w = NULL;
+
+	lock_acquire(&p->lock);
+	if (!list_empty(&p->idle)) {
+		w = list_first(&p->idle, struct worker, idle_link);
+		list_del(&w->idle_link);
+		p->n_idle--;
+	} else {
+		p->n_workers++;
+	}
+	lock_release(&p->lock);
+	if (w)
+		return w;
+	w = worker_new(p);
+	if (!w) {
+		lock_acquire(&p->lock);
+		p->n_workers--;
+		lock_release(&p->lock);
+	}
+	return w;
+}
+
+static void worker_give(struct worker *w, const struct job *job)
+{
+	w->job = *job;
+	if (job->kind == JOB_RECEIVE)
+		job->l->receiver = w;
+	atomic_store(&w->go, 1);
+	futex_wake_word(&w->go);
+}
+
+int worker_assign(struct platform *p, const struct job *job)
+{
+	struct worker *w = worker_get(p);
+
+	if (!w)
+		return -EAGAIN;
+	worker_give(w, job);
+	return 0;
+}
+
+/* Somebody must receive on *l*, and it cannot be the caller. l->lock is held; returns with it held. */
+static void find_receiver(struct listener *l)
+{
+	struct worker *w;
+
+	promote_waiter(l);
+	if (l->receiver || l->dead || !l->n_out)
+		return;
+	/* platform.lock is ranked behind listener.lock; making a thread under it is rare. */
+	w = worker_get(l->p);
+	if (!w)
+		return; /* whoever ends an entry next takes the role; until then the guests wait */
+	refs_get(&l->refs);
+	worker_give(w, &(struct job){.kind = JOB_RECEIVE, .l = l});
+}
+
+void worker_release_role(struct worker *w)
+{
+	struct listener *l;
+
+	if (w->adopt) {
+		l = w->adopt;
+		w->adopt = NULL;
+		lock_acquire(&l->lock);
+		find_receiver(l);
+		lock_release(&l->lock);
+		listener_put(l);
+	}
+	l = w->home;
+	if (!l)
+		return;
+	lock_acquire(&l->lock);
+	if (!l->receiver && l->n_out)
+		find_receiver(l);
+	lock_release(&l->lock);
+}
+
+void worker_started(struct worker *w, struct listener *l)
+{
+	if (l->receiver || w->home == l)
+		return; /* the caller takes the role when its entry ends, or sees to it before it sleeps */
+	if (w->home && !w->adopt) {
+		refs_get(&l->refs);
+		w->adopt = l;
+		return;
+	}
+	find_receiver(l);
+}
+
+/* --- routing -------------------------------------------------------------------------------------------------------- */
+
+/* Who is this that we do not know? The child of an ordered clone names the nonce. l->lock is held. */
+static struct birth *find_birth(struct listener *l, const struct seccomp_notif *n)
+{
+	bool mmap = n->data.nr == __NR_mmap;
+	uint32_t nonce = (uint32_t)(mmap ? n->data.args[4] >> 32 : n->data.args[5]);
+	struct birth *b;
+
+	if (!notify_in_stub(n) || (!mmap && (n->data.nr != STUB_BELL || BELL_KIND(n->data.args[0]) != BELL_THREAD)))
+		return NULL;
+	list_for_each_entry(b, &l->births, link)
+	{
+		if (b->nonce != nonce || b->fork != mmap)
+			continue;
+		if (!mmap)
+			return b;
+		if (n->data.args[0] == STUB_SLOTS && n->data.args[1] == SLOTS_SIZE && n->data.args[2] == 3 &&
+			n->data.args[3] == 0x11 && n->data.args[4] == b->fd && n->data.args[5] == 0)
+			return b;
+	}
+	return NULL;
+}
+
+/* A held thread stands in the bell. l->lock is held. */
+static void thread_rang(struct gthread *th, const struct seccomp_notif *n)
+{
+	th->notif_id = n->id;
+	th->rung = true;
+	th->as->l->n_out--; /* counted since it was attached */
+	th->ring.done = true;
+	wait_point_wake(&th->ring);
+}
+
+enum verdict { ROUTE_DONE, ROUTE_CONTINUE, ROUTE_SERVE, ROUTE_START, ROUTE_BREACH };
+
+static enum verdict route_unknown(struct listener *l, const struct seccomp_notif *n)
+{
+	struct birth *b = find_birth(l, n);
+
+	if (!b)
+		return ROUTE_BREACH;
+	list_del(&b->link);
+	gthread_attach(b->th, (pid_t)n->pid);
+	l->n_out++; /* until it rings */
+	b->wp.done = true;
+	wait_point_wake(&b->wp);
+	if (b->fork)
+		return ROUTE_CONTINUE;
+	thread_rang(b->th, n);
+	return ROUTE_DONE;
+}
+
+static enum verdict route_stub(struct gthread *th, const struct seccomp_notif *n)
+{
+	if (order_expected(th, n))
+		return ROUTE_CONTINUE;
+	if (n->data.nr != STUB_BELL)
+		return ROUTE_BREACH;
+	switch (BELL_KIND(n->data.args[0])) {
+	case BELL_SIGNAL:
+		if (th->state != TH_OUT || gthread_take_frame(th, n) < 0)
+			return ROUTE_BREACH;
+		th->state = TH_FULL;
+		return ROUTE_SERVE;
+	case BELL_DONE:
+		if (!th->ordered)
+			return ROUTE_BREACH;
+		th->ordered = false;
+		th->notif_id = n->id;
+		th->ring.done = true;
+		wait_point_wake(&th->ring);
+		return ROUTE_DONE;
+	case BELL_THREAD:
+		if (th->state != TH_HELD || th->rung)
+			return ROUTE_BREACH;
+		thread_rang(th, n);
+		return th->start_wanted ? ROUTE_START : ROUTE_DONE;
+	default:
+		return ROUTE_BREACH;
+	}
+}
+
+/*
+ * Decide about a notification. ROUTE_SERVE: *ret_th* has entered (its state is set and it is not counted as out any more).
+ * l->lock is held.
+ */
+static enum verdict route(struct listener *l, const struct seccomp_notif *n, struct gthread **ret_th)
+{
+	struct gthread *th = listener_find(l, (pid_t)n->pid);
+	enum verdict v;
+
+	if (!th)
+		return route_unknown(l, n);
+	*ret_th = th;
+	if (notify_in_stub(n)) {
+		v = route_stub(th, n);
+	} else if (th->state == TH_OUT) {
+		th->state = TH_LIGHT;
+		v = ROUTE_SERVE;
+	} else {
+		v = ROUTE_BREACH;
+	}
+	if (v == ROUTE_SERVE) {
+		l->n_out--;
+		th->notif_id = n->id;
+	}
+	return v;
+}
+
+/* A stub that does what no stub does is under the guest's control in a way we do not serve. */
+static void breach(struct listener *l, const struct seccomp_notif *n)
+{
+	if (notify_valid(l, n->id))
+		kill((pid_t)n->pid, SIGKILL); /* a thread's number kills its process too */
+}
+
+/*
+ * Act on a notification. Returns the thread whose entry the caller has to serve, or NULL. With *nested* the caller waits
+ * for something else: entries go to other workers.
+ */
+static struct gthread *dispatch(struct worker *w, struct listener *l, const struct seccomp_notif *n, bool nested)
+{
+	struct gthread *th = NULL;
+	enum verdict v;
+
+	lock_acquire(&l->lock);
+	v = route(l, n, &th);
+	if (v == ROUTE_SERVE && !nested) {
+		l->receiver = NULL;
+		promote_waiter(l);
+	}
+	lock_release(&l->lock);
+	switch (v) {
+	case ROUTE_CONTINUE:
+		notify_continue(l, n->id);
+		return NULL;
+	case ROUTE_START:
+		gthread_start(th);
+		return NULL;
+	case ROUTE_BREACH:
+		breach(l, n);
+		return NULL;
+	case ROUTE_SERVE:
+		break;
+	default:
+		return NULL;
+	}
+	if (!nested)
+		return th;
+	refs_get(&l->refs);
+	if (worker_assign(l->p, &(struct job){.kind = JOB_SERVE, .l = l, .th = th, .n = *n}) < 0) {
+		lock_acquire(&l->lock);
+		th->state = TH_OUT; /* nobody can serve it: the reaper reports it as gone */
+		l->n_out++;
+		lock_release(&l->lock);
+		aspace_kill(th->as);
+		listener_put(l);
+	}
+	return NULL;
+}
+
+int worker_wait(struct listener *l, struct wait_point *wp, const struct gthread *th)
+{
+	struct worker *w = worker_self(l->p);
+	struct seccomp_notif n;
+
+	wp->worker = w;
+	while (!wp->done && !th->dead && !(wp->abort && atomic_load(wp->abort))) {
+		if (!l->receiver)
+			l->receiver = w;
+		if (l->receiver == w) {
+			lock_release(&l->lock);
+			if (notify_recv(w, l, &n) == 0)
+				dispatch(w, l, &n, true);
+			lock_acquire(&l->lock);
+			continue;
+		}
+		atomic_store(&wp->word, 0);
+		list_add_tail(&wp->link, &l->waiters);
+		lock_release(&l->lock);
+		futex_wait_word(&wp->word, 0, -1);
+		lock_acquire(&l->lock);
+		list_del(&wp->link);
+	}
+	wp->worker = NULL;
+	if (l->receiver == w) {
+		l->receiver = NULL;
+		promote_waiter(l);
+	}
+	return wp->done ? 0 : th->dead ? -ESRCH : -EAGAIN;
+}
+
+/* --- the workers ----------------------------------------------------------------------------------------------------- */
+
+/* After an entry: take the role of *l* if it is free and somebody may ring. Tells whether it is the caller's. */
+static bool take_role(struct worker *w, struct listener *l)
+{
+	bool mine;
+
+	lock_acquire(&l->lock);
+	if (!l->receiver && l->n_out && !l->dead)
+		l->receiver = w;
+	mine = l->receiver == w;
+	lock_release(&l->lock);
+	return mine;
+}
+
+/* Serve one entry, then see to what it has left behind. Tells whether the caller is the receiver of *l* now. */
+static bool serve(struct worker *w, struct listener *l, struct gthread *th, const struct seccomp_notif *n)
+{
+	bool mine;
+
+	w->home = l;
+	gthread_serve(w, th, n);
+	w->home = NULL;
+	mine = take_role(w, l);
+	if (mine && w->adopt)
+		worker_release_role(w);
+	return mine;
+}
+
+/* Leave RECV because of a signal: is the role still ours, and of use? */
+static bool still_receiver(struct worker *w, struct listener *l)
+{
+	bool go_on;
+
+	lock_acquire(&l->lock);
+	go_on = !l->dead && l->receiver == w;
+	if (!go_on && l->receiver == w)
+		l->receiver = NULL;
+	lock_release(&l->lock);
+	return go_on;
+}
+
+/* Receive and serve until the role is another's. */
+static void receive(struct worker *w, struct listener *l)
+{
+	struct seccomp_notif n;
+	struct gthread *th;
+
+	for (;;) {
+		if (notify_recv(w, l, &n) < 0) {
+			if (!still_receiver(w, l))
+				return;
+			continue;
+		}
+		th = dispatch(w, l, &n, false);
+		if (th && !serve(w, l, th, &n))
+			return;
+	}
+}
+
+static void run_job(struct worker *w)
+{
+	struct job job = w->job;
+	struct listener *l = job.l;
+
+	w->job.kind = JOB_NONE;
+	if (job.kind == JOB_GONE)
+		gthread_report_gone(job.th, true);
+	else if (job.kind == JOB_RECEIVE || serve(w, l, job.th, &job.n))
+		receive(w, l);
+	while ((l = w->adopt)) {
+		if (job.l)
+			listener_put(job.l);
+		w->adopt = NULL;
+		job.l = l;
+		if (take_role(w, l))
+			receive(w, l);
+	}
+	if (job.l)
+		listener_put(job.l);
+}
+
+/* Become idle. False: there are enough, the thread ends. */
+static bool wait_for_job(struct worker *w)
+{
+	struct platform *p = w->p;
+
+	lock_acquire(&p->lock);
+	if (p->n_idle >= IDLE_MAX || atomic_load(&p->stopping)) {
+		p->n_workers--;
+		lock_release(&p->lock);
+		return false;
+	}
+	atomic_store(&w->go, 0);
+	list_add(&w->idle_link, &p->idle);
+	p->n_idle++;
+	lock_release(&p->lock);
+	while (!atomic_load(&w->go))
+		futex_wait_word(&w->go, 0, -1);
+	return true;
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+
+	current_worker = w;
+	w->tid = (pid_t)syscall(__NR_gettid);
+	while (!atomic_load(&w->go)) /* the first job comes right behind its creation */
+		futex_wait_word(&w->go, 0, -1);
+	do {
+		if (w->job.kind == JOB_QUIT)
+			break;
+		run_job(w);
+	} while (wait_for_job(w));
+	free(w);
+	return NULL;
+}
+
+void workers_quit(struct platform *p)
+{
+	struct worker *w;
+
+	for (;;) {
+		lock_acquire(&p->lock);
+		w = list_empty(&p->idle) ? NULL : list_first(&p->idle, struct worker, idle_link);
+		if (w) {
+			list_del(&w->idle_link);
+			p->n_idle--;
+			p->n_workers--;
+		}
+		lock_release(&p->lock);
+		if (!w)
+			return;
+		worker_give(w, &(struct job){.kind = JOB_QUIT});
+	}
+}
+
+/* --- sleeping -------------------------------------------------------------------------------------------------------- */
+
+enum { WAKER_IDLE, WAKER_WOKEN, WAKER_ASLEEP };
+
+int platform_sleep(struct platform *p, struct platform_waker *waker, int64_t deadline_ns)
+{
+	uint32_t idle = WAKER_IDLE;
+	struct worker *w = current_worker;
+	long r = 0;
+
+	if (w && w->current)
+		worker_release_role(w);
+	if (atomic_compare_exchange_strong(&waker->word, &idle, WAKER_ASLEEP))
+		r = futex_wait_word(&waker->word, WAKER_ASLEEP, deadline_ns);
+	if (atomic_exchange(&waker->word, WAKER_IDLE) == WAKER_WOKEN)
+		return 0;
+	return r == -ETIMEDOUT ? -ETIMEDOUT : 0;
+}
+
+void platform_wake(struct platform_waker *waker)
+{
+	if (atomic_exchange(&waker->word, WAKER_WOKEN) == WAKER_ASLEEP)
+		futex_wake_word(&waker->word);
+}
+
+void platform_host_block_begin(struct platform *p)
+{
+	struct worker *w = current_worker;
+
+	if (w && w->current)
+		worker_release_role(w);
+}
+
+void platform_host_block_end(struct platform *p)
+{
+	/* The role is taken again at the end of the entry, if it is free then. */
+}
