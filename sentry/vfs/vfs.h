@@ -136,6 +136,7 @@ struct inode_ops { /* NULL: -EPERM for changes (-EROFS on a read-only super bloc
 	/* All kinds. getattr NULL: from the inode's own fields. */
 	int (*getattr)(struct inode *inode, struct kstat *st);
 	int (*setattr)(struct inode *inode, const struct setattr *attr); /* permission already checked; lock held */
+	/* setxattr and removexattr: lock held. Names are checked for their namespace by the caller. */
 	ssize_t (*getxattr)(struct inode *inode, const char *name, void *buf, size_t size); /* size 0: length */
 	int (*setxattr)(struct inode *inode, const char *name, const void *buf, size_t size, int flags);
 	ssize_t (*listxattr)(struct inode *inode, char *buf, size_t size);
