@@ -74,6 +74,12 @@ static void pipe_free(struct pipe *p)
 	free(p);
 }
 
+/* Room by capacity; bytes given back by splice may have gone beyond it. */
+static uint32_t pipe_free_bytes(const struct pipe *p)
+{
+	return p->used < p->capacity ? p->capacity - p->used : 0;
+}
+
 /* --- the ring; p->lock is held ---------------------------------------------------------------------------------------- */
 
 static int ring_resize(struct pipe *p, uint32_t size)
@@ -105,8 +111,8 @@ static int ring_reserve(struct pipe *p, size_t want)
 {
 	uint32_t size = p->ring_size ? p->ring_size : PIPE_MIN_RING;
 
-	if (want > p->capacity - p->used)
-		want = p->capacity - p->used;
+	if (want > pipe_free_bytes(p))
+		want = pipe_free_bytes(p);
 	while (size < p->used + want)
 		size *= 2;
 	return size == p->ring_size ? 0 : ring_resize(p, size);
@@ -193,7 +199,7 @@ static ssize_t pipe_read(struct file *f, struct uio *dst, int64_t *pos)
 	if (!dst->left)
 		return 0;
 	lock_acquire(&p->lock);
-	was_full = p->capacity - p->used < PIPE_BUF || p->n_packets;
+	was_full = pipe_free_bytes(p) < PIPE_BUF || p->n_packets;
 	n = pipe_read_locked(p, dst);
 	lock_release(&p->lock);
 	if (n > 0 && was_full)
@@ -209,7 +215,7 @@ static ssize_t add_packet(struct pipe *p, struct uio *src)
 	struct packet *k;
 	ssize_t n;
 
-	if (p->capacity - p->used < len || p->n_packets >= p->capacity / PIPE_BUF)
+	if (pipe_free_bytes(p) < len || p->n_packets >= p->capacity / PIPE_BUF)
 		return -EAGAIN;
 	k = malloc(sizeof(*k));
 	if (!k)
@@ -231,7 +237,7 @@ static ssize_t pipe_write_locked(struct pipe *p, struct uio *src, bool packet)
 
 	if (!p->readers)
 		return -EPIPE;
-	room = p->capacity - p->used;
+	room = pipe_free_bytes(p);
 	/* Up to PIPE_BUF bytes go in together or not at all. */
 	if (!room || (len <= PIPE_BUF && room < len))
 		return -EAGAIN;
@@ -285,7 +291,7 @@ static uint32_t pipe_poll(struct file *f, struct waiter *w)
 			ev |= EPOLLHUP;
 	}
 	if (writes(f)) {
-		if (p->capacity - p->used >= PIPE_BUF)
+		if (pipe_free_bytes(p) >= PIPE_BUF)
 			ev |= EPOLLOUT | EPOLLWRNORM;
 		if (!p->readers)
 			ev |= EPOLLERR;
@@ -397,12 +403,30 @@ ssize_t pipe_peek(struct pipe *p, void *buf, size_t len)
 	return n;
 }
 
+void pipe_unread(struct pipe *p, const void *buf, size_t len)
+{
+	uint32_t size;
+
+	lock_acquire(&p->lock);
+	for (size = p->ring_size ? p->ring_size : PIPE_MIN_RING; size < p->used + len;)
+		size *= 2;
+	if (size == p->ring_size || ring_resize(p, size) == 0) {
+		for (size_t i = len; i-- > 0;) {
+			p->head = (p->head - 1) & (p->ring_size - 1);
+			p->ring[p->head] = ((const uint8_t *)buf)[i];
+		}
+		p->used += (uint32_t)len;
+	}
+	lock_release(&p->lock);
+	wait_queue_wake(p->waiters, EPOLLIN | EPOLLRDNORM);
+}
+
 ssize_t pipe_room(struct pipe *p)
 {
 	ssize_t n;
 
 	lock_acquire(&p->lock);
-	n = p->readers ? (ssize_t)(p->capacity - p->used) : -EPIPE;
+	n = p->readers ? (ssize_t)pipe_free_bytes(p) : -EPIPE;
 	lock_release(&p->lock);
 	return n;
 }

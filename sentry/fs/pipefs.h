@@ -22,3 +22,5 @@ size_t pipe_bytes(struct pipe *p);
 ssize_t pipe_peek(struct pipe *p, void *buf, size_t len);
 /* Free room for writing now; 0 when full. -EPIPE without readers. */
 ssize_t pipe_room(struct pipe *p);
+/* Put bytes that were read back in front; the pipe may be over-full for a while. */
+void pipe_unread(struct pipe *p, const void *buf, size_t len);

@@ -3,6 +3,7 @@
 #include "vfs/internal.h"
 
 #include <stdlib.h>
+#include <sys/sysmacros.h>
 
 struct super_block *super_alloc(struct kernel *k, const char *type, const struct super_ops *ops, void *priv)
 {
@@ -14,7 +15,7 @@ struct super_block *super_alloc(struct kernel *k, const char *type, const struct
 	lock_init(&sb->rename_lock, RANK_RENAME);
 	sb->ops = ops;
 	sb->type = type;
-	sb->dev = atomic_fetch_add(&k->next_dev, 1) + 0x15; /* unnamed devices: major 0 */
+	sb->dev = makedev(0, (unsigned)atomic_fetch_add(&k->next_dev, 1) + 0x15); /* an unnamed device */
 	atomic_init(&sb->next_ino, 1);
 	sb->kernel = k;
 	sb->priv = priv;

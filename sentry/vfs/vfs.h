@@ -21,7 +21,8 @@
 #include "lib/wait.h"
 #include "vfs/uio.h"
 
-#include <linux/stat.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
@@ -181,6 +182,10 @@ void inode_free(struct inode *inode);
 int inode_permission(struct task *t, struct inode *inode, int mask);
 int inode_permission_generic(const struct cred *cred, uint32_t mode, uint32_t uid, uint32_t gid, int mask);
 int inode_getattr(struct inode *inode, struct kstat *st);
+static inline bool inode_is_dir(const struct inode *inode)
+{
+	return (inode->mode & S_IFMT) == S_IFDIR;
+}
 struct timespec inode_now(struct inode *inode);
 /* Owner, group and mode of a new inode in *dir* for *cred*: set-group-ID directories, CAP_FSETID. */
 void inode_init_owner(struct inode *inode, struct inode *dir, uint32_t mode, const struct cred *cred);
