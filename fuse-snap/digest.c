@@ -21,6 +21,19 @@ static uint32_t ror(uint32_t x, int n)
 	return (x >> n) | (x << (32 - n));
 }
 
+/* One round; word n of the state is in place (n + @at) % 8. */
+static inline void sha_round(uint32_t s[8], int at, uint32_t kw)
+{
+#define S(n) s[((n) + at) & 7]
+	uint32_t a = S(0), e = S(4);
+	uint32_t t1 = S(7) + (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) + ((e & S(5)) ^ (~e & S(6))) + kw;
+	uint32_t t2 = (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) + ((a & S(1)) ^ (a & S(2)) ^ (S(1) & S(2)));
+
+	S(3) += t1;
+	S(7) = t1 + t2;
+#undef S
+}
+
 static void compress(uint32_t h[8], const uint8_t *p)
 {
 	uint32_t w[64], s[8];
@@ -33,15 +46,9 @@ static void compress(uint32_t h[8], const uint8_t *p)
 		w[i] = w[i - 16] + (ror(a, 7) ^ ror(a, 18) ^ a >> 3) + w[i - 7] + (ror(b, 17) ^ ror(b, 19) ^ b >> 10);
 	}
 	memcpy(s, h, sizeof(s));
-	for (int i = 0; i < 64; i++) {
-		uint32_t e = s[4], a = s[0];
-		uint32_t t1 = s[7] + (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) + ((e & s[5]) ^ (~e & s[6])) + k256[i] + w[i];
-		uint32_t t2 = (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) + ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
-
-		memmove(s + 1, s, 7 * sizeof(*s));
-		s[4] += t1;
-		s[0] = t1 + t2;
-	}
+	for (int i = 0; i < 64; i += 8) /* instead of moving the eight words, rename them */
+		for (int j = 0; j < 8; j++)
+			sha_round(s, 8 - j, k256[i + j] + w[i + j]);
 	for (int i = 0; i < 8; i++)
 		h[i] += s[i];
 }

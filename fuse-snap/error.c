@@ -7,7 +7,7 @@
 
 #include "error.h"
 
-static void fill(struct snap_error *e, int err, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void fill(struct snap_error *e, int err, const char *fmt, va_list ap)
 {
 	e->err = err;
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);

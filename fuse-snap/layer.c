@@ -282,7 +282,7 @@ static int add_whiteout(struct layer_writer *w, const struct tar_entry *en, stru
 	old = tree_find(w->tree, parent, name, len);
 	if (old) {
 		if (old->node && S_ISDIR(old->node->mode))
-			old->node->flags |= SNAP_INODE_OPAQUE;
+			old->node->flags = SNAP_INODE_OPAQUE; /* even if it was implicit */
 		return 0;
 	}
 	r = tree_set(w->tree, parent, name, len, NULL);

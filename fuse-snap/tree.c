@@ -310,7 +310,7 @@ static int walk_component(struct walk *w, const char *name, size_t len, bool las
 		int r = enter_missing(w, name, len);
 
 		if (!r)
-			w->at->flags |= SNAP_INODE_OPAQUE; /* what the whiteout hid stays hidden */
+			w->at->flags = SNAP_INODE_OPAQUE; /* what the whiteout hid stays hidden, its attributes too */
 		return r;
 	}
 	if (S_ISLNK(en->node->mode) && (!last || w->follow_last)) {
