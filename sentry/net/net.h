@@ -43,6 +43,8 @@ struct net_state {
 	struct lock flight_lock; /* RANK_SOCKET_PEER: files in flight (unix_scm.c) */
 	struct list_head flight; /* unix sockets whose files are in flight */
 	uint64_t n_flight;	 /* files in flight, of any kind */
+	uint64_t n_flight_socks; /* length of that list */
+	uint64_t n_released;	 /* sockets closed since the last collection */
 	struct list_head doomed; /* struct unix_rights whose files are to be put outside all locks */
 	bool draining;
 

@@ -195,7 +195,7 @@ static void unix_release(struct socket *s)
 	struct unix_sock *u = unix_of(s);
 
 	release(u, false);
-	unix_collect(u->net);
+	unix_collect_some(u->net);
 }
 
 static int unix_shutdown(struct socket *s, int how)

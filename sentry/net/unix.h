@@ -149,5 +149,7 @@ void unix_deliver_creds(struct unix_sock *u, struct net_msg *m, const struct uni
  */
 void unix_deliver_rights(struct task *t, struct unix_sock *u, struct net_msg *m, struct unix_skb *skb, int flags);
 void unix_collect(struct net_state *net);
+/* The same, called for each closed socket: not more often than the number in flight makes worth it. */
+void unix_collect_some(struct net_state *net);
 /* Put the files of dead messages, without recursion. No lock held. */
 void unix_drain(struct net_state *net);

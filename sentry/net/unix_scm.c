@@ -133,8 +133,10 @@ int unix_flight_add(struct unix_sock *to, struct unix_rights *r)
 	for (unsigned i = 0; i < r->n; i++) {
 		struct unix_sock *u = unix_of_file(r->files[i]);
 
-		if (u && u->n_flight++ == 0)
+		if (u && u->n_flight++ == 0) {
 			list_add_tail(&u->flight_link, &net->flight);
+			net->n_flight_socks++;
+		}
 	}
 	return 0;
 }
@@ -147,8 +149,10 @@ static void flight_del(struct net_state *net, struct unix_rights *r)
 	for (unsigned i = 0; i < r->n; i++) {
 		struct unix_sock *u = unix_of_file(r->files[i]);
 
-		if (u && --u->n_flight == 0)
+		if (u && --u->n_flight == 0) {
 			list_del(&u->flight_link);
+			net->n_flight_socks--;
+		}
 	}
 }
 
@@ -346,9 +350,21 @@ static void doom_garbage(struct net_state *net)
 	}
 }
 
+void unix_collect_some(struct net_state *net)
+{
+	bool now;
+
+	lock_acquire(&net->flight_lock);
+	now = ++net->n_released > net->n_flight_socks / 16;
+	lock_release(&net->flight_lock);
+	if (now)
+		unix_collect(net);
+}
+
 void unix_collect(struct net_state *net)
 {
 	lock_acquire(&net->flight_lock);
+	net->n_released = 0;
 	if (!list_empty(&net->flight)) {
 		mark_candidates(net);
 		rescue(net);
