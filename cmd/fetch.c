@@ -44,11 +44,17 @@ int fetch_pull(const char *name, const char *platform, const char *tls_verify, b
 	return r;
 }
 
+/* 125 tells Picket's failures from the program's: of a run. Here there is no program, and a failure is 1 as docker's. */
+static int own_status(int status)
+{
+	return status == EXIT_PICKET ? EXIT_FAILED : status;
+}
+
 int cmd_pull(const void *opts, int argc, char **argv)
 {
 	const struct fetch_options *o = opts;
 
-	return fetch_pull(argv[0], o->platform, o->tls_verify, o->quiet, true);
+	return own_status(fetch_pull(argv[0], o->platform, o->tls_verify, o->quiet, true));
 }
 
 int cmd_load(const void *opts, int argc, char **argv)
@@ -69,7 +75,7 @@ int cmd_load(const void *opts, int argc, char **argv)
 		str_list_add(&args, xstrdup("--quiet"));
 	str_list_add(&args, xstrdup("--"));
 	str_list_add(&args, xstrdup(input));
-	r = run_fetch(args.items);
+	r = own_status(run_fetch(args.items));
 	str_list_free(&args);
 	return r;
 }

@@ -35,5 +35,5 @@ int rootfs_mount_root(struct kernel *k, const struct config *c, struct rootfs_er
 /* *init* has root's credentials and stands at the root. Takes over the descriptors of the binds. */
 int rootfs_populate(struct task *init, const struct config *c, struct rootfs_error *err);
 int rootfs_resolve_user(struct task *init, const char *spec, struct rootfs_user *ret, struct rootfs_error *err);
-/* Set init->fs->cwd. */
+/* Set init->fs->cwd; then, for --read-only, the root mount becomes read-only. The last step. */
 int rootfs_enter_cwd(struct task *init, const char *cwd, const struct rootfs_user *owner, struct rootfs_error *err);

@@ -96,8 +96,6 @@ static ssize_t hostfd_write(struct file *f, struct uio *src, int64_t *pos)
 			break;
 	}
 	free(chunk);
-	if (done == -EPIPE && src->task)
-		signal_kernel_task(src->task, SIGPIPE);
 	return done;
 }
 
@@ -199,7 +197,7 @@ static void hostfd_free_inode(struct inode *inode)
 		host_loop_remove(&h->event);
 	host_stdio_close(h->fd);
 	free(h);
-	free(inode);
+	inode_free(inode);
 }
 
 static const struct super_ops hostfd_super_ops = {.free_inode = hostfd_free_inode};
@@ -225,7 +223,7 @@ static int open_anon(struct inode *inode, const char *name, int flags, struct fi
 		return -ENOMEM;
 	}
 	f = file_alloc(&path, inode, &hostfd_fops, flags);
-	path_put(&path);
+	dentry_put(path.dentry);
 	if (!f)
 		return -ENOMEM;
 	hostfd_open(NULL, inode, f);

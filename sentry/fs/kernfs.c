@@ -95,7 +95,7 @@ static void kernfs_free_inode(struct inode *inode)
 	if (ki->obj.task)
 		task_put(ki->obj.task);
 	free(ki);
-	free(inode);
+	inode_free(inode);
 }
 
 /* Files about a task belong to it: to root where it may not be inspected by its own user. */

@@ -184,6 +184,23 @@ int host_dup(int fd)
 	return HOST_CALL(fcntl(fd, F_DUPFD_CLOEXEC, 3));
 }
 
+int host_map_file(int fd, const void **ret, size_t *len)
+{
+	struct stat st;
+	void *map;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_size <= 0)
+		return -EINVAL;
+	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	*ret = map;
+	*len = (size_t)st.st_size;
+	return 0;
+}
+
 struct chunk {
 	uint8_t stack[CHUNK_STACK];
 	uint8_t *buf;

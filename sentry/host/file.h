@@ -48,6 +48,8 @@ int host_fremovexattr(int fd, const char *name);
 int host_memfd(const char *name);
 int host_add_seals(int fd, unsigned seals); /* F_SEAL_*, of a memfd */
 int host_dup(int fd); /* close-on-exec */
+/* Map all of a file read-only, for good. -EINVAL: empty or not a regular file. */
+int host_map_file(int fd, const void **ret, size_t *len);
 
 /*
  * Move up to *len* bytes between *fd* at *off* and a uio, in chunks, bracketing the host calls as slow. Returns bytes moved, or a

@@ -89,3 +89,10 @@ void host_stdio_close(int fd)
 {
 	close(fd);
 }
+
+void host_stdio_wait_writable(int fd, int ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	poll(&p, 1, ms);
+}

@@ -21,3 +21,5 @@ int host_stdio_stat(int fd, struct stat *st);
 /* Bytes that can be read now (FIONREAD). */
 int host_stdio_pending(int fd, int *ret);
 void host_stdio_close(int fd);
+/* Wait until *fd* takes bytes, at most *ms* milliseconds. */
+void host_stdio_wait_writable(int fd, int ms);

@@ -342,6 +342,12 @@ struct file_ops { /* NULL: -EINVAL, -ENOTTY for ioctl, always ready for poll, -E
 	/* pos points at file->pos (locked) or at an explicit offset; stream-like files ignore it. Never sleep: -EAGAIN. */
 	ssize_t (*read)(struct file *f, struct uio *dst, int64_t *pos);
 	ssize_t (*write)(struct file *f, struct uio *src, int64_t *pos);
+	/*
+	 * Files that block by rules of their own (sockets: time-outs, the sender's credentials, SIGPIPE). Where set, file_read() and
+	 * file_write() call these and do nothing else; they sleep unless the file is O_NONBLOCK or uio->nowait.
+	 */
+	ssize_t (*read_blocking)(struct task *t, struct file *f, struct uio *dst);
+	ssize_t (*write_blocking)(struct task *t, struct file *f, struct uio *src);
 	int (*readdir)(struct file *f, struct dir_emit *de, int64_t *pos);
 	int64_t (*lseek)(struct file *f, int64_t off, int whence); /* NULL and not seekable: -ESPIPE */
 	/* Ready events now; if w is not NULL, it is first queued on the file's wait queue (the caller removes it). */

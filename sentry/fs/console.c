@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The terminal of `run -t`: a pseudo terminal whose master is not a file but this relay to the caller's descriptors.
+ *
+ * Nobody waits here. Bytes are moved by whoever made a move possible: the guest thread that wrote or read, and the host
+ * loop's thread when a host descriptor became ready. What the host does not take stays in the terminal's output buffer, and
+ * what the terminal does not take stays with the host: that is the back-pressure.
+ */
+#include "fs/tty_internal.h"
+
+#include "host/loop.h"
+#include "host/stdio.h"
+#include "kernel/task.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define CHUNK 4096
+
+struct console {
+	struct kernel *kernel;
+	struct tty *tty; /* held: as a master's file would */
+	int in, out;	 /* host descriptors, -1: none */
+	struct host_event in_event, out_event;
+	bool in_watched, out_watched;
+	struct lock out_lock, in_lock; /* RANK_CONSOLE: one mover in each direction */
+	_Atomic bool out_again, in_again; /* somebody asked for a move while another was moving */
+	bool in_eof;	 /* in_lock */
+	bool out_dead;	 /* out_lock */
+	uint8_t *held;	 /* in_lock: read from the host, not yet taken by the terminal; CHUNK bytes */
+	size_t n_held;
+};
+
+/* --- output ------------------------------------------------------------------------------------------------------------------- */
+
+/* Write one piece. True: go on. out_lock held. */
+static bool move_out(struct console *c)
+{
+	uint8_t chunk[CHUNK];
+	struct tty *tty = c->tty;
+	ssize_t w;
+	size_t n;
+
+	lock_acquire(&tty->lock);
+	n = ldisc_output_peek(&tty->ld, chunk, sizeof(chunk));
+	lock_release(&tty->lock);
+	if (!n)
+		return false;
+	w = c->out_dead ? (ssize_t)n : host_stdio_write(c->out, chunk, n, -1);
+	if (w == -EAGAIN)
+		return false;
+	if (w <= 0) { /* nobody reads any more: what is written is lost */
+		c->out_dead = true;
+		return true;
+	}
+	lock_acquire(&tty->lock);
+	/* A flush in between may have taken what we wrote: ldisc_output_consume() takes at most what is there. */
+	ldisc_output_consume(&tty->ld, (size_t)w);
+	wait_queue_wake(&tty->slave_wait, EPOLLOUT | EPOLLWRNORM);
+	lock_release(&tty->lock);
+	return true;
+}
+
+static void pump_out(struct console *c)
+{
+	atomic_store(&c->out_again, true);
+	while (atomic_load(&c->out_again) && lock_tryacquire(&c->out_lock)) {
+		while (atomic_exchange(&c->out_again, false))
+			while (move_out(c))
+				;
+		lock_release(&c->out_lock);
+	}
+}
+
+/* --- input -------------------------------------------------------------------------------------------------------------------- */
+
+/* End of the host's input: what Ctrl-D at the start of a line is. */
+static void input_ended(struct console *c)
+{
+	uint8_t eof;
+
+	c->in_eof = true;
+	LOCK_SCOPE(&c->tty->lock);
+	eof = c->tty->ld.tio.c_cc[VEOF];
+	if (eof && ldisc_canonical(&c->tty->ld))
+		tty_input(c->tty, &eof, 1);
+}
+
+/* Bring one piece in. True: go on. in_lock held. */
+static bool move_in(struct console *c)
+{
+	size_t took;
+
+	if (!c->n_held) {
+		ssize_t n = c->in_eof ? -EAGAIN : host_stdio_read(c->in, c->held, CHUNK, -1);
+
+		if (n == -EAGAIN)
+			return false;
+		if (n <= 0) {
+			input_ended(c);
+			return false;
+		}
+		c->n_held = (size_t)n;
+	}
+	lock_acquire(&c->tty->lock);
+	took = tty_input(c->tty, c->held, c->n_held);
+	lock_release(&c->tty->lock);
+	c->n_held -= took;
+	for (size_t i = 0; took && i < c->n_held; i++)
+		c->held[i] = c->held[i + took];
+	return took > 0;
+}
+
+static void pump_in(struct console *c)
+{
+	if (c->in < 0)
+		return;
+	atomic_store(&c->in_again, true);
+	while (atomic_load(&c->in_again) && lock_tryacquire(&c->in_lock)) {
+		while (atomic_exchange(&c->in_again, false))
+			while (move_in(c))
+				;
+		lock_release(&c->in_lock);
+	}
+}
+
+void console_pump(struct console *c)
+{
+	pump_in(c);
+	pump_out(c); /* echoes of what came in, too */
+}
+
+static void host_ready(struct host_event *he, uint32_t events)
+{
+	console_pump(he->data);
+}
+
+/* --- set-up ------------------------------------------------------------------------------------------------------------------- */
+
+static int watch(struct console *c, int fd, struct host_event *he, bool *watched)
+{
+	int err;
+
+	*he = (struct host_event){.fd = fd, .fn = host_ready, .data = c};
+	if (fd < 0)
+		return 0;
+	err = host_loop_add(c->kernel->loop, he);
+	*watched = !err;
+	return err == -EPERM ? 0 : err; /* regular files are always ready */
+}
+
+static void console_free(struct console *c)
+{
+	if (c->in_watched)
+		host_loop_remove(&c->in_event);
+	if (c->out_watched)
+		host_loop_remove(&c->out_event);
+	if (c->tty) {
+		c->tty->console = NULL;
+		devpts_remove(c->tty);
+		tty_put(c->tty);
+	}
+	lock_destroy(&c->out_lock);
+	lock_destroy(&c->in_lock);
+	free(c->held);
+	free(c);
+}
+
+static int make_stdio(struct console *c, struct file *stdio[3])
+{
+	int err;
+
+	for (int i = 0; i < 3; i++) {
+		err = pty_slave_file(c->tty, O_RDWR, &stdio[i]);
+		if (!err)
+			continue;
+		while (i-- > 0)
+			file_put(stdio[i]);
+		return err;
+	}
+	return 0;
+}
+
+int console_create(struct kernel *k, const int fds[3], unsigned rows, unsigned cols, struct file *stdio[3])
+{
+	struct console *c = calloc(1, sizeof(*c));
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	c->kernel = k;
+	c->in = fds[0];
+	c->out = fds[1];
+	c->out_dead = c->out < 0;
+	lock_init(&c->in_lock, RANK_CONSOLE);
+	lock_init(&c->out_lock, RANK_CONSOLE);
+	c->held = malloc(CHUNK);
+	err = c->held ? devpts_new(k, 0, &c->tty) : -ENOMEM;
+	if (!err) {
+		c->tty->win = (struct winsize){.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
+		c->tty->console = c;
+		err = make_stdio(c, stdio);
+	}
+	if (!err)
+		err = watch(c, c->in, &c->in_event, &c->in_watched);
+	if (!err)
+		err = watch(c, c->out, &c->out_event, &c->out_watched);
+	if (err) {
+		console_free(c);
+		return err;
+	}
+	k->console = c;
+	return 0;
+}
+
+struct tty *console_tty(struct kernel *k)
+{
+	struct console *c = k->console;
+
+	return c ? c->tty : NULL;
+}
+
+void console_attach(struct task *t)
+{
+	struct console *c = t->kernel->console;
+
+	if (!c)
+		return;
+	tty_maybe_acquire(t, c->tty);
+	console_pump(c);
+}
+
+void console_winsize(struct kernel *k, unsigned rows, unsigned cols)
+{
+	struct console *c = k->console;
+	struct winsize ws = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
+
+	if (!c)
+		return;
+	LOCK_SCOPE(&c->tty->lock);
+	tty_set_winsize(c->tty, &ws);
+}
+
+void console_drain(struct kernel *k, int ms)
+{
+	struct console *c = k->console;
+	int64_t end = kernel_now_mono() + ms * 1000000ll;
+
+	while (c) {
+		size_t left;
+
+		pump_out(c);
+		lock_acquire(&c->tty->lock);
+		left = ldisc_output_pending(&c->tty->ld);
+		lock_release(&c->tty->lock);
+		if (!left || c->out < 0 || kernel_now_mono() >= end)
+			return;
+		host_stdio_wait_writable(c->out, 10);
+	}
+}

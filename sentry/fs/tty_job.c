@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* Job control: sessions, the controlling terminal, the foreground group. credentials(7), ioctl_tty(2). */
+#include "fs/tty_internal.h"
+
+#include "kernel/task.h"
+
+#include <errno.h>
+
+/* kernel/jobctl.c: no member of the group has a parent in another group of the same session. */
+bool pgrp_is_orphaned(struct kernel *k, int pgid);
+
+struct tty *tty_of_session(struct task *t)
+{
+	LOCK_SCOPE(&t->kernel->tasklist_lock);
+	if (t->tg->ctty)
+		tty_get(t->tg->ctty);
+	return t->tg->ctty;
+}
+
+static bool is_session_leader(const struct task *t)
+{
+	return t->tg->sid == t->tg->pid;
+}
+
+int tty_check_background(struct task *t, struct tty *tty, int signo)
+{
+	struct kernel *k = t->kernel;
+	int pgrp, fg;
+	bool ours;
+
+	lock_acquire(&k->tasklist_lock);
+	ours = t->tg->ctty == tty;
+	pgrp = t->tg->pgid;
+	lock_release(&k->tasklist_lock);
+	if (!ours)
+		return 0;
+	lock_acquire(&tty->lock);
+	fg = tty->pgrp;
+	lock_release(&tty->lock);
+	if (!fg || fg == pgrp)
+		return 0;
+	if (signal_ignored_or_blocked(t, signo))
+		return signo == SIGTTIN ? -EIO : 0;
+	if (pgrp_is_orphaned(k, pgrp))
+		return -EIO;
+	signal_kernel_pgrp(k, pgrp, signo);
+	return -ERESTARTSYS;
+}
+
+/* The session of *t* gets *tty*: its leader, and with it what it will fork. Both locks held. */
+static void become(struct task *t, struct tty *tty)
+{
+	struct thread_group *tg = t->tg;
+
+	tty_get(tty);
+	tg->ctty = tty;
+	tty->sid = tg->sid;
+	tty->pgrp = tg->pgid;
+}
+
+void tty_maybe_acquire(struct task *t, struct tty *tty)
+{
+	LOCK_SCOPE(&tty->lock);
+	lock_acquire(&t->kernel->tasklist_lock);
+	if (is_session_leader(t) && !t->tg->ctty && !tty->sid)
+		become(t, tty);
+	lock_release(&t->kernel->tasklist_lock);
+}
+
+static int drop_ctty(struct thread_group *tg, void *arg)
+{
+	struct tty *tty = arg;
+	bool lost;
+
+	lock_acquire(&tg->kernel->tasklist_lock);
+	lost = tg->ctty == tty;
+	if (lost)
+		tg->ctty = NULL;
+	lock_release(&tg->kernel->tasklist_lock);
+	if (lost)
+		tty_put(tty);
+	return 0;
+}
+
+int tty_acquire(struct task *t, struct tty *tty, bool steal, bool readable)
+{
+	struct kernel *k = t->kernel;
+	bool admin = task_capable(t, CAP_SYS_ADMIN);
+	int sid;
+
+	lock_acquire(&tty->lock);
+	sid = tty->sid;
+	lock_release(&tty->lock);
+	if (is_session_leader(t) && sid == t->tg->sid)
+		return 0;
+	if (!is_session_leader(t) || t->tg->ctty)
+		return -EPERM;
+	if (sid && !(steal && admin))
+		return -EPERM;
+	if (!readable && !admin)
+		return -EPERM;
+	if (sid)
+		tg_for_each(k, drop_ctty, tty);
+	lock_acquire(&tty->lock);
+	lock_acquire(&k->tasklist_lock);
+	if (!t->tg->ctty)
+		become(t, tty);
+	lock_release(&k->tasklist_lock);
+	lock_release(&tty->lock);
+	return 0;
+}
+
+int tty_give_up(struct task *t, struct tty *tty)
+{
+	struct kernel *k = t->kernel;
+	struct tty *mine = tty_of_session(t);
+	int pgrp = 0;
+
+	if (mine)
+		tty_put(mine);
+	if (mine != tty)
+		return -ENOTTY;
+	if (!is_session_leader(t)) {
+		drop_ctty(t->tg, tty);
+		return 0;
+	}
+	lock_acquire(&tty->lock);
+	if (tty->sid == t->tg->sid) {
+		pgrp = tty->pgrp;
+		tty->sid = tty->pgrp = 0;
+	}
+	lock_release(&tty->lock);
+	if (pgrp) {
+		signal_kernel_pgrp(k, pgrp, SIGHUP);
+		signal_kernel_pgrp(k, pgrp, SIGCONT);
+	}
+	tg_for_each(k, drop_ctty, tty);
+	return 0;
+}
+
+void tty_session_leader_exit(struct task *t)
+{
+	struct tty *tty = tty_of_session(t);
+
+	if (!tty)
+		return;
+	if (is_session_leader(t) && tty->sid == t->tg->sid)
+		tty_hangup(tty, true);
+	else
+		drop_ctty(t->tg, tty);
+	tty_kick_console(tty);
+	tty_put(tty);
+}
+
+struct find_pgrp {
+	int pgrp, sid;
+	bool found, same_session;
+};
+
+static int look_for_pgrp(struct thread_group *tg, void *arg)
+{
+	struct find_pgrp *f = arg;
+
+	lock_acquire(&tg->kernel->tasklist_lock);
+	if (tg->pgid == f->pgrp) {
+		f->found = true;
+		f->same_session = tg->sid == f->sid;
+	}
+	lock_release(&tg->kernel->tasklist_lock);
+	return f->found;
+}
+
+int tty_set_foreground(struct task *t, struct tty *tty, int pgrp)
+{
+	struct find_pgrp f = {.pgrp = pgrp, .sid = t->tg->sid};
+	struct tty *mine;
+	int err = tty_check_background(t, tty, SIGTTOU);
+
+	if (err)
+		return err == -EIO ? -ENOTTY : err;
+	mine = tty_of_session(t);
+	if (mine)
+		tty_put(mine);
+	if (mine != tty || tty->sid != t->tg->sid)
+		return -ENOTTY;
+	if (pgrp < 0)
+		return -EINVAL;
+	tg_for_each(t->kernel, look_for_pgrp, &f);
+	if (!f.found)
+		return -ESRCH;
+	if (!f.same_session)
+		return -EPERM;
+	LOCK_SCOPE(&tty->lock);
+	tty->pgrp = pgrp;
+	return 0;
+}
