@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #define CRED_NGROUPS_MAX 65536
+#define CAP_MASK_ALL ((1ull << (CAP_LAST_CAP + 1)) - 1)
 
 struct cred {
 	struct refs refs;

@@ -30,6 +30,9 @@ struct dcache;
 struct locks_state;
 
 #define PID_MAX 32768
+/* What uname(2) and /proc/version say. */
+#define KERNEL_RELEASE "6.1.0-picket"
+#define KERNEL_VERSION "#1 SMP PREEMPT_DYNAMIC Picket"
 
 struct pid_table; /* kernel/pid.c: pid → task, thread group, process group, session */
 
@@ -63,9 +66,10 @@ struct kernel {
 	struct trace *trace; /* NULL: no trace */
 
 	_Atomic uint64_t memory_used, memory_limit; /* bytes the sentry holds for the guest (tmpfs, pipes …); limit 0: none */
+	_Atomic unsigned oom_kills; /* processes ended by the memory limit */
 	unsigned n_cpus;
 	void *console;	     /* relay between a pty master and the host terminal, or NULL */
-	int control_fd;
+	int control_fd, proc_fd;
 	_Atomic int exit_status; /* of init, wait(2) encoding */
 };
 

@@ -83,6 +83,8 @@ int signal_send_pgrp(struct kernel *k, int pgid, const struct ksiginfo *info);
 /* A signal from the kernel itself: SI_KERNEL, no sender. */
 void signal_kernel_task(struct task *t, int signo);
 void signal_kernel_pgrp(struct kernel *k, int pgid, int signo);
+/* SIGKILL that nothing holds back, not even being the first process. */
+void signal_kill_group(struct thread_group *tg);
 
 /* Is there an unblocked signal, a stop, or a kill for this task? Cheap; no locks. Blocking calls end with -ERESTARTSYS then. */
 bool signal_pending(const struct task *t);

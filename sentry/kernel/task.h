@@ -29,6 +29,7 @@ struct session;
 struct itimer;
 struct posix_timers;
 struct sem_undo;
+struct vfork_saved;
 
 #define TASK_COMM_LEN 16
 
@@ -59,18 +60,24 @@ struct task {
 	struct restart_block restart;
 	int64_t syscall_ret;		 /* of the call being left; restart codes are resolved at delivery */
 	uint64_t syscall_nr;		 /* UINT64_MAX: not in a call */
-	bool in_syscall, restore_mask;	 /* restore_mask: saved_mask comes back after delivery (sigsuspend, ppoll …) */
+	bool in_syscall;		 /* a call is being left: its result may need a restart */
+	uint64_t fault_addr, fault_trapno, fault_error; /* of the last fault, for the frame */
+	bool restore_mask;		 /*  saved_mask comes back after delivery (sigsuspend, ppoll …) */
 	ksigset saved_mask;
 	int exit_signal;		 /* sent to the parent; -1 for threads */
 	unsigned personality;
 	uint64_t timer_slack;
 	int pdeath_signal;
-	bool no_dump, keep_caps_unused;
-	struct task *vfork_child;	 /* the child that plays on this task's host thread */
-	struct task *vfork_parent;	 /* held; set in the child until exec or exit */
+	bool keep_caps;
+	bool exited;			 /* task_exit() has begun */
+	_Atomic bool in_guest;		 /* runs, or is about to run, guest code: a wake-up needs an interrupt */
+	struct task *vfork_parent;	 /* held; in a vfork child until exec or exit: whose host thread it plays on */
+	struct vfork_saved *vfork_saved; /* in the child: the parent's registers, to be given back */
+	struct gthread *vfork_thread;	 /* in an exec'ing child: the old host thread, owed to the parent */
+	int vfork_tid;			 /* what the parent gets */
 
 	/* guarded by tg->siglock */
-	ksigset blocked;
+	ksigset blocked, real_blocked; /* real_blocked: mask under which a sigtimedwait sleeps */
 	struct sigpending pending;
 	_Atomic uint32_t flags;		 /* TIF_*; also read without the lock */
 	enum task_state state;
@@ -136,7 +143,7 @@ struct thread_group {
 	struct itimer *itimers;	    /* kernel/time */
 	struct posix_timers *timers;
 	uint64_t start_boot_ns;
-	int oom_score_adj;
+	int oom_score_adj, nice;
 	bool dumpable;
 };
 

@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+struct kernel;
 struct task;
 struct aspace;
 
@@ -26,21 +27,23 @@ struct mm_file_map { /* a host file that was mapped on order: names the line of 
 
 struct mm {
 	struct refs refs;
+	struct kernel *kernel;
 	struct aspace *as;	 /* held */
 	struct lock lock;	 /* RANK_MM: brk and file_maps */
 	uint64_t start_brk, brk, brk_mapped;
 	uint64_t start_code, end_code, start_data, end_data, start_stack;
 	uint64_t arg_start, arg_end, env_start, env_end;
-	uint64_t mmap_hint;
+	bool brk_busy;		 /* a thread is moving brk */
 	struct path exe;	 /* held */
 	struct list_head file_maps;
 	unsigned n_file_maps;
 	unsigned char auxv[512];
 	unsigned auxv_len;
+	_Atomic int n_groups;	 /* thread groups that live in it: more than one between vfork and exec */
 	bool dumpable;
 };
 
-struct mm *mm_alloc(struct aspace *as);
+struct mm *mm_alloc(struct kernel *k, struct aspace *as);
 struct mm *mm_copy(struct mm *from, struct aspace *as); /* fork */
 void mm_get(struct mm *mm);
 void mm_put(struct mm *mm);

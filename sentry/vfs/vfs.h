@@ -303,6 +303,8 @@ ssize_t vfs_path_string(struct task *t, const struct path *p, char *buf, size_t 
 
 /* --- operations on names, permission checked with the task's credentials (fsuid, capabilities) ------------------------------ */
 
+#define VFS_O_EXEC 0x20 /* internal open flag: opened to be executed or mapped by exec: MAY_EXEC instead of MAY_READ */
+
 struct open_how_args {
 	int flags;	  /* O_*, with O_LARGEFILE dropped */
 	uint32_t mode;	  /* umask is applied inside */

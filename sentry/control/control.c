@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* The control socket: one text message a datagram. */
+#include "control/control.h"
+#include "control/config.h"
+#include "fs/tty.h"
+#include "host/loop.h"
+#include "kernel/kernel.h"
+#include "kernel/signal.h"
+#include "kernel/task.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void handle(struct kernel *k, const char *msg)
+{
+	unsigned rows, cols;
+	int sig;
+
+	if (sscanf(msg, "winsize %u %u", &rows, &cols) == 2) {
+		if (k->console && rows < 65536 && cols < 65536)
+			console_winsize(k, rows, cols);
+	} else if (sscanf(msg, "signal %d", &sig) == 1 && sig > 0 && sig <= KSIG_MAX) {
+		/* From outside: its default action holds for the first process too. */
+		struct thread_group *tg = tg_find(k, 1);
+
+		if (tg) {
+			struct ksiginfo info = {.signo = sig, .code = SI_KERNEL};
+
+			signal_send_group(tg, &info);
+			tg_put(tg);
+		}
+	}
+}
+
+static void control_event(struct host_event *he, uint32_t events)
+{
+	struct kernel *k = he->data;
+	char buf[CONFIG_MESSAGE_MAX + 1];
+
+	for (;;) {
+		ssize_t n = recv(he->fd, buf, CONFIG_MESSAGE_MAX, MSG_DONTWAIT);
+
+		if (n > 0) {
+			buf[n] = 0;
+			handle(k, buf);
+			continue;
+		}
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		/* picket is gone: nobody waits for this sandbox any more. All its processes die with us. */
+		_exit(0);
+	}
+}
+
+int control_create(struct kernel *k)
+{
+	struct host_event *he;
+
+	if (k->control_fd < 0)
+		return 0;
+	he = calloc(1, sizeof(*he));
+	if (!he)
+		return -ENOMEM;
+	he->fd = k->control_fd;
+	he->fn = control_event;
+	he->data = k;
+	return host_loop_add(k->loop, he);
+}
+
+static void send_text(int fd, const char *text)
+{
+	if (fd >= 0 && send(fd, text, strlen(text), MSG_NOSIGNAL) < 0)
+		return; /* picket is gone; the loop will see it */
+}
+
+void control_send_started(struct kernel *k)
+{
+	send_text(k->control_fd, "started");
+}
+
+void control_send_exit(struct kernel *k, int status)
+{
+	char buf[32];
+
+	snprintf(buf, sizeof(buf), "exit %d", status);
+	send_text(k->control_fd, buf);
+}
+
+void control_send_error(int fd, int code, const char *text)
+{
+	char buf[CONFIG_MESSAGE_MAX];
+
+	snprintf(buf, sizeof(buf), "error %d %s", code, text);
+	if (fd >= 0)
+		send_text(fd, buf);
+	else
+		fprintf(stderr, "picket: %s\n", text);
+}

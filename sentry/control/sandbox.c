@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+/* Building the sandbox, running its first program, ending it. */
+#include "control/config.h"
+#include "control/control.h"
+#include "control/rootfs.h"
+#include "fs/fs.h"
+#include "fs/tty.h"
+#include "host/lockdown.h"
+#include "host/loop.h"
+#include "kernel/exec.h"
+#include "kernel/kernel_main.h"
+#include "kernel/memory.h"
+#include "kernel/pid.h"
+#include "kernel/task_internal.h"
+#include "kernel/timers.h"
+#include "kernel/trace.h"
+#include "net/net.h"
+#include "vfs/vfs.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <linux/futex.h>
+#include <unistd.h>
+
+#define DEFAULT_TASKS 4096
+#define POOL_SIZE 2
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define DRAIN_MS 2000
+
+struct failure { /* what to tell the user, and picket's exit status for it */
+	int code;
+	char text[1024];
+};
+
+__attribute__((format(printf, 3, 4))) static int fail(struct failure *f, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof(f->text), fmt, ap);
+	va_end(ap);
+	f->code = code;
+	return -1;
+}
+
+static unsigned count_cpus(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) ? 1 : (unsigned)CPU_COUNT(&set);
+}
+
+static struct kernel *kernel_alloc(const struct config *c)
+{
+	struct kernel *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return NULL;
+	k->config = c;
+	lock_init(&k->tasklist_lock, RANK_TASKLIST);
+	lock_init(&k->uts_lock, RANK_LEAF);
+	lock_init(&k->epoll_lock, RANK_EPOLL_TREE);
+	k->max_tasks = c->pids ? c->pids : DEFAULT_TASKS;
+	k->memory_limit = c->memory;
+	k->control_fd = c->control_fd;
+	k->proc_fd = c->proc_fd;
+	k->n_cpus = count_cpus();
+	clock_gettime(CLOCK_MONOTONIC, &k->boot_monotonic);
+	clock_gettime(CLOCK_REALTIME, &k->boot_realtime);
+	atomic_init(&k->exit_status, -1);
+	atomic_init(&k->next_dev, 0x20);
+	snprintf(k->hostname, sizeof(k->hostname), "%s", c->hostname ? c->hostname : "picket");
+	snprintf(k->domainname, sizeof(k->domainname), "(none)");
+	return k;
+}
+
+static int create_services(struct kernel *k, const struct config *c, struct failure *f)
+{
+	struct platform_options opt = {.proc_fd = c->proc_fd, .pool_size = POOL_SIZE, .poller = k->n_cpus > 1};
+	const char *why = NULL;
+	int r = platform_create(&opt, &kernel_platform_client, &k->platform, &why);
+
+	if (r)
+		return fail(f, 125, "cannot start guest processes: %s (%s)", why ? why : "platform", strerror(-r));
+	r = pid_table_create(k);
+	if (!r)
+		r = timers_create(k);
+	if (!r)
+		r = host_loop_create(&k->loop);
+	if (!r)
+		r = vfs_init(k);
+	if (!r)
+		r = net_create(k);
+	if (!r && c->trace_fd >= 0)
+		r = trace_create(k, c->trace_fd);
+	if (!r)
+		r = control_create(k);
+	return r ? fail(f, 125, "cannot prepare the sandbox: %s", strerror(-r)) : 0;
+}
+
+/* The first task, with root's credentials, number 1, standing at the root. */
+static int create_init(struct kernel *k, struct failure *f)
+{
+	struct sighand *sh = sighand_copy(NULL);
+	struct thread_group *tg = sh ? tg_alloc(k, sh) : NULL;
+	struct path root = {.mnt = k->mounts->root, .dentry = k->mounts->root->root};
+	struct task *t = task_alloc(k);
+	int tid;
+
+	if (!tg || !t)
+		return fail(f, 125, "cannot prepare the sandbox: out of memory");
+	t->tg = tg;
+	t->cred = cred_alloc_root();
+	t->fds = fd_table_alloc();
+	t->fs = fs_context_copy(NULL);
+	if (!t->cred || !t->fds || !t->fs)
+		return fail(f, 125, "cannot prepare the sandbox: out of memory");
+	fs_set_root(t->fs, &root);
+	fs_set_cwd(t->fs, &root);
+	lock_acquire(&k->tasklist_lock);
+	tid = pid_attach(k, t);
+	t->tid = tg->pid = tg->pgid = tg->sid = tid;
+	tg->leader = t;
+	tg->n_threads = 1;
+	list_add_tail(&t->tg_link, &tg->threads);
+	lock_release(&k->tasklist_lock);
+	k->init = t;
+	return 0;
+}
+
+static int open_stdio(struct kernel *k, const struct config *c, struct failure *f)
+{
+	struct task *t = k->init;
+	struct file *files[3] = {NULL};
+	int r = 0;
+
+	if (c->tty) {
+		r = console_create(k, c->stdio, c->rows, c->cols, files);
+	} else {
+		for (int i = 0; !r && i < 3; i++) {
+			struct open_how_args how = {.flags = i ? O_WRONLY : O_RDONLY};
+
+			r = c->stdio[i] >= 0 ? hostfd_file_create(k, c->stdio[i], how.flags, &files[i])
+					     : vfs_open(t, AT_FDCWD, "/dev/null", &how, &files[i]);
+		}
+	}
+	for (int i = 0; !r && i < 3; i++) {
+		r = fd_install(t, files[i], false, i);
+		r = r < 0 ? r : 0;
+	}
+	if (r)
+		return fail(f, 125, "cannot connect standard input and output: %s", strerror(-r));
+	if (c->tty)
+		console_attach(t);
+	return 0;
+}
+
+static int become_user(struct task *t, const struct config *c, struct rootfs_user *u, struct failure *f)
+{
+	struct rootfs_error err;
+	struct cred *n;
+
+	if (rootfs_resolve_user(t, c->user ? c->user : "", u, &err))
+		return fail(f, 125, "%s", err.text);
+	n = cred_alloc_root();
+	if (!n)
+		return fail(f, 125, "cannot prepare the sandbox: out of memory");
+	n->uid = n->euid = n->suid = n->fsuid = u->uid;
+	n->gid = n->egid = n->sgid = n->fsgid = u->gid;
+	n->groups = u->groups;
+	n->n_groups = u->n_groups;
+	if (u->uid)
+		n->cap_effective = n->cap_permitted = 0;
+	task_cred_replace(t, n);
+	return 0;
+}
+
+static int populate(struct kernel *k, const struct config *c, struct failure *f)
+{
+	struct rootfs_error err;
+	struct rootfs_user u = {0};
+
+	if (rootfs_populate(k->init, c, &err))
+		return fail(f, 125, "%s", err.text);
+	if (open_stdio(k, c, f))
+		return -1;
+	if (rootfs_resolve_user(k->init, c->user ? c->user : "", &u, &err) ||
+	    rootfs_enter_cwd(k->init, c->cwd && *c->cwd ? c->cwd : "/", &u, &err))
+		return fail(f, 125, "%s", err.text);
+	free(u.groups);
+	memset(&u, 0, sizeof(u));
+	return become_user(k->init, c, &u, f);
+}
+
+/* --- the first program ----------------------------------------------------------------------------------------------- */
+
+static const char *env_path(const struct config *c)
+{
+	for (size_t i = 0; i < c->n_env; i++)
+		if (!strncmp(c->envp[i], "PATH=", 5))
+			return c->envp[i] + 5;
+	return DEFAULT_PATH;
+}
+
+static int exec_in_path(struct task *t, const struct config *c)
+{
+	const char *p = env_path(c), *name = c->argv[0];
+	int r, best = -ENOENT;
+
+	for (; *p; p += *p == ':') {
+		size_t n = strcspn(p, ":");
+		char path[VFS_PATH_MAX];
+
+		if (n + strlen(name) + 2 > sizeof(path)) {
+			p += n;
+			continue;
+		}
+		snprintf(path, sizeof(path), "%.*s/%s", n ? (int)n : 1, n ? p : ".", name);
+		p += n;
+		r = kernel_exec_first(t, path, (char *const *)(uintptr_t)c->argv, (char *const *)(uintptr_t)c->envp);
+		if (!r)
+			return 0;
+		/* As execvp: what is there but cannot be run counts more than what is not there. */
+		if (r != -ENOENT && r != -ENOTDIR)
+			best = r;
+	}
+	return best;
+}
+
+static int exec_first(struct kernel *k, const struct config *c, struct failure *f)
+{
+	const char *name = c->argc ? c->argv[0] : "";
+	int r;
+
+	if (!*name)
+		return fail(f, 125, "no command to run: give one, or use an image that has one");
+	if (strchr(name, '/'))
+		r = kernel_exec_first(k->init, name, (char *const *)(uintptr_t)c->argv, (char *const *)(uintptr_t)c->envp);
+	else
+		r = exec_in_path(k->init, c);
+	if (!r)
+		return 0;
+	if (r == -ENOENT || r == -ENOTDIR)
+		return fail(f, 127, "%s: not found%s", name,
+			    strchr(name, '/') ? " in the sandbox (or its interpreter is missing)" : " in the sandbox's PATH");
+	if (r == -ENOMEM || r == -EAGAIN)
+		return fail(f, 125, "cannot start %s: %s", name, strerror(-r));
+	return fail(f, 126, "%s: cannot be executed: %s", name, r == -ENOEXEC ? "not a program for this machine" : strerror(-r));
+}
+
+/* --- start and end -------------------------------------------------------------------------------------------------------- */
+
+static int build(struct kernel *k, const struct config *c, struct failure *f)
+{
+	struct rootfs_error err;
+	int r;
+
+	if (create_services(k, c, f))
+		return -1;
+	if (rootfs_mount_root(k, c, &err))
+		return fail(f, 125, "%s", err.text);
+	if (create_init(k, f))
+		return -1;
+	r = lockdown_apply(c->nouserns, f->text, sizeof(f->text));
+	if (r) {
+		f->code = 125;
+		return -1;
+	}
+	/* Threads only now: they inherit what the lock-down left. */
+	r = host_loop_start(k->loop);
+	if (!r)
+		r = timers_start(k);
+	if (!r)
+		r = memory_watch_start(k);
+	if (r)
+		return fail(f, 125, "cannot start the sentry's threads: %s", strerror(-r));
+	if (populate(k, c, f))
+		return -1;
+	return exec_first(k, c, f);
+}
+
+void kernel_init_exited(struct kernel *k, int code)
+{
+	atomic_store(&k->exit_status, code);
+	syscall(SYS_futex, &k->exit_status, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static int wait_for_init(struct kernel *k)
+{
+	int s;
+
+	while ((s = atomic_load(&k->exit_status)) == -1)
+		syscall(SYS_futex, &k->exit_status, FUTEX_WAIT_PRIVATE, -1, NULL, NULL, 0);
+	return s;
+}
+
+int sandbox_run(int fd)
+{
+	struct failure f = {.code = 125};
+	struct config *c = NULL;
+	struct kernel *k;
+	const char *why = NULL;
+	unsigned record = 0;
+	int r = config_read(fd, &c, &why, &record), status;
+
+	if (r) {
+		fprintf(stderr, "picket-sentry: launch configuration: %s (record %u)\n", why ? why : strerror(-r), record);
+		return 125;
+	}
+	close(fd);
+	signal(SIGPIPE, SIG_IGN);
+	k = kernel_alloc(c);
+	if (!k || build(k, c, &f)) {
+		control_send_error(c->control_fd, f.code, k ? f.text : "out of memory");
+		_exit(f.code);
+	}
+	control_send_started(k);
+	status = wait_for_init(k);
+	if (k->console)
+		console_drain(k, DRAIN_MS);
+	control_send_exit(k, status);
+	/* Not exit(): other threads still run, and the end of this process is the end of all the sandbox's. */
+	_exit(0);
+}

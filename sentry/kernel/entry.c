@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* The way in: every system call, fault and interrupt of a guest thread arrives here. */
+#include "kernel/task_internal.h"
+#include "kernel/trace.h"
+#include "mm/mm.h"
+#include "syscalls/syscalls.h"
+
+static int64_t dispatch(struct task *t, const struct guest_syscall *c)
+{
+	const struct syscall_desc *d = syscall_lookup(c->nr);
+	int64_t ret;
+
+	if (t->kernel->trace)
+		trace_enter(t, d, c);
+	if (!d)
+		ret = -ENOSYS;
+	else if (!d->fn)
+		ret = -d->err;
+	else
+		ret = d->fn(t, c->args);
+	if (t->kernel->trace)
+		trace_leave(t, d, c, ret);
+	return ret;
+}
+
+static bool is_restart(int64_t ret)
+{
+	return ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK;
+}
+
+static bool has_work(const struct task *t)
+{
+	return atomic_load(&t->flags) & (TIF_SIGPENDING | TIF_KILLED | TIF_STOP);
+}
+
+static int64_t serve_syscall(struct task *t, const struct guest_entry *e)
+{
+	int64_t ret;
+
+	atomic_fetch_add_explicit(&t->syscalls, 1, memory_order_relaxed);
+	t->syscall_nr = e->call.nr;
+	ret = dispatch(t, &e->call);
+	/* A signal that another thread took meanwhile: go on as if nothing had happened. */
+	while (is_restart(ret) && !e->full && !has_work(t))
+		ret = ret == -ERESTART_RESTARTBLOCK ? t->restart.fn(t, &t->restart) : dispatch(t, &e->call);
+	return ret;
+}
+
+static void serve_fault(struct task *t, const struct guest_fault *f)
+{
+	struct ksiginfo info = {.signo = f->signo, .code = f->code};
+
+	info.fault.addr = f->addr;
+	t->fault_addr = f->addr;
+	t->fault_trapno = f->trapno;
+	t->fault_error = f->error_code;
+	if (t->kernel->trace)
+		trace_fault(t, f);
+	signal_force(t, &info);
+}
+
+/*
+ * Back to the guest, unless there is work. in_guest is published before the flags are looked at: a sender sets flags first
+ * and looks at in_guest then, so one of the two sees the other.
+ */
+static int64_t leave(struct task *t, const struct guest_entry *e, int64_t ret)
+{
+	for (;;) {
+		atomic_store(&t->in_guest, true);
+		if (!has_work(t) && !(is_restart(ret) && t->in_syscall && e->full))
+			break;
+		if (!e->full) {
+			t->syscall_ret = ret;
+			gthread_reenter(t->th);
+			return is_restart(ret) ? -EINTR : ret;
+		}
+		atomic_store(&t->in_guest, false);
+		if (!task_work(t, ret))
+			return 0;
+		ret = 0;
+	}
+	t->in_syscall = false;
+	return ret;
+}
+
+static int64_t kernel_entry(struct gthread *th, const struct guest_entry *e)
+{
+	struct task *t = gthread_owner(th);
+	int64_t ret = 0;
+
+	if (!t)
+		return 0;
+	atomic_store(&t->in_guest, false);
+	switch (e->kind) {
+	case ENTRY_SYSCALL:
+		t->in_syscall = true;
+		ret = serve_syscall(t, e);
+		break;
+	case ENTRY_FAULT:
+		t->in_syscall = false;
+		serve_fault(t, &e->fault);
+		break;
+	case ENTRY_INTERRUPT:
+		t->in_syscall = e->after_syscall;
+		ret = e->after_syscall ? t->syscall_ret : 0;
+		break;
+	case ENTRY_START:
+		break;
+	}
+	for (;;) {
+		/* vfork, exec and exit change whose thread this is; the new owner may have work of its own. */
+		if (gthread_owner(th) == t) {
+			if (t->exited)
+				return 0;
+			ret = leave(t, e, ret);
+			if (gthread_owner(th) == t)
+				return ret;
+		}
+		t = gthread_owner(th);
+		if (!t)
+			return 0;
+		t->in_syscall = false;
+		ret = 0;
+	}
+}
+
+static void kernel_thread_gone(struct gthread *th, bool unexpected)
+{
+	struct task *t = gthread_owner(th), *parent;
+
+	if (!t)
+		return;
+	lock_acquire(&t->tg->siglock);
+	if (t->th == th)
+		t->th = NULL;
+	/* A stub that died by itself ends its process as SIGKILL does. */
+	if (unexpected && !t->exited)
+		group_kill_locked(t->tg, SIGKILL);
+	lock_release(&t->tg->siglock);
+	parent = t->vfork_parent;
+	t->vfork_parent = NULL;
+	task_exit(t, t->tg->group_exiting ? t->tg->group_exit_code : SIGKILL);
+	if (parent) {
+		task_exit(parent, SIGKILL);
+		task_put(parent);
+	}
+	task_put(t);
+}
+
+static void kernel_thread_dying(struct gthread *th)
+{
+	struct task *t = gthread_owner(th);
+
+	if (!t)
+		return;
+	lock_acquire(&t->tg->siglock);
+	group_kill_locked(t->tg, SIGKILL);
+	lock_release(&t->tg->siglock);
+}
+
+const struct platform_client kernel_platform_client = {
+	.entry = kernel_entry,
+	.thread_gone = kernel_thread_gone,
+	.thread_dying = kernel_thread_dying,
+};

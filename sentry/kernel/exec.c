@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: MIT */
+/* Running a new program. execve(2). */
+#include "arch/arch.h"
+#include "kernel/exec.h"
+#include "kernel/exec_args.h"
+#include "kernel/pid.h"
+#include "kernel/task_internal.h"
+#include "kernel/time.h"
+#include "mm/elf.h"
+#include "mm/map.h"
+#include "vfs/vfs.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <linux/securebits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#define SCRIPT_DEPTH_MAX 5
+#define BINPRM_SIZE 256
+#define STACK_MAP_MAX (64ull << 20)
+#define STACK_MAP_MIN (256ull << 10)
+#define BRK_RANDOM_PAGES 0x2000
+
+struct exec_image { /* the new program, before the point of no return */
+	struct aspace *as;
+	struct gthread *th;
+	struct mm *mm;
+	struct elf_image elf, interp;
+	uint64_t sp, stack_top;
+};
+
+struct exec_creds {
+	struct cred *cred; /* NULL: unchanged */
+	bool secure;
+};
+
+static int check_file(struct task *t, struct file *f)
+{
+	struct kstat st;
+	int r = inode_getattr(f->inode, &st);
+
+	if (r)
+		return r;
+	if (!S_ISREG(st.mode))
+		return -EACCES;
+	if (f->path.mnt && (f->path.mnt->flags & MS_NOEXEC))
+		return -EACCES;
+	return inode_permission(t, f->inode, MAY_EXEC);
+}
+
+/* --- scripts ------------------------------------------------------------------------------------------------------ */
+
+/* "#! interpreter [argument]": split in place. -ENOEXEC when malformed, as Linux. */
+static int parse_shebang(char *line, char **interp, char **arg)
+{
+	char *nl = strchr(line, '\n'), *p, *e;
+
+	if (nl)
+		*nl = 0;
+	p = line + 2;
+	p += strspn(p, " \t");
+	if (!*p)
+		return -ENOEXEC;
+	e = p + strcspn(p, " \t");
+	if (!nl && !*e)
+		return -ENOEXEC; /* the interpreter's name may have been cut off */
+	*interp = p;
+	*arg = NULL;
+	if (!*e)
+		return 0;
+	*e++ = 0;
+	e += strspn(e, " \t");
+	if (!*e)
+		return 0;
+	*arg = e;
+	for (p = e + strlen(e); p > e && (p[-1] == ' ' || p[-1] == '\t');)
+		*--p = 0;
+	return 0;
+}
+
+static int open_exec(struct task *t, const char *path, struct file **ret)
+{
+	struct open_how_args how = {.flags = O_RDONLY | VFS_O_EXEC};
+	FILE_SCOPE f = NULL;
+	int r = vfs_open(t, AT_FDCWD, path, &how, &f);
+
+	if (!r)
+		r = check_file(t, f);
+	if (r)
+		return r;
+	*ret = f;
+	f = NULL;
+	return 0;
+}
+
+/* Follow "#!" lines until a binary stands in *f* (held, replaced). */
+static int resolve_scripts(struct task *t, struct file **f, const char *path, struct exec_args *args)
+{
+	char buf[BINPRM_SIZE + 1], *interp, *arg;
+	struct file *next;
+	struct uio u;
+	ssize_t n;
+	int r;
+
+	for (int depth = 0;; depth++) {
+		memset(buf, 0, sizeof(buf));
+		uio_init_kernel(&u, buf, BINPRM_SIZE);
+		n = file_read(t, *f, &u, 0);
+		if (n < 0)
+			return (int)n;
+		if (n < 2 || buf[0] != '#' || buf[1] != '!')
+			return 0;
+		if (depth == SCRIPT_DEPTH_MAX)
+			return -ELOOP;
+		r = parse_shebang(buf, &interp, &arg);
+		if (!r)
+			r = exec_args_script(args, depth ? args->script_path : path, interp, arg);
+		if (!r)
+			r = open_exec(t, interp, &next);
+		if (r)
+			return r;
+		file_put(*f);
+		*f = next;
+	}
+}
+
+/* --- the new address space ------------------------------------------------------------------------------------------ */
+
+static int map_stack(struct task *t, struct exec_image *im)
+{
+	uint64_t limit = task_rlimit(t, RLIMIT_STACK), size = limit, max = aspace_max(im->as), top;
+	int prot = PROT_READ | PROT_WRITE | (im->elf.exec_stack ? PROT_EXEC : 0);
+	int64_t r = -ENOMEM;
+	uint32_t rnd = 0;
+
+	if (size > STACK_MAP_MAX)
+		size = limit == RLIM_INFINITY ? 8 << 20 : STACK_MAP_MAX;
+	if (size < STACK_MAP_MIN)
+		size = STACK_MAP_MIN;
+	size = PAGE_UP(size);
+	getrandom(&rnd, sizeof(rnd), GRND_NONBLOCK);
+	for (int i = 0; i < 16 && r < 0; i++) {
+		top = ((max - (1ull << 20)) & PAGE_MASK_) - (uint64_t)((rnd >> i) % 0x10000) * PAGE_SIZE_;
+		r = gthread_mmap(im->th, top - size, size, prot,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | MAP_FIXED_NOREPLACE, -1, 0);
+	}
+	if (r < 0)
+		return (int)r;
+	im->stack_top = top;
+	im->mm->start_stack = top;
+	return 0;
+}
+
+struct auxv {
+	uint64_t v[64];
+	unsigned n;
+};
+
+static void aux(struct auxv *a, uint64_t type, uint64_t val)
+{
+	a->v[a->n++] = type;
+	a->v[a->n++] = val;
+}
+
+static void fill_auxv(struct exec_image *im, const struct cred *c, bool secure, uint64_t random_at, uint64_t execfn,
+		      uint64_t platform, struct auxv *a)
+{
+	if (aspace_vdso(im->as))
+		aux(a, AT_SYSINFO_EHDR, aspace_vdso(im->as));
+	aux(a, 51 /* AT_MINSIGSTKSZ */, getauxval(51) ? getauxval(51) : 2048);
+	aux(a, AT_HWCAP, getauxval(AT_HWCAP));
+	aux(a, AT_PAGESZ, PAGE_SIZE_);
+	aux(a, AT_CLKTCK, 100);
+	aux(a, AT_PHDR, im->elf.phdr);
+	aux(a, AT_PHENT, sizeof(Elf64_Phdr));
+	aux(a, AT_PHNUM, im->elf.phnum);
+	aux(a, AT_BASE, im->elf.interp[0] ? im->interp.base : 0);
+	aux(a, AT_FLAGS, 0);
+	aux(a, AT_ENTRY, im->elf.entry);
+	aux(a, AT_UID, c->uid);
+	aux(a, AT_EUID, c->euid);
+	aux(a, AT_GID, c->gid);
+	aux(a, AT_EGID, c->egid);
+	aux(a, AT_SECURE, secure);
+	aux(a, AT_RANDOM, random_at);
+	aux(a, AT_HWCAP2, getauxval(AT_HWCAP2));
+	aux(a, AT_EXECFN, execfn);
+	aux(a, AT_PLATFORM, platform);
+	aux(a, AT_NULL, 0);
+}
+
+/*
+ * The initial stack, from the top: strings, platform name, random bytes; then auxv, envp, argv, argc at a 16-byte
+ * boundary. Built in one buffer and written at once.
+ */
+static int write_stack(struct exec_image *im, struct exec_args *args, const struct cred *c, bool secure)
+{
+	struct mm *mm = im->mm;
+	uint64_t at, random_at, platform_at, strings_at = (im->stack_top - 16 - args->len) & ~15ull;
+	size_t n_ptrs = 1 + args->argc + 1 + args->envc + 1, total;
+	struct auxv a = {.n = 0};
+	uint8_t rnd[16];
+	uint64_t *buf, *p;
+	int r;
+
+	random_at = strings_at - 16;
+	platform_at = random_at - 16;
+	fill_auxv(im, c, secure, random_at, strings_at + args->execfn_off, platform_at, &a);
+	total = n_ptrs * 8 + a.n * 8;
+	at = (platform_at - total) & ~15ull;
+	buf = malloc(total);
+	if (!buf)
+		return -ENOMEM;
+	p = buf;
+	*p++ = args->argc;
+	for (unsigned i = 0; i < args->argc; i++)
+		*p++ = strings_at + args->argv[i];
+	*p++ = 0;
+	for (unsigned i = 0; i < args->envc; i++)
+		*p++ = strings_at + args->envp[i];
+	*p++ = 0;
+	memcpy(p, a.v, a.n * 8);
+	memcpy(mm->auxv, a.v, a.n * 8);
+	mm->auxv_len = a.n * 8;
+	getrandom(rnd, sizeof(rnd), GRND_NONBLOCK);
+	r = aspace_write(im->as, strings_at, args->buf, args->len, NULL);
+	if (!r)
+		r = aspace_write(im->as, random_at, rnd, sizeof(rnd), NULL);
+	if (!r)
+		r = aspace_write(im->as, platform_at, ARCH_PLATFORM_NAME, sizeof(ARCH_PLATFORM_NAME), NULL);
+	if (!r)
+		r = aspace_write(im->as, at, buf, total, NULL);
+	free(buf);
+	mm->arg_start = strings_at + args->arg_off;
+	mm->arg_end = mm->env_start = strings_at + args->env_off;
+	mm->env_end = strings_at + args->env_end_off;
+	im->sp = at;
+	return r;
+}
+
+static int load_interp(struct task *t, struct exec_image *im)
+{
+	FILE_SCOPE f = NULL;
+	int r = open_exec(t, im->elf.interp, &f);
+
+	if (!r)
+		r = elf_load(t, im->th, im->mm, f, true, &im->interp);
+	/* A broken interpreter is ELIBBAD on Linux; a missing one ENOENT. */
+	return r == -ENOEXEC ? -ELIBBAD : r;
+}
+
+static void set_mm_ranges(struct exec_image *im, struct file *f)
+{
+	struct mm *mm = im->mm;
+	uint32_t rnd = 0;
+
+	getrandom(&rnd, sizeof(rnd), GRND_NONBLOCK);
+	mm->start_code = im->elf.start_code;
+	mm->end_code = im->elf.end_code;
+	mm->start_data = im->elf.start_data;
+	mm->end_data = im->elf.end_data;
+	mm->start_brk = mm->brk = mm->brk_mapped = im->elf.end + (uint64_t)(rnd % BRK_RANDOM_PAGES) * PAGE_SIZE_;
+	mm->exe = f->path;
+	if (mm->exe.dentry)
+		path_get(&mm->exe);
+}
+
+static int build(struct task *t, struct file *f, struct exec_args *args, const struct exec_creds *ec,
+		 struct exec_image *im)
+{
+	int r = elf_load(t, im->th, im->mm, f, false, &im->elf);
+
+	if (!r && im->elf.interp[0])
+		r = load_interp(t, im);
+	if (!r)
+		r = map_stack(t, im);
+	if (r)
+		return r;
+	set_mm_ranges(im, f);
+	return write_stack(im, args, ec->cred ? ec->cred : t->cred, ec->secure);
+}
+
+static void discard(struct task *t, struct exec_image *im)
+{
+	if (im->th) {
+		gthread_set_owner(im->th, NULL);
+		aspace_kill(im->as);
+		task_put(t);
+	}
+	if (im->mm)
+		mm_put(im->mm);
+	if (im->as)
+		aspace_put(im->as);
+}
+
+/* --- credentials ------------------------------------------------------------------------------------------------------ */
+
+static void caps_on_exec(struct cred *c, uint32_t old_euid)
+{
+	uint64_t all = c->cap_bounding;
+	bool root = (c->uid == 0 || c->euid == 0) && !(c->securebits & SECBIT_NOROOT);
+
+	if (root) {
+		c->cap_permitted = all | c->cap_inheritable;
+		c->cap_effective = c->euid == 0 ? c->cap_permitted : 0;
+		return;
+	}
+	if (c->euid != old_euid)
+		c->cap_ambient = 0;
+	c->cap_permitted = c->cap_effective = c->cap_ambient;
+}
+
+static int prepare_creds(struct task *t, struct file *f, struct exec_creds *ec)
+{
+	struct cred *c = cred_copy(t->cred);
+	struct kstat st;
+	bool setid = false;
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	r = inode_getattr(f->inode, &st);
+	if (r) {
+		cred_put(c);
+		return r;
+	}
+	if (!c->no_new_privs && !(f->path.mnt && (f->path.mnt->flags & MS_NOSUID))) {
+		if (st.mode & S_ISUID) {
+			setid |= c->euid != st.uid;
+			c->euid = st.uid;
+		}
+		if ((st.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP)) {
+			setid |= c->egid != st.gid;
+			c->egid = st.gid;
+		}
+	}
+	c->suid = c->fsuid = c->euid;
+	c->sgid = c->fsgid = c->egid;
+	caps_on_exec(c, t->cred->euid);
+	c->securebits &= ~(uint32_t)SECBIT_KEEP_CAPS;
+	ec->cred = c;
+	ec->secure = setid || c->uid != c->euid || c->gid != c->egid;
+	return 0;
+}
+
+/* --- the point of no return ------------------------------------------------------------------------------------------------ */
+
+/* A thread that is not the leader becomes it: it takes over the process's number. */
+static void become_leader(struct task *t)
+{
+	struct thread_group *tg = t->tg;
+	struct kernel *k = t->kernel;
+	struct task *old;
+
+	lock_acquire(&k->tasklist_lock);
+	old = tg->leader;
+	if (old == t) {
+		lock_release(&k->tasklist_lock);
+		return;
+	}
+	pid_detach(k, t->tid);
+	pid_replace(k, tg->pid, t);
+	lock_acquire(&tg->siglock);
+	list_del(&old->tg_link);
+	tg->leader = t;
+	t->tid = tg->pid;
+	t->exit_signal = old->exit_signal;
+	old->state = TASK_DEAD;
+	lock_release(&tg->siglock);
+	lock_release(&k->tasklist_lock);
+	task_put(old);
+}
+
+static int unshare_for_exec(struct task *t)
+{
+	struct thread_group *tg = t->tg;
+
+	if (refs_read(&t->fds->refs) > 1) {
+		struct fd_table *ft = fd_table_copy(t->fds);
+
+		if (!ft)
+			return -ENOMEM;
+		fd_table_put(t, t->fds);
+		t->fds = ft;
+	}
+	if (refs_read(&tg->sighand->refs) > 1) {
+		struct sighand *s = sighand_copy(tg->sighand), *old;
+
+		if (!s)
+			return -ENOMEM;
+		lock_acquire(&tg->siglock);
+		old = tg->sighand;
+		tg->sighand = s;
+		lock_release(&tg->siglock);
+		sighand_put(old);
+	}
+	return 0;
+}
+
+static void set_comm(struct task *t, const char *path)
+{
+	const char *base = strrchr(path, '/');
+
+	base = base ? base + 1 : path;
+	lock_acquire(&t->cred_lock);
+	memset(t->comm, 0, sizeof(t->comm));
+	strncpy(t->comm, base, sizeof(t->comm) - 1);
+	lock_release(&t->cred_lock);
+}
+
+/* The task moves to its new address space; the old host thread goes back to a vfork parent, or dies with the old space. */
+static void switch_mm(struct task *t, struct exec_image *im)
+{
+	struct mm *old = t->mm;
+	struct gthread *old_th = t->th;
+
+	tg_account_aspace(t->tg, t);
+	lock_acquire(&t->tg->siglock);
+	lock_acquire(&t->cred_lock);
+	t->mm = im->mm;
+	lock_release(&t->cred_lock);
+	t->th = im->th;
+	lock_release(&t->tg->siglock);
+	if (!old)
+		return; /* the first program */
+	if (t->vfork_parent) {
+		atomic_fetch_sub(&old->n_groups, 1);
+		t->vfork_thread = old_th;
+		vfork_give_back(t);
+	} else {
+		gthread_set_owner(old_th, NULL);
+		task_put(t);
+		if (atomic_fetch_sub(&old->n_groups, 1) == 1)
+			aspace_kill(old->as);
+		else
+			gthread_exit(old_th, 0);
+	}
+	mm_put(old);
+}
+
+static void start(struct task *t, struct exec_image *im)
+{
+	struct guest_regs regs = {0};
+
+	regs.rip = im->elf.interp[0] ? im->interp.entry : im->elf.entry;
+	regs.rsp = im->sp;
+	regs.eflags = 0x202;
+	gthread_set_regs(im->th, &regs);
+}
+
+static int commit(struct task *t, struct file *f, const char *path, struct exec_image *im, struct exec_creds *ec)
+{
+	int r = unshare_for_exec(t);
+
+	if (!r)
+		r = group_kill_others(t);
+	if (r)
+		return r;
+	become_leader(t);
+	start(t, im);
+	task_cred_replace(t, ec->cred);
+	ec->cred = NULL;
+	im->mm->dumpable = t->tg->dumpable = !ec->secure;
+	if (ec->secure)
+		t->pdeath_signal = 0;
+	fd_table_close_on_exec(t, t->fds);
+	signal_flush_handlers(t->tg);
+	tg_posix_timers_free(t->tg);
+	t->sas_sp = t->sas_size = 0;
+	t->sas_flags = SS_DISABLE;
+	t->clear_child_tid = t->robust_list = 0;
+	t->tg->exec_done = true;
+	set_comm(t, path);
+	switch_mm(t, im);
+	return 0;
+}
+
+static int prepare(struct task *t, struct file *f, struct exec_args *args, struct exec_image *im, struct exec_creds *ec)
+{
+	int r = prepare_creds(t, f, ec);
+
+	if (r)
+		return r;
+	task_get(t);
+	r = aspace_create(t->kernel->platform, t, &im->as, &im->th);
+	if (r) {
+		task_put(t);
+		return r;
+	}
+	im->mm = mm_alloc(t->kernel, im->as);
+	return im->mm ? build(t, f, args, ec, im) : -ENOMEM;
+}
+
+/* Runs *f* in *t*. The caller's reference to f is replaced while "#!" lines are followed. */
+static int64_t exec_file(struct task *t, struct file **f, const char *path, struct exec_args *args)
+{
+	struct exec_image *im = calloc(1, sizeof(*im));
+	struct exec_creds ec = {0};
+	int r;
+
+	if (!im)
+		return -ENOMEM;
+	r = resolve_scripts(t, f, path, args);
+	if (!r)
+		r = exec_args_finish(args, path);
+	if (!r)
+		r = prepare(t, *f, args, im, &ec);
+	if (!r)
+		r = commit(t, *f, path, im, &ec);
+	if (r) {
+		cred_put(ec.cred);
+		discard(t, im);
+		free(im);
+		return r;
+	}
+	atomic_store(&t->in_guest, true);
+	r = gthread_start(im->th);
+	aspace_put(im->as);
+	free(im);
+	return r;
+}
+
+int64_t do_execve(struct task *t, struct file *exe, const char *path, uint64_t argv, uint64_t envp)
+{
+	struct exec_args args;
+	struct file *f = exe;
+	int64_t r = check_file(t, exe);
+
+	if (r)
+		return r;
+	exec_args_init(&args, task_rlimit(t, RLIMIT_STACK));
+	r = exec_args_from_guest(&args, t, argv, envp);
+	file_get(f);
+	if (!r)
+		r = exec_file(t, &f, path, &args);
+	file_put(f);
+	exec_args_free(&args);
+	return r;
+}
+
+int kernel_exec_first(struct task *t, const char *path, char *const *argv, char *const *envp)
+{
+	struct exec_args args;
+	struct file *f;
+	int64_t r = open_exec(t, path, &f);
+
+	if (r)
+		return (int)r;
+	exec_args_init(&args, task_rlimit(t, RLIMIT_STACK));
+	r = exec_args_from_strings(&args, argv, envp);
+	if (!r)
+		r = exec_file(t, &f, path, &args);
+	file_put(f);
+	exec_args_free(&args);
+	return (int)r;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Running a new program. */
+#pragma once
+
+#include "kernel/task.h"
+
+struct file;
+
+/*
+ * execve: run *exe* (held by the caller), called *path*, with the guest's argv and envp arrays. Full entries only. On
+ * success the task has moved to a new address space and the old host thread is no longer its own.
+ */
+int64_t do_execve(struct task *t, struct file *exe, const char *path, uint64_t argv, uint64_t envp);
+/* The first program of the sandbox; t has no address space yet. */
+int kernel_exec_first(struct task *t, const char *path, char *const *argv, char *const *envp);

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* The end of tasks and groups. _exit(2), exit_group(2). */
+#include "fs/tty.h"
+#include "kernel/jobctl.h"
+#include "kernel/pid.h"
+#include "kernel/task_internal.h"
+#include "kernel/time.h"
+#include "kernel/wait.h"
+#include "kernel/kernel_main.h"
+#include "kernel/robust.h"
+#include "mm/mm.h"
+#include "vfs/vfs.h"
+
+#include <sys/wait.h>
+
+int group_exit_begin(struct task *t, int code)
+{
+	struct thread_group *tg = t->tg;
+
+	lock_acquire(&tg->siglock);
+	group_kill_locked(tg, code);
+	code = tg->group_exit_code;
+	lock_release(&tg->siglock);
+	return code;
+}
+
+static struct thread_group *new_parent(struct kernel *k, struct thread_group *tg)
+{
+	struct thread_group *p;
+
+	for (p = tg->parent; p; p = p->parent)
+		if (p->child_subreaper && !p->zombie)
+			return p;
+	p = k->init ? k->init->tg : NULL;
+	return p == tg ? NULL : p;
+}
+
+/* tasklist_lock held. Children of a dead group go to a subreaper or to init. Returns whether one of them is a zombie. */
+static bool reparent_children(struct kernel *k, struct thread_group *tg)
+{
+	struct thread_group *c, *tmp, *to = new_parent(k, tg);
+	bool zombie = false;
+
+	list_for_each_entry_safe(c, tmp, &tg->children, sibling) {
+		list_del(&c->sibling);
+		c->parent = to;
+		if (to)
+			list_add_tail(&c->sibling, &to->children);
+		if (c->leader)
+			c->leader->exit_signal = SIGCHLD;
+		zombie |= c->zombie;
+	}
+	return zombie;
+}
+
+void group_release(struct kernel *k, struct thread_group *tg)
+{
+	struct task *leader = tg->leader;
+
+	lock_assert_held(&k->tasklist_lock);
+	tg->reaped = true;
+	list_del(&tg->sibling);
+	pid_detach(k, tg->pid);
+	list_del(&leader->tg_link);
+	tg->leader = NULL;
+	leader->state = TASK_DEAD;
+	tty_put(tg->ctty);
+	tg->ctty = NULL;
+	task_put(leader);
+}
+
+static void fill_child_info(struct thread_group *tg, struct ksiginfo *info, int code)
+{
+	*info = (struct ksiginfo){.signo = SIGCHLD, .pid = tg->pid};
+	info->uid = tg->leader->cred->uid;
+	info->code = WIFEXITED(code) ? CLD_EXITED : WCOREDUMP(code) ? CLD_DUMPED : CLD_KILLED;
+	info->chld.status = WIFEXITED(code) ? WEXITSTATUS(code) : WTERMSIG(code);
+	info->chld.utime = (int64_t)(tg_cpu_ns(tg) / 10000000);
+}
+
+static bool parent_ignores_children(struct thread_group *parent)
+{
+	struct ksigaction *a = &parent->sighand->action[SIGCHLD - 1];
+	LOCK_SCOPE(&parent->siglock);
+
+	return a->handler == (uint64_t)SIG_IGN || (a->flags & SA_NOCLDWAIT);
+}
+
+/* The last thread of *tg* has gone: zombie, and the parent is told. */
+static void group_dead(struct kernel *k, struct thread_group *tg)
+{
+	struct thread_group *parent, *heir = NULL;
+	struct ksiginfo info;
+	bool autoreap = false;
+	int sig = 0, code;
+
+	tg_timers_free(tg);
+	orphaned_pgrps_on_exit(tg);
+	tty_session_leader_exit(tg->leader);
+	lock_acquire(&k->tasklist_lock);
+	code = tg->group_exiting ? tg->group_exit_code : tg->leader->exit_code;
+	tg->leader->exit_code = code;
+	tg->zombie = true;
+	tg->leader->state = TASK_ZOMBIE;
+	if (reparent_children(k, tg) && (heir = new_parent(k, tg)))
+		tg_get(heir);
+	parent = tg->parent;
+	if (parent) {
+		tg_get(parent);
+		sig = tg->leader->exit_signal;
+		fill_child_info(tg, &info, code);
+		autoreap = parent_ignores_children(parent) && sig == SIGCHLD;
+	}
+	if (autoreap || (!parent && tg->pid != 1))
+		group_release(k, tg);
+	lock_release(&k->tasklist_lock);
+
+	wait_queue_wake(&tg->exit_wait, EPOLLIN);
+	if (parent) {
+		if (sig > 0) {
+			info.signo = sig;
+			signal_send_group(parent, &info);
+		}
+		wait_queue_wake(&parent->child_wait, EPOLLIN);
+		tg_put(parent);
+	}
+	if (heir) {
+		wait_queue_wake(&heir->child_wait, EPOLLIN);
+		tg_put(heir);
+	}
+	if (tg->pid == 1)
+		kernel_init_exited(k, code);
+}
+
+static void drop_resources(struct task *t)
+{
+	struct mm *mm = t->mm;
+
+	robust_list_exit(t);
+	if (t->fds)
+		fd_table_put(t, t->fds);
+	if (t->fs)
+		fs_context_put(t->fs);
+	t->fds = NULL;
+	t->fs = NULL;
+	if (!mm)
+		return;
+	lock_acquire(&t->cred_lock);
+	t->mm = NULL;
+	lock_release(&t->cred_lock);
+	if (t->tg->n_threads == 1) {
+		/* The last one: the stub goes with it, unless a vfork's other half still lives there. */
+		tg_account_aspace(t->tg, t);
+		if (atomic_fetch_sub(&mm->n_groups, 1) == 1)
+			aspace_kill(mm->as);
+	}
+	mm_put(mm);
+}
+
+void task_exit(struct task *t, int code)
+{
+	struct thread_group *tg = t->tg;
+	struct kernel *k = t->kernel;
+	bool last;
+
+	if (t->exited)
+		return;
+	t->exited = true;
+	tg_get(tg);
+	drop_resources(t);
+	lock_acquire(&k->tasklist_lock);
+	lock_acquire(&tg->siglock);
+	t->exit_code = code;
+	last = --tg->n_threads == 0;
+	t->state = TASK_ZOMBIE;
+	if (t != tg->leader) {
+		list_del(&t->tg_link);
+		t->state = TASK_DEAD;
+	}
+	lock_release(&tg->siglock);
+	if (t != tg->leader) {
+		pid_detach(k, t->tid);
+		task_put(t); /* the table's */
+	}
+	lock_release(&k->tasklist_lock);
+	wait_queue_wake(&tg->exit_wait, EPOLLHUP);
+	if (last)
+		group_dead(k, tg);
+	tg_put(tg);
+}
+
+void task_leave_host_thread(struct task *t)
+{
+	uint64_t ctid = t->clear_child_tid;
+
+	if (t->vfork_parent) {
+		vfork_give_back(t);
+		return;
+	}
+	gthread_exit(t->th, ctid);
+}
+
+int group_kill_others(struct task *t)
+{
+	struct thread_group *tg = t->tg;
+	struct task_waiter w;
+	struct task *o;
+	int r = 0;
+
+	lock_acquire(&tg->siglock);
+	if (tg->group_exiting) {
+		lock_release(&tg->siglock);
+		return -EAGAIN;
+	}
+	list_for_each_entry(o, &tg->threads, tg_link) {
+		if (o == t || o->exited)
+			continue;
+		atomic_fetch_or(&o->flags, TIF_KILLED);
+		task_kick(o);
+	}
+	lock_release(&tg->siglock);
+	task_waiter_init(&w, t, EPOLLHUP);
+	wait_queue_add(&tg->exit_wait, &w.waiter);
+	for (;;) {
+		lock_acquire(&t->kernel->tasklist_lock);
+		r = tg->n_threads > 1;
+		lock_release(&t->kernel->tasklist_lock);
+		if (!r)
+			break;
+		r = task_block_killable(t, kernel_now_mono() + 2000000000);
+		if (r)
+			break;
+	}
+	wait_queue_remove(&w.waiter);
+	return r;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/* New tasks: fork, vfork, threads. clone(2). */
+#include "fs/tty.h"
+#include "kernel/clone.h"
+#include "kernel/pid.h"
+#include "kernel/pidfd.h"
+#include "kernel/task_internal.h"
+#include "kernel/time.h"
+#include "mm/mm.h"
+#include "vfs/vfs.h"
+
+#include <linux/sched.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct vfork_saved { /* the parent's side of a host thread that its vfork child plays on */
+	struct guest_regs regs;
+	struct guest_xstate xs;
+};
+
+static int share_or_copy(struct task *t, struct task *c, uint64_t flags)
+{
+	if (flags & CLONE_FILES) {
+		refs_get(&t->fds->refs);
+		c->fds = t->fds;
+	} else {
+		c->fds = fd_table_copy(t->fds);
+	}
+	if (flags & CLONE_FS) {
+		refs_get(&t->fs->refs);
+		c->fs = t->fs;
+	} else {
+		c->fs = fs_context_copy(t->fs);
+	}
+	return c->fds && c->fs ? 0 : -ENOMEM;
+}
+
+static struct thread_group *new_group(struct task *t, uint64_t flags)
+{
+	struct sighand *sh;
+	struct thread_group *tg;
+
+	if (flags & CLONE_SIGHAND) {
+		refs_get(&t->tg->sighand->refs);
+		sh = t->tg->sighand;
+	} else {
+		lock_acquire(&t->tg->siglock);
+		sh = sighand_copy(t->tg->sighand);
+		lock_release(&t->tg->siglock);
+		if (!sh)
+			return NULL;
+		if (flags & CLONE_CLEAR_SIGHAND)
+			for (int i = 0; i < KSIG_MAX; i++)
+				if (sh->action[i].handler != (uint64_t)SIG_IGN)
+					sh->action[i].handler = (uint64_t)SIG_DFL;
+	}
+	tg = tg_alloc(t->kernel, sh);
+	if (!tg) {
+		sighand_put(sh);
+		return NULL;
+	}
+	lock_acquire(&t->tg->limits_lock);
+	memcpy(tg->rlim, t->tg->rlim, sizeof(tg->rlim));
+	lock_release(&t->tg->limits_lock);
+	tg->oom_score_adj = t->tg->oom_score_adj;
+	tg->dumpable = t->tg->dumpable;
+	return tg;
+}
+
+static void inherit(struct task *t, struct task *c, const struct clone_request *q)
+{
+	memcpy(c->comm, t->comm, sizeof(c->comm));
+	cred_get(t->cred);
+	c->cred = t->cred;
+	c->blocked = t->restore_mask ? t->saved_mask : t->blocked;
+	c->personality = t->personality;
+	c->timer_slack = t->timer_slack;
+	if (!(q->flags & CLONE_VM) || (q->flags & CLONE_VFORK)) {
+		c->sas_sp = t->sas_sp;
+		c->sas_size = t->sas_size;
+		c->sas_flags = t->sas_flags;
+	}
+	if (q->flags & CLONE_CHILD_CLEARTID)
+		c->clear_child_tid = q->child_tid;
+}
+
+static struct task *new_task(struct task *t, const struct clone_request *q)
+{
+	struct task *c = task_alloc(t->kernel);
+
+	if (!c)
+		return NULL;
+	inherit(t, c, q);
+	if (share_or_copy(t, c, q->flags))
+		goto fail;
+	if (q->flags & CLONE_THREAD) {
+		tg_get(t->tg);
+		c->tg = t->tg;
+		c->exit_signal = -1;
+	} else {
+		c->tg = new_group(t, q->flags);
+		c->exit_signal = q->exit_signal;
+		if (!c->tg)
+			goto fail;
+	}
+	return c;
+fail:
+	clone_discard(c);
+	return NULL;
+}
+
+void clone_discard(struct task *c)
+{
+	if (c->fds)
+		fd_table_put(c, c->fds);
+	if (c->fs)
+		fs_context_put(c->fs);
+	if (c->mm)
+		mm_put(c->mm);
+	c->fds = NULL;
+	c->fs = NULL;
+	c->mm = NULL;
+	task_put(c);
+}
+
+/* Enter the task into the tables. From here others can see it. */
+static int attach(struct task *t, struct task *c, const struct clone_request *q)
+{
+	struct kernel *k = t->kernel;
+	struct thread_group *tg = c->tg;
+	LOCK_SCOPE(&k->tasklist_lock);
+	int tid;
+
+	if ((q->flags & CLONE_THREAD) && tg->group_exiting)
+		return -ERESTARTNOINTR;
+	tid = pid_attach(k, c);
+	if (tid < 0)
+		return tid;
+	c->tid = tid;
+	lock_acquire(&tg->siglock);
+	list_add_tail(&c->tg_link, &tg->threads);
+	tg->n_threads++;
+	lock_release(&tg->siglock);
+	atomic_fetch_add(&k->forks, 1);
+	if (q->flags & CLONE_THREAD)
+		return 0;
+	tg->pid = tid;
+	tg->leader = c;
+	tg->pgid = t->tg->pgid;
+	tg->sid = t->tg->sid;
+	tg->ctty = t->tg->ctty;
+	if (tg->ctty)
+		tty_get(tg->ctty);
+	tg->parent = q->flags & CLONE_PARENT ? t->tg->parent : t->tg;
+	if (!tg->parent)
+		tg->parent = t->tg;
+	list_add_tail(&tg->sibling, &tg->parent->children);
+	return 0;
+}
+
+static void detach(struct task *c)
+{
+	struct kernel *k = c->kernel;
+	LOCK_SCOPE(&k->tasklist_lock);
+
+	pid_detach(k, c->tid);
+	lock_acquire(&c->tg->siglock);
+	list_del(&c->tg_link);
+	c->tg->n_threads--;
+	lock_release(&c->tg->siglock);
+	if (c->tg->leader == c) {
+		list_del(&c->tg->sibling);
+		tty_put(c->tg->ctty);
+		c->tg->ctty = NULL;
+		c->tg->leader = NULL;
+	}
+}
+
+static void child_regs(struct task *t, struct gthread *th, const struct clone_request *q)
+{
+	struct guest_regs regs;
+
+	gthread_get_regs(t->th, &regs);
+	regs.rax = 0;
+	if (q->stack)
+		regs.rsp = q->stack;
+	if (q->flags & CLONE_SETTLS)
+		regs.fs_base = q->tls;
+	gthread_set_regs(th, &regs);
+}
+
+static int start_vfork(struct task *t, struct task *c, const struct clone_request *q)
+{
+	struct vfork_saved *s = aligned_alloc(64, (sizeof(*s) + 63) & ~(size_t)63);
+	struct gthread *th = t->th;
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	gthread_get_regs(th, &s->regs);
+	r = gthread_get_xstate(th, &s->xs);
+	if (r) {
+		free(s);
+		return r;
+	}
+	child_regs(t, th, q);
+	task_get(t);
+	c->vfork_parent = t;
+	c->vfork_saved = s;
+	lock_acquire(&t->tg->siglock);
+	t->th = NULL;
+	lock_release(&t->tg->siglock);
+	/* The owner's reference moves: the parent's stays with vfork_parent, the child gets one of its own. */
+	task_get(c);
+	lock_acquire(&c->tg->siglock);
+	c->th = th;
+	lock_release(&c->tg->siglock);
+	gthread_set_owner(th, c);
+	task_put(t);
+	return 0;
+}
+
+void vfork_give_back(struct task *c)
+{
+	struct task *t = c->vfork_parent;
+	struct vfork_saved *s = c->vfork_saved;
+	struct gthread *th = c->vfork_thread ? c->vfork_thread : c->th;
+
+	c->vfork_parent = NULL;
+	c->vfork_saved = NULL;
+	if (!c->vfork_thread) {
+		lock_acquire(&c->tg->siglock);
+		c->th = NULL;
+		lock_release(&c->tg->siglock);
+	}
+	c->vfork_thread = NULL;
+	s->regs.rax = (uint64_t)c->vfork_tid;
+	gthread_set_owner(th, t); /* the reference of vfork_parent becomes the owner's */
+	lock_acquire(&t->tg->siglock);
+	t->th = th;
+	lock_release(&t->tg->siglock);
+	gthread_set_xstate(th, &s->xs);
+	gthread_set_regs(th, &s->regs);
+	free(s);
+	task_put(c); /* the owner's reference of this thread */
+}
+
+static int make_host_side(struct task *t, struct task *c, const struct clone_request *q)
+{
+	struct aspace *as;
+	struct gthread *th;
+	int r;
+
+	task_get(c); /* the gthread's owner reference */
+	if (q->flags & CLONE_VM) {
+		r = gthread_clone(t->th, c, &th);
+		if (r)
+			goto fail;
+		mm_get(t->mm);
+		c->mm = t->mm;
+		if (!(q->flags & CLONE_THREAD))
+			atomic_fetch_add(&c->mm->n_groups, 1);
+	} else {
+		r = gthread_fork(t->th, c, &as, &th);
+		if (r)
+			goto fail;
+		c->mm = mm_copy(t->mm, as);
+		aspace_put(as);
+		if (!c->mm) {
+			aspace_kill(as);
+			return -ENOMEM; /* thread_gone() drops the owner's reference */
+		}
+	}
+	child_regs(t, th, q);
+	lock_acquire(&c->tg->siglock);
+	c->th = th;
+	lock_release(&c->tg->siglock);
+	return 0;
+fail:
+	task_put(c);
+	return r;
+}
+
+static int report_tids(struct task *t, struct task *c, const struct clone_request *q)
+{
+	int32_t tid = c->tid;
+
+	if ((q->flags & CLONE_PARENT_SETTID) && copy_out(t, q->parent_tid, &tid, sizeof(tid)))
+		return -EFAULT;
+	/* In the child's memory; a fault there is the child's own problem, as on Linux. */
+	if (q->flags & CLONE_CHILD_SETTID)
+		copy_out(c, q->child_tid, &tid, sizeof(tid));
+	return 0;
+}
+
+int64_t task_clone(struct task *t, const struct clone_request *q)
+{
+	bool vfork = (q->flags & CLONE_VM) && (q->flags & CLONE_VFORK) && !(q->flags & CLONE_THREAD) && !q->real_thread;
+	struct task *c = new_task(t, q);
+	int r, tid, pidfd = -1;
+
+	if (!c)
+		return -ENOMEM;
+	r = attach(t, c, q);
+	if (r) {
+		clone_discard(c);
+		return r;
+	}
+	tid = c->tid;
+	if (q->flags & CLONE_PIDFD) {
+		pidfd = pidfd_open(t, c->tg, 0);
+		r = pidfd < 0 ? pidfd : 0;
+		if (!r && copy_out(t, q->pidfd, &(int32_t){pidfd}, 4))
+			r = -EFAULT;
+	}
+	if (!r && vfork) {
+		mm_get(t->mm);
+		c->mm = t->mm;
+		atomic_fetch_add(&c->mm->n_groups, 1);
+		c->vfork_tid = tid;
+		r = report_tids(t, c, q);
+		if (!r)
+			r = start_vfork(t, c, q);
+		if (!r)
+			return 0; /* now in the child */
+		atomic_fetch_sub(&c->mm->n_groups, 1);
+	} else if (!r) {
+		r = make_host_side(t, c, q);
+		if (!r) {
+			report_tids(t, c, q);
+			atomic_store(&c->in_guest, true);
+			r = gthread_start(c->th);
+			if (!r)
+				return tid;
+		}
+	}
+	if (pidfd >= 0)
+		fd_close(t, pidfd);
+	detach(c);
+	clone_discard(c);
+	return r;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions and process groups; what a parent is told of its children's stops. */
+#include "kernel/jobctl.h"
+#include "kernel/pid.h"
+
+/* tasklist_lock held. Has *tg* a parent outside its group but inside its session? Then it keeps the group from being orphaned. */
+static bool anchors_pgrp(const struct thread_group *tg)
+{
+	const struct thread_group *p = tg->parent;
+
+	return p && !p->zombie && p->pid != 1 && p->pgid != tg->pgid && p->sid == tg->sid;
+}
+
+static bool orphaned_locked(struct kernel *k, int pgid, const struct thread_group *except)
+{
+	struct thread_group *tg;
+
+	for (int pid = 1; (tg = tg_next(k, pid)); pid = tg->pid + 1) {
+		if (tg->pgid != pgid || tg == except || (tg->zombie && tg->n_threads == 0))
+			continue;
+		if (anchors_pgrp(tg) || (tg->parent && tg->parent->pid == 1 && tg->parent->pgid != pgid &&
+					 tg->parent->sid == tg->sid))
+			return false;
+	}
+	return true;
+}
+
+bool pgrp_is_orphaned(struct kernel *k, int pgid)
+{
+	LOCK_SCOPE(&k->tasklist_lock);
+
+	return orphaned_locked(k, pgid, NULL);
+}
+
+void notify_parent_stopped(struct thread_group *tg, int signo)
+{
+	struct kernel *k = tg->kernel;
+	struct ksiginfo info = {.signo = SIGCHLD, .code = CLD_STOPPED, .pid = tg->pid};
+	struct thread_group *parent;
+	bool wants;
+
+	lock_acquire(&k->tasklist_lock);
+	parent = tg->parent;
+	if (parent)
+		tg_get(parent);
+	lock_release(&k->tasklist_lock);
+	if (!parent)
+		return;
+	info.chld.status = signo;
+	lock_acquire(&parent->siglock);
+	wants = parent->sighand->action[SIGCHLD - 1].handler != (uint64_t)SIG_IGN &&
+		!(parent->sighand->action[SIGCHLD - 1].flags & SA_NOCLDSTOP);
+	lock_release(&parent->siglock);
+	if (wants)
+		signal_send_group(parent, &info);
+	wait_queue_wake(&parent->child_wait, EPOLLIN);
+	tg_put(parent);
+}
+
+static bool has_stopped(struct kernel *k, int pgid)
+{
+	struct thread_group *tg;
+
+	for (int pid = 1; (tg = tg_next(k, pid)); pid = tg->pid + 1)
+		if (tg->pgid == pgid && tg->stopped)
+			return true;
+	return false;
+}
+
+void orphaned_pgrps_on_exit(struct thread_group *dead)
+{
+	struct kernel *k = dead->kernel;
+	struct thread_group *c;
+	int pgids[64], n = 0;
+
+	lock_acquire(&k->tasklist_lock);
+	/* Its own group, and those of its children, may have lost their last anchor. */
+	if (orphaned_locked(k, dead->pgid, dead) && has_stopped(k, dead->pgid))
+		pgids[n++] = dead->pgid;
+	list_for_each_entry(c, &dead->children, sibling) {
+		if (n == (int)ARRAY_SIZE(pgids))
+			break;
+		if (c->pgid == dead->pgid || c->sid != dead->sid || !c->stopped)
+			continue;
+		if (has_stopped(k, c->pgid))
+			pgids[n++] = c->pgid;
+	}
+	lock_release(&k->tasklist_lock);
+	while (n-- > 0) {
+		signal_kernel_pgrp(k, pgids[n], SIGHUP);
+		signal_kernel_pgrp(k, pgids[n], SIGCONT);
+	}
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions, process groups, and what a parent is told of its children. */
+#pragma once
+
+#include "kernel/task.h"
+
+/* Has process group *pgid* no member with a parent in another group of the same session? Takes tasklist_lock. */
+bool pgrp_is_orphaned(struct kernel *k, int pgid);
+/* SIGCHLD (unless SA_NOCLDSTOP) and a wake-up for the parent's wait. */
+void notify_parent_stopped(struct thread_group *tg, int signo);
+/* SIGHUP and SIGCONT to groups that became orphaned with stopped members because *tg* ends. */
+void orphaned_pgrps_on_exit(struct thread_group *tg);

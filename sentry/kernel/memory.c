@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* What the guest holds: the sentry's own charges, and the memory limit over its processes. */
+#include "kernel/memory.h"
+#include "kernel/task.h"
+#include "mm/mm.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#define LOOK_EVERY_US 100000
+#define PAGE 4096
+
+int kernel_charge(struct kernel *k, uint64_t bytes)
+{
+	uint64_t limit = k->memory_limit, now = atomic_fetch_add(&k->memory_used, bytes) + bytes;
+
+	if (!limit || now <= limit)
+		return 0;
+	atomic_fetch_sub(&k->memory_used, bytes);
+	return -ENOMEM;
+}
+
+void kernel_uncharge(struct kernel *k, uint64_t bytes)
+{
+	atomic_fetch_sub(&k->memory_used, bytes);
+}
+
+struct look {
+	uint64_t total, largest;
+	struct thread_group *victim; /* held */
+};
+
+static int add_usage(struct thread_group *tg, void *arg)
+{
+	struct kernel *k = tg->kernel;
+	struct look *l = arg;
+	struct mm_usage u;
+	struct mm *mm = NULL;
+	uint64_t bytes;
+
+	lock_acquire(&k->tasklist_lock);
+	if (tg->leader) {
+		lock_acquire(&tg->leader->cred_lock);
+		mm = tg->leader->mm;
+		if (mm)
+			mm_get(mm);
+		lock_release(&tg->leader->cred_lock);
+	}
+	lock_release(&k->tasklist_lock);
+	if (!mm)
+		return 0;
+	if (!mm_usage(mm, &u)) {
+		/* Private pages only: files of the image are the page cache's. */
+		bytes = (u.resident > u.shared ? u.resident - u.shared : 0) * PAGE;
+		l->total += bytes;
+		if (bytes > l->largest) {
+			l->largest = bytes;
+			tg_put(l->victim);
+			tg_get(tg);
+			l->victim = tg;
+		}
+	}
+	mm_put(mm);
+	return 0;
+}
+
+static void *watch(void *arg)
+{
+	struct kernel *k = arg;
+
+	for (;;) {
+		struct look l = {.total = atomic_load(&k->memory_used)};
+
+		usleep(LOOK_EVERY_US);
+		tg_for_each(k, add_usage, &l);
+		if (l.total > k->memory_limit && l.victim) {
+			atomic_fetch_add(&k->oom_kills, 1);
+			signal_kill_group(l.victim);
+		}
+		tg_put(l.victim);
+	}
+	return NULL;
+}
+
+int memory_watch_start(struct kernel *k)
+{
+	pthread_t thread;
+
+	return k->memory_limit ? -pthread_create(&thread, NULL, watch, k) : 0;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of task numbers. */
+#include "kernel/pid.h"
+
+#include <stdlib.h>
+
+struct pid_table {
+	struct task *tasks[PID_MAX]; /* no references: a task leaves the table before it is freed */
+	int last, highest;
+};
+
+int pid_table_create(struct kernel *k)
+{
+	k->pids = calloc(1, sizeof(*k->pids));
+	return k->pids ? 0 : -ENOMEM;
+}
+
+int pid_attach(struct kernel *k, struct task *t)
+{
+	struct pid_table *p = k->pids;
+
+	lock_assert_held(&k->tasklist_lock);
+	if (k->n_tasks >= k->max_tasks)
+		return -EAGAIN;
+	for (int tries = 0; tries < PID_MAX; tries++) {
+		/* As Linux: numbers rise and wrap to 300, so that a freed number is not reused at once. */
+		p->last = p->last + 1 < PID_MAX ? p->last + 1 : 300;
+		if (p->tasks[p->last] || pgrp_exists(k, p->last, 0))
+			continue;
+		p->tasks[p->last] = t;
+		if (p->last > p->highest)
+			p->highest = p->last;
+		k->n_tasks++;
+		return p->last;
+	}
+	return -EAGAIN;
+}
+
+void pid_replace(struct kernel *k, int tid, struct task *to)
+{
+	k->pids->tasks[tid] = to;
+}
+
+void pid_detach(struct kernel *k, int tid)
+{
+	if (k->pids->tasks[tid]) {
+		k->pids->tasks[tid] = NULL;
+		k->n_tasks--;
+	}
+}
+
+struct task *pid_task(struct kernel *k, int tid)
+{
+	return tid > 0 && tid < PID_MAX ? k->pids->tasks[tid] : NULL;
+}
+
+struct thread_group *tg_next(struct kernel *k, int pid)
+{
+	for (int i = pid > 0 ? pid : 1; i <= k->pids->highest; i++) {
+		struct task *t = k->pids->tasks[i];
+
+		if (t && t->tg->pid == i)
+			return t->tg;
+	}
+	return NULL;
+}
+
+bool pgrp_exists(struct kernel *k, int pgid, int sid)
+{
+	struct thread_group *tg;
+
+	for (int pid = 1; (tg = tg_next(k, pid)); pid = tg->pid + 1)
+		if ((tg->pgid == pgid || (!sid && tg->sid == pgid)) && (!sid || tg->sid == sid))
+			return true;
+	return false;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptors of processes. */
+#include "kernel/pidfd.h"
+#include "vfs/vfs.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+static uint32_t pidfd_poll(struct file *f, struct waiter *w)
+{
+	struct thread_group *tg = f->priv;
+
+	if (w)
+		wait_queue_add(&tg->exit_wait, w);
+	return tg->zombie ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static void pidfd_release(struct file *f)
+{
+	tg_put(f->priv);
+}
+
+static ssize_t pidfd_fdinfo(struct file *f, char *buf, size_t size)
+{
+	struct thread_group *tg = f->priv;
+	int pid = tg->reaped ? -1 : tg->pid;
+
+	return snprintf(buf, size, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
+}
+
+static const struct file_ops pidfd_ops = {
+	.poll = pidfd_poll,
+	.release = pidfd_release,
+	.show_fdinfo = pidfd_fdinfo,
+};
+
+int pidfd_open(struct task *t, struct thread_group *tg, int flags)
+{
+	struct file *f;
+	int r;
+
+	tg_get(tg);
+	r = file_alloc_anon(t->kernel, "anon_inode:[pidfd]", &pidfd_ops, 0600, O_RDWR | (flags & O_NONBLOCK), tg, &f);
+	if (r) {
+		tg_put(tg);
+		return r;
+	}
+	r = fd_install(t, f, true, 0);
+	if (r < 0)
+		file_put(f);
+	return r;
+}
+
+struct thread_group *pidfd_group(struct task *t, int fd)
+{
+	FILE_SCOPE f = fd_get(t, fd);
+	struct thread_group *tg;
+
+	if (!f || f->ops != &pidfd_ops)
+		return NULL;
+	tg = f->priv;
+	tg_get(tg);
+	return tg;
+}
+
+int pidfd_pid(struct task *t, int fd)
+{
+	struct thread_group *tg = pidfd_group(t, fd);
+	int pid;
+
+	if (!tg)
+		return -EBADF;
+	pid = tg->pid;
+	tg_put(tg);
+	return pid;
+}

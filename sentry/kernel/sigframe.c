@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* Signal frames on the guest's stack: the bytes are the architecture's, where they go and what they mean is ours. */
+#include "kernel/sigframe.h"
+#include "kernel/task.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SS_AUTODISARM_BIT (1u << 31)
+#define SA_RESTORER_BIT 0x04000000
+#define LEGACY_FXSAVE 512
+#define FAULTS (KSIG(SIGSEGV) | KSIG(SIGBUS) | KSIG(SIGILL) | KSIG(SIGFPE) | KSIG(SIGTRAP))
+
+static bool on_altstack(const struct task *t, uint64_t sp)
+{
+	return !(t->sas_flags & SS_AUTODISARM_BIT) && t->sas_size && sp > t->sas_sp && sp - t->sas_sp <= t->sas_size;
+}
+
+static uint64_t frame_top(struct task *t, const struct guest_regs *regs, const struct ksigaction *act)
+{
+	if ((act->flags & SA_ONSTACK) && t->sas_size && !on_altstack(t, regs->rsp))
+		return t->sas_sp + t->sas_size;
+	return regs->rsp - ARCH_REDZONE;
+}
+
+static struct guest_xstate *xstate_alloc(void)
+{
+	return aligned_alloc(64, (sizeof(struct guest_xstate) + 63) & ~(size_t)63);
+}
+
+static void describe(struct task *t, const struct ksigaction *act, const struct ksiginfo *info, ksigset saved,
+		     struct arch_sigframe *sf)
+{
+	*sf = (struct arch_sigframe){
+		.handler = act->handler,
+		.restorer = act->restorer,
+		.mask = saved,
+		.sas_sp = t->sas_sp,
+		.sas_size = t->sas_size,
+		.sas_flags = t->sas_size ? t->sas_flags & SS_AUTODISARM_BIT : SS_DISABLE,
+	};
+	if (KSIG(info->signo) & FAULTS) {
+		sf->trapno = t->fault_trapno;
+		sf->error_code = t->fault_error;
+		sf->cr2 = t->fault_addr;
+	}
+	memcpy(sf->info, info, sizeof(sf->info));
+}
+
+int sigframe_push(struct task *t, struct guest_regs *regs, const struct ksigaction *act, const struct ksiginfo *info,
+		  ksigset saved)
+{
+	struct guest_xstate *xs;
+	struct arch_sigframe sf;
+	uint64_t addr;
+	uint8_t *buf;
+	size_t len;
+	int r = -ENOMEM;
+
+	if (!(act->flags & SA_RESTORER_BIT))
+		return -EFAULT; /* x86-64 has no other way back */
+	xs = xstate_alloc();
+	buf = aligned_alloc(64, (ARCH_SIGFRAME_MAX + 63) & ~63);
+	if (xs && buf)
+		r = gthread_get_xstate(t->th, xs);
+	if (!r) {
+		describe(t, act, info, saved, &sf);
+		len = arch_sigframe_build(&sf, regs, xs, frame_top(t, regs, act), buf, &addr);
+		r = aspace_write(gthread_aspace(t->th), addr, buf, len, NULL);
+	}
+	if (!r && (t->sas_flags & SS_AUTODISARM_BIT)) {
+		t->sas_sp = t->sas_size = 0;
+		t->sas_flags = SS_DISABLE;
+	}
+	free(buf);
+	free(xs);
+	return r;
+}
+
+static int restore_xstate(struct task *t, uint64_t fp)
+{
+	struct aspace *as = gthread_aspace(t->th);
+	struct guest_xstate *xs = xstate_alloc();
+	uint8_t legacy[LEGACY_FXSAVE];
+	size_t n;
+	int r;
+
+	if (!xs)
+		return -ENOMEM;
+	r = gthread_get_xstate(t->th, xs);
+	if (!r)
+		r = aspace_read(as, fp, legacy, sizeof(legacy), NULL);
+	if (!r) {
+		n = arch_xstate_frame_size(legacy, xs);
+		/* What the frame does not carry goes to its initial state. */
+		arch_xstate_init(xs);
+		if (n > xs->size)
+			n = xs->size;
+		r = aspace_read(as, fp, xs->data, n, NULL);
+	}
+	if (!r)
+		r = gthread_set_xstate(t->th, xs);
+	free(xs);
+	return r;
+}
+
+static void restore_altstack(struct task *t, const struct arch_sigframe *sf, uint64_t sp)
+{
+	if (on_altstack(t, sp))
+		return;
+	if (sf->sas_flags & SS_DISABLE) {
+		t->sas_sp = t->sas_size = 0;
+		t->sas_flags = SS_DISABLE;
+		return;
+	}
+	t->sas_sp = sf->sas_sp;
+	t->sas_size = sf->sas_size;
+	t->sas_flags = sf->sas_flags & SS_AUTODISARM_BIT;
+}
+
+int sigframe_pop(struct task *t, struct guest_regs *regs, ksigset *ret_mask)
+{
+	uint8_t head[ARCH_SIGFRAME_HEAD];
+	struct arch_sigframe sf;
+	uint64_t fp;
+	int r = aspace_read(gthread_aspace(t->th), arch_sigreturn_addr(regs), head, sizeof(head), NULL);
+
+	if (r)
+		return r;
+	arch_sigreturn_parse(head, regs, &sf, &fp);
+	if (fp) {
+		r = restore_xstate(t, fp);
+		if (r)
+			return r;
+	}
+	restore_altstack(t, &sf, regs->rsp);
+	*ret_mask = sf.mask;
+	return 0;
+}

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+/* Signals: sending, queues, masks. Delivery is in deliver.c. */
+#include "kernel/pid.h"
+#include "kernel/task_internal.h"
+#include "mm/mm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define STOP_SIGNALS (KSIG(SIGSTOP) | KSIG(SIGTSTP) | KSIG(SIGTTIN) | KSIG(SIGTTOU))
+#define DEFAULT_IGNORED (KSIG(SIGCHLD) | KSIG(SIGCONT) | KSIG(SIGURG) | KSIG(SIGWINCH))
+/* Faults are delivered before anything else, so that the frame shows the faulting instruction. */
+#define KSIG_RTMIN 32 /* the kernel's; libc keeps the first few for itself */
+#define SYNCHRONOUS (KSIG(SIGSEGV) | KSIG(SIGBUS) | KSIG(SIGILL) | KSIG(SIGTRAP) | KSIG(SIGFPE) | KSIG(SIGSYS))
+
+void sigpending_flush(struct sigpending *p)
+{
+	struct sigqueue *q, *tmp;
+
+	list_for_each_entry_safe(q, tmp, &p->queue, link) {
+		list_del(&q->link);
+		free(q);
+	}
+	p->set = 0;
+}
+
+static void pending_remove(struct sigpending *p, ksigset mask)
+{
+	struct sigqueue *q, *tmp;
+
+	if (!(p->set & mask))
+		return;
+	list_for_each_entry_safe(q, tmp, &p->queue, link) {
+		if (!(KSIG(q->info.signo) & mask))
+			continue;
+		list_del(&q->link);
+		free(q);
+	}
+	p->set &= ~mask;
+}
+
+static void group_remove_pending(struct thread_group *tg, ksigset mask)
+{
+	struct task *t;
+
+	pending_remove(&tg->shared_pending, mask);
+	list_for_each_entry(t, &tg->threads, tg_link)
+		pending_remove(&t->pending, mask);
+}
+
+void signal_recalc(struct task *t)
+{
+	if ((t->pending.set | t->tg->shared_pending.set) & ~t->blocked)
+		atomic_fetch_or(&t->flags, TIF_SIGPENDING);
+	else
+		atomic_fetch_and(&t->flags, ~TIF_SIGPENDING);
+}
+
+bool signal_pending(const struct task *t)
+{
+	return atomic_load(&t->flags) & (TIF_SIGPENDING | TIF_KILLED | TIF_STOP);
+}
+
+void task_kick(struct task *t)
+{
+	platform_wake(&t->waker);
+	if (t->th && atomic_load(&t->in_guest))
+		gthread_interrupt(t->th);
+}
+
+static bool is_init(const struct thread_group *tg)
+{
+	return tg->pid == 1;
+}
+
+void signal_drop_ignored(struct thread_group *tg, int signo)
+{
+	uint64_t h = tg->sighand->action[signo - 1].handler;
+
+	if (h == (uint64_t)SIG_IGN || (h == (uint64_t)SIG_DFL && (KSIG(signo) & DEFAULT_IGNORED)))
+		group_remove_pending(tg, KSIG(signo));
+}
+
+static bool from_guest(const struct ksiginfo *info)
+{
+	return info->code <= 0; /* SI_USER, SI_QUEUE, SI_TKILL, SI_TIMER …; the kernel's own codes are positive */
+}
+
+static bool ignored(struct thread_group *tg, const struct task *t, const struct ksiginfo *info)
+{
+	int s = info->signo;
+	uint64_t h = tg->sighand->action[s - 1].handler;
+
+	/* A blocked signal is kept even if ignored now: the handler may change before it is unblocked. */
+	if ((t->blocked | t->real_blocked) & KSIG(s))
+		return false;
+	/* Signals without a handler do not reach the sandbox's first process from inside, as for any init. */
+	if (is_init(tg) && h == (uint64_t)SIG_DFL && from_guest(info))
+		return true;
+	return h == (uint64_t)SIG_IGN || (h == (uint64_t)SIG_DFL && (KSIG(s) & DEFAULT_IGNORED));
+}
+
+static int enqueue(struct task *limit_of, struct sigpending *p, const struct ksiginfo *info)
+{
+	struct sigqueue *q;
+	unsigned n = 0;
+
+	if (info->signo < KSIG_RTMIN && (p->set & KSIG(info->signo)))
+		return 0;
+	if (info->signo >= KSIG_RTMIN) {
+		struct lock *l = &limit_of->tg->limits_lock;
+		uint64_t max;
+
+		lock_acquire(l);
+		max = limit_of->tg->rlim[RLIMIT_SIGPENDING].cur;
+		lock_release(l);
+		list_for_each_entry(q, &p->queue, link)
+			n++;
+		if (n >= max)
+			return -EAGAIN;
+	}
+	q = malloc(sizeof(*q));
+	if (q) {
+		q->info = *info;
+		list_add_tail(&q->link, &p->queue);
+	}
+	/* Without memory the signal is still delivered, its details are lost: as Linux. */
+	p->set |= KSIG(info->signo);
+	return 0;
+}
+
+static void resume_group(struct thread_group *tg)
+{
+	struct task *t;
+
+	list_for_each_entry(t, &tg->threads, tg_link) {
+		if (!(atomic_fetch_and(&t->flags, ~TIF_STOP) & TIF_STOP))
+			continue;
+		platform_wake(&t->waker);
+	}
+	if (tg->stopped) {
+		tg->stopped = false;
+		tg->cont_pending = true;
+	}
+}
+
+/* What sending does beside queueing: stop and continue signals cancel each other. */
+static bool prepare(struct thread_group *tg, int signo)
+{
+	if (KSIG(signo) & STOP_SIGNALS) {
+		group_remove_pending(tg, KSIG(SIGCONT));
+	} else if (signo == SIGCONT) {
+		bool was_stopped = tg->stopped;
+
+		group_remove_pending(tg, STOP_SIGNALS);
+		resume_group(tg);
+		return was_stopped;
+	}
+	return false;
+}
+
+/* Nothing of the group shall run on: end its stub at once, unless another group lives in it (vfork). */
+static void kill_aspace(struct task *t)
+{
+	LOCK_SCOPE(&t->cred_lock);
+
+	if (t->mm && atomic_load(&t->mm->n_groups) == 1)
+		aspace_kill(t->mm->as);
+}
+
+void group_kill_locked(struct thread_group *tg, int code)
+{
+	struct task *t;
+
+	if (!tg->group_exiting) {
+		tg->group_exiting = true;
+		tg->group_exit_code = code;
+	}
+	list_for_each_entry(t, &tg->threads, tg_link) {
+		atomic_fetch_and(&t->flags, ~TIF_STOP);
+		atomic_fetch_or(&t->flags, TIF_KILLED);
+		task_kick(t);
+		kill_aspace(t);
+	}
+}
+
+/* The thread that takes a group signal: the leader if it can, else the first that does not block it. */
+static struct task *pick_thread(struct thread_group *tg, int signo)
+{
+	struct task *t;
+
+	list_for_each_entry(t, &tg->threads, tg_link)
+		if (!t->exited && !(t->blocked & KSIG(signo)))
+			return t;
+	return NULL;
+}
+
+static void notify_continued(struct thread_group *tg);
+
+static int send(struct thread_group *tg, struct task *t, const struct ksiginfo *info)
+{
+	bool continued = false;
+	struct task *target;
+	int r = 0, s = info->signo;
+
+	if (s < 1 || s > KSIG_MAX)
+		return -EINVAL;
+	lock_acquire(&tg->siglock);
+	target = t ? t : list_empty(&tg->threads) ? NULL : list_first(&tg->threads, struct task, tg_link);
+	if (!target || tg->zombie)
+		goto out;
+	continued = prepare(tg, s);
+	if (ignored(tg, target, info))
+		goto out;
+	if (s == SIGKILL) {
+		group_kill_locked(tg, SIGKILL);
+		goto out;
+	}
+	r = enqueue(target, t ? &t->pending : &tg->shared_pending, info);
+	if (r)
+		goto out;
+	if (!t)
+		target = pick_thread(tg, s);
+	if (target && !(target->blocked & KSIG(s))) {
+		atomic_fetch_or(&target->flags, TIF_SIGPENDING);
+		task_kick(target);
+	}
+	wait_queue_wake(&tg->signal_wait, EPOLLIN);
+out:
+	lock_release(&tg->siglock);
+	if (continued)
+		notify_continued(tg);
+	return r;
+}
+
+int signal_send_task(struct task *t, const struct ksiginfo *info)
+{
+	return send(t->tg, t, info);
+}
+
+int signal_send_group(struct thread_group *tg, const struct ksiginfo *info)
+{
+	return send(tg, NULL, info);
+}
+
+static void notify_continued(struct thread_group *tg)
+{
+	struct kernel *k = tg->kernel;
+	struct thread_group *parent;
+	struct ksiginfo info = {.signo = SIGCHLD, .code = CLD_CONTINUED, .pid = tg->pid};
+	bool wants;
+
+	lock_acquire(&k->tasklist_lock);
+	parent = tg->parent;
+	if (parent)
+		tg_get(parent);
+	lock_release(&k->tasklist_lock);
+	if (!parent)
+		return;
+	info.chld.status = SIGCONT;
+	lock_acquire(&parent->siglock);
+	wants = !(parent->sighand->action[SIGCHLD - 1].flags & SA_NOCLDSTOP);
+	lock_release(&parent->siglock);
+	if (wants)
+		signal_send_group(parent, &info);
+	wait_queue_wake(&parent->child_wait, EPOLLIN);
+	tg_put(parent);
+}
+
+struct pgrp_send {
+	int pgid, found;
+	const struct ksiginfo *info;
+};
+
+static int send_if_member(struct thread_group *tg, void *arg)
+{
+	struct pgrp_send *s = arg;
+
+	if (tg->pgid == s->pgid) {
+		s->found++;
+		signal_send_group(tg, s->info);
+	}
+	return 0;
+}
+
+int signal_send_pgrp(struct kernel *k, int pgid, const struct ksiginfo *info)
+{
+	struct pgrp_send s = {.pgid = pgid, .info = info};
+
+	tg_for_each(k, send_if_member, &s);
+	return s.found ? 0 : -ESRCH;
+}
+
+void signal_kill_group(struct thread_group *tg)
+{
+	LOCK_SCOPE(&tg->siglock);
+
+	if (!tg->zombie)
+		group_kill_locked(tg, SIGKILL);
+}
+
+void signal_kernel_task(struct task *t, int signo)
+{
+	struct ksiginfo info = {.signo = signo, .code = SI_KERNEL};
+
+	signal_send_task(t, &info);
+}
+
+void signal_kernel_pgrp(struct kernel *k, int pgid, int signo)
+{
+	struct ksiginfo info = {.signo = signo, .code = SI_KERNEL};
+
+	signal_send_pgrp(k, pgid, &info);
+}
+
+bool signal_ignored_or_blocked(struct task *t, int signo)
+{
+	LOCK_SCOPE(&t->tg->siglock);
+
+	return (t->blocked & KSIG(signo)) || t->tg->sighand->action[signo - 1].handler == (uint64_t)SIG_IGN;
+}
+
+void signal_force(struct task *t, const struct ksiginfo *info)
+{
+	struct ksigaction *a;
+	int s = info->signo;
+
+	lock_acquire(&t->tg->siglock);
+	a = &t->tg->sighand->action[s - 1];
+	if ((t->blocked & KSIG(s)) || a->handler == (uint64_t)SIG_IGN)
+		a->handler = (uint64_t)SIG_DFL;
+	t->blocked &= ~KSIG(s);
+	enqueue(t, &t->pending, info);
+	atomic_fetch_or(&t->flags, TIF_SIGPENDING);
+	lock_release(&t->tg->siglock);
+}
+
+static bool take(struct sigpending *p, int signo, struct ksiginfo *info)
+{
+	struct sigqueue *q, *tmp, *found = NULL;
+	bool more = false;
+
+	if (!(p->set & KSIG(signo)))
+		return false;
+	list_for_each_entry_safe(q, tmp, &p->queue, link) {
+		if (q->info.signo != signo)
+			continue;
+		if (found) {
+			more = true;
+			break;
+		}
+		found = q;
+	}
+	if (!more)
+		p->set &= ~KSIG(signo);
+	if (found) {
+		*info = found->info;
+		list_del(&found->link);
+		free(found);
+	} else {
+		*info = (struct ksiginfo){.signo = signo, .code = SI_USER};
+	}
+	return true;
+}
+
+int signal_dequeue(struct task *t, ksigset mask, struct ksiginfo *info)
+{
+	ksigset set = (t->pending.set | t->tg->shared_pending.set) & ~mask;
+	int s;
+
+	if (!set)
+		return 0;
+	if (t->pending.set & ~mask & SYNCHRONOUS)
+		set = t->pending.set & ~mask & SYNCHRONOUS;
+	s = __builtin_ctzll(set) + 1;
+	if (!take(&t->pending, s, info))
+		take(&t->tg->shared_pending, s, info);
+	signal_recalc(t);
+	return s;
+}
+
+void signal_set_mask(struct task *t, ksigset mask)
+{
+	struct thread_group *tg = t->tg;
+	ksigset newly;
+	struct task *other;
+
+	lock_acquire(&tg->siglock);
+	newly = mask & ~t->blocked & tg->shared_pending.set;
+	t->blocked = mask & ~KSIG_UNBLOCKABLE;
+	signal_recalc(t);
+	/* A group signal that waited for us may now be another thread's. */
+	if (newly)
+		list_for_each_entry(other, &tg->threads, tg_link) {
+			if (other == t || other->exited || !(newly & ~other->blocked))
+				continue;
+			atomic_fetch_or(&other->flags, TIF_SIGPENDING);
+			task_kick(other);
+		}
+	lock_release(&tg->siglock);
+}
+
+void signal_flush_handlers(struct thread_group *tg)
+{
+	LOCK_SCOPE(&tg->siglock);
+
+	for (int i = 0; i < KSIG_MAX; i++) {
+		struct ksigaction *a = &tg->sighand->action[i];
+
+		if (a->handler != (uint64_t)SIG_IGN)
+			a->handler = (uint64_t)SIG_DFL;
+		a->flags = a->mask = a->restorer = 0;
+	}
+}

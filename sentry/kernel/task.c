@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks and thread groups: life time, look-up, limits, credentials. */
+#include "kernel/task.h"
+#include "kernel/pid.h"
+#include "kernel/task_internal.h"
+#include "kernel/time.h"
+#include "mm/mm.h"
+#include "vfs/vfs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct task *task_alloc(struct kernel *k)
+{
+	struct task *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	refs_init(&t->refs);
+	t->kernel = k;
+	t->syscall_nr = UINT64_MAX;
+	t->sas_flags = SS_DISABLE;
+	t->timer_slack = 50000;
+	t->exit_signal = SIGCHLD;
+	list_init(&t->pending.queue);
+	list_init(&t->tg_link);
+	lock_init(&t->cred_lock, RANK_LEAF);
+	atomic_init(&t->start_ns, (uint64_t)kernel_now_mono());
+	return t;
+}
+
+void task_get(struct task *t)
+{
+	refs_get(&t->refs);
+}
+
+void task_put(struct task *t)
+{
+	if (!t || !refs_put(&t->refs))
+		return;
+	sigpending_flush(&t->pending);
+	cred_put(t->cred);
+	lock_destroy(&t->cred_lock);
+	if (t->tg)
+		tg_put(t->tg);
+	free(t);
+}
+
+struct sighand *sighand_copy(const struct sighand *from)
+{
+	struct sighand *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	if (from)
+		memcpy(s->action, from->action, sizeof(s->action));
+	refs_init(&s->refs);
+	return s;
+}
+
+void sighand_put(struct sighand *s)
+{
+	if (s && refs_put(&s->refs))
+		free(s);
+}
+
+static void default_limits(struct thread_group *tg)
+{
+	for (int i = 0; i < RLIM_NLIMITS; i++)
+		tg->rlim[i] = (struct rlimit_pair){RLIM_INFINITY, RLIM_INFINITY};
+	tg->rlim[RLIMIT_STACK].cur = 8 << 20;
+	tg->rlim[RLIMIT_CORE].cur = 0;
+	tg->rlim[RLIMIT_NOFILE] = (struct rlimit_pair){1024, 1 << 20};
+	tg->rlim[RLIMIT_MEMLOCK] = (struct rlimit_pair){8 << 20, 8 << 20};
+	tg->rlim[RLIMIT_SIGPENDING] = (struct rlimit_pair){16384, 16384};
+	tg->rlim[RLIMIT_MSGQUEUE] = (struct rlimit_pair){819200, 819200};
+	tg->rlim[RLIMIT_NPROC] = (struct rlimit_pair){tg->kernel->max_tasks, tg->kernel->max_tasks};
+	tg->rlim[RLIMIT_NICE] = tg->rlim[RLIMIT_RTPRIO] = (struct rlimit_pair){0, 0};
+}
+
+struct thread_group *tg_alloc(struct kernel *k, struct sighand *sighand)
+{
+	struct thread_group *tg = calloc(1, sizeof(*tg));
+
+	if (!tg)
+		return NULL;
+	refs_init(&tg->refs);
+	tg->kernel = k;
+	lock_init(&tg->exec_lock, RANK_EXEC);
+	lock_init(&tg->siglock, RANK_SIGHAND);
+	lock_init(&tg->limits_lock, RANK_LEAF);
+	tg->sighand = sighand;
+	list_init(&tg->shared_pending.queue);
+	wait_queue_init(&tg->signal_wait);
+	wait_queue_init(&tg->child_wait);
+	wait_queue_init(&tg->exit_wait);
+	list_init(&tg->threads);
+	list_init(&tg->children);
+	list_init(&tg->sibling);
+	tg->start_boot_ns = (uint64_t)kernel_now_mono();
+	tg->dumpable = true;
+	default_limits(tg);
+	return tg;
+}
+
+void tg_get(struct thread_group *tg)
+{
+	refs_get(&tg->refs);
+}
+
+void tg_put(struct thread_group *tg)
+{
+	if (!tg || !refs_put(&tg->refs))
+		return;
+	sigpending_flush(&tg->shared_pending);
+	sighand_put(tg->sighand);
+	tg_timers_free(tg);
+	lock_destroy(&tg->exec_lock);
+	lock_destroy(&tg->siglock);
+	lock_destroy(&tg->limits_lock);
+	free(tg);
+}
+
+struct task *task_find(struct kernel *k, int tid)
+{
+	LOCK_SCOPE(&k->tasklist_lock);
+	struct task *t = pid_task(k, tid);
+
+	if (t)
+		task_get(t);
+	return t;
+}
+
+struct thread_group *tg_find(struct kernel *k, int pid)
+{
+	LOCK_SCOPE(&k->tasklist_lock);
+	struct task *t = pid_task(k, pid);
+
+	if (!t || t->tg->pid != pid)
+		return NULL;
+	tg_get(t->tg);
+	return t->tg;
+}
+
+int tg_for_each(struct kernel *k, int (*fn)(struct thread_group *tg, void *arg), void *arg)
+{
+	for (int pid = 1;;) {
+		struct thread_group *tg;
+		int r;
+
+		lock_acquire(&k->tasklist_lock);
+		tg = tg_next(k, pid);
+		if (tg)
+			tg_get(tg);
+		lock_release(&k->tasklist_lock);
+		if (!tg)
+			return 0;
+		pid = tg->pid + 1;
+		r = fn(tg, arg);
+		tg_put(tg);
+		if (r)
+			return r;
+	}
+}
+
+struct cred *task_cred_get(struct task *t)
+{
+	LOCK_SCOPE(&t->cred_lock);
+
+	cred_get(t->cred);
+	return t->cred;
+}
+
+void task_cred_replace(struct task *t, struct cred *c)
+{
+	struct cred *old;
+
+	lock_acquire(&t->cred_lock);
+	old = t->cred;
+	t->cred = c;
+	lock_release(&t->cred_lock);
+	cred_put(old);
+}
+
+bool task_capable(const struct task *t, int cap)
+{
+	return cred_capable(t->cred, cap);
+}
+
+bool task_may_inspect(struct task *t, struct task *target)
+{
+	struct cred *c;
+	bool ok;
+
+	if (t->tg == target->tg)
+		return true;
+	c = task_cred_get(target);
+	ok = t->cred->fsuid == c->euid && t->cred->fsuid == c->suid && t->cred->fsuid == c->uid &&
+	     t->cred->fsgid == c->egid && t->cred->fsgid == c->sgid && t->cred->fsgid == c->gid && target->tg->dumpable;
+	cred_put(c);
+	return ok || task_capable(t, CAP_SYS_PTRACE);
+}
+
+uint64_t task_rlimit(const struct task *t, int resource)
+{
+	LOCK_SCOPE(&t->tg->limits_lock);
+
+	return t->tg->rlim[resource].cur;
+}
+
+/* --- blocking ----------------------------------------------------------------------------------------------------- */
+
+static void task_waiter_notify(struct waiter *w, uint32_t events)
+{
+	task_wake(container_of(w, struct task_waiter, waiter)->task);
+}
+
+void task_waiter_init(struct task_waiter *w, struct task *t, uint32_t mask)
+{
+	memset(w, 0, sizeof(*w));
+	w->waiter.notify = task_waiter_notify;
+	w->waiter.mask = mask;
+	w->task = t;
+}
+
+void task_wake(struct task *t)
+{
+	platform_wake(&t->waker);
+}
+
+static int block(struct task *t, int64_t deadline_ns, uint32_t mask)
+{
+	int r;
+
+	if (atomic_load(&t->flags) & mask)
+		return -ERESTARTSYS;
+	t->state = TASK_SLEEPING;
+	atomic_fetch_add_explicit(&t->nvcsw, 1, memory_order_relaxed);
+	r = platform_sleep(t->kernel->platform, &t->waker, deadline_ns);
+	t->state = TASK_RUNNING;
+	if (atomic_load(&t->flags) & mask)
+		return -ERESTARTSYS;
+	return r;
+}
+
+int task_block(struct task *t, int64_t deadline_ns)
+{
+	return block(t, deadline_ns, TIF_SIGPENDING | TIF_KILLED | TIF_STOP);
+}
+
+int task_block_killable(struct task *t, int64_t deadline_ns)
+{
+	return block(t, deadline_ns, TIF_KILLED);
+}

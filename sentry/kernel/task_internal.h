@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of kernel/ share among themselves. */
+#pragma once
+
+#include "kernel/task.h"
+
+struct guest_entry;
+
+/* task.c */
+struct task *task_alloc(struct kernel *k);
+struct thread_group *tg_alloc(struct kernel *k, struct sighand *sighand); /* takes over the reference of sighand */
+struct sighand *sighand_copy(const struct sighand *from);			  /* NULL: all default */
+void sighand_put(struct sighand *s);
+void task_cred_replace(struct task *t, struct cred *c); /* takes over the reference of c */
+
+/* fork.c */
+struct vfork_saved;
+/* Give the host thread of a vfork child back to its parent, with the child's number as the result. Inside a full entry. */
+void vfork_give_back(struct task *child);
+
+/* exit.c */
+/*
+ * Leave: close everything, tell the parent, let the children go. Idempotent, on the task's own worker (or in
+ * thread_gone()). code is in wait(2)'s encoding.
+ */
+void task_exit(struct task *t, int code);
+/* Begin the end of the whole group: the others are killed. Returns the code that counts. */
+int group_exit_begin(struct task *t, int code);
+/* End this task's entry for good: hands a vfork parent its thread back, or ends the host thread. Full entries only. */
+void task_leave_host_thread(struct task *t);
+/* Kill all threads of *t*'s group but itself and wait until they are gone (exec). */
+int group_kill_others(struct task *t);
+
+/* signal.c */
+void sigpending_flush(struct sigpending *p);
+void signal_recalc(struct task *t); /* siglock held */
+/* The disposition of *signo* changed: what is ignored now is dropped from the queues. siglock held. */
+void signal_drop_ignored(struct thread_group *tg, int signo);
+/* Next deliverable signal. Returns 0 when none. siglock held. */
+int signal_dequeue(struct task *t, ksigset mask, struct ksiginfo *info);
+/* Wake or interrupt so that *t* looks at its flags. siglock held. */
+void task_kick(struct task *t);
+void signal_force(struct task *t, const struct ksiginfo *info); /* a fault: default action if blocked or ignored */
+void signal_set_mask(struct task *t, ksigset mask);
+void signal_flush_handlers(struct thread_group *tg); /* exec: handlers to default */
+void group_kill_locked(struct thread_group *tg, int code);
+
+/* deliver.c */
+/*
+ * Act on pending work of a task in a full entry, before it goes back to the guest. *ret: result of the call being left
+ * (may be a restart code) when t->in_syscall. Registers are set. Returns false when the task has exited.
+ */
+bool task_work(struct task *t, int64_t ret);
+/* rt_sigreturn: registers, mask and extended state from the frame. */
+int64_t signal_return(struct task *t);
+
+/* entry.c */
+extern const struct platform_client kernel_platform_client;
+

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: MIT */
+/* Clocks; interval and POSIX timers. */
+#include "kernel/time.h"
+#include "kernel/task.h"
+#include "mm/mm.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+#define NSEC 1000000000ll
+#define POSIX_TIMERS_MAX 1024
+#define CPU_POLL_NS 1000000 /* the least distance of two looks at a CPU clock */
+#define N_ITIMERS 3
+
+/* One timer of either kind: a period on some clock that ends in a signal. */
+struct guest_timer {
+	struct ktimer kt;
+	struct thread_group *tg; /* no reference: the group frees its timers first */
+	struct task *task;	 /* SIGEV_THREAD_ID: held */
+	clockid_t clock;
+	bool cpu;		 /* a CPU clock: looked at by and by */
+	bool is_itimer;
+	int id, signo, notify;
+	uint64_t value;
+	/* guarded by timer_set.lock */
+	int64_t expires, interval; /* on *clock*; expires 0: disarmed */
+	int overrun;
+};
+
+struct timer_set {
+	struct lock lock; /* RANK_TIMERS */
+	struct guest_timer *v[POSIX_TIMERS_MAX];
+};
+
+struct posix_timers {
+	struct timer_set set;
+};
+
+struct itimer {
+	struct lock lock;
+	struct guest_timer v[N_ITIMERS];
+};
+
+/* --- clocks --------------------------------------------------------------------------------------------------------- */
+
+static uint64_t host_cpu_ns(pid_t pid)
+{
+	clockid_t c = (clockid_t)(~(unsigned)pid << 3 | 2); /* CPUCLOCK_SCHED of a process */
+	struct timespec ts;
+
+	if (pid <= 0 || clock_gettime(c, &ts))
+		return 0;
+	return (uint64_t)ts.tv_sec * NSEC + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t aspace_cpu_ns(struct task *t)
+{
+	LOCK_SCOPE(&t->cred_lock);
+
+	return t->mm ? host_cpu_ns(aspace_host_pid(t->mm->as)) : 0;
+}
+
+uint64_t tg_cpu_ns(struct thread_group *tg)
+{
+	uint64_t ns = atomic_load(&tg->dead_utime_ns);
+	struct task *leader = tg->leader;
+
+	return leader && !tg->zombie ? ns + aspace_cpu_ns(leader) : ns;
+}
+
+uint64_t task_cpu_ns(struct task *t)
+{
+	/* Per-thread clocks of another process are not to be had; a single thread's is the process's. */
+	return t->tg->n_threads <= 1 ? tg_cpu_ns(t->tg) : tg_cpu_ns(t->tg) / t->tg->n_threads;
+}
+
+void tg_account_aspace(struct thread_group *tg, struct task *t)
+{
+	atomic_fetch_add(&tg->dead_utime_ns, aspace_cpu_ns(t));
+}
+
+/* CPU clock ids of other processes: clock_getcpuclockid(3). */
+static int cpu_clock_now(struct task *t, clockid_t clock, int64_t *ret)
+{
+	int pid = (int)~((unsigned)clock >> 3 | 7u << 29);
+	struct thread_group *tg;
+
+	if ((clock & 7) == 3) /* a descriptor's clock */
+		return -EINVAL;
+	if (pid == 0 || (clock & 4)) {
+		*ret = (int64_t)(clock & 4 ? task_cpu_ns(t) : tg_cpu_ns(t->tg));
+		return 0;
+	}
+	tg = tg_find(t->kernel, pid);
+	if (!tg)
+		return -EINVAL;
+	*ret = (int64_t)tg_cpu_ns(tg);
+	tg_put(tg);
+	return 0;
+}
+
+int clock_now(struct task *t, clockid_t clock, int64_t *ret)
+{
+	struct timespec ts;
+
+	if (clock < 0)
+		return cpu_clock_now(t, clock, ret);
+	switch (clock) {
+	case CLOCK_PROCESS_CPUTIME_ID:
+		*ret = (int64_t)tg_cpu_ns(t->tg);
+		return 0;
+	case CLOCK_THREAD_CPUTIME_ID:
+		*ret = (int64_t)task_cpu_ns(t);
+		return 0;
+	case CLOCK_REALTIME:
+	case CLOCK_MONOTONIC:
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_BOOTTIME:
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
+	case CLOCK_TAI:
+		if (clock_gettime(clock, &ts))
+			return -EINVAL;
+		*ret = ts.tv_sec * NSEC + ts.tv_nsec;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* --- the common timer --------------------------------------------------------------------------------------------------- */
+
+static int64_t timer_now(struct guest_timer *g)
+{
+	struct timespec ts;
+
+	if (g->cpu)
+		return (int64_t)tg_cpu_ns(g->tg);
+	clock_gettime(g->clock, &ts);
+	return ts.tv_sec * NSEC + ts.tv_nsec;
+}
+
+/* The kernel timer runs on MONOTONIC or REALTIME; other clocks are translated by their distance now. */
+static void arm(struct guest_timer *g)
+{
+	int64_t left = g->expires - timer_now(g);
+
+	if (g->kt.clock == CLOCK_REALTIME) {
+		ktimer_arm(&g->kt, g->expires);
+		return;
+	}
+	if (g->cpu && left < CPU_POLL_NS)
+		left = CPU_POLL_NS;
+	ktimer_arm(&g->kt, kernel_now_mono() + (left > 0 ? left : 0));
+}
+
+static void notify(struct guest_timer *g, int overrun)
+{
+	struct ksiginfo info = {.signo = g->signo, .code = g->is_itimer ? SI_KERNEL : SI_TIMER};
+
+	if (g->notify == SIGEV_NONE)
+		return;
+	if (!g->is_itimer) {
+		info.timer.tid = g->id;
+		info.timer.overrun = overrun;
+		info.timer.value = g->value;
+	}
+	if (g->task)
+		signal_send_task(g->task, &info);
+	else
+		signal_send_group(g->tg, &info);
+}
+
+static void fire(struct guest_timer *g, struct lock *l)
+{
+	int64_t now = timer_now(g);
+	int overrun = 0;
+	bool again;
+
+	lock_acquire(l);
+	if (!g->expires) {
+		lock_release(l);
+		return;
+	}
+	if (now < g->expires) {
+		lock_release(l);
+		arm(g); /* a CPU clock that has not come so far, or a wall clock that was set */
+		return;
+	}
+	if (g->interval) {
+		int64_t n = (now - g->expires) / g->interval + 1;
+
+		overrun = n - 1 > INT32_MAX ? INT32_MAX : (int)(n - 1);
+		g->expires += n * g->interval;
+	} else {
+		g->expires = 0;
+	}
+	g->overrun = overrun;
+	again = g->expires;
+	lock_release(l);
+	notify(g, overrun);
+	if (again)
+		arm(g);
+}
+
+static void remaining(struct guest_timer *g, struct itimerspec_ns *ret)
+{
+	int64_t left = g->expires ? g->expires - timer_now(g) : 0;
+
+	ret->interval = g->interval;
+	ret->value = g->expires && left <= 0 ? 1 : left;
+}
+
+static int64_t capped_sum(int64_t a, int64_t b)
+{
+	int64_t s;
+
+	return __builtin_add_overflow(a, b, &s) ? INT64_MAX / 2 : s;
+}
+
+static void set(struct guest_timer *g, struct lock *l, bool absolute, const struct itimerspec_ns *n,
+		struct itimerspec_ns *old)
+{
+	int64_t now = timer_now(g);
+	bool on = n->value != 0;
+
+	ktimer_cancel(&g->kt);
+	lock_acquire(l);
+	if (old)
+		remaining(g, old);
+	g->interval = n->interval;
+	g->expires = on ? (absolute ? n->value : capped_sum(now, n->value)) : 0;
+	g->overrun = 0;
+	lock_release(l);
+	if (on)
+		arm(g);
+}
+
+/* --- interval timers ---------------------------------------------------------------------------------------------------------- */
+
+static void itimer_fire(struct ktimer *kt)
+{
+	struct guest_timer *g = container_of(kt, struct guest_timer, kt);
+
+	fire(g, &g->tg->itimers->lock);
+}
+
+static struct itimer *itimers_of(struct thread_group *tg)
+{
+	static const int signos[N_ITIMERS] = {SIGALRM, SIGVTALRM, SIGPROF};
+	struct itimer *it;
+	LOCK_SCOPE(&tg->limits_lock);
+
+	if (tg->itimers)
+		return tg->itimers;
+	it = calloc(1, sizeof(*it));
+	if (!it)
+		return NULL;
+	lock_init(&it->lock, RANK_TIMERS);
+	for (int i = 0; i < N_ITIMERS; i++) {
+		struct guest_timer *g = &it->v[i];
+
+		ktimer_init(tg->kernel, &g->kt, CLOCK_MONOTONIC, itimer_fire);
+		g->tg = tg;
+		g->clock = CLOCK_MONOTONIC;
+		g->cpu = i != ITIMER_REAL;
+		g->is_itimer = true;
+		g->notify = SIGEV_SIGNAL;
+		g->signo = signos[i];
+	}
+	tg->itimers = it;
+	return it;
+}
+
+int itimer_set(struct task *t, int which, const struct itimerspec_ns *n, struct itimerspec_ns *old)
+{
+	struct itimer *it;
+
+	if (which < 0 || which >= N_ITIMERS)
+		return -EINVAL;
+	it = itimers_of(t->tg);
+	if (!it)
+		return -ENOMEM;
+	if (n) {
+		set(&it->v[which], &it->lock, false, n, old);
+	} else {
+		LOCK_SCOPE(&it->lock);
+
+		remaining(&it->v[which], old);
+	}
+	return 0;
+}
+
+/* --- POSIX timers ---------------------------------------------------------------------------------------------------------------- */
+
+static void posix_fire(struct ktimer *kt)
+{
+	struct guest_timer *g = container_of(kt, struct guest_timer, kt);
+
+	fire(g, &g->tg->timers->set.lock);
+}
+
+static struct timer_set *timers_of(struct thread_group *tg)
+{
+	LOCK_SCOPE(&tg->limits_lock);
+
+	if (!tg->timers) {
+		tg->timers = calloc(1, sizeof(*tg->timers));
+		if (!tg->timers)
+			return NULL;
+		lock_init(&tg->timers->set.lock, RANK_TIMERS);
+	}
+	return &tg->timers->set;
+}
+
+static int clock_kind(clockid_t clock, bool *cpu, clockid_t *host)
+{
+	*cpu = false;
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_TAI:
+	case CLOCK_REALTIME_ALARM:
+		*host = CLOCK_REALTIME;
+		return 0;
+	case CLOCK_MONOTONIC:
+	case CLOCK_BOOTTIME:
+	case CLOCK_BOOTTIME_ALARM:
+		*host = CLOCK_MONOTONIC;
+		return 0;
+	case CLOCK_PROCESS_CPUTIME_ID:
+	case CLOCK_THREAD_CPUTIME_ID:
+		*cpu = true;
+		*host = CLOCK_MONOTONIC;
+		return 0;
+	}
+	return clock < 0 ? -EOPNOTSUPP : -EINVAL;
+}
+
+static int event_target(struct task *t, const struct sigevent_args *ev, struct task **ret)
+{
+	struct task *target;
+
+	if (ev->notify == SIGEV_NONE)
+		return 0;
+	if (ev->signo < 1 || ev->signo > KSIG_MAX)
+		return -EINVAL;
+	if (ev->notify == SIGEV_SIGNAL || ev->notify == SIGEV_THREAD)
+		return 0;
+	if (ev->notify != SIGEV_THREAD_ID)
+		return -EINVAL;
+	target = task_find(t->kernel, ev->tid);
+	if (!target || target->tg != t->tg) {
+		task_put(target);
+		return -EINVAL;
+	}
+	*ret = target;
+	return 0;
+}
+
+int posix_timer_create(struct task *t, clockid_t clock, const struct sigevent_args *ev)
+{
+	struct timer_set *s = timers_of(t->tg);
+	struct task *target = NULL;
+	struct guest_timer *g;
+	clockid_t host;
+	bool cpu;
+	int r = clock_kind(clock, &cpu, &host);
+
+	if (!r)
+		r = event_target(t, ev, &target);
+	if (r)
+		return r;
+	g = s ? calloc(1, sizeof(*g)) : NULL;
+	if (!g) {
+		task_put(target);
+		return -ENOMEM;
+	}
+	ktimer_init(t->kernel, &g->kt, host, posix_fire);
+	g->tg = t->tg;
+	g->task = target;
+	g->clock = host;
+	g->cpu = cpu;
+	g->notify = ev->notify;
+	g->signo = ev->signo;
+	lock_acquire(&s->lock);
+	for (r = 0; r < POSIX_TIMERS_MAX && s->v[r];)
+		r++;
+	if (r < POSIX_TIMERS_MAX)
+		s->v[r] = g;
+	lock_release(&s->lock);
+	if (r == POSIX_TIMERS_MAX) {
+		task_put(target);
+		free(g);
+		return -EAGAIN;
+	}
+	g->id = r;
+	g->value = ev->value;
+	return r;
+}
+
+/* POSIX timers are only touched by their own process; a racing delete by another thread is excluded by taking it out first. */
+static struct guest_timer *timer_get(struct task *t, int id)
+{
+	struct guest_timer *g;
+
+	if (!t->tg->timers || id < 0 || id >= POSIX_TIMERS_MAX)
+		return NULL;
+	lock_acquire(&t->tg->timers->set.lock);
+	g = t->tg->timers->set.v[id];
+	lock_release(&t->tg->timers->set.lock);
+	return g;
+}
+
+int posix_timer_settime(struct task *t, int id, bool absolute, const struct itimerspec_ns *n, struct itimerspec_ns *old)
+{
+	struct guest_timer *g = timer_get(t, id);
+
+	if (!g)
+		return -EINVAL;
+	set(g, &t->tg->timers->set.lock, absolute, n, old);
+	return 0;
+}
+
+int posix_timer_gettime(struct task *t, int id, struct itimerspec_ns *ret)
+{
+	struct guest_timer *g = timer_get(t, id);
+
+	if (!g)
+		return -EINVAL;
+	lock_acquire(&t->tg->timers->set.lock);
+	remaining(g, ret);
+	lock_release(&t->tg->timers->set.lock);
+	return 0;
+}
+
+int posix_timer_getoverrun(struct task *t, int id)
+{
+	struct guest_timer *g = timer_get(t, id);
+
+	return g ? g->overrun : -EINVAL;
+}
+
+static void timer_free(struct guest_timer *g)
+{
+	ktimer_cancel(&g->kt);
+	task_put(g->task);
+	free(g);
+}
+
+int posix_timer_delete(struct task *t, int id)
+{
+	struct guest_timer *g = timer_get(t, id);
+
+	if (!g)
+		return -EINVAL;
+	lock_acquire(&t->tg->timers->set.lock);
+	t->tg->timers->set.v[id] = NULL;
+	g->expires = 0;
+	lock_release(&t->tg->timers->set.lock);
+	timer_free(g);
+	return 0;
+}
+
+void tg_posix_timers_free(struct thread_group *tg)
+{
+	struct posix_timers *p = tg->timers;
+
+	if (!p)
+		return;
+	for (int i = 0; i < POSIX_TIMERS_MAX; i++) {
+		struct guest_timer *g = p->set.v[i];
+
+		if (!g)
+			continue;
+		lock_acquire(&p->set.lock);
+		p->set.v[i] = NULL;
+		g->expires = 0;
+		lock_release(&p->set.lock);
+		timer_free(g);
+	}
+	tg->timers = NULL;
+	lock_destroy(&p->set.lock);
+	free(p);
+}
+
+void tg_timers_free(struct thread_group *tg)
+{
+	struct itimer *it = tg->itimers;
+
+	tg_posix_timers_free(tg);
+	if (!it)
+		return;
+	for (int i = 0; i < N_ITIMERS; i++) {
+		lock_acquire(&it->lock);
+		it->v[i].expires = 0;
+		lock_release(&it->lock);
+		ktimer_cancel(&it->v[i].kt);
+	}
+	tg->itimers = NULL;
+	lock_destroy(&it->lock);
+	free(it);
+}

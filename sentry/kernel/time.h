@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Clocks, interval timers and POSIX timers of tasks and groups. */
+#pragma once
+
+#include "kernel/timers.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct task;
+struct thread_group;
+struct itimerspec_ns {
+	int64_t interval, value; /* nanoseconds */
+};
+struct sigevent_args { /* what the guest's struct sigevent says */
+	int notify, signo, tid;
+	uint64_t value;
+};
+
+/* CPU time in nanoseconds, from the host's clocks of the stub, with what earlier address spaces used. */
+uint64_t tg_cpu_ns(struct thread_group *tg);
+uint64_t task_cpu_ns(struct task *t);
+/* Remember the CPU time of an address space that is about to go (exec, exit). */
+void tg_account_aspace(struct thread_group *tg, struct task *t);
+/* Now on a guest clock, nanoseconds; -EINVAL for unknown clocks. */
+int clock_now(struct task *t, clockid_t clock, int64_t *ret_ns);
+
+/* which: ITIMER_*. Either of new and old may be NULL. setitimer(2), getitimer(2). */
+int itimer_set(struct task *t, int which, const struct itimerspec_ns *new_value, struct itimerspec_ns *old_value);
+
+/* timer_create(2) and kin. Numbers are per process. */
+int posix_timer_create(struct task *t, clockid_t clock, const struct sigevent_args *ev);
+int posix_timer_settime(struct task *t, int id, bool absolute, const struct itimerspec_ns *n, struct itimerspec_ns *old);
+int posix_timer_gettime(struct task *t, int id, struct itimerspec_ns *ret);
+int posix_timer_getoverrun(struct task *t, int id);
+int posix_timer_delete(struct task *t, int id);
+
+/* Disarm and free all timers of a group (exit), or the POSIX ones (exec). Idempotent. No locks held. */
+void tg_timers_free(struct thread_group *tg);
+void tg_posix_timers_free(struct thread_group *tg);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting for children. wait4(2), waitid(2). */
+#include "kernel/wait.h"
+#include "kernel/pid.h"
+#include "kernel/task_internal.h"
+#include "kernel/time.h"
+
+#include <string.h>
+#include <sys/wait.h>
+
+static bool eligible(const struct thread_group *c, const struct wait_args *w)
+{
+	bool is_clone = c->leader->exit_signal != SIGCHLD;
+
+	if (!(w->options & __WALL) && is_clone != !!(w->options & __WCLONE))
+		return false;
+	switch (w->idtype) {
+	case P_PID:
+		return c->pid == w->id;
+	case P_PGID:
+		return c->pgid == w->id;
+	default:
+		return true;
+	}
+}
+
+static void fill(const struct thread_group *c, int code, int status, struct wait_result *res)
+{
+	res->pid = c->pid;
+	res->uid = c->leader->cred->uid;
+	res->code = code;
+	res->status = status;
+	res->utime_ns = atomic_load(&c->dead_utime_ns);
+	res->stime_ns = atomic_load(&c->dead_stime_ns);
+}
+
+/* tasklist_lock held. Something to report about *c*? */
+static bool examine(struct kernel *k, struct task *t, struct thread_group *c, const struct wait_args *w,
+		    struct wait_result *res)
+{
+	if (c->zombie && (w->options & WEXITED)) {
+		int code = c->leader->exit_code;
+
+		fill(c, WIFEXITED(code) ? CLD_EXITED : WCOREDUMP(code) ? CLD_DUMPED : CLD_KILLED, code, res);
+		if (!(w->options & WNOWAIT)) {
+			atomic_fetch_add(&t->tg->cutime_ns, tg_cpu_ns(c) + atomic_load(&c->cutime_ns));
+			group_release(k, c);
+		}
+		return true;
+	}
+	if (c->stopped && !c->stop_reported && (w->options & WSTOPPED)) {
+		fill(c, CLD_STOPPED, c->stop_signo << 8 | 0x7f, res);
+		if (!(w->options & WNOWAIT))
+			c->stop_reported = true;
+		return true;
+	}
+	if (c->cont_pending && (w->options & WCONTINUED)) {
+		fill(c, CLD_CONTINUED, 0xffff, res);
+		if (!(w->options & WNOWAIT))
+			c->cont_pending = false;
+		return true;
+	}
+	return false;
+}
+
+/* 1: reported; 0: children, but nothing yet; -ECHILD. */
+static int scan(struct task *t, const struct wait_args *w, struct wait_result *res)
+{
+	struct kernel *k = t->kernel;
+	struct thread_group *c, *tmp;
+	int r = -ECHILD;
+	LOCK_SCOPE(&k->tasklist_lock);
+
+	list_for_each_entry_safe(c, tmp, &t->tg->children, sibling) {
+		if (!eligible(c, w))
+			continue;
+		r = 0;
+		if (examine(k, t, c, w, res))
+			return 1;
+	}
+	return r;
+}
+
+int task_wait(struct task *t, const struct wait_args *w, struct wait_result *res)
+{
+	struct task_waiter tw;
+	int r;
+
+	memset(res, 0, sizeof(*res));
+	r = scan(t, w, res);
+	if (r || (w->options & WNOHANG))
+		return r;
+	task_waiter_init(&tw, t, EPOLLIN);
+	wait_queue_add(&t->tg->child_wait, &tw.waiter);
+	while (!(r = scan(t, w, res))) {
+		r = task_block(t, -1);
+		if (r)
+			break;
+	}
+	wait_queue_remove(&tw.waiter);
+	return r;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting for children. */
+#pragma once
+
+#include "kernel/task.h"
+
+struct wait_args {
+	int idtype; /* P_ALL, P_PID, P_PGID */
+	int id;
+	int options;
+};
+
+struct wait_result {
+	int pid;
+	uint32_t uid;
+	int code;   /* CLD_* */
+	int status; /* wait(2) encoding */
+	uint64_t utime_ns, stime_ns;
+};
+
+/* 1 with *res* filled; 0 (WNOHANG and nothing); -ECHILD; -ERESTARTSYS. */
+int task_wait(struct task *t, const struct wait_args *w, struct wait_result *res);
+/* Take a zombie out of the tables. tasklist_lock held; drops the table's reference. */
+void group_release(struct kernel *k, struct thread_group *tg);

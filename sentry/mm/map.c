@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* mmap of files and shared memory, brk: what needs an order to the stub. */
+#include "mm/map.h"
+#include "host/file.h"
+#include "kernel/task.h"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+static void note(struct mm *mm, struct file *f, int fd, uint64_t host_off, uint64_t len, uint64_t file_off)
+{
+	struct mm_file_map m = {.host_off = host_off, .len = len, .file_off = file_off, .path = f->path, .inode = f->inode};
+	struct statx st;
+
+	if (host_stat(fd, "", &st))
+		return;
+	m.host_dev = makedev(st.stx_dev_major, st.stx_dev_minor);
+	m.host_ino = st.stx_ino;
+	mm_note_file(mm, &m);
+}
+
+/* Past the end of file there is nothing to map, but Linux gives addresses that raise SIGBUS: an empty memfd does. */
+static int64_t map_hole(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags)
+{
+	int fd = host_memfd("hole");
+	int64_t r;
+
+	if (fd < 0)
+		return fd;
+	r = gthread_mmap(th, addr, len, prot, flags, fd, 0);
+	host_close(fd);
+	return r;
+}
+
+static int64_t map_with_hole(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags,
+			     const struct mmap_info *mi)
+{
+	uint64_t have = PAGE_UP(mi->host_len);
+	int64_t at = map_hole(th, addr, len, prot, flags & ~MAP_POPULATE), r;
+
+	if (at < 0 || !have)
+		return at;
+	r = gthread_mmap(th, (uint64_t)at, have, prot, (flags & ~MAP_FIXED_NOREPLACE) | MAP_FIXED, mi->host_fd, mi->host_off);
+	return r < 0 ? r : at;
+}
+
+int64_t map_file(struct task *t, struct gthread *th, struct mm *mm, struct file *f, uint64_t addr, uint64_t len, int prot,
+		 int flags, uint64_t off, bool tail)
+{
+	struct mmap_info mi = {.host_fd = -1, .host_len = UINT64_MAX};
+	int64_t r;
+
+	if (!f->ops->mmap)
+		return -ENODEV;
+	r = f->ops->mmap(t, f, off, len, prot, flags, &mi);
+	if (r)
+		return r;
+	if (mi.host_fd < 0)
+		return flags & MAP_SHARED ? map_shared_anon(t, th, addr, len, prot, flags)
+					  : gthread_mmap(th, addr, len, prot, flags | MAP_ANONYMOUS, -1, 0);
+	note(mm, f, mi.host_fd, mi.host_off, len, off);
+	if (mi.host_len != UINT64_MAX && PAGE_UP(mi.host_len) < len)
+		r = map_with_hole(th, addr, len, prot, flags, &mi);
+	else if (tail && !mi.dup)
+		gthread_tail_mmap(th, addr, len, prot, flags, mi.host_fd, mi.host_off);
+	else
+		r = gthread_mmap(th, addr, len, prot, flags, mi.host_fd, mi.host_off);
+	if (mi.dup)
+		host_close(mi.host_fd);
+	return r;
+}
+
+int64_t map_shared_anon(struct task *t, struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags)
+{
+	int fd = host_memfd("shared");
+	int64_t r;
+
+	if (fd < 0)
+		return fd;
+	r = host_ftruncate(fd, len);
+	if (!r)
+		r = gthread_mmap(th, addr, len, prot, flags & ~MAP_ANONYMOUS, fd, 0);
+	host_close(fd);
+	return r;
+}
+
+/*
+ * No lock may be held across an order: its answer may need the very worker that waits for the lock. brk_busy keeps a
+ * second thread's brk out instead.
+ */
+static int brk_begin(struct task *t, struct mm *mm)
+{
+	for (;;) {
+		bool busy;
+		int r;
+
+		lock_acquire(&mm->lock);
+		busy = mm->brk_busy;
+		mm->brk_busy = true;
+		lock_release(&mm->lock);
+		if (!busy)
+			return 0;
+		r = task_block_killable(t, kernel_now_mono() + 1000000);
+		if (r && r != -ETIMEDOUT)
+			return r;
+	}
+}
+
+static int64_t brk_order(struct task *t, struct mm *mm, uint64_t end)
+{
+	if (end > mm->brk_mapped)
+		return gthread_mmap(t->th, mm->brk_mapped, end - mm->brk_mapped, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	if (end < mm->brk_mapped)
+		return gthread_munmap(t->th, end, mm->brk_mapped - end);
+	return 0;
+}
+
+int64_t mm_brk(struct task *t, uint64_t want)
+{
+	struct mm *mm = t->mm;
+	uint64_t end = PAGE_UP(want), limit = task_rlimit(t, RLIMIT_DATA);
+
+	if (want < mm->start_brk || want > aspace_max(mm->as) || want - mm->start_brk > limit || brk_begin(t, mm))
+		return (int64_t)mm->brk;
+	if (brk_order(t, mm, end) >= 0) {
+		mm->brk_mapped = end;
+		mm->brk = want;
+	}
+	want = mm->brk;
+	lock_acquire(&mm->lock);
+	mm->brk_busy = false;
+	lock_release(&mm->lock);
+	return (int64_t)want;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* Address-space records: life time, file mappings. */
+#include "mm/mm.h"
+#include "mm/map.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_MAPS_MAX 4096 /* names in /proc/PID/maps are a courtesy; a guest cannot make us hold more */
+
+struct mm *mm_alloc(struct kernel *k, struct aspace *as)
+{
+	struct mm *mm = calloc(1, sizeof(*mm));
+
+	if (!mm)
+		return NULL;
+	refs_init(&mm->refs);
+	lock_init(&mm->lock, RANK_MM);
+	list_init(&mm->file_maps);
+	aspace_get(as);
+	mm->kernel = k;
+	mm->as = as;
+	mm->dumpable = true;
+	atomic_init(&mm->n_groups, 1);
+	return mm;
+}
+
+static void map_free(struct mm_file_map *m)
+{
+	list_del(&m->link);
+	if (m->path.dentry)
+		path_put(&m->path);
+	if (m->inode)
+		inode_put(m->inode);
+	free(m);
+}
+
+static struct mm_file_map *map_dup(const struct mm_file_map *from)
+{
+	struct mm_file_map *m = malloc(sizeof(*m));
+
+	if (!m)
+		return NULL;
+	*m = *from;
+	if (m->path.dentry)
+		path_get(&m->path);
+	if (m->inode)
+		inode_get(m->inode);
+	return m;
+}
+
+struct mm *mm_copy(struct mm *from, struct aspace *as)
+{
+	struct mm *mm = mm_alloc(from->kernel, as);
+	struct mm_file_map *m, *copy;
+
+	if (!mm)
+		return NULL;
+	lock_acquire(&from->lock);
+	mm->start_brk = from->start_brk;
+	mm->brk = from->brk;
+	mm->brk_mapped = from->brk_mapped;
+	mm->start_code = from->start_code;
+	mm->end_code = from->end_code;
+	mm->start_data = from->start_data;
+	mm->end_data = from->end_data;
+	mm->start_stack = from->start_stack;
+	mm->arg_start = from->arg_start;
+	mm->arg_end = from->arg_end;
+	mm->env_start = from->env_start;
+	mm->env_end = from->env_end;
+	mm->dumpable = from->dumpable;
+	mm->auxv_len = from->auxv_len;
+	memcpy(mm->auxv, from->auxv, sizeof(mm->auxv));
+	if (from->exe.dentry) {
+		mm->exe = from->exe;
+		path_get(&mm->exe);
+	}
+	list_for_each_entry(m, &from->file_maps, link) {
+		copy = map_dup(m);
+		if (!copy)
+			break;
+		list_add_tail(&copy->link, &mm->file_maps);
+		mm->n_file_maps++;
+	}
+	lock_release(&from->lock);
+	return mm;
+}
+
+void mm_get(struct mm *mm)
+{
+	refs_get(&mm->refs);
+}
+
+void mm_put(struct mm *mm)
+{
+	struct mm_file_map *m, *tmp;
+
+	if (!refs_put(&mm->refs))
+		return;
+	list_for_each_entry_safe(m, tmp, &mm->file_maps, link)
+		map_free(m);
+	if (mm->exe.dentry)
+		path_put(&mm->exe);
+	aspace_put(mm->as);
+	lock_destroy(&mm->lock);
+	free(mm);
+}
+
+/* Widen an existing record of the same host file and distance, so that many mappings of one file stay one record. */
+static bool widen(struct mm *mm, const struct mm_file_map *n)
+{
+	struct mm_file_map *m;
+
+	list_for_each_entry(m, &mm->file_maps, link) {
+		if (m->host_dev != n->host_dev || m->host_ino != n->host_ino || m->inode != n->inode ||
+		    m->host_off - m->file_off != n->host_off - n->file_off)
+			continue;
+		if (n->host_off < m->host_off) {
+			m->len += m->host_off - n->host_off;
+			m->file_off = n->file_off;
+			m->host_off = n->host_off;
+		}
+		if (n->host_off + n->len > m->host_off + m->len)
+			m->len = n->host_off + n->len - m->host_off;
+		return true;
+	}
+	return false;
+}
+
+void mm_note_file(struct mm *mm, const struct mm_file_map *n)
+{
+	struct mm_file_map *m;
+	LOCK_SCOPE(&mm->lock);
+
+	if (widen(mm, n) || mm->n_file_maps >= FILE_MAPS_MAX)
+		return;
+	m = map_dup(n);
+	if (!m)
+		return;
+	list_add_tail(&m->link, &mm->file_maps);
+	mm->n_file_maps++;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* _exit(2), exit_group(2), wait4(2), waitid(2). */
+#include "kernel/pidfd.h"
+#include "kernel/task_internal.h"
+#include "kernel/wait.h"
+#include "syscalls/rusage.h"
+#include "syscalls/syscalls.h"
+
+#include <limits.h>
+#include <string.h>
+#include <sys/wait.h>
+
+int64_t sys_exit(struct task *t, const uint64_t *a)
+{
+	int code = (ARG_INT(a, 0) & 0xff) << 8;
+
+	task_exit(t, code);
+	task_leave_host_thread(t);
+	return 0;
+}
+
+int64_t sys_exit_group(struct task *t, const uint64_t *a)
+{
+	group_exit_begin(t, (ARG_INT(a, 0) & 0xff) << 8);
+	return 0; /* the flag it set ends the task on its way out */
+}
+
+static int copy_out_rusage(struct task *t, uint64_t addr, const struct wait_result *res)
+{
+	struct rusage ru;
+
+	if (!addr)
+		return 0;
+	memset(&ru, 0, sizeof(ru));
+	rusage_times(&ru, res->utime_ns, res->stime_ns);
+	return copy_out(t, addr, &ru, sizeof(ru));
+}
+
+int64_t sys_wait4(struct task *t, const uint64_t *a)
+{
+	int pid = ARG_INT(a, 0), options = ARG_INT(a, 2), r;
+	struct wait_args w = {.options = options | WEXITED};
+	struct wait_result res;
+
+	if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | (int)(__WNOTHREAD | __WCLONE | __WALL)))
+		return -EINVAL;
+	if (pid == INT_MIN)
+		return -ESRCH;
+	w.idtype = pid == -1 ? P_ALL : pid > 0 ? P_PID : P_PGID;
+	w.id = pid > 0 ? pid : pid == 0 ? t->tg->pgid : -pid;
+	r = task_wait(t, &w, &res);
+	if (r <= 0)
+		return r;
+	if (a[1] && copy_out(t, a[1], &res.status, sizeof(int)))
+		return -EFAULT;
+	return copy_out_rusage(t, a[3], &res) ? -EFAULT : res.pid;
+}
+
+static void fill_siginfo(struct ksiginfo *info, const struct wait_result *res)
+{
+	memset(info, 0, sizeof(*info));
+	if (!res->pid)
+		return;
+	info->signo = SIGCHLD;
+	info->code = res->code;
+	info->pid = res->pid;
+	info->uid = res->uid;
+	if (res->code == CLD_EXITED)
+		info->chld.status = WEXITSTATUS(res->status);
+	else if (res->code == CLD_STOPPED)
+		info->chld.status = WSTOPSIG(res->status);
+	else if (res->code == CLD_CONTINUED)
+		info->chld.status = SIGCONT;
+	else
+		info->chld.status = WTERMSIG(res->status);
+}
+
+static int waitid_target(struct task *t, int idtype, int id, struct wait_args *w)
+{
+	switch (idtype) {
+	case P_ALL:
+		break;
+	case P_PID:
+		if (id <= 0)
+			return -EINVAL;
+		break;
+	case P_PGID:
+		if (id < 0)
+			return -EINVAL;
+		if (id == 0)
+			id = t->tg->pgid;
+		break;
+	case P_PIDFD:
+		id = pidfd_pid(t, id);
+		if (id < 0)
+			return id;
+		idtype = P_PID;
+		break;
+	default:
+		return -EINVAL;
+	}
+	w->idtype = idtype;
+	w->id = id;
+	return 0;
+}
+
+int64_t sys_waitid(struct task *t, const uint64_t *a)
+{
+	int options = ARG_INT(a, 3), r;
+	struct wait_args w = {.options = options};
+	struct wait_result res;
+	struct ksiginfo info;
+
+	if ((options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | (int)(__WNOTHREAD | __WCLONE | __WALL))) ||
+	    !(options & (WEXITED | WSTOPPED | WCONTINUED)))
+		return -EINVAL;
+	r = waitid_target(t, ARG_INT(a, 0), ARG_INT(a, 1), &w);
+	if (r)
+		return r;
+	r = task_wait(t, &w, &res);
+	if (r < 0)
+		return r;
+	fill_siginfo(&info, &res);
+	if (copy_out_rusage(t, a[4], &res))
+		return -EFAULT;
+	return a[2] && copy_out(t, a[2], &info, sizeof(info)) ? -EFAULT : 0;
+}

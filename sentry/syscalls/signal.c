@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: MIT */
+/* sigaction(2), sigprocmask(2), sigpending(2), sigsuspend(2), sigtimedwait(2), sigaltstack(2), kill(2) and kin. */
+#include "kernel/pid.h"
+#include "kernel/pidfd.h"
+#include "kernel/task_internal.h"
+#include "syscalls/syscalls.h"
+
+#include <string.h>
+
+#define SS_AUTODISARM_BIT (1u << 31)
+#define MINSIGSTKSZ_GUEST 2048
+
+static int copy_in_sigset(struct task *t, uint64_t addr, uint64_t size, ksigset *ret)
+{
+	if (size != sizeof(ksigset))
+		return -EINVAL;
+	return copy_in(t, ret, addr, sizeof(*ret));
+}
+
+int64_t sys_rt_sigaction(struct task *t, const uint64_t *a)
+{
+	struct ksigaction act, old, *slot;
+	int s = ARG_INT(a, 0);
+
+	if (a[3] != sizeof(ksigset) || s < 1 || s > KSIG_MAX)
+		return -EINVAL;
+	if (a[1] && copy_in(t, &act, a[1], sizeof(act)))
+		return -EFAULT;
+	if (a[1] && (s == SIGKILL || s == SIGSTOP))
+		return -EINVAL;
+	lock_acquire(&t->tg->siglock);
+	slot = &t->tg->sighand->action[s - 1];
+	old = *slot;
+	if (a[1]) {
+		act.mask &= ~KSIG_UNBLOCKABLE;
+		*slot = act;
+		signal_drop_ignored(t->tg, s);
+	}
+	lock_release(&t->tg->siglock);
+	return a[2] && copy_out(t, a[2], &old, sizeof(old)) ? -EFAULT : 0;
+}
+
+int64_t sys_rt_sigprocmask(struct task *t, const uint64_t *a)
+{
+	ksigset set = 0, old = t->blocked;
+
+	if (a[3] != sizeof(ksigset))
+		return -EINVAL;
+	if (a[1]) {
+		if (copy_in(t, &set, a[1], sizeof(set)))
+			return -EFAULT;
+		switch (ARG_INT(a, 0)) {
+		case SIG_BLOCK:
+			set = old | set;
+			break;
+		case SIG_UNBLOCK:
+			set = old & ~set;
+			break;
+		case SIG_SETMASK:
+			break;
+		default:
+			return -EINVAL;
+		}
+		signal_set_mask(t, set);
+	}
+	return a[2] && copy_out(t, a[2], &old, sizeof(old)) ? -EFAULT : 0;
+}
+
+int64_t sys_rt_sigpending(struct task *t, const uint64_t *a)
+{
+	ksigset set;
+
+	if (a[1] > sizeof(ksigset))
+		return -EINVAL;
+	lock_acquire(&t->tg->siglock);
+	set = (t->pending.set | t->tg->shared_pending.set) & t->blocked;
+	lock_release(&t->tg->siglock);
+	return copy_out(t, a[0], &set, a[1]);
+}
+
+int64_t sys_rt_sigsuspend(struct task *t, const uint64_t *a)
+{
+	ksigset set;
+	int r = copy_in_sigset(t, a[0], a[1], &set);
+
+	if (r)
+		return r;
+	t->saved_mask = t->blocked;
+	t->restore_mask = true;
+	signal_set_mask(t, set);
+	while (!signal_pending(t))
+		task_block(t, -1);
+	return -ERESTARTNOHAND;
+}
+
+int64_t sys_pause(struct task *t, const uint64_t *a)
+{
+	while (!signal_pending(t))
+		task_block(t, -1);
+	return -ERESTARTNOHAND;
+}
+
+/* Try to take one of *want*; while asleep those signals are let through. */
+static int take_signal(struct task *t, ksigset want, struct ksiginfo *info)
+{
+	LOCK_SCOPE(&t->tg->siglock);
+
+	return signal_dequeue(t, ~want, info);
+}
+
+int64_t sys_rt_sigtimedwait(struct task *t, const uint64_t *a)
+{
+	int64_t ns, deadline;
+	struct ksiginfo info;
+	ksigset want;
+	int s, r = copy_in_sigset(t, a[0], a[3], &want);
+
+	if (!r)
+		r = copy_in_timespec(t, a[2], &ns);
+	if (r)
+		return r;
+	want &= ~KSIG_UNBLOCKABLE;
+	deadline = ns < 0 ? -1 : kernel_now_mono() + ns;
+	s = take_signal(t, want, &info);
+	if (!s && ns != 0) {
+		lock_acquire(&t->tg->siglock);
+		t->real_blocked = t->blocked;
+		t->blocked &= ~want;
+		signal_recalc(t);
+		lock_release(&t->tg->siglock);
+		r = task_block(t, deadline);
+		lock_acquire(&t->tg->siglock);
+		t->blocked = t->real_blocked;
+		t->real_blocked = 0;
+		s = signal_dequeue(t, ~want, &info);
+		signal_recalc(t);
+		lock_release(&t->tg->siglock);
+		if (!s)
+			return r == -ERESTARTSYS ? -EINTR : r == -ETIMEDOUT ? -EAGAIN : -ERESTARTNOINTR;
+	}
+	if (!s)
+		return -EAGAIN;
+	return a[1] && copy_out(t, a[1], &info, sizeof(info)) ? -EFAULT : s;
+}
+
+int64_t sys_rt_sigreturn(struct task *t, const uint64_t *a)
+{
+	int64_t r = signal_return(t);
+
+	t->in_syscall = false;
+	return r;
+}
+
+struct guest_stack { /* stack_t */
+	uint64_t sp;
+	uint32_t flags, pad;
+	uint64_t size;
+};
+
+static int set_altstack(struct task *t, const struct guest_stack *ss)
+{
+	uint32_t mode = ss->flags & ~SS_AUTODISARM_BIT;
+
+	if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK)
+		return -EINVAL;
+	if (mode == SS_DISABLE) {
+		t->sas_sp = t->sas_size = 0;
+		t->sas_flags = SS_DISABLE;
+		return 0;
+	}
+	if (ss->size < MINSIGSTKSZ_GUEST)
+		return -ENOMEM;
+	t->sas_sp = ss->sp;
+	t->sas_size = ss->size;
+	t->sas_flags = ss->flags & SS_AUTODISARM_BIT;
+	return 0;
+}
+
+int64_t sys_sigaltstack(struct task *t, const uint64_t *a)
+{
+	struct guest_stack ss, old = {.sp = t->sas_sp, .flags = t->sas_flags, .size = t->sas_size};
+	struct guest_regs regs;
+	int r = 0;
+
+	gthread_get_regs(t->th, &regs);
+	if (t->sas_size && !(t->sas_flags & SS_AUTODISARM_BIT) && regs.rsp > t->sas_sp &&
+	    regs.rsp - t->sas_sp <= t->sas_size)
+		old.flags |= SS_ONSTACK;
+	if (a[0]) {
+		if (copy_in(t, &ss, a[0], sizeof(ss)))
+			return -EFAULT;
+		r = old.flags & SS_ONSTACK ? -EPERM : set_altstack(t, &ss);
+	}
+	if (r)
+		return r;
+	return a[1] && copy_out(t, a[1], &old, sizeof(old)) ? -EFAULT : 0;
+}
+
+/* --- sending ---------------------------------------------------------------------------------------------------------- */
+
+static bool may_signal(struct task *t, struct thread_group *tg, int sig)
+{
+	struct task *target = NULL;
+	struct cred *c;
+	bool ok;
+
+	if (tg == t->tg || task_capable(t, CAP_KILL))
+		return true;
+	lock_acquire(&t->kernel->tasklist_lock);
+	target = tg->leader;
+	if (target)
+		task_get(target);
+	lock_release(&t->kernel->tasklist_lock);
+	if (!target)
+		return true; /* already gone: sending does nothing */
+	c = task_cred_get(target);
+	ok = t->cred->euid == c->suid || t->cred->euid == c->uid || t->cred->uid == c->suid || t->cred->uid == c->uid ||
+	     (sig == SIGCONT && tg->sid == t->tg->sid);
+	cred_put(c);
+	task_put(target);
+	return ok;
+}
+
+static void user_info(struct task *t, struct ksiginfo *info, int sig, int code)
+{
+	memset(info, 0, sizeof(*info));
+	info->signo = sig;
+	info->code = code;
+	info->pid = t->tg->pid;
+	info->uid = t->cred->uid;
+}
+
+static int send_group(struct task *t, struct thread_group *tg, const struct ksiginfo *info)
+{
+	if (!may_signal(t, tg, info->signo))
+		return -EPERM;
+	return info->signo ? signal_send_group(tg, info) : 0;
+}
+
+struct kill_many {
+	struct task *t;
+	const struct ksiginfo *info;
+	int pgid; /* 0: everybody but init and the caller */
+	int found, sent, err;
+};
+
+static int kill_one_of_many(struct thread_group *tg, void *arg)
+{
+	struct kill_many *k = arg;
+	int r;
+
+	if (k->pgid ? tg->pgid != k->pgid : tg->pid == 1 || tg == k->t->tg)
+		return 0;
+	k->found++;
+	r = send_group(k->t, tg, k->info);
+	if (r)
+		k->err = r;
+	else
+		k->sent++;
+	return 0;
+}
+
+static int64_t kill_many(struct task *t, int pgid, const struct ksiginfo *info)
+{
+	struct kill_many k = {.t = t, .info = info, .pgid = pgid};
+
+	tg_for_each(t->kernel, kill_one_of_many, &k);
+	if (!k.found)
+		return -ESRCH;
+	return k.sent ? 0 : k.err;
+}
+
+static int64_t kill_pid(struct task *t, int pid, const struct ksiginfo *info)
+{
+	struct task *target = task_find(t->kernel, pid);
+	int r;
+
+	if (!target)
+		return -ESRCH;
+	r = send_group(t, target->tg, info);
+	task_put(target);
+	return r;
+}
+
+int64_t sys_kill(struct task *t, const uint64_t *a)
+{
+	int pid = ARG_INT(a, 0), sig = ARG_INT(a, 1);
+	struct ksiginfo info;
+
+	if (sig < 0 || sig > KSIG_MAX)
+		return -EINVAL;
+	user_info(t, &info, sig, SI_USER);
+	if (pid > 0)
+		return kill_pid(t, pid, &info);
+	if (pid == INT32_MIN)
+		return -ESRCH;
+	return kill_many(t, pid == -1 ? 0 : pid == 0 ? t->tg->pgid : -pid, &info);
+}
+
+static int64_t do_tkill(struct task *t, int tgid, int tid, const struct ksiginfo *info)
+{
+	struct task *target;
+	int r = 0;
+
+	if (tid <= 0 || (tgid <= 0 && tgid != -1) || info->signo < 0 || info->signo > KSIG_MAX)
+		return -EINVAL;
+	target = task_find(t->kernel, tid);
+	if (!target || (tgid > 0 && target->tg->pid != tgid))
+		r = -ESRCH;
+	else if (!may_signal(t, target->tg, info->signo))
+		r = -EPERM;
+	else if (info->signo)
+		r = signal_send_task(target, info);
+	task_put(target);
+	return r;
+}
+
+int64_t sys_tkill(struct task *t, const uint64_t *a)
+{
+	struct ksiginfo info;
+
+	user_info(t, &info, ARG_INT(a, 1), SI_TKILL);
+	return do_tkill(t, -1, ARG_INT(a, 0), &info);
+}
+
+int64_t sys_tgkill(struct task *t, const uint64_t *a)
+{
+	struct ksiginfo info;
+
+	if (ARG_INT(a, 0) <= 0)
+		return -EINVAL;
+	user_info(t, &info, ARG_INT(a, 2), SI_TKILL);
+	return do_tkill(t, ARG_INT(a, 0), ARG_INT(a, 1), &info);
+}
+
+static int copy_in_info(struct task *t, uint64_t addr, int sig, int pid, struct ksiginfo *info)
+{
+	if (copy_in(t, info, addr, sizeof(*info)))
+		return -EFAULT;
+	info->signo = sig;
+	/* Nobody may pretend to be the kernel, or kill(), towards another process. */
+	if ((info->code >= 0 || info->code == SI_TKILL) && pid != t->tg->pid)
+		return -EPERM;
+	return 0;
+}
+
+int64_t sys_rt_sigqueueinfo(struct task *t, const uint64_t *a)
+{
+	struct ksiginfo info;
+	int r = copy_in_info(t, a[2], ARG_INT(a, 1), ARG_INT(a, 0), &info);
+
+	if (r)
+		return r;
+	if (info.signo < 0 || info.signo > KSIG_MAX)
+		return -EINVAL;
+	return kill_pid(t, ARG_INT(a, 0), &info);
+}
+
+int64_t sys_rt_tgsigqueueinfo(struct task *t, const uint64_t *a)
+{
+	struct ksiginfo info;
+	int r = copy_in_info(t, a[3], ARG_INT(a, 2), ARG_INT(a, 0), &info);
+
+	return r ? r : do_tkill(t, ARG_INT(a, 0), ARG_INT(a, 1), &info);
+}
+
+int64_t sys_pidfd_open(struct task *t, const uint64_t *a)
+{
+	struct thread_group *tg;
+	int r;
+
+	if (ARG_UINT(a, 1) & ~(uint32_t)04000)
+		return -EINVAL;
+	if (ARG_INT(a, 0) <= 0)
+		return -EINVAL;
+	tg = tg_find(t->kernel, ARG_INT(a, 0));
+	if (!tg) {
+		struct task *thread = task_find(t->kernel, ARG_INT(a, 0));
+
+		task_put(thread);
+		return thread ? -EINVAL : -ESRCH;
+	}
+	r = pidfd_open(t, tg, ARG_INT(a, 1));
+	tg_put(tg);
+	return r;
+}
+
+int64_t sys_pidfd_send_signal(struct task *t, const uint64_t *a)
+{
+	int sig = ARG_INT(a, 1), r = 0;
+	struct thread_group *tg;
+	struct ksiginfo info;
+
+	if (ARG_UINT(a, 3) || sig < 0 || sig > KSIG_MAX)
+		return -EINVAL;
+	tg = pidfd_group(t, ARG_INT(a, 0));
+	if (!tg)
+		return -EBADF;
+	user_info(t, &info, sig, SI_USER);
+	if (a[2]) {
+		r = copy_in_info(t, a[2], sig, tg->pid, &info);
+		if (!r && info.signo != sig)
+			r = -EINVAL;
+	}
+	if (!r)
+		r = tg->reaped || tg->zombie ? -ESRCH : send_group(t, tg, &info);
+	tg_put(tg);
+	return r;
+}

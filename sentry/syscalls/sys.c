@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* uname(2), sysinfo(2), sethostname(2), getrandom(2), syslog(2). */
+#include "host/entropy.h"
+#include "kernel/task_internal.h"
+#include "syscalls/syscalls.h"
+
+#include <linux/random.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+
+int64_t sys_uname(struct task *t, const uint64_t *a)
+{
+	struct utsname u = {.sysname = "Linux", .release = KERNEL_RELEASE, .version = KERNEL_VERSION, .machine = "x86_64"};
+	struct kernel *k = t->kernel;
+
+	lock_acquire(&k->uts_lock);
+	memcpy(u.nodename, k->hostname, sizeof(k->hostname));
+	memcpy(u.domainname, k->domainname, sizeof(k->domainname));
+	lock_release(&k->uts_lock);
+	return copy_out(t, a[0], &u, sizeof(u));
+}
+
+static int64_t set_uts(struct task *t, char field[65], const uint64_t *a)
+{
+	char name[65] = {0};
+	int len = ARG_INT(a, 1);
+
+	if (!task_capable(t, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (len < 0 || len > 64)
+		return -EINVAL;
+	if (copy_in(t, name, a[0], (size_t)len))
+		return -EFAULT;
+	lock_acquire(&t->kernel->uts_lock);
+	memcpy(field, name, 65);
+	lock_release(&t->kernel->uts_lock);
+	return 0;
+}
+
+int64_t sys_sethostname(struct task *t, const uint64_t *a)
+{
+	return set_uts(t, t->kernel->hostname, a);
+}
+
+int64_t sys_setdomainname(struct task *t, const uint64_t *a)
+{
+	return set_uts(t, t->kernel->domainname, a);
+}
+
+int64_t sys_sysinfo(struct task *t, const uint64_t *a)
+{
+	struct sysinfo si;
+	uint64_t limit = t->kernel->memory_limit;
+
+	if (sysinfo(&si))
+		return -errno;
+	/* What the sandbox may know: its own up-time and processes, the memory it can use. */
+	si.uptime = (long)((kernel_now_mono() - t->kernel->boot_monotonic.tv_sec * 1000000000ll) / 1000000000);
+	si.procs = (unsigned short)t->kernel->n_tasks;
+	memset(si.loads, 0, sizeof(si.loads));
+	si.totalswap = si.freeswap = 0;
+	if (limit && limit < (uint64_t)si.totalram * si.mem_unit) {
+		si.totalram = limit / si.mem_unit;
+		if (si.freeram > si.totalram)
+			si.freeram = si.totalram;
+		si.bufferram = si.sharedram = 0;
+	}
+	return copy_out(t, a[0], &si, sizeof(si));
+}
+
+int64_t sys_getrandom(struct task *t, const uint64_t *a)
+{
+	uint64_t len = a[1] > INT32_MAX ? INT32_MAX : a[1], done = 0;
+	uint8_t buf[4096];
+
+	if (ARG_UINT(a, 2) & ~(uint32_t)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE))
+		return -EINVAL;
+	if ((ARG_UINT(a, 2) & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
+		return -EINVAL;
+	while (done < len) {
+		size_t n = len - done < sizeof(buf) ? len - done : sizeof(buf);
+		ssize_t r = host_random(buf, n);
+
+		if (r < 0)
+			return done ? (int64_t)done : r;
+		if (copy_out(t, a[0] + done, buf, (size_t)r))
+			return done ? (int64_t)done : -EFAULT;
+		done += (uint64_t)r;
+		if (done < len && signal_pending(t))
+			return (int64_t)done;
+	}
+	return (int64_t)done;
+}
+
+int64_t sys_syslog(struct task *t, const uint64_t *a)
+{
+	/* The sandbox's kernel log is empty; the host's is nobody's business. */
+	switch (ARG_INT(a, 0)) {
+	case 0:
+	case 1:
+		return 0;
+	case 9:
+		return 0;
+	case 10:
+		return 65536;
+	case 3:
+		return a[1] && ARG_INT(a, 2) >= 0 ? 0 : -EINVAL;
+	}
+	return task_capable(t, CAP_SYSLOG) ? -EINVAL : -EPERM;
+}
+
+int64_t sys_reboot(struct task *t, const uint64_t *a)
+{
+	return task_capable(t, CAP_SYS_BOOT) ? -EINVAL : -EPERM;
+}
