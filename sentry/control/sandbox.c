@@ -256,22 +256,46 @@ static int exec_first(struct kernel *k, const struct config *c, struct failure *
 
 /* --- start and end -------------------------------------------------------------------------------------------------------- */
 
+/* Paths of the host lead only beneath what the command line named. Without landlock namespaces and the call list remain. */
+static int restrict_files(const struct config *c, struct failure *f)
+{
+	struct host_grant *g = calloc(c->n_binds + c->n_host_entries + 1, sizeof(*g));
+	size_t n = 0;
+	int r;
+
+	if (!g)
+		return fail(f, 125, "cannot prepare the sandbox: out of memory");
+	if (c->root == CONFIG_ROOT_IS_DIR)
+		g[n++] = (struct host_grant){.fd = c->root_fd};
+	for (size_t i = 0; i < c->n_host_entries; i++)
+		if (c->host_entries[i].fd >= 0)
+			g[n++] = (struct host_grant){.fd = c->host_entries[i].fd};
+	for (size_t i = 0; i < c->n_binds; i++)
+		g[n++] = (struct host_grant){.fd = c->binds[i].fd, .writable = c->binds[i].writable};
+	r = host_restrict_files(g, n);
+	free(g);
+	if (r && r != -EOPNOTSUPP)
+		return fail(f, 125, "cannot confine the sentry: landlock: %s", strerror(-r));
+	return 0;
+}
+
 static int build(struct kernel *k, const struct config *c, struct failure *f)
 {
 	struct rootfs_error err;
+	const char *why = NULL;
 	int r;
 
+	if (restrict_files(c, f))
+		return -1;
 	if (create_services(k, c, f))
 		return -1;
 	if (rootfs_mount_root(k, c, &err))
 		return fail(f, 125, "%s", err.text);
 	if (create_init(k, f))
 		return -1;
-	r = lockdown_apply(c->nouserns, f->text, sizeof(f->text));
-	if (r) {
-		f->code = 125;
-		return -1;
-	}
+	r = host_lockdown(c->network != CONFIG_NET_NONE, &why);
+	if (r)
+		return fail(f, 125, "cannot confine the sentry: %s (%s)", why ? why : "seccomp", strerror(-r));
 	/* Threads only now: they inherit what the lock-down left. */
 	r = host_loop_start(k->loop);
 	if (!r)

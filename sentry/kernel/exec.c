@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Running a new program. execve(2). */
 #include "arch/arch.h"
+#include "host/entropy.h"
 #include "kernel/exec.h"
 #include "kernel/exec_args.h"
 #include "kernel/pid.h"
@@ -18,7 +19,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/random.h>
+
 #include <sys/stat.h>
 
 #define SCRIPT_DEPTH_MAX 5
@@ -144,7 +145,7 @@ static int map_stack(struct task *t, struct exec_image *im)
 	if (size < STACK_MAP_MIN)
 		size = STACK_MAP_MIN;
 	size = PAGE_UP(size);
-	getrandom(&rnd, sizeof(rnd), GRND_NONBLOCK);
+	host_random(&rnd, sizeof(rnd));
 	for (int i = 0; i < 16 && r < 0; i++) {
 		top = ((max - (1ull << 20)) & PAGE_MASK_) - (uint64_t)((rnd >> i) % 0x10000) * PAGE_SIZE_;
 		r = gthread_mmap(im->th, top - size, size, prot,
@@ -228,7 +229,7 @@ static int write_stack(struct exec_image *im, struct exec_args *args, const stru
 	memcpy(p, a.v, a.n * 8);
 	memcpy(mm->auxv, a.v, a.n * 8);
 	mm->auxv_len = a.n * 8;
-	getrandom(rnd, sizeof(rnd), GRND_NONBLOCK);
+	host_random(rnd, sizeof(rnd));
 	r = aspace_write(im->as, strings_at, args->buf, args->len, NULL);
 	if (!r)
 		r = aspace_write(im->as, random_at, rnd, sizeof(rnd), NULL);
@@ -260,7 +261,7 @@ static void set_mm_ranges(struct exec_image *im, struct file *f)
 	struct mm *mm = im->mm;
 	uint32_t rnd = 0;
 
-	getrandom(&rnd, sizeof(rnd), GRND_NONBLOCK);
+	host_random(&rnd, sizeof(rnd));
 	mm->start_code = im->elf.start_code;
 	mm->end_code = im->elf.end_code;
 	mm->start_data = im->elf.start_data;

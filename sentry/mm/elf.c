@@ -2,6 +2,7 @@
 /* ELF loading: elf(5), and Linux's fs/binfmt_elf.c for what programs rely on. */
 #include "mm/elf.h"
 #include "arch/arch.h"
+#include "host/entropy.h"
 #include "kernel/task.h"
 #include "mm/map.h"
 
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
+
 
 #define PHDRS_MAX (65536 / sizeof(Elf64_Phdr))
 #define PIE_BASE 0x555555554000ull
@@ -125,7 +126,7 @@ static int reserve(struct gthread *th, const Elf64_Ehdr *h, bool is_interp, uint
 		return r < 0 ? (int)r : 0;
 	}
 	if (!is_interp) {
-		getrandom(&rnd, sizeof(rnd), GRND_NONBLOCK);
+		host_random(&rnd, sizeof(rnd));
 		hint = PIE_BASE + (uint64_t)(rnd % PIE_RANDOM_PAGES) * PAGE_SIZE_;
 	}
 	r = gthread_mmap(th, hint, hi - lo, PROT_NONE, flags, -1, 0);
