@@ -35,7 +35,8 @@ struct archive {
 
 /* ---- Names ---- */
 
-/* Resolve "", ".", ".." textually, relative to the directory of `base` (NULL: the root). malloc'd; never leaves the root. */
+/* Resolve "", ".", ".." textually, relative to the directory of `base` (NULL: the root). malloc'd; never leaves the
+ * root. */
 static char *normalise(const char *base, const char *name)
 {
 	char *out = malloc((base ? strlen(base) : 0) + strlen(name) + 3);
@@ -68,8 +69,8 @@ static char *normalise(const char *base, const char *name)
 /* ---- Reading tar headers ---- */
 
 struct header {
-	char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100], magic[6], version[2], uname[32],
-		gname[32], major[8], minor[8], prefix[155], pad[12];
+	char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100], magic[6],
+		version[2], uname[32], gname[32], major[8], minor[8], prefix[155], pad[12];
 };
 _Static_assert(sizeof(struct header) == BLOCK, "a tar header is one block");
 
@@ -380,8 +381,8 @@ static void spool_commit(void *arg, size_t len)
 }
 
 /* Unpack (or just copy) into a nameless file, which then takes the place of a->fd. */
-static int archive_spool(struct archive *a, const char *source, struct store_txn *txn, const struct inflate_limits *limits,
-	struct snap_error *e)
+static int archive_spool(struct archive *a, const char *source, struct store_txn *txn,
+	const struct inflate_limits *limits, struct snap_error *e)
 {
 	struct inflate_io io = {spool_peek, spool_consume, spool_reserve, spool_commit, NULL};
 	struct spool s = {.in = a->fd, .out = -1, .in_buf = malloc(SPOOL_BUFFER), .out_buf = malloc(SPOOL_BUFFER)};
@@ -459,7 +460,8 @@ void archive_close(struct archive *a)
 
 static int find_file(const struct archive *a, const char *name, struct member *out)
 {
-	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+	struct open_how how = {
+		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
 	struct stat st;
 	int fd = (int)syscall(SYS_openat2, a->fd, name, &how, sizeof(how));
 
@@ -525,7 +527,8 @@ void member_close(struct member *m)
 	*m = (struct member){.fd = -1};
 }
 
-int archive_read(const struct archive *a, const char *name, size_t limit, void **data, size_t *len, struct snap_error *e)
+int archive_read(
+	const struct archive *a, const char *name, size_t limit, void **data, size_t *len, struct snap_error *e)
 {
 	struct member m;
 	char *text;

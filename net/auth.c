@@ -132,7 +132,8 @@ static bool token_valid(const char *token)
 
 static int take_token(struct auth *a, const struct http_response *r, const char *realm, struct snap_error *e)
 {
-	json_t *json = json_parse_object(r->body ? r->body : "", r->body_len, "the answer of the registry's token server", e);
+	json_t *json =
+		json_parse_object(r->body ? r->body : "", r->body_len, "the answer of the registry's token server", e);
 	const char *token;
 	char *header;
 	int err = 0;
@@ -160,14 +161,16 @@ static int check_realm(const struct auth *a, const char *realm, const char *url,
 	char scheme[16], host[300];
 
 	if (http_url_origin(realm, scheme, sizeof(scheme), host, sizeof(host)))
-		return snap_fail(e, EPROTO, "%s names a token server that is no http or https URL: %.200s", a->registry, realm);
+		return snap_fail(
+			e, EPROTO, "%s names a token server that is no http or https URL: %.200s", a->registry, realm);
 	if (!strcmp(scheme, "http") && !strncmp(url, "https:", 6) && a->tls_verify)
-		return snap_fail(e, EACCES, "%s wants its token fetched without TLS from %s: refused", a->registry, host);
+		return snap_fail(
+			e, EACCES, "%s wants its token fetched without TLS from %s: refused", a->registry, host);
 	return 0;
 }
 
-static int token_request(struct auth *a, const struct challenge *ch, struct http_request *req, char **url, char **form,
-	char **header)
+static int token_request(
+	struct auth *a, const struct challenge *ch, struct http_request *req, char **url, char **form, char **header)
 {
 	const struct credentials *c = &a->credentials;
 	const char *scope = *ch->scope ? ch->scope : a->scope;
@@ -203,22 +206,24 @@ static int token_result(struct auth *a, enum http_result result, const struct ht
 	if (result == HTTP_CANCELLED)
 		return snap_fail(e, ECANCELED, "cancelled");
 	if (result != HTTP_OK)
-		return snap_fail(e, EHOSTUNREACH, "cannot reach the token server of %s (%.200s): %s", a->registry, realm, why);
+		return snap_fail(
+			e, EHOSTUNREACH, "cannot reach the token server of %s (%.200s): %s", a->registry, realm, why);
 	if (r->status == 401 || r->status == 403)
 		return snap_fail(e, EACCES, "%s refused %s", a->registry,
-			a->credentials.user || a->credentials.identity_token ? "your credentials; log in again"
-									      : "to give an anonymous token; log in first");
+			a->credentials.user || a->credentials.identity_token
+				? "your credentials; log in again"
+				: "to give an anonymous token; log in first");
 	if (r->status != 200)
-		return snap_fail(e, EAGAIN, "the token server of %s (%.200s) failed with status %ld", a->registry, realm,
-			r->status);
+		return snap_fail(e, EAGAIN, "the token server of %s (%.200s) failed with status %ld", a->registry,
+			realm, r->status);
 	return take_token(a, r, realm, e);
 }
 
-static int fetch_token(struct auth *a, struct http_conn *c, const struct challenge *ch, const char *url,
-	struct snap_error *e)
+static int fetch_token(
+	struct auth *a, struct http_conn *c, const struct challenge *ch, const char *url, struct snap_error *e)
 {
-	struct http_request req = {.accept = "application/json", .body_limit = TOKEN_ANSWER_MAX,
-		.deadline_seconds = TOKEN_SECONDS};
+	struct http_request req = {
+		.accept = "application/json", .body_limit = TOKEN_ANSWER_MAX, .deadline_seconds = TOKEN_SECONDS};
 	char *full, *form, *header, why[HTTP_WHY_MAX];
 	struct http_response resp = {0};
 	int r;
@@ -245,14 +250,16 @@ static int fetch_token(struct auth *a, struct http_conn *c, const struct challen
 	return r;
 }
 
-static int renew_locked(struct auth *a, struct http_conn *c, const char *challenge, const char *url, struct snap_error *e)
+static int renew_locked(
+	struct auth *a, struct http_conn *c, const char *challenge, const char *url, struct snap_error *e)
 {
 	struct challenge ch;
 	int r;
 
 	challenge_parse(&ch, challenge ? challenge : "");
 	if (!ch.bearer && !ch.basic)
-		return snap_fail(e, EACCES, "%s refuses access and names no way to log in that is known here", a->registry);
+		return snap_fail(
+			e, EACCES, "%s refuses access and names no way to log in that is known here", a->registry);
 	if (!a->have_credentials) {
 		r = credentials_find(&a->credentials, a->registry, e);
 		if (r)
@@ -262,8 +269,10 @@ static int renew_locked(struct auth *a, struct http_conn *c, const char *challen
 	if (ch.bearer && *ch.realm)
 		return fetch_token(a, c, &ch, url, e);
 	if (!ch.basic || !a->credentials.user)
-		return snap_fail(e, EACCES, "%s asks for a user name and password, and ~/.docker/config.json has none for it; "
-					    "log in first (docker login %s)", a->registry, a->registry);
+		return snap_fail(e, EACCES,
+			"%s asks for a user name and password, and ~/.docker/config.json has none for it; "
+			"log in first (docker login %s)",
+			a->registry, a->registry);
 	free(a->header);
 	a->header = basic_header(&a->credentials);
 	return a->header ? 0 : snap_fail(e, ENOMEM, "out of memory");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Parsing of WWW-Authenticate: challenge ::= scheme [ param *( "," param ) ], param ::= token "=" ( token | quoted ). */
+/* Parsing of WWW-Authenticate: challenge ::= scheme [ param *( "," param ) ], param ::= token "=" ( token | quoted ).
+ */
 #include "challenge.h"
 
 #include <stddef.h>

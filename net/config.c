@@ -19,7 +19,8 @@ static void list_free(char **list)
 	free(list);
 }
 
-/* An array of strings as a NULL-terminated list. Absent or null is NULL; anything else of the wrong shape is an error. */
+/* An array of strings as a NULL-terminated list. Absent or null is NULL; anything else of the wrong shape is an error.
+ */
 static int list_from_array(char ***out, const json_t *obj, const char *key, const char *what, struct snap_error *e)
 {
 	const json_t *array = json_object_get(obj, key);
@@ -28,7 +29,8 @@ static int list_from_array(char ***out, const json_t *obj, const char *key, cons
 	if (!array || json_is_null(array))
 		return 0;
 	if (!json_is_array(array) || json_array_size(array) > CONFIG_LIST_MAX)
-		return snap_fail(e, EPROTO, "%s has a config of the wrong shape: '%s' is no list of strings", what, key);
+		return snap_fail(
+			e, EPROTO, "%s has a config of the wrong shape: '%s' is no list of strings", what, key);
 	list = calloc(json_array_size(array) + 1, sizeof(*list));
 	if (!list)
 		return snap_fail(e, ENOMEM, "out of memory");
@@ -38,8 +40,8 @@ static int list_from_array(char ***out, const json_t *obj, const char *key, cons
 		list[i] = s ? strdup(s) : NULL;
 		if (!list[i]) {
 			list_free(list);
-			return snap_fail(e, EPROTO, "%s has a config of the wrong shape: '%s' is no list of strings", what,
-				key);
+			return snap_fail(
+				e, EPROTO, "%s has a config of the wrong shape: '%s' is no list of strings", what, key);
 		}
 	}
 	*out = list;
@@ -47,8 +49,8 @@ static int list_from_array(char ***out, const json_t *obj, const char *key, cons
 }
 
 /* The keys of an object (volumes, ports), or KEY=VALUE of each string member (labels). */
-static int list_from_object(char ***out, const json_t *obj, const char *key, bool pairs, const char *what,
-	struct snap_error *e)
+static int list_from_object(
+	char ***out, const json_t *obj, const char *key, bool pairs, const char *what, struct snap_error *e)
 {
 	json_t *map = json_object_get(obj, key), *value;
 	const char *name;
@@ -62,15 +64,16 @@ static int list_from_object(char ***out, const json_t *obj, const char *key, boo
 	list = calloc(json_object_size(map) + 1, sizeof(*list));
 	if (!list)
 		return snap_fail(e, ENOMEM, "out of memory");
-	json_object_foreach (map, name, value) {
+	json_object_foreach(map, name, value)
+	{
 		const char *text = pairs ? json_string_value(value) : "";
 		int len = text ? asprintf(&list[n], "%s%s%s", name, pairs ? "=" : "", text) : -1;
 
 		if (len < 0) {
 			list[n] = NULL;
 			list_free(list);
-			return snap_fail(e, EPROTO, "%s has a config of the wrong shape: a value of '%s' is no string", what,
-				key);
+			return snap_fail(e, EPROTO, "%s has a config of the wrong shape: a value of '%s' is no string",
+				what, key);
 		}
 		n++;
 	}
@@ -95,8 +98,8 @@ static int64_t time_from_text(const char *text)
 {
 	struct tm tm = {0};
 
-	if (!text || sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
-			     &tm.tm_sec) != 6)
+	if (!text || sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
+			     &tm.tm_min, &tm.tm_sec) != 6)
 		return 0;
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
@@ -130,7 +133,8 @@ static int parse_diffids(struct image_config *c, const json_t *root, const char 
 	const json_t *ids = json_get_array(json_get_object(root, "rootfs"), "diff_ids");
 
 	if (!ids)
-		return snap_fail(e, EPROTO, "%s has a config of the wrong shape: 'rootfs.diff_ids' is missing or no array", what);
+		return snap_fail(e, EPROTO,
+			"%s has a config of the wrong shape: 'rootfs.diff_ids' is missing or no array", what);
 	if (json_array_size(ids) > LAYERS_MAX)
 		return snap_fail(e, EPROTO, "%s is refused: it has %zu layers, more than the limit of %u", what,
 			json_array_size(ids), LAYERS_MAX);
@@ -138,9 +142,12 @@ static int parse_diffids(struct image_config *c, const json_t *root, const char 
 	if (!c->diffids)
 		return snap_fail(e, ENOMEM, "out of memory");
 	for (; c->layer_count < json_array_size(ids); c->layer_count++)
-		if (digest_parse_full(json_string_value(json_array_get(ids, c->layer_count)), &c->diffids[c->layer_count]))
-			return snap_fail(e, EPROTO, "%s has a config of the wrong shape: a diffID is not sha256: and 64 "
-						    "hexadecimal digits", what);
+		if (digest_parse_full(
+			    json_string_value(json_array_get(ids, c->layer_count)), &c->diffids[c->layer_count]))
+			return snap_fail(e, EPROTO,
+				"%s has a config of the wrong shape: a diffID is not sha256: and 64 "
+				"hexadecimal digits",
+				what);
 	return 0;
 }
 
@@ -155,9 +162,11 @@ static int parse_config(struct image_config *c, const json_t *root, const char *
 	if (arch && *arch && os && *os) {
 		const char *variant = json_get_string(root, "variant");
 
-		snprintf(text, sizeof(text), "%s/%s%s%s", os, arch, variant && *variant ? "/" : "", variant ? variant : "");
+		snprintf(text, sizeof(text), "%s/%s%s%s", os, arch, variant && *variant ? "/" : "",
+			variant ? variant : "");
 		if (platform_parse(&c->platform, text, NULL))
-			return snap_fail(e, EPROTO, "%s has a config of the wrong shape: its platform '%s' is none", what, text);
+			return snap_fail(
+				e, EPROTO, "%s has a config of the wrong shape: its platform '%s' is none", what, text);
 	}
 	r = parse_diffids(c, root, what, e);
 	if (!r)

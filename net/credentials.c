@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ~/.docker/config.json: "auths", "credHelpers", "credsStore". A helper is a program docker-credential-NAME in $PATH; its
- * name comes from a file of the user's own, yet is checked: it must not become a path.
+ * ~/.docker/config.json: "auths", "credHelpers", "credsStore". A helper is a program docker-credential-NAME in $PATH;
+ * its name comes from a file of the user's own, yet is checked: it must not become a path.
  */
 #include "credentials.h"
 
@@ -103,7 +103,8 @@ static bool key_matches(const char *key, const char *registry)
 	key_host(key, host, sizeof(host));
 	if (!strcmp(host, registry))
 		return true;
-	return !strcmp(registry, "docker.io") && (!strcmp(host, "index.docker.io") || !strcmp(host, "registry-1.docker.io"));
+	return !strcmp(registry, "docker.io") &&
+	       (!strcmp(host, "index.docker.io") || !strcmp(host, "registry-1.docker.io"));
 }
 
 /* "auth" is base64 of USER:PASSWORD. */
@@ -132,16 +133,15 @@ static int decode_auth(struct credentials *out, const char *text, const char *pa
 	return colon ? 0 : snap_fail(e, EINVAL, "%s: an 'auth' is not base64 of USER:PASSWORD", path);
 }
 
-static int from_auths(struct credentials *out, const json_t *config, const char *registry, const char *path,
-	struct snap_error *e)
+static int from_auths(
+	struct credentials *out, const json_t *config, const char *registry, const char *path, struct snap_error *e)
 {
 	json_t *auths = json_get_object(config, "auths"), *entry, *found = NULL;
 	const char *key, *auth, *token;
 	int r = 0;
 
-	json_object_foreach (auths, key, entry)
-		if (!found && json_is_object(entry) && key_matches(key, registry))
-			found = entry;
+	json_object_foreach(auths, key, entry) if (!found && json_is_object(entry) && key_matches(key, registry))
+		found = entry;
 	if (!found)
 		return 0;
 	auth = json_get_string(found, "auth");
@@ -250,13 +250,14 @@ static int from_helper(struct credentials *out, const char *name, const char *re
 	if (!*name || strlen(name) > 100 ||
 		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != strlen(name)) {
 		free(text);
-		return snap_fail(e, EINVAL, "the name of the credential helper '%s' in docker's config.json is not valid", name);
+		return snap_fail(
+			e, EINVAL, "the name of the credential helper '%s' in docker's config.json is not valid", name);
 	}
 	r = helper_spawn(name, fds, &pid);
 	if (r) {
 		free(text);
-		return snap_fail(e, r, "cannot run docker-credential-%s, which docker's config.json names for %s: %s", name,
-			registry, strerror(r));
+		return snap_fail(e, r, "cannot run docker-credential-%s, which docker's config.json names for %s: %s",
+			name, registry, strerror(r));
 	}
 	dprintf(fds[0], "%s\n", server);
 	close(fds[0]);
@@ -285,9 +286,8 @@ static const char *helper_of(const json_t *config, const char *registry)
 	json_t *helpers = json_get_object(config, "credHelpers"), *value;
 	const char *key;
 
-	json_object_foreach (helpers, key, value)
-		if (json_is_string(value) && key_matches(key, registry))
-			return json_string_value(value);
+	json_object_foreach(helpers, key,
+		value) if (json_is_string(value) && key_matches(key, registry)) return json_string_value(value);
 	return json_get_string(config, "credsStore");
 }
 

@@ -6,7 +6,7 @@
 #include "fuse-snap/error.h"
 
 struct credentials {
-	char *user;	      /* NULL: none found */
+	char *user; /* NULL: none found */
 	char *password;
 	char *identity_token; /* an OAuth 2 refresh token instead of a password, or NULL */
 };

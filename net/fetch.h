@@ -54,8 +54,8 @@ struct layer_pool {
 int layer_pool_run(struct layer_pool *pool, struct snap_error *e);
 
 /*
- * The layers of an image that the store lacks, each once, with bars in `progress` for all. blobs: as many as the config has
- * diffIDs; positions may be NULL. tasks is malloc'd.
+ * The layers of an image that the store lacks, each once, with bars in `progress` for all. blobs: as many as the config
+ * has diffIDs; positions may be NULL. tasks is malloc'd.
  */
 int layer_tasks(const struct fetch *f, const struct image_config *config, const struct descriptor *blobs,
 	const uint64_t *positions, struct progress *progress, struct layer_task **tasks, size_t *count,
@@ -66,7 +66,7 @@ int layer_tasks(const struct fetch *f, const struct image_config *config, const 
 struct image_docs {
 	const char *name; /* canonical, or "" */
 	struct digest manifest;
-	struct digest list; /* the index it was chosen from; zero: none */
+	struct digest list;	   /* the index it was chosen from; zero: none */
 	const void *manifest_data; /* NULL: the archive had none, and manifest is the config's digest */
 	size_t manifest_len;
 	struct digest config;
@@ -75,8 +75,8 @@ struct image_docs {
 };
 
 /* Merge the layers, put the documents into the store, set the reference. All layers must be there. */
-int image_publish(const struct fetch *f, const struct image_docs *docs, const struct image_config *config,
-	struct snap_error *e);
+int image_publish(
+	const struct fetch *f, const struct image_docs *docs, const struct image_config *config, struct snap_error *e);
 
 /* ---- Commands: 0 or a negative errno with the sentence in *e ---- */
 

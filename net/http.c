@@ -2,6 +2,7 @@
 /* HTTP exchanges by libcurl's easy interface. */
 #include "http.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -154,7 +155,8 @@ static void add_challenge(struct http_response *r, const char *value)
 	size_t old = r->challenge ? strlen(r->challenge) : 0;
 	char *joined;
 
-	if (old + strlen(value) > CHALLENGE_MAX || asprintf(&joined, "%s%s%s", old ? r->challenge : "", old ? ", " : "", value) < 0)
+	if (old + strlen(value) > CHALLENGE_MAX ||
+		asprintf(&joined, "%s%s%s", old ? r->challenge : "", old ? ", " : "", value) < 0)
 		return;
 	free(r->challenge);
 	r->challenge = joined;
@@ -289,6 +291,14 @@ static struct curl_slist *add_header(struct curl_slist *list, const char *name, 
 	return longer ? longer : list;
 }
 
+/* As docker does: what is on this machine is not asked of a proxy. */
+static bool bypass_proxy(const char *url)
+{
+	char scheme[16], host[300];
+
+	return !http_url_origin(url, scheme, sizeof(scheme), host, sizeof(host)) && host_is_loopback(host);
+}
+
 static void set_options(struct http_conn *c, const struct http_request *req, struct curl_slist *headers)
 {
 	const struct http_options *opt = &c->http->opt;
@@ -303,6 +313,8 @@ static void set_options(struct http_conn *c, const struct http_request *req, str
 	curl_easy_setopt(curl, CURLOPT_URL, req->url);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+	if (bypass_proxy(req->url))
+		curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "picket/0.1");
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
@@ -381,8 +393,8 @@ enum http_result http_exchange(struct http_conn *c, const struct http_request *r
 	code = curl_easy_perform(c->curl);
 	result = result_of(c, code);
 	/* A time-out after the connection stands is the server's slowness, whether or not it had begun to answer. */
-	if (code == CURLE_OPERATION_TIMEDOUT && curl_easy_getinfo(c->curl, CURLINFO_PRETRANSFER_TIME, &appconnect) == CURLE_OK &&
-		appconnect > 0)
+	if (code == CURLE_OPERATION_TIMEDOUT &&
+		curl_easy_getinfo(c->curl, CURLINFO_PRETRANSFER_TIME, &appconnect) == CURLE_OK && appconnect > 0)
 		result = HTTP_STALLED;
 	if (result != HTTP_OK)
 		snprintf(why, HTTP_WHY_MAX, "%s", *c->curl_error ? c->curl_error : curl_easy_strerror(code));
@@ -421,9 +433,11 @@ int http_url_origin(const char *url, char *scheme, size_t scheme_size, char *hos
 	int r = -1;
 
 	if (u && curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
-		url_part(u, CURLUPART_SCHEME, 0, scheme, scheme_size) && url_part(u, CURLUPART_HOST, 0, name, sizeof(name)) &&
+		url_part(u, CURLUPART_SCHEME, 0, scheme, scheme_size) &&
+		url_part(u, CURLUPART_HOST, 0, name, sizeof(name)) &&
 		url_part(u, CURLUPART_PORT, CURLU_DEFAULT_PORT, port, sizeof(port)) &&
-		curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_NO_USER && (!strcmp(scheme, "http") || !strcmp(scheme, "https")) &&
+		curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_NO_USER &&
+		(!strcmp(scheme, "http") || !strcmp(scheme, "https")) &&
 		(size_t)snprintf(host, host_size, "%s:%s", name, port) < host_size)
 		r = 0;
 	curl_free(user);
@@ -431,13 +445,29 @@ int http_url_origin(const char *url, char *scheme, size_t scheme_size, char *hos
 	return r;
 }
 
+bool host_is_loopback(const char *host)
+{
+	struct in6_addr addr6;
+	struct in_addr addr;
+	char name[256];
+	char *end;
+
+	snprintf(name, sizeof(name), "%s", *host == '[' ? host + 1 : host);
+	end = *host == '[' ? strchr(name, ']') : strrchr(name, ':');
+	if (end)
+		*end = '\0';
+	if (*host == '[')
+		return inet_pton(AF_INET6, name, &addr6) == 1 && IN6_IS_ADDR_LOOPBACK(&addr6);
+	return !strcmp(name, "localhost") || (inet_pton(AF_INET, name, &addr) == 1 && ntohl(addr.s_addr) >> 24 == 127);
+}
+
 bool http_same_origin(const char *a, const char *b)
 {
 	char scheme[2][16], host[2][300];
 
 	return !http_url_origin(a, scheme[0], sizeof(scheme[0]), host[0], sizeof(host[0])) &&
-		!http_url_origin(b, scheme[1], sizeof(scheme[1]), host[1], sizeof(host[1])) && !strcmp(scheme[0], scheme[1]) &&
-		!strcasecmp(host[0], host[1]);
+	       !http_url_origin(b, scheme[1], sizeof(scheme[1]), host[1], sizeof(host[1])) &&
+	       !strcmp(scheme[0], scheme[1]) && !strcasecmp(host[0], host[1]);
 }
 
 char *http_escape(const char *text)

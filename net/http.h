@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One HTTP exchange at a time, by libcurl: no redirects, no retries, no authentication of its own. What is bounded here:
- * header and body sizes, time to connect, time without progress.
+ * One HTTP exchange at a time, by libcurl: no redirects, no retries, no authentication of its own. What is bounded
+ * here: header and body sizes, time to connect, time without progress.
  */
 #ifndef PICKET_NET_HTTP_H
 #define PICKET_NET_HTTP_H
@@ -40,10 +40,10 @@ struct http_response {
 	int64_t range_from; /* first byte of Content-Range, -1 if absent */
 	long retry_after;   /* seconds, -1 if absent */
 	char content_type[160];
-	char digest[80];   /* Docker-Content-Digest */
-	char *challenge;   /* all WWW-Authenticate headers, joined by commas; NULL if absent */
-	char *location;	   /* absolute URL of a redirect; NULL if absent */
-	char *body;	   /* what no sink took; a NUL is behind it */
+	char digest[80]; /* Docker-Content-Digest */
+	char *challenge; /* all WWW-Authenticate headers, joined by commas; NULL if absent */
+	char *location;	 /* absolute URL of a redirect; NULL if absent */
+	char *body;	 /* what no sink took; a NUL is behind it */
 	size_t body_len;
 	size_t body_size; /* private: bytes allocated */
 };
@@ -58,13 +58,13 @@ struct http_request {
 	const char *url;
 	const char *accept;
 	const char *authorization;
-	const char *form;	/* body of a POST, urlencoded */
-	uint64_t range_from;	/* > 0: ask for the bytes from here on */
-	size_t body_limit;	/* of a body without a sink; more is HTTP_TOO_LARGE */
-	http_sink *sink;	/* NULL: keep the body in the response */
+	const char *form;    /* body of a POST, urlencoded */
+	uint64_t range_from; /* > 0: ask for the bytes from here on */
+	size_t body_limit;   /* of a body without a sink; more is HTTP_TOO_LARGE */
+	http_sink *sink;     /* NULL: keep the body in the response */
 	void *sink_arg;
-	long deadline_seconds;	/* for the whole exchange; 0: none */
-	long connect_ms;	/* 0: as the options say */
+	long deadline_seconds; /* for the whole exchange; 0: none */
+	long connect_ms;       /* 0: as the options say */
 	bool no_verify;
 };
 
@@ -81,8 +81,8 @@ enum http_result {
 };
 
 /*
- * One exchange. *r is valid after any result (cleared at the start); it is the caller's to clear. why (256 bytes) gets a
- * few words on a failure, ready to stand behind a colon.
+ * One exchange. *r is valid after any result (cleared at the start); it is the caller's to clear. why (256 bytes) gets
+ * a few words on a failure, ready to stand behind a colon.
  */
 enum http_result http_exchange(struct http_conn *c, const struct http_request *req, struct http_response *r, char *why);
 
@@ -93,6 +93,9 @@ int http_url_origin(const char *url, char *scheme, size_t scheme_size, char *hos
 
 /* Do two URLs have the same scheme, host and port? */
 bool http_same_origin(const char *a, const char *b);
+
+/* Is HOST[:PORT] in 127.0.0.0/8, ::1 or localhost? */
+bool host_is_loopback(const char *host);
 
 /* Percent-encode; malloc'd, NULL without memory. */
 char *http_escape(const char *text);

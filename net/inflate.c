@@ -41,9 +41,10 @@ static int stream_commit(struct stream *s, size_t len)
 		allowed > l->absolute)
 		allowed = l->absolute;
 	if (s->out > allowed)
-		return snap_fail(s->e, EFBIG, "the %s unpacks to more than is allowed (%llu bytes from %llu): refused as a "
-					      "decompression bomb; --max-layer-size raises the limit", s->what,
-			(unsigned long long)s->out, (unsigned long long)s->in);
+		return snap_fail(s->e, EFBIG,
+			"the %s unpacks to more than is allowed (%llu bytes from %llu): refused as a "
+			"decompression bomb; --max-layer-size raises the limit",
+			s->what, (unsigned long long)s->out, (unsigned long long)s->in);
 	s->io->commit(s->io->arg, len);
 	return 0;
 }
@@ -209,8 +210,8 @@ static int inflate_zstd(struct stream *s)
 	return r;
 }
 
-int inflate_stream(const struct inflate_io *io, const struct inflate_limits *limits, const char *what,
-	struct snap_error *e)
+int inflate_stream(
+	const struct inflate_io *io, const struct inflate_limits *limits, const char *what, struct snap_error *e)
 {
 	struct stream s = {.io = io, .limits = limits, .what = what, .e = e};
 	const unsigned char *p;
@@ -221,10 +222,14 @@ int inflate_stream(const struct inflate_io *io, const struct inflate_limits *lim
 		return -ECANCELED;
 	if (len >= 2 && p[0] == 0x1f && p[1] == 0x8b)
 		return inflate_gzip(&s);
-	if (len >= 4 && (!memcmp(p, "\x28\xb5\x2f\xfd", 4) || ((p[0] & 0xf0) == 0x50 && !memcmp(p + 1, "\x2a\x4d\x18", 3))))
+	if (len >= 4 &&
+		(!memcmp(p, "\x28\xb5\x2f\xfd", 4) || ((p[0] & 0xf0) == 0x50 && !memcmp(p + 1, "\x2a\x4d\x18", 3))))
 		return inflate_zstd(&s);
-	if (len >= 6 && (!memcmp(p, "BZh", 3) || !memcmp(p, "\xfd" "7zXZ", 6)))
-		return snap_fail(e, ENOTSUP, "the %s is compressed with %s; gzip, zstd and plain tar are understood", what,
-			*p == 'B' ? "bzip2" : "xz");
+	if (len >= 6 && (!memcmp(p, "BZh", 3) || !memcmp(p,
+							 "\xfd"
+							 "7zXZ",
+							 6)))
+		return snap_fail(e, ENOTSUP, "the %s is compressed with %s; gzip, zstd and plain tar are understood",
+			what, *p == 'B' ? "bzip2" : "xz");
 	return copy_plain(&s);
 }

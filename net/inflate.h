@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Decompression of a stream: gzip (any number of members), zstd (any number of frames), or none, told by the first bytes. */
+/* Decompression of a stream: gzip (any number of members), zstd (any number of frames), or none, told by the first
+ * bytes. */
 #ifndef PICKET_NET_INFLATE_H
 #define PICKET_NET_INFLATE_H
 
@@ -15,7 +16,10 @@ struct inflate_limits {
 	uint64_t ratio;
 };
 
-#define INFLATE_LIMITS_DEFAULT {.absolute = UINT64_C(128) << 30, .slack = UINT64_C(4) << 30, .ratio = 200}
+#define INFLATE_LIMITS_DEFAULT                                                                                         \
+	{                                                                                                              \
+		.absolute = UINT64_C(128) << 30, .slack = UINT64_C(4) << 30, .ratio = 200                              \
+	}
 
 /* Where compressed bytes come from: *len 0 at the end; NULL if there will be none (the stage before has failed). */
 typedef const void *inflate_peek(void *arg, size_t *len);
@@ -33,10 +37,10 @@ struct inflate_io {
 };
 
 /*
- * Run to the end. what: names the stream in messages. Returns 0, -EBADMSG (damaged), -EFBIG (past the limits), -ENOTSUP (another
- * compression), -ECANCELED (a neighbour failed), -ENOMEM.
+ * Run to the end. what: names the stream in messages. Returns 0, -EBADMSG (damaged), -EFBIG (past the limits), -ENOTSUP
+ * (another compression), -ECANCELED (a neighbour failed), -ENOMEM.
  */
-int inflate_stream(const struct inflate_io *io, const struct inflate_limits *limits, const char *what,
-	struct snap_error *e);
+int inflate_stream(
+	const struct inflate_io *io, const struct inflate_limits *limits, const char *what, struct snap_error *e);
 
 #endif

@@ -13,8 +13,8 @@
 #define JSON_DEPTH_LIMIT 32
 
 /*
- * Parse a text that must be one object nested at most JSON_DEPTH_LIMIT deep (or one array with json_parse_array). `what`
- * names it in messages. NULL with *e filled on failure; the caller drops the reference.
+ * Parse a text that must be one object nested at most JSON_DEPTH_LIMIT deep (or one array with json_parse_array).
+ * `what` names it in messages. NULL with *e filled on failure; the caller drops the reference.
  */
 json_t *json_parse_object(const void *data, size_t len, const char *what, struct snap_error *e);
 json_t *json_parse_array(const void *data, size_t len, const char *what, struct snap_error *e);

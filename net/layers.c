@@ -113,8 +113,8 @@ int layer_tasks(const struct fetch *f, const struct image_config *config, const 
 	return 0;
 }
 
-int image_publish(const struct fetch *f, const struct image_docs *docs, const struct image_config *config,
-	struct snap_error *e)
+int image_publish(
+	const struct fetch *f, const struct image_docs *docs, const struct image_config *config, struct snap_error *e)
 {
 	struct image_ref ref = {
 		.manifest = docs->manifest,

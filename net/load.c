@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * picket-fetch load: a docker-archive, an OCI layout, or the two in one, into the store. Of the hybrid the OCI layout is read
- * (it has the manifests' digests); manifest.json then only adds names.
+ * picket-fetch load: a docker-archive, an OCI layout, or the two in one, into the store. Of the hybrid the OCI layout
+ * is read (it has the manifests' digests); manifest.json then only adds names.
  */
 #include "fetch.h"
 
@@ -128,7 +128,8 @@ static void add_names(struct load_image *i, const json_t *entry)
 
 /* ---- Layers ---- */
 
-static int feed_member(struct load *l, struct pipeline *p, const struct member *m, struct bar *bar, struct snap_error *e)
+static int feed_member(
+	struct load *l, struct pipeline *p, const struct member *m, struct bar *bar, struct snap_error *e)
 {
 	char *buf = malloc(READ_SIZE);
 	uint64_t done = 0;
@@ -143,7 +144,8 @@ static int feed_member(struct load *l, struct pipeline *p, const struct member *
 		if (l->cancelled)
 			r = snap_fail(e, ECANCELED, "cancelled");
 		else if (n <= 0)
-			r = snap_fail(e, EIO, "cannot read %s: %s", l->source, n ? strerror(errno) : "it has become shorter");
+			r = snap_fail(
+				e, EIO, "cannot read %s: %s", l->source, n ? strerror(errno) : "it has become shorter");
 		else
 			r = pipeline_feed(p, buf, (size_t)n, e);
 		if (!r)
@@ -233,7 +235,8 @@ static int publish(struct load_image *i, struct snap_error *e)
 			break;
 		i->l->loaded++;
 		if (i->name_count)
-			printf("%s%s\n", opt->quiet ? "" : "Loaded image: ", opt->quiet ? i->names[n] : ref_familiar(i->names[n]));
+			printf("%s%s\n", opt->quiet ? "" : "Loaded image: ",
+				opt->quiet ? i->names[n] : ref_familiar(i->names[n]));
 		else
 			printf("%s%s\n", opt->quiet ? "" : "Loaded image ID: ", digest_text(&i->docs.config, id));
 	}
@@ -249,8 +252,8 @@ static int check_image(const struct load_image *i, struct snap_error *e)
 		return snap_fail(e, EPROTO, "%s contradicts itself: %zu layers are listed, its config has %zu", i->what,
 			i->layer_count, i->config.layer_count);
 	if (!platform_matches(&opt->platform, &i->config.platform))
-		return snap_fail(e, ENOENT, "%s has no image for %s; it has: %s", i->what, platform_format(&opt->platform, want),
-			platform_format(&i->config.platform, have));
+		return snap_fail(e, ENOENT, "%s has no image for %s; it has: %s", i->what,
+			platform_format(&opt->platform, want), platform_format(&i->config.platform, have));
 	return 0;
 }
 
@@ -264,8 +267,8 @@ static char *blob_path(const struct digest *d)
 }
 
 /* A document under its digest: size (if size_known) and digest are checked. */
-static int read_blob(const struct load *l, const struct descriptor *d, size_t limit, void **data, size_t *len,
-	struct snap_error *e)
+static int read_blob(
+	const struct load *l, const struct descriptor *d, size_t limit, void **data, size_t *len, struct snap_error *e)
 {
 	char got[DIGEST_TEXT_LEN + 1], *path = blob_path(&d->digest);
 	struct digest digest;
@@ -277,10 +280,11 @@ static int read_blob(const struct load *l, const struct descriptor *d, size_t li
 	if (!r) {
 		sha256_of(*data, *len, &digest);
 		if (!digest_equal(&digest, &d->digest))
-			r = snap_fail(e, EBADMSG, "'%s' in %s has the wrong digest: %s", path, l->source, digest_text(&digest, got));
+			r = snap_fail(e, EBADMSG, "'%s' in %s has the wrong digest: %s", path, l->source,
+				digest_text(&digest, got));
 		else if (*len != d->size)
-			r = snap_fail(e, EBADMSG, "'%s' in %s has the wrong size: %zu bytes instead of %llu", path, l->source, *len,
-				(unsigned long long)d->size);
+			r = snap_fail(e, EBADMSG, "'%s' in %s has the wrong size: %zu bytes instead of %llu", path,
+				l->source, *len, (unsigned long long)d->size);
 		if (r) {
 			free(*data);
 			*data = NULL;
@@ -343,7 +347,8 @@ static int load_entry(struct load_image *i, const json_t *entry, struct snap_err
 	int r;
 
 	if (json_get_digest(entry, "digest", &top.digest) || json_get_size(entry, "size", &top.size))
-		return snap_fail(e, EPROTO, "index.json in %s has the wrong shape: an entry has no digest and size", i->l->source);
+		return snap_fail(e, EPROTO, "index.json in %s has the wrong shape: an entry has no digest and size",
+			i->l->source);
 	r = read_image_docs(i, &top, e);
 	if (!r)
 		r = check_image(i, e);
@@ -376,7 +381,8 @@ static int load_oci(struct load *l, struct snap_error *e)
 	if (!index)
 		return -EPROTO;
 	if (!entries || json_array_size(entries) > IMAGES_MAX)
-		r = snap_fail(e, EPROTO, "index.json in %s has the wrong shape: 'manifests' is missing, no array or too long",
+		r = snap_fail(e, EPROTO,
+			"index.json in %s has the wrong shape: 'manifests' is missing, no array or too long",
 			l->source);
 	for (size_t n = 0; !r && n < json_array_size(entries); n++) {
 		struct load_image i = {.l = l};
@@ -425,7 +431,8 @@ static int docker_layers(struct load_image *i, const json_t *layers, struct snap
 		struct member m;
 
 		if (!path)
-			return snap_fail(e, EPROTO, "manifest.json in %s has the wrong shape: a layer is no string", i->l->source);
+			return snap_fail(e, EPROTO, "manifest.json in %s has the wrong shape: a layer is no string",
+				i->l->source);
 		i->paths[n] = strdup(path);
 		if (!i->paths[n])
 			return snap_fail(e, ENOMEM, "out of memory");
@@ -446,8 +453,8 @@ static int load_docker_entry(struct load_image *i, const json_t *entry, struct s
 	int r;
 
 	if (!config || !layers || json_array_size(layers) > LAYERS_MAX)
-		return snap_fail(e, EPROTO, "manifest.json in %s has the wrong shape: an entry has no Config and Layers",
-			i->l->source);
+		return snap_fail(e, EPROTO,
+			"manifest.json in %s has the wrong shape: an entry has no Config and Layers", i->l->source);
 	r = archive_read(i->l->archive, config, CONFIG_MAX, &i->config_data, &len, e);
 	if (r)
 		return r;
@@ -518,7 +525,8 @@ static int load_run(struct load *l, struct snap_error *e)
 		return load_oci(l, e);
 	if (l->docker)
 		return load_docker(l, e);
-	return snap_fail(e, EINVAL, "%s is neither a docker archive nor an OCI layout: it has no manifest.json and no index.json",
+	return snap_fail(e, EINVAL,
+		"%s is neither a docker archive nor an OCI layout: it has no manifest.json and no index.json",
 		l->source);
 }
 

@@ -27,7 +27,18 @@ static const char usage[] =
 	"  --retry-delay MS              pause before the first of them, doubled each time (default 500)\n"
 	"  --stall-timeout SECONDS       give a connection up that is slower than 1 KiB/s for so long (default 30)\n";
 
-enum { OPT_PLATFORM = 256, OPT_TLS_VERIFY, OPT_PROGRESS, OPT_REF, OPT_JOBS, OPT_MAX, OPT_RETRIES, OPT_DELAY, OPT_STALL, OPT_HELP };
+enum {
+	OPT_PLATFORM = 256,
+	OPT_TLS_VERIFY,
+	OPT_PROGRESS,
+	OPT_REF,
+	OPT_JOBS,
+	OPT_MAX,
+	OPT_RETRIES,
+	OPT_DELAY,
+	OPT_STALL,
+	OPT_HELP
+};
 
 static const struct option options[] = {
 	{"platform", required_argument, NULL, OPT_PLATFORM},
@@ -55,8 +66,8 @@ static int parse_bool(const char *text, bool *out, struct snap_error *e)
 	return 0;
 }
 
-static int parse_number(const char *name, const char *text, uint64_t least, uint64_t most, uint64_t *out,
-	struct snap_error *e)
+static int parse_number(
+	const char *name, const char *text, uint64_t least, uint64_t most, uint64_t *out, struct snap_error *e)
 {
 	char *end;
 	unsigned long long n;
@@ -64,8 +75,8 @@ static int parse_number(const char *name, const char *text, uint64_t least, uint
 	errno = 0;
 	n = strtoull(text, &end, 10);
 	if (errno || *end || end == text || *text == '-' || n < least || n > most)
-		return snap_fail(e, EINVAL, "--%s is a number from %llu to %llu, not '%s'", name, (unsigned long long)least,
-			(unsigned long long)most, text);
+		return snap_fail(e, EINVAL, "--%s is a number from %llu to %llu, not '%s'", name,
+			(unsigned long long)least, (unsigned long long)most, text);
 	*out = n;
 	return 0;
 }
@@ -83,8 +94,8 @@ static int parse_option(struct fetch_options *o, int c, const char *arg, struct 
 		return parse_bool(arg, &o->tls_verify, e);
 	case OPT_PROGRESS:
 		return progress_mode_parse(arg, &o->progress)
-			? snap_fail(e, EINVAL, "--progress is auto, none, plain or tty, not '%s'", arg)
-			: 0;
+			       ? snap_fail(e, EINVAL, "--progress is auto, none, plain or tty, not '%s'", arg)
+			       : 0;
 	case 'q':
 		o->quiet = true;
 		return 0;

@@ -43,8 +43,10 @@ int platform_parse(struct platform *out, const char *text, struct snap_error *e)
 	int n = sscanf(text, "%31[a-z0-9]/%31[a-z0-9_-]/%15[a-z0-9.]%c", p.os, p.arch, p.variant, &tail);
 
 	if (n < 2 || n > 3 || (n == 2 && strcmp(strrchr(text, '/') + 1, p.arch)))
-		return snap_fail(e, EINVAL, "invalid platform '%s': it is written OS/ARCH or OS/ARCH/VARIANT, "
-					    "for example linux/amd64", text);
+		return snap_fail(e, EINVAL,
+			"invalid platform '%s': it is written OS/ARCH or OS/ARCH/VARIANT, "
+			"for example linux/amd64",
+			text);
 	platform_normalise(&p);
 	*out = p;
 	return 0;
@@ -91,17 +93,20 @@ static void platform_from_json(struct platform *p, const json_t *obj)
 	platform_normalise(p);
 }
 
-static int descriptor_from_json(struct descriptor *d, const json_t *obj, const char *member, const char *what,
-	struct snap_error *e)
+static int descriptor_from_json(
+	struct descriptor *d, const json_t *obj, const char *member, const char *what, struct snap_error *e)
 {
 	if (!json_is_object(obj))
-		return snap_fail(e, EPROTO, "%s has a manifest of the wrong shape: '%s' is missing or no object", what, member);
+		return snap_fail(
+			e, EPROTO, "%s has a manifest of the wrong shape: '%s' is missing or no object", what, member);
 	if (json_get_digest(obj, "digest", &d->digest))
-		return snap_fail(e, EPROTO, "%s has a manifest of the wrong shape: a digest of '%s' is not sha256: "
-					    "and 64 hexadecimal digits", what, member);
+		return snap_fail(e, EPROTO,
+			"%s has a manifest of the wrong shape: a digest of '%s' is not sha256: "
+			"and 64 hexadecimal digits",
+			what, member);
 	if (json_get_size(obj, "size", &d->size) || d->size > LAYER_SIZE_MAX)
-		return snap_fail(e, EPROTO, "%s has a manifest of the wrong shape: a size of '%s' is missing or absurd", what,
-			member);
+		return snap_fail(e, EPROTO, "%s has a manifest of the wrong shape: a size of '%s' is missing or absurd",
+			what, member);
 	return 0;
 }
 
@@ -135,7 +140,8 @@ static int parse_image(struct manifest *out, const json_t *root, const char *wha
 	int r;
 
 	if (type && strcmp(type, "application/vnd.oci.image.config.v1+json") &&
-		strcmp(type, "application/vnd.docker.container.image.v1+json") && strcmp(type, "application/octet-stream"))
+		strcmp(type, "application/vnd.docker.container.image.v1+json") &&
+		strcmp(type, "application/octet-stream"))
 		return snap_fail(e, ENOTSUP, "%s is not a container image: its config is of type '%s'", what, type);
 	r = descriptor_from_json(&out->config, config, "config", what, e);
 	if (r)
@@ -144,7 +150,8 @@ static int parse_image(struct manifest *out, const json_t *root, const char *wha
 		return snap_fail(e, EPROTO, "%s is refused: its config has %llu bytes, more than the limit of %u", what,
 			(unsigned long long)out->config.size, CONFIG_MAX);
 	if (!layers)
-		return snap_fail(e, EPROTO, "%s has a manifest of the wrong shape: 'layers' is missing or no array", what);
+		return snap_fail(
+			e, EPROTO, "%s has a manifest of the wrong shape: 'layers' is missing or no array", what);
 	if (json_array_size(layers) > LAYERS_MAX)
 		return snap_fail(e, EPROTO, "%s is refused: it has %zu layers, more than the limit of %u", what,
 			json_array_size(layers), LAYERS_MAX);
@@ -156,7 +163,8 @@ static int parse_image(struct manifest *out, const json_t *root, const char *wha
 
 		type = json_get_string(layer, "mediaType");
 		if (type && !media_is_layer(type))
-			return snap_fail(e, ENOTSUP, "%s has a layer of the type '%s', which is not a file system", what, type);
+			return snap_fail(
+				e, ENOTSUP, "%s has a layer of the type '%s', which is not a file system", what, type);
 		r = descriptor_from_json(&out->layers[out->layer_count], layer, "layers", what, e);
 		if (r)
 			return r;
@@ -190,15 +198,16 @@ static int no_platform(const json_t *manifests, const struct platform *want, con
 		*list ? list : "no platform at all");
 }
 
-static int parse_index(struct manifest *out, const json_t *root, const struct platform *want, const char *what,
-	struct snap_error *e)
+static int parse_index(
+	struct manifest *out, const json_t *root, const struct platform *want, const char *what, struct snap_error *e)
 {
 	const json_t *manifests = json_get_array(root, "manifests"), *best = NULL, *only = NULL;
 	bool best_exact = false;
 	size_t candidates = 0;
 
 	if (!manifests)
-		return snap_fail(e, EPROTO, "%s has an index of the wrong shape: 'manifests' is missing or no array", what);
+		return snap_fail(
+			e, EPROTO, "%s has an index of the wrong shape: 'manifests' is missing or no array", what);
 	for (size_t i = 0; i < json_array_size(manifests); i++) {
 		const json_t *entry = json_array_get(manifests, i), *obj = json_get_object(entry, "platform");
 		struct platform p;
@@ -230,7 +239,8 @@ static int parse_index(struct manifest *out, const json_t *root, const struct pl
 
 static bool media_is_json(const char *type)
 {
-	return !strcmp(type, "application/json") || !strcmp(type, "text/plain") || !strcmp(type, "application/octet-stream");
+	return !strcmp(type, "application/json") || !strcmp(type, "text/plain") ||
+	       !strcmp(type, "application/octet-stream");
 }
 
 /* Kind by media type: -1 if the type says nothing, -2 if it is of another world. */
@@ -256,8 +266,10 @@ static int parse_root(struct manifest *out, const json_t *root, const char *medi
 	if (json_get_size(root, "schemaVersion", &schema))
 		schema = 2;
 	if (schema == 1 || strstr(type, "docker.distribution.manifest.v1+"))
-		return snap_fail(e, ENOTSUP, "%s has a manifest of Docker's schema 1, which has been obsolete since 2017; "
-					     "push the image again with a current tool", what);
+		return snap_fail(e, ENOTSUP,
+			"%s has a manifest of Docker's schema 1, which has been obsolete since 2017; "
+			"push the image again with a current tool",
+			what);
 	if (own && media_type && kind_of_media(media_type) >= 0 && kind_of_media(own) != kind_of_media(media_type))
 		return snap_fail(e, EPROTO, "%s has a manifest that calls itself '%s' but was sent as '%s'", what, own,
 			media_type);
@@ -265,7 +277,8 @@ static int parse_root(struct manifest *out, const json_t *root, const char *medi
 	if (kind == -2)
 		return snap_fail(e, ENOTSUP, "%s is of the type '%s', which is not a container image", what, type);
 	if (image && index)
-		return snap_fail(e, EPROTO, "%s is refused: its manifest claims to be an image and an index at once", what);
+		return snap_fail(
+			e, EPROTO, "%s is refused: its manifest claims to be an image and an index at once", what);
 	if (kind == -1)
 		kind = index ? MANIFEST_INDEX : MANIFEST_IMAGE;
 	out->kind = (enum manifest_kind)kind;

@@ -56,7 +56,8 @@ struct manifest {
  * media_type: what the transport said, or NULL; it must agree with what the document says of itself.
  * want: the platform to choose from an index; the chosen entry is layers[0].
  * what: names the image in messages.
- * Returns 0; -EPROTO: not a manifest, or a hostile one; -ENOTSUP: of a kind that cannot be run; -ENOENT: no such platform.
+ * Returns 0; -EPROTO: not a manifest, or a hostile one; -ENOTSUP: of a kind that cannot be run; -ENOENT: no such
+ * platform.
  */
 int manifest_parse(struct manifest *out, const void *data, size_t len, const char *media_type,
 	const struct platform *want, const char *what, struct snap_error *e);

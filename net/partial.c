@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Files of partial downloads. Their content is not trusted: it goes through the same digest as what the network sends. */
+/* Files of partial downloads. Their content is not trusted: it goes through the same digest as what the network sends.
+ */
 #include "partial.h"
 
 #include <dirent.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Partial downloads: STORE/partial/HEX holds the first bytes of the blob with that digest. A flock on the file also makes one
- * process at a time fetch a layer. See docs/registry.md.
+ * Partial downloads: STORE/partial/HEX holds the first bytes of the blob with that digest. A flock on the file also
+ * makes one process at a time fetch a layer. See docs/registry.md.
  */
 #ifndef PICKET_NET_PARTIAL_H
 #define PICKET_NET_PARTIAL_H
@@ -16,8 +16,8 @@ struct partial {
 };
 
 /*
- * Open and lock the file of a blob. Returns 0; -EAGAIN if another process holds it; another negative errno. If it holds more
- * than `size` bytes it is emptied.
+ * Open and lock the file of a blob. Returns 0; -EAGAIN if another process holds it; another negative errno. If it holds
+ * more than `size` bytes it is emptied.
  */
 int partial_open(struct partial *p, const struct store *s, const struct digest *d, uint64_t size, struct snap_error *e);
 

@@ -224,8 +224,10 @@ static int check_digest(struct pipeline *p, struct snap_error *e)
 	hasher_finish(p->hasher, &d);
 	if (digest_equal(&d, p->opt.digest))
 		return 0;
-	return snap_fail(e, EBADMSG, "the %s has the wrong digest: %s came instead of %s; the registry's copy is damaged or "
-				     "was tampered with", p->opt.what, digest_text(&d, got), digest_text(p->opt.digest, want));
+	return snap_fail(e, EBADMSG,
+		"the %s has the wrong digest: %s came instead of %s; the registry's copy is damaged or "
+		"was tampered with",
+		p->opt.what, digest_text(&d, got), digest_text(p->opt.digest, want));
 }
 
 int pipeline_finish(struct pipeline *p, struct snap_error *e)
@@ -244,8 +246,9 @@ int pipeline_finish(struct pipeline *p, struct snap_error *e)
 		if (e)
 			*e = p->error;
 	} else if (!digest_equal(&p->diffid, p->opt.diffid)) {
-		r = snap_fail(e, EBADMSG, "the %s unpacks to something with the diffID %s, but the image's config says %s",
-			p->opt.what, digest_text(&p->diffid, got), digest_text(p->opt.diffid, want));
+		r = snap_fail(e, EBADMSG,
+			"the %s unpacks to something with the diffID %s, but the image's config says %s", p->opt.what,
+			digest_text(&p->diffid, got), digest_text(p->opt.diffid, want));
 	} else {
 		r = layer_writer_finish(p->writer, &p->diffid, NULL, e);
 		p->writer = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One layer on its way into the store: bytes as they come → SHA-256 → (inflate) → (diffID SHA-256) and (layer writer). What
- * stands in brackets is a thread of its own; the first two run in the caller's, which is the one that fetches.
+ * One layer on its way into the store: bytes as they come → SHA-256 → (inflate) → (diffID SHA-256) and (layer writer).
+ * What stands in brackets is a thread of its own; the first two run in the caller's, which is the one that fetches.
  */
 #ifndef PICKET_NET_PIPELINE_H
 #define PICKET_NET_PIPELINE_H
@@ -28,8 +28,8 @@ int pipeline_start(const struct pipeline_options *opt, struct pipeline **ret, st
 int pipeline_feed(void *pipeline, const void *data, size_t len, struct snap_error *e);
 
 /*
- * End of the bytes: wait for the threads, check both digests, publish the layer, free the pipeline. -EBADMSG if a digest is
- * not as promised. On any failure nothing is left in the store.
+ * End of the bytes: wait for the threads, check both digests, publish the layer, free the pipeline. -EBADMSG if a
+ * digest is not as promised. On any failure nothing is left in the store.
  */
 int pipeline_finish(struct pipeline *p, struct snap_error *e);
 

@@ -124,7 +124,8 @@ static const char *size_text(double bytes, char *buf, size_t size)
 	return buf;
 }
 
-static void draw_line(const char *name, uint64_t done, uint64_t total, double rate, const char *word, unsigned int columns)
+static void draw_line(
+	const char *name, uint64_t done, uint64_t total, double rate, const char *word, unsigned int columns)
 {
 	char have[24], all[24], speed[24], gauge[64];
 	unsigned int width = columns > 100 ? 40 : columns > 70 ? 20 : 8, full;
@@ -183,7 +184,8 @@ static void draw(struct progress *p)
 		total += b->total;
 		if (!bar_shown(b, scarce) || lines + 2 >= rows)
 			continue;
-		draw_line(b->name, state == BAR_EXISTS ? b->total : have, b->total, b->rate, state_words[state], columns);
+		draw_line(
+			b->name, state == BAR_EXISTS ? b->total : have, b->total, b->rate, state_words[state], columns);
 		lines++;
 	}
 	if (p->count > 1) {

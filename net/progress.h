@@ -10,7 +10,7 @@ enum progress_mode { PROGRESS_AUTO, PROGRESS_NONE, PROGRESS_PLAIN, PROGRESS_TTY 
 
 enum bar_state {
 	BAR_WAITING,
-	BAR_SHARED,  /* another process fetches it */
+	BAR_SHARED, /* another process fetches it */
 	BAR_LOADING,
 	BAR_UNPACKING,
 	BAR_DONE,

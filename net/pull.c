@@ -57,7 +57,8 @@ static void pull_clear(struct pull *p)
 static int pull_open(struct pull *p, struct snap_error *e)
 {
 	const struct fetch_options *opt = p->f->opt;
-	struct http_options http = {.tls_verify = opt->tls_verify, .connect_ms = 15000, .stall_seconds = opt->stall_seconds};
+	struct http_options http = {
+		.tls_verify = opt->tls_verify, .connect_ms = 15000, .stall_seconds = opt->stall_seconds};
 	struct registry_options registry = {
 		.tls_verify = opt->tls_verify,
 		.retries = opt->retries,
@@ -125,8 +126,8 @@ static int pull_manifest(struct pull *p, struct snap_error *e)
 		const char *type = *p->image.media_type ? p->image.media_type : NULL;
 		struct registry_doc next;
 
-		r = manifest_parse(&p->manifest, p->image.data ? p->image.data : "", p->image.len, type, &p->f->opt->platform,
-			p->what, e);
+		r = manifest_parse(&p->manifest, p->image.data ? p->image.data : "", p->image.len, type,
+			&p->f->opt->platform, p->what, e);
 		if (r || p->manifest.kind == MANIFEST_IMAGE)
 			return r;
 		if (depth == INDEX_DEPTH_MAX)
@@ -151,8 +152,8 @@ static int pull_config(struct pull *p, struct snap_error *e)
 	if (!doc_from_store(p, &d->digest, &doc)) {
 		p->config_data = doc.data;
 		if (doc.len != d->size)
-			return snap_fail(e, EBADMSG, "%s has a config of the wrong size: %zu bytes instead of %llu", p->what,
-				doc.len, (unsigned long long)d->size);
+			return snap_fail(e, EBADMSG, "%s has a config of the wrong size: %zu bytes instead of %llu",
+				p->what, doc.len, (unsigned long long)d->size);
 	} else {
 		r = registry_small_blob(p->registry, p->conns[0], d, &p->config_data, e);
 		if (r)
@@ -162,8 +163,8 @@ static int pull_config(struct pull *p, struct snap_error *e)
 	if (r)
 		return r;
 	if (p->config.layer_count != p->manifest.layer_count)
-		return snap_fail(e, EPROTO, "%s contradicts itself: its manifest has %zu layers, its config %zu", p->what,
-			p->manifest.layer_count, p->config.layer_count);
+		return snap_fail(e, EPROTO, "%s contradicts itself: its manifest has %zu layers, its config %zu",
+			p->what, p->manifest.layer_count, p->config.layer_count);
 	if (!platform_matches(&p->f->opt->platform, &p->config.platform))
 		return snap_fail(e, ENOENT, "%s has no image for %s; it has: %s", p->what,
 			platform_format(&p->f->opt->platform, want), platform_format(&p->config.platform, have));
@@ -248,8 +249,8 @@ static int transfer_run(struct pull *p, unsigned int worker, const struct layer_
 }
 
 /* Get the layer's lock, or find that somebody else has brought the layer. */
-static int transfer_lock(struct pull *p, const struct layer_task *task, struct layer_transfer *t, bool *there,
-	struct snap_error *e)
+static int transfer_lock(
+	struct pull *p, const struct layer_task *task, struct layer_transfer *t, bool *there, struct snap_error *e)
 {
 	struct timespec pause = {.tv_nsec = POLL_NS};
 	int r;
@@ -322,8 +323,8 @@ static bool pull_is_current(const struct pull *p)
 	struct image_ref known;
 
 	return !store_resolve(p->f->store, p->what, &known, NULL) && !strcmp(known.name, p->name) &&
-		digest_equal(&known.manifest, &p->image.digest) && digest_equal(&known.config, &p->manifest.config.digest) &&
-		store_has_image(p->f->store, &known.chain);
+	       digest_equal(&known.manifest, &p->image.digest) &&
+	       digest_equal(&known.config, &p->manifest.config.digest) && store_has_image(p->f->store, &known.chain);
 }
 
 static int pull_publish(struct pull *p, struct snap_error *e)

@@ -6,7 +6,6 @@
 #include "hash.h"
 #include "json.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,8 +20,9 @@
 #define LOOPBACK_CONNECT_MS 3000
 #define MESSAGE_MAX 240
 
-static const char manifest_types[] = MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_LIST ", " MEDIA_DOCKER_MANIFEST
-						     ", application/vnd.docker.distribution.manifest.v1+prettyjws";
+static const char manifest_types[] =
+	MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_LIST ", " MEDIA_DOCKER_MANIFEST
+			", application/vnd.docker.distribution.manifest.v1+prettyjws";
 
 struct registry {
 	struct http *http;
@@ -38,22 +38,6 @@ struct registry {
 	char scheme[8];	      /* "" until decided */
 };
 
-bool host_is_loopback(const char *host)
-{
-	struct in6_addr addr6;
-	struct in_addr addr;
-	char name[256];
-	char *end;
-
-	snprintf(name, sizeof(name), "%s", *host == '[' ? host + 1 : host);
-	end = *host == '[' ? strchr(name, ']') : strrchr(name, ':');
-	if (end)
-		*end = '\0';
-	if (*host == '[')
-		return inet_pton(AF_INET6, name, &addr6) == 1 && IN6_IS_ADDR_LOOPBACK(&addr6);
-	return !strcmp(name, "localhost") || (inet_pton(AF_INET, name, &addr) == 1 && ntohl(addr.s_addr) >> 24 == 127);
-}
-
 int registry_new(struct http *h, const struct ref_name *ref, const struct registry_options *opt, struct registry **ret,
 	struct snap_error *e)
 {
@@ -65,7 +49,8 @@ int registry_new(struct http *h, const struct ref_name *ref, const struct regist
 	r->http = h;
 	r->opt = *opt;
 	snprintf(r->name, sizeof(r->name), "%s", ref->registry);
-	snprintf(r->host, sizeof(r->host), "%s", strcmp(ref->registry, "docker.io") ? ref->registry : "registry-1.docker.io");
+	snprintf(r->host, sizeof(r->host), "%s",
+		strcmp(ref->registry, "docker.io") ? ref->registry : "registry-1.docker.io");
 	snprintf(r->repository, sizeof(r->repository), "%s", ref->repository);
 	r->loopback = host_is_loopback(r->host);
 	if (!r->loopback && opt->tls_verify)
@@ -157,7 +142,8 @@ static int send_authorized(struct registry *r, struct http_conn *c, struct reque
 {
 	char url[1024];
 
-	if ((size_t)snprintf(url, sizeof(url), "%s://%s/v2/%s/%s", scheme, r->host, r->repository, rq->path) >= sizeof(url))
+	if ((size_t)snprintf(url, sizeof(url), "%s://%s/v2/%s/%s", scheme, r->host, r->repository, rq->path) >=
+		sizeof(url))
 		return snap_fail(e, EINVAL, "the name %s is too long", r->repository);
 	for (int renewals = 0;; renewals++) {
 		unsigned int generation;
@@ -178,8 +164,8 @@ static int send_authorized(struct registry *r, struct http_conn *c, struct reque
 }
 
 /* As docker for "insecure" registries: HTTPS first, with any certificate, then plain HTTP if there is no TLS. */
-static int send_with_scheme(struct registry *r, struct http_conn *c, struct request *rq, struct http_response *resp,
-	struct snap_error *e)
+static int send_with_scheme(
+	struct registry *r, struct http_conn *c, struct request *rq, struct http_response *resp, struct snap_error *e)
 {
 	char scheme[8];
 	int err;
@@ -193,7 +179,8 @@ static int send_with_scheme(struct registry *r, struct http_conn *c, struct requ
 		rq->http.connect_ms = LOOPBACK_CONNECT_MS;
 	strcpy(scheme, "https");
 	err = send_authorized(r, c, rq, scheme, resp, e);
-	if (!err && (rq->result == HTTP_TLS || rq->result == HTTP_UNREACHABLE || (rq->result == HTTP_BROKEN && !resp->status))) {
+	if (!err && (rq->result == HTTP_TLS || rq->result == HTTP_UNREACHABLE ||
+			    (rq->result == HTTP_BROKEN && !resp->status))) {
 		http_response_clear(resp);
 		rq->http.connect_ms = 0;
 		strcpy(scheme, "http");
@@ -229,50 +216,60 @@ static int fail_transport(const struct registry *r, const struct request *rq, st
 	case HTTP_CANCELLED:
 		return snap_fail(e, ECANCELED, "cancelled");
 	case HTTP_UNREACHABLE:
-		return snap_fail(e, EHOSTUNREACH, "cannot reach the registry %s: %s; check its name and your network", r->name,
-			rq->why);
+		return snap_fail(e, EHOSTUNREACH, "cannot reach the registry %s: %s; check its name and your network",
+			r->name, rq->why);
 	case HTTP_TLS:
-		return snap_fail(e, EPROTO, "the registry %s does not speak TLS properly: %s; if it is one without TLS, use "
-					    "--tls-verify=false", r->name, rq->why);
+		return snap_fail(e, EPROTO,
+			"the registry %s does not speak TLS properly: %s; if it is one without TLS, use "
+			"--tls-verify=false",
+			r->name, rq->why);
 	case HTTP_UNTRUSTED:
-		return snap_fail(e, EPERM, "the certificate of the registry %s is not trusted: %s; if you trust it, use "
-					   "--tls-verify=false", r->name, rq->why);
+		return snap_fail(e, EPERM,
+			"the certificate of the registry %s is not trusted: %s; if you trust it, use "
+			"--tls-verify=false",
+			r->name, rq->why);
 	case HTTP_STALLED:
-		return snap_fail(e, ETIMEDOUT, "the registry %s is too slow: the %s did not come in time (%s); try again later",
-			r->name, rq->what, rq->why);
-	case HTTP_TOO_LARGE:
-		return snap_fail(e, EFBIG, "the registry %s sent more for the %s than is allowed: refused", r->name, rq->what);
-	default:
-		return snap_fail(e, EIO, "the connection to the registry %s broke while fetching the %s: %s; try again", r->name,
+		return snap_fail(e, ETIMEDOUT,
+			"the registry %s is too slow: the %s did not come in time (%s); try again later", r->name,
 			rq->what, rq->why);
+	case HTTP_TOO_LARGE:
+		return snap_fail(
+			e, EFBIG, "the registry %s sent more for the %s than is allowed: refused", r->name, rq->what);
+	default:
+		return snap_fail(e, EIO, "the connection to the registry %s broke while fetching the %s: %s; try again",
+			r->name, rq->what, rq->why);
 	}
 }
 
-static int fail_status(const struct registry *r, const struct request *rq, const struct http_response *resp,
-	struct snap_error *e)
+static int fail_status(
+	const struct registry *r, const struct request *rq, const struct http_response *resp, struct snap_error *e)
 {
 	char said[MESSAGE_MAX + 32];
 
 	registry_message(resp, said, sizeof(said));
 	switch (resp->status) {
 	case 401:
-		return snap_fail(e, EACCES, "%s denies access to the %s%s: there is no such image, or it needs other "
-					    "credentials (docker login %s)", r->name, rq->what, said, r->name);
+		return snap_fail(e, EACCES,
+			"%s denies access to the %s%s: there is no such image, or it needs other "
+			"credentials (docker login %s)",
+			r->name, rq->what, said, r->name);
 	case 403:
-		return snap_fail(e, EACCES, "%s forbids access to the %s%s: your account may not read it", r->name, rq->what,
-			said);
+		return snap_fail(e, EACCES, "%s forbids access to the %s%s: your account may not read it", r->name,
+			rq->what, said);
 	case 404:
-		return snap_fail(e, ENOENT, "the %s was not found in the registry %s%s: check the name and the tag", rq->what,
-			r->name, said);
+		return snap_fail(e, ENOENT, "the %s was not found in the registry %s%s: check the name and the tag",
+			rq->what, r->name, said);
 	case 429:
-		return snap_fail(e, EBUSY, "%s answers that there were too many requests (429)%s: wait a while, or log in for a "
-					   "higher limit", r->name, said);
+		return snap_fail(e, EBUSY,
+			"%s answers that there were too many requests (429)%s: wait a while, or log in for a "
+			"higher limit",
+			r->name, said);
 	default:
 		if (resp->status >= 500)
-			return snap_fail(e, EIO, "the registry %s failed with status %ld on the %s%s; try again later", r->name,
-				resp->status, rq->what, said);
-		return snap_fail(e, EPROTO, "the registry %s answered the request for the %s with status %ld%s", r->name,
-			rq->what, resp->status, said);
+			return snap_fail(e, EIO, "the registry %s failed with status %ld on the %s%s; try again later",
+				r->name, resp->status, rq->what, said);
+		return snap_fail(e, EPROTO, "the registry %s answered the request for the %s with status %ld%s",
+			r->name, rq->what, resp->status, said);
 	}
 }
 
@@ -317,8 +314,8 @@ static bool retry_pause(const struct registry *r, unsigned int attempt, const st
 }
 
 /* A request without a sink, with retries; on success resp holds a 200. */
-static int request_document(struct registry *r, struct http_conn *c, struct request *rq, struct http_response *resp,
-	struct snap_error *e)
+static int request_document(
+	struct registry *r, struct http_conn *c, struct request *rq, struct http_response *resp, struct snap_error *e)
 {
 	for (unsigned int attempt = 1;; attempt++) {
 		int err = send_with_scheme(r, c, rq, resp, e);
@@ -329,7 +326,8 @@ static int request_document(struct registry *r, struct http_conn *c, struct requ
 				return 0;
 		}
 		/* EAGAIN is the token server's temporary failure. */
-		if ((err && err != -EAGAIN) || (!err && !worth_retrying(r, rq, resp)) || !retry_pause(r, attempt, resp)) {
+		if ((err && err != -EAGAIN) || (!err && !worth_retrying(r, rq, resp)) ||
+			!retry_pause(r, attempt, resp)) {
 			if (!err)
 				err = rq->result != HTTP_OK ? fail_transport(r, rq, e) : fail_status(r, rq, resp, e);
 			http_response_clear(resp);
@@ -348,16 +346,20 @@ static int manifest_request(struct registry *r, struct http_conn *c, const char 
 	struct request rq = {
 		.path = path,
 		.what = what,
-		.http = {.method = method, .accept = manifest_types, .body_limit = MANIFEST_MAX, .deadline_seconds = MANIFEST_SECONDS},
+		.http = {.method = method,
+			.accept = manifest_types,
+			.body_limit = MANIFEST_MAX,
+			.deadline_seconds = MANIFEST_SECONDS},
 	};
 
 	snprintf(path, sizeof(path), "manifests/%s", reference);
-	snprintf(what, sizeof(what), "manifest of %s%s%s", r->repository, strchr(reference, ':') ? "@" : ":", reference);
+	snprintf(
+		what, sizeof(what), "manifest of %s%s%s", r->repository, strchr(reference, ':') ? "@" : ":", reference);
 	return request_document(r, c, &rq, resp, e);
 }
 
-int registry_manifest_head(struct registry *r, struct http_conn *c, const char *reference, struct registry_doc *out,
-	struct snap_error *e)
+int registry_manifest_head(
+	struct registry *r, struct http_conn *c, const char *reference, struct registry_doc *out, struct snap_error *e)
 {
 	struct http_response resp;
 	int err = manifest_request(r, c, "HEAD", reference, &resp, e);
@@ -408,8 +410,8 @@ static int small_sink(void *arg, const void *data, size_t len, struct snap_error
 	return 0;
 }
 
-int registry_small_blob(struct registry *r, struct http_conn *c, const struct descriptor *d, void **data,
-	struct snap_error *e)
+int registry_small_blob(
+	struct registry *r, struct http_conn *c, const struct descriptor *d, void **data, struct snap_error *e)
 {
 	char want[DIGEST_TEXT_LEN + 1], got[DIGEST_TEXT_LEN + 1];
 	struct small_blob b = {.data = d->size <= CONFIG_MAX ? calloc(1, d->size + 1) : NULL};
@@ -422,8 +424,8 @@ int registry_small_blob(struct registry *r, struct http_conn *c, const struct de
 	if (!err) {
 		sha256_of(b.data, b.len, &digest);
 		if (!digest_equal(&digest, &d->digest))
-			err = snap_fail(e, EBADMSG, "%s sent a config of %s with the wrong digest: %s instead of %s", r->name,
-				r->repository, digest_text(&digest, got), digest_text(&d->digest, want));
+			err = snap_fail(e, EBADMSG, "%s sent a config of %s with the wrong digest: %s instead of %s",
+				r->name, r->repository, digest_text(&digest, got), digest_text(&d->digest, want));
 	}
 	if (err)
 		free(b.data);
@@ -456,10 +458,11 @@ static int blob_begin(struct blob_transfer *t, const struct http_response *resp)
 	else if (resp->status == 200)
 		t->at = 0;
 	else
-		return snap_fail(t->e, EPROTO, "%s answered with another part of the %s than was asked for", t->r->name, t->what);
+		return snap_fail(t->e, EPROTO, "%s answered with another part of the %s than was asked for", t->r->name,
+			t->what);
 	if (resp->length >= 0 && (uint64_t)resp->length != t->d->size - t->at)
-		return snap_fail(t->e, EBADMSG, "the %s at %s has the wrong size: %llu bytes instead of %llu", t->what, t->r->name,
-			(unsigned long long)resp->length + t->at, (unsigned long long)t->d->size);
+		return snap_fail(t->e, EBADMSG, "the %s at %s has the wrong size: %llu bytes instead of %llu", t->what,
+			t->r->name, (unsigned long long)resp->length + t->at, (unsigned long long)t->d->size);
 	return 0;
 }
 
@@ -472,8 +475,8 @@ static int blob_body(void *arg, const struct http_response *resp, const void *da
 	if (!t->begun && (t->err = blob_begin(t, resp)))
 		return -1;
 	if (len > t->d->size - t->at) {
-		t->err = snap_fail(t->e, EBADMSG, "the %s at %s is longer than the %llu bytes its manifest says", t->what,
-			t->r->name, (unsigned long long)t->d->size);
+		t->err = snap_fail(t->e, EBADMSG, "the %s at %s is longer than the %llu bytes its manifest says",
+			t->what, t->r->name, (unsigned long long)t->d->size);
 		return -1;
 	}
 	/* A server that knows no ranges sends all again: what is already here is passed over. */
@@ -489,8 +492,8 @@ static int blob_body(void *arg, const struct http_response *resp, const void *da
 }
 
 /* One response of a transfer. 0: it may be complete, or is to be repeated if *again; else a failure. */
-static int blob_attempt(struct registry *r, struct http_conn *c, struct request *rq, struct blob_transfer *t, bool *ranges,
-	struct http_response *resp, bool *again)
+static int blob_attempt(struct registry *r, struct http_conn *c, struct request *rq, struct blob_transfer *t,
+	bool *ranges, struct http_response *resp, bool *again)
 {
 	int err;
 
@@ -520,8 +523,8 @@ static int blob_attempt(struct registry *r, struct http_conn *c, struct request 
 	return rq->result == HTTP_OK ? fail_status(r, rq, resp, t->e) : fail_transport(r, rq, t->e);
 }
 
-int registry_blob(struct registry *r, struct http_conn *c, const struct descriptor *d, uint64_t from, registry_sink *sink,
-	void *arg, struct snap_error *e)
+int registry_blob(struct registry *r, struct http_conn *c, const struct descriptor *d, uint64_t from,
+	registry_sink *sink, void *arg, struct snap_error *e)
 {
 	char path[100], what[120], hex[DIGEST_TEXT_LEN + 1];
 	struct blob_transfer t = {.r = r, .d = d, .what = what, .done = from, .sink = sink, .arg = arg, .e = e};
@@ -537,9 +540,10 @@ int registry_blob(struct registry *r, struct http_conn *c, const struct descript
 
 		/* The end came early, and politely. */
 		if (!err && t.done < d->size) {
-			err = snap_fail(e, EBADMSG, "the %s at %s is cut short: %llu of %llu bytes came; the registry's copy may "
-						    "be damaged", what, r->name, (unsigned long long)t.done,
-				(unsigned long long)d->size);
+			err = snap_fail(e, EBADMSG,
+				"the %s at %s is cut short: %llu of %llu bytes came; the registry's copy may "
+				"be damaged",
+				what, r->name, (unsigned long long)t.done, (unsigned long long)d->size);
 			again = true;
 		}
 		if (t.done > before)

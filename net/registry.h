@@ -41,8 +41,8 @@ int registry_manifest(struct registry *r, struct http_conn *c, const char *refer
 	struct registry_doc *out, struct snap_error *e);
 
 /* Ask for the digest of a tag only. 0 with out->digest; anything else means "fetch it". */
-int registry_manifest_head(struct registry *r, struct http_conn *c, const char *reference, struct registry_doc *out,
-	struct snap_error *e);
+int registry_manifest_head(
+	struct registry *r, struct http_conn *c, const char *reference, struct registry_doc *out, struct snap_error *e);
 
 /* Takes the next bytes of a blob, in order, each once. Anything but 0 ends the transfer with that value. */
 typedef int registry_sink(void *arg, const void *data, size_t len, struct snap_error *e);
@@ -51,14 +51,11 @@ typedef int registry_sink(void *arg, const void *data, size_t len, struct snap_e
  * Fetch the bytes of a blob from offset `from` to its end, resuming where a connection breaks.
  * Never gives the sink more than size - from bytes; fewer is an error. The digest is the caller's to check.
  */
-int registry_blob(struct registry *r, struct http_conn *c, const struct descriptor *d, uint64_t from, registry_sink *sink,
-	void *arg, struct snap_error *e);
+int registry_blob(struct registry *r, struct http_conn *c, const struct descriptor *d, uint64_t from,
+	registry_sink *sink, void *arg, struct snap_error *e);
 
 /* Fetch a small blob whole and check its digest. *data is malloc'd, a NUL is behind it. */
-int registry_small_blob(struct registry *r, struct http_conn *c, const struct descriptor *d, void **data,
-	struct snap_error *e);
-
-/* Is HOST[:PORT] in 127.0.0.0/8, ::1 or localhost? */
-bool host_is_loopback(const char *host);
+int registry_small_blob(
+	struct registry *r, struct http_conn *c, const struct descriptor *d, void **data, struct snap_error *e);
 
 #endif

@@ -16,7 +16,7 @@ struct ring {
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t readable;
 	pthread_cond_t writable;
-	uint64_t head;		    /* bytes ever written */
+	uint64_t head;		     /* bytes ever written */
 	uint64_t tail[RING_READERS]; /* bytes ever consumed */
 	unsigned int waiting_readers;
 	bool waiting_writer;

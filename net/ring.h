@@ -27,8 +27,8 @@ int ring_write(struct ring *r, const void *data, size_t len);
 void ring_close(struct ring *r);
 
 /*
- * Reader: wait for data and return it with its length. *len is 0 at the end; NULL if the ring was aborted. It waits for a good
- * portion, not for the first byte: waking threads for crumbs costs more than it hides.
+ * Reader: wait for data and return it with its length. *len is 0 at the end; NULL if the ring was aborted. It waits for
+ * a good portion, not for the first byte: waking threads for crumbs costs more than it hides.
  */
 const void *ring_peek(struct ring *r, unsigned int reader, size_t *len);
 /* Reader: len bytes of what was peeked are done with. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starts and ends slirp4netns(1). Its life hangs on a pipe: it polls the read end (--exit-fd) and ends on hang-up, so it
- * dies with the last holder of the write end, also when that is killed with SIGKILL.
+ * Starts and ends slirp4netns(1). Its life hangs on a pipe: it polls the read end (--exit-fd) and ends on hang-up, so
+ * it dies with the last holder of the write end, also when that is killed with SIGKILL.
  */
 #include "slirp.h"
 
@@ -51,7 +51,8 @@ static int slirp_build(struct slirp_command *c, const struct slirp_options *opt,
 		c->argv[n++] = "--enable-ipv6";
 	if (opt->api_socket) {
 		if ((size_t)snprintf(c->api, sizeof(c->api), "--api-socket=%s", opt->api_socket) >= sizeof(c->api))
-			return err_set(err, "the path of the network's control socket is too long: %s", opt->api_socket);
+			return err_set(
+				err, "the path of the network's control socket is too long: %s", opt->api_socket);
 		c->argv[n++] = c->api;
 	}
 	c->argv[n++] = "--";
@@ -78,7 +79,8 @@ static int slirp_message_fd(void)
 	return fd;
 }
 
-/* Put descriptors to the numbers 0 … n-1. All are moved up first, so that no dup2 overwrites one that is still needed. */
+/* Put descriptors to the numbers 0 … n-1. All are moved up first, so that no dup2 overwrites one that is still needed.
+ */
 static int slirp_child_fds(int *fds, int n)
 {
 	for (int i = 0; i < n; i++)

@@ -16,10 +16,10 @@
 
 /* Zero is the default of each field; a descriptor of 0 or -1 is none. */
 struct slirp_options {
-	const char *program;	/* NULL: slirp4netns, looked up in $PATH */
-	pid_t pid;		/* process in the user and network namespace to serve, as the caller sees it */
-	int exit_fd;		/* read end of a pipe: slirp4netns ends when its write ends are closed; none: make one */
-	unsigned int mtu;	/* 0: SLIRP_MTU */
+	const char *program; /* NULL: slirp4netns, looked up in $PATH */
+	pid_t pid;	     /* process in the user and network namespace to serve, as the caller sees it */
+	int exit_fd;	     /* read end of a pipe: slirp4netns ends when its write ends are closed; none: make one */
+	unsigned int mtu;    /* 0: SLIRP_MTU */
 	bool ipv6;
 	bool host_loopback;	/* let the guest reach the host's 127.0.0.1 as 10.0.2.2 */
 	const char *api_socket; /* path of a socket for port forwarding; NULL: none */
@@ -35,8 +35,8 @@ struct slirp {
 
 /*
  * Start slirp4netns on an existing network namespace without waiting. On success fills *out and returns 0; the process
- * ends when out->exit_fd (and every duplicate of it) is closed, by whatever death. On failure returns -1 with a sentence in
- * *err (to be freed); nothing is left running.
+ * ends when out->exit_fd (and every duplicate of it) is closed, by whatever death. On failure returns -1 with a
+ * sentence in *err (to be freed); nothing is left running.
  */
 int slirp_spawn(const struct slirp_options *opt, struct slirp *out, char **err);
 

@@ -377,6 +377,15 @@ def progress_on_a_terminal(c):
     assert p.wait() == 0 and b'MB' in text and sha(c.image.layers[0])[7:19].encode() in text and b'total' in text, text
 
 
+@test
+def proxies(c):
+    dead = 'http://127.0.0.1:1'
+    c.good(env=c.env(http_proxy=dead, https_proxy=dead))
+    shutil.rmtree(c.store)
+    proxy = 'http://' + c.reg.host
+    c.good('--tls-verify=false', 'registry.invalid/x:1', env=c.env(http_proxy=proxy, https_proxy=proxy))
+
+
 # ---- What must fail well ----
 
 @test

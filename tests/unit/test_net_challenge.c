@@ -14,7 +14,8 @@ static void bearer(void **state)
 {
 	struct challenge c;
 
-	challenge_parse(&c, "Bearer realm=\"https://auth.example/token?a=b\",service=\"reg, one\", scope=\"repository:a/b:pull\"");
+	challenge_parse(&c,
+		"Bearer realm=\"https://auth.example/token?a=b\",service=\"reg, one\", scope=\"repository:a/b:pull\"");
 	assert_true(c.bearer);
 	assert_false(c.basic);
 	assert_string_equal(c.realm, "https://auth.example/token?a=b");
@@ -50,7 +51,8 @@ static void quoting(void **state)
 
 static void odd(void **state)
 {
-	static const char *const texts[] = {"", ",,, ,", "=", "Bearer", "Bearer =", "Bearer realm", "Bearer realm=", "\"", "(){}", "Bearer \\"};
+	static const char *const texts[] = {
+		"", ",,, ,", "=", "Bearer", "Bearer =", "Bearer realm", "Bearer realm=", "\"", "(){}", "Bearer \\"};
 	char longer[8192];
 	struct challenge c;
 

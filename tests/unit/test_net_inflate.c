@@ -59,7 +59,8 @@ static void commit(void *arg, size_t len)
 
 static unsigned char plain[PLAIN], result[1 << 20];
 
-static int run(const void *data, size_t len, size_t in_step, size_t out_step, size_t *got, const struct inflate_limits *limits)
+static int run(
+	const void *data, size_t len, size_t in_step, size_t out_step, size_t *got, const struct inflate_limits *limits)
 {
 	static const struct inflate_limits usual = INFLATE_LIMITS_DEFAULT;
 	struct tape t = {data, len, in_step, result, 0, out_step, sizeof(result)};
@@ -183,7 +184,11 @@ static void limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(gzip), cmocka_unit_test(members), cmocka_unit_test(zstd), cmocka_unit_test(limits), cmocka_unit_test(none),
+		cmocka_unit_test(gzip),
+		cmocka_unit_test(members),
+		cmocka_unit_test(zstd),
+		cmocka_unit_test(limits),
+		cmocka_unit_test(none),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

@@ -29,8 +29,8 @@ static bool matches(const char *want, const char *have)
 
 static void platforms(void **state)
 {
-	static const char *const bad[] = {"", "linux", "linux/", "/amd64", "linux/amd64/", "linux/amd64/v2/x", "linux/amd 64", "LINUX/amd64",
-		"linux/amd64/v2x=", "a/b\\n"};
+	static const char *const bad[] = {"", "linux", "linux/", "/amd64", "linux/amd64/", "linux/amd64/v2/x",
+		"linux/amd 64", "LINUX/amd64", "linux/amd64/v2x=", "a/b\\n"};
 	char text[PLATFORM_TEXT_MAX];
 	struct platform p;
 
@@ -72,11 +72,11 @@ static int first_byte(const char *json, const char *want, struct snap_error *e)
 
 static void choice(void **state)
 {
-	static const char index[] = "{\"schemaVersion\":2,\"manifests\":["
-		ENTRY("aaaa", "\"os\":\"linux\",\"architecture\":\"amd64\",\"variant\":\"v3\"") ","
-		ENTRY("bbbb", "\"os\":\"linux\",\"architecture\":\"amd64\"") ","
-		ENTRY("cccc", "\"os\":\"linux\",\"architecture\":\"arm\",\"variant\":\"v7\"") ","
-		ENTRY("dddd", "\"os\":\"unknown\",\"architecture\":\"unknown\"") "]}";
+	static const char index[] = "{\"schemaVersion\":2,\"manifests\":[" ENTRY(
+		"aaaa", "\"os\":\"linux\",\"architecture\":\"amd64\",\"variant\":\"v3\"") "," ENTRY("bbbb",
+		"\"os\":\"linux\",\"architecture\":\"amd64\"") "," ENTRY("cccc",
+		"\"os\":\"linux\",\"architecture\":\"arm\",\"variant\":\"v7\"") "," ENTRY("dddd",
+		"\"os\":\"unknown\",\"architecture\":\"unknown\"") "]}";
 	struct snap_error e;
 
 	assert_int_equal(first_byte(index, "linux/amd64", &e), 0xbb);
@@ -94,7 +94,8 @@ static void long_lists_are_cut(void **state)
 	struct snap_error e;
 
 	for (int i = 0; i < 1000; i++)
-		n += (size_t)sprintf(index + n, "%s" ENTRY("eeee", "\"os\":\"os%d\",\"architecture\":\"a\""), i ? "," : "", i);
+		n += (size_t)sprintf(
+			index + n, "%s" ENTRY("eeee", "\"os\":\"os%d\",\"architecture\":\"a\""), i ? "," : "", i);
 	sprintf(index + n, "]}");
 	assert_int_equal(first_byte(index, "linux/amd64", &e), -ENOENT);
 	assert_non_null(strstr(e.text, "..."));
@@ -102,10 +103,11 @@ static void long_lists_are_cut(void **state)
 
 static void record(void **state)
 {
-	static const char json[] = "{\"architecture\":\"amd64\",\"os\":\"linux\",\"created\":\"1970-01-02T00:00:01.5Z\","
-				   "\"config\":{\"Env\":[\"A=1\",\"B=\"],\"Cmd\":null,\"Entrypoint\":[\"/x\",\"y z\"],\"User\":\"7:8\","
-				   "\"WorkingDir\":\"/w\",\"Labels\":{\"k\":\"v\"},\"ExposedPorts\":{\"80/tcp\":{}}},"
-				   "\"rootfs\":{\"diff_ids\":[" DIGEST("1234") "]}}";
+	static const char json[] =
+		"{\"architecture\":\"amd64\",\"os\":\"linux\",\"created\":\"1970-01-02T00:00:01.5Z\","
+		"\"config\":{\"Env\":[\"A=1\",\"B=\"],\"Cmd\":null,\"Entrypoint\":[\"/x\",\"y z\"],\"User\":\"7:8\","
+		"\"WorkingDir\":\"/w\",\"Labels\":{\"k\":\"v\"},\"ExposedPorts\":{\"80/tcp\":{}}},"
+		"\"rootfs\":{\"diff_ids\":[" DIGEST("1234") "]}}";
 	struct image_config c;
 	struct snap_error e;
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "fuse-snap/refname.h"
-#include "net/registry.h"
+#include "net/http.h"
 
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -51,10 +51,55 @@ static void good(void **state)
 static void bad(void **state)
 {
 	static const char *const texts[] = {
-		"", ":", "@", "/", "a/", "/a", "a//b", "a:", "a:b:c/d:", ":a", "UPPER", "a/B", "a b", "a..b", "a/../b", "./a", "a_", "_a", "a___b",
-		"-a", "a-", "a.", "a:-x", "a:.x", "a@", "a@sha256:" "12", "a@md5:" HEX, "a@sha256:" HEX "0", "a@sha256:" HEX "@x", HEX,
-		"http://a/b", "u@h.io/x", "h.io:port/x", "h.io:/x", "h.io:123456/x", "h_h.io/x", "-h.io/x", "h..io/x", ".io/x", "h.io./x", "[::1/x",
-		"[::g]/x", "[]/x", "h.io/x?y", "h.io/x%20", "h.io/x#y", "a:b\n", "\xc3\xa4",
+		"",
+		":",
+		"@",
+		"/",
+		"a/",
+		"/a",
+		"a//b",
+		"a:",
+		"a:b:c/d:",
+		":a",
+		"UPPER",
+		"a/B",
+		"a b",
+		"a..b",
+		"a/../b",
+		"./a",
+		"a_",
+		"_a",
+		"a___b",
+		"-a",
+		"a-",
+		"a.",
+		"a:-x",
+		"a:.x",
+		"a@",
+		"a@sha256:"
+		"12",
+		"a@md5:" HEX,
+		"a@sha256:" HEX "0",
+		"a@sha256:" HEX "@x",
+		HEX,
+		"http://a/b",
+		"u@h.io/x",
+		"h.io:port/x",
+		"h.io:/x",
+		"h.io:123456/x",
+		"h_h.io/x",
+		"-h.io/x",
+		"h..io/x",
+		".io/x",
+		"h.io./x",
+		"[::1/x",
+		"[::g]/x",
+		"[]/x",
+		"h.io/x?y",
+		"h.io/x%20",
+		"h.io/x#y",
+		"a:b\n",
+		"\xc3\xa4",
 	};
 	char longer[400];
 	struct ref_name r;
@@ -74,9 +119,10 @@ static void bad(void **state)
 
 static void loopback(void **state)
 {
-	static const char *const yes[] = {"localhost", "localhost:5000", "127.0.0.1", "127.9.9.9:1", "[::1]", "[::1]:5000"};
-	static const char *const no[] = {"localhost.example", "128.0.0.1", "127.evil.example", "10.0.0.1:5000", "[::2]", "notlocalhost:5000",
-		"127.0.0.1.example:80"};
+	static const char *const yes[] = {
+		"localhost", "localhost:5000", "127.0.0.1", "127.9.9.9:1", "[::1]", "[::1]:5000"};
+	static const char *const no[] = {"localhost.example", "128.0.0.1", "127.evil.example", "10.0.0.1:5000", "[::2]",
+		"notlocalhost:5000", "127.0.0.1.example:80"};
 
 	for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++)
 		assert_true(host_is_loopback(yes[i]));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* slirp4netns on a real namespace: it comes up, and goes with the last holder of its pipe. Skipped where namespaces are not. */
+/* slirp4netns on a real namespace: it comes up, and goes with the last holder of its pipe. Skipped where namespaces are
+ * not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
