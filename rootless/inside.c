@@ -132,14 +132,26 @@ static bool is_dynamic(int fd)
 	return false;
 }
 
+/*
+ * The guest's root binds any port and pings, as root does everywhere: in a network namespace of our own, ports below 1024 and
+ * ICMP echo sockets are opened to its users. Where /proc/sys cannot be written those two things are refused inside.
+ */
+static void loosen_network(void)
+{
+	write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+	write_file("/proc/sys/net/ipv4/ping_group_range", "0 0");
+}
+
 static void enter_namespaces(struct child *c)
 {
 	map_ids(c);
 	check(c, sethostname("picket", 6) < 0 ? -errno : 0, "name the sandbox's uts namespace");
 	/* A host that masks its own /proc (a container) allows no second one; the sentry can do without. */
 	c->proc = root_private_proc();
-	if (!c->opt->host_network)
+	if (!c->opt->host_network) {
 		check(c, root_loopback_up(), "bring up the loopback interface");
+		loosen_network();
+	}
 	check(c, root_replace(is_dynamic(c->sentry)), "make the sandbox's empty root");
 }
 
