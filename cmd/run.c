@@ -29,6 +29,8 @@
 #include "rootless/harden.h"
 #include "rootless/sandbox.h"
 
+#define HOST_PLATFORM "linux/amd64"
+
 enum target { ON_IMAGE, ON_HOST, ON_DIR };
 
 struct run {
@@ -86,6 +88,15 @@ static int pull(struct run *r)
 	return status == 0 ? 0 : status > 128 ? status : EXIT_PICKET; /* picket-fetch has said why */
 }
 
+/* Whether --platform asks for another image than the one found; linux/arm64 means linux/arm64/v8 too. */
+static bool other_platform(const struct run *r)
+{
+	const char *wanted = r->o->platform;
+	size_t len = wanted ? strlen(wanted) : 0;
+
+	return wanted && !(strncmp(r->ref.platform, wanted, len) == 0 && (!r->ref.platform[len] || r->ref.platform[len] == '/'));
+}
+
 /* Find the image in the store, pulling it as --pull says. */
 static int resolve_image(struct run *r)
 {
@@ -101,7 +112,7 @@ static int resolve_image(struct run *r)
 			return status;
 	}
 	found = store_resolve(r->store, r->image, &r->ref, &e);
-	if (found == -ENOENT && strcmp(when, "missing") == 0) {
+	if ((found == -ENOENT || (found == 0 && other_platform(r))) && strcmp(when, "missing") == 0) {
 		status = pull(r);
 		if (status)
 			return status;
@@ -109,6 +120,11 @@ static int resolve_image(struct run *r)
 	}
 	if (found < 0)
 		return complain(EXIT_PICKET, "%s", e.text);
+	if (other_platform(r))
+		return complain(EXIT_PICKET, "%s is here for %s, not for %s; picket pull --platform %s %s fetches that", r->image,
+			r->ref.platform, r->o->platform, r->o->platform, r->image);
+	if (strncmp(r->ref.platform, HOST_PLATFORM, strlen(HOST_PLATFORM)) != 0)
+		warn("%s is for %s, this machine is %s", r->image, r->ref.platform, HOST_PLATFORM);
 	if (store_get_record(r->store, &r->ref.config, &r->record, &e) < 0)
 		return complain(EXIT_PICKET, "%s", e.text);
 	return 0;
@@ -453,8 +469,12 @@ static int write_config(struct run *r)
 static int hand_over(struct run *r)
 {
 	char *err = NULL;
-	int config = launch_finish(&r->launch), status = 0;
+	int config, status = 0;
 
+	if (r->launch.len > CONFIG_SIZE_MAX)
+		return complain(EXIT_PICKET, "the arguments and variables are too long: %zu bytes, %u are possible", r->launch.len,
+			CONFIG_SIZE_MAX);
+	config = launch_finish(&r->launch);
 	if (config < 0)
 		return complain(EXIT_PICKET, "cannot write the sandbox's configuration: %s", strerror(errno));
 	if (sandbox_exec(&r->sandbox, config, r->launch.fds, r->launch.fd_count, &err) < 0)
