@@ -2,12 +2,10 @@
 /* Job control: sessions, the controlling terminal, the foreground group. credentials(7), ioctl_tty(2). */
 #include "fs/tty_internal.h"
 
+#include "kernel/jobctl.h"
 #include "kernel/task.h"
 
 #include <errno.h>
-
-/* kernel/jobctl.c: no member of the group has a parent in another group of the same session. */
-bool pgrp_is_orphaned(struct kernel *k, int pgid);
 
 struct tty *tty_of_session(struct task *t)
 {

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the files of procfs. Each contributes tables of entries; procfs.c puts them together. */
+#pragma once
+
+#include "fs/kernfs.h"
+#include "kernel/task.h"
+#include "mm/mm.h"
+
+#define PROC_HZ 100 /* clock ticks a second, AT_CLKTCK */
+
+/* kobj.n of a task's directory: is it /proc/PID (the whole process) or /proc/PID/task/TID? */
+#define PROC_PROCESS 0
+#define PROC_THREAD 1
+
+/* What a task has, held, or NULL when it has exited. */
+struct mm *proc_mm(struct task *t);
+struct fd_table *proc_fds(struct task *t);
+struct fs_context *proc_fs(struct task *t);
+
+static inline uint64_t ns_to_ticks(uint64_t ns)
+{
+	return ns / (1000000000 / PROC_HZ);
+}
+
+/* procfs_task.c: what stands in both /proc/PID and /proc/PID/task/TID. */
+int proc_show_stat(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_status(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_statm(struct task *v, const struct kobj *o, struct seq *s);
+
+/* procfs_text.c */
+int proc_show_cmdline(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_environ(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_auxv(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_comm(struct task *v, const struct kobj *o, struct seq *s);
+int proc_store_comm(struct task *v, const struct kobj *o, char *text, size_t len);
+int proc_show_maps(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_smaps(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_smaps_rollup(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_limits(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_io(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_wchan(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_personality(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_schedstat(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_oom_adj(struct task *v, const struct kobj *o, struct seq *s);
+int proc_store_oom_adj(struct task *v, const struct kobj *o, char *text, size_t len);
+int proc_show_slack(struct task *v, const struct kobj *o, struct seq *s);
+int proc_store_slack(struct task *v, const struct kobj *o, char *text, size_t len);
+int proc_show_syscall(struct task *v, const struct kobj *o, struct seq *s);
+
+/* procfs_fd.c */
+extern const struct kdir_ops proc_fd_dir, proc_fdinfo_dir;
+extern const struct kentry proc_ns_entries[];
+extern const size_t proc_n_ns_entries;
+int proc_exe_link(struct task *v, const struct kobj *o, struct path *ret);
+int proc_cwd_link(struct task *v, const struct kobj *o, struct path *ret);
+int proc_root_link(struct task *v, const struct kobj *o, struct path *ret);
+int proc_read_exe(struct task *v, const struct kobj *o, char **ret);
+int proc_read_cwd(struct task *v, const struct kobj *o, char **ret);
+int proc_read_root(struct task *v, const struct kobj *o, char **ret);
+
+/* procfs_mounts.c */
+int proc_show_mounts(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_mountinfo(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_mountstats(struct task *v, const struct kobj *o, struct seq *s);
+
+/* procfs_system.c: files of /proc itself. */
+extern const struct kentry proc_system_entries[];
+extern const size_t proc_n_system_entries;
+/* Memory in KiB, and processor time of all tasks. */
+struct proc_memory {
+	uint64_t total, used, anon, cached;
+};
+void proc_memory(struct kernel *k, struct proc_memory *m);
+
+/* procfs_sysctl.c: /proc/sys. */
+extern const struct kentry proc_sys_entry;
+
+/* procfs_net.c: /proc/net. */
+extern const struct kdir_ops proc_net_dir;

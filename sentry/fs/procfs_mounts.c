@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* /proc/PID/mounts, mountinfo and mountstats. */
+#include "fs/procfs_internal.h"
+
+#include "vfs/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/sysmacros.h>
+
+/* References to all mounts, in order; the tree's lock is not held while names are built. */
+static int snapshot(struct kernel *k, struct mount ***ret, size_t *ret_n)
+{
+	struct mount_ns *ns = k->mounts;
+	struct mount *m, **list;
+	size_t n = 0;
+
+	rwlock_read(&ns->lock);
+	list_for_each_entry(m, &ns->mounts, link)
+		n++;
+	list = reallocarray(NULL, n + 1, sizeof(struct mount *));
+	n = 0;
+	if (list) {
+		list_for_each_entry(m, &ns->mounts, link) {
+			mount_get(m);
+			list[n++] = m;
+		}
+	}
+	rwlock_release(&ns->lock);
+	if (!list)
+		return -ENOMEM;
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+static void drop_list(struct mount **list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		mount_put(list[i]);
+	free(list);
+}
+
+static void seq_options(struct seq *s, const struct mount *m)
+{
+	unsigned f = m->flags;
+
+	seq_puts(s, f & MS_RDONLY ? "ro" : "rw");
+	if (f & MS_NOSUID)
+		seq_puts(s, ",nosuid");
+	if (f & MS_NODEV)
+		seq_puts(s, ",nodev");
+	if (f & MS_NOEXEC)
+		seq_puts(s, ",noexec");
+	seq_puts(s, f & MS_NOATIME ? ",noatime" : ",relatime");
+}
+
+/* The mount point as *v* sees it; NULL: not below its root. malloc'ed. */
+static char *place(struct task *v, struct mount *m)
+{
+	struct path p = {.mnt = m, .dentry = m->root};
+	char *buf = malloc(VFS_PATH_MAX);
+
+	if (buf && (vfs_path_string(v, &p, buf, VFS_PATH_MAX) < 0 || buf[0] != '/')) {
+		free(buf);
+		return NULL;
+	}
+	return buf;
+}
+
+static const char *source(const struct mount *m)
+{
+	return m->sb->source && *m->sb->source ? m->sb->source : m->sb->type;
+}
+
+#define BLANKS " \t\n\\#"
+
+static int for_each_mount(struct task *v, struct seq *s, void (*show)(struct seq *s, struct mount *m, const char *at))
+{
+	struct mount **list;
+	size_t n;
+	int err = snapshot(v->kernel, &list, &n);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < n; i++) {
+		char *at = place(v, list[i]);
+
+		if (at)
+			show(s, list[i], at);
+		free(at);
+	}
+	drop_list(list, n);
+	return 0;
+}
+
+static void show_mount(struct seq *s, struct mount *m, const char *at)
+{
+	seq_escape(s, source(m), BLANKS);
+	seq_puts(s, " ");
+	seq_escape(s, at, BLANKS);
+	seq_printf(s, " %s ", m->sb->type);
+	seq_options(s, m);
+	if (m->sb->options && *m->sb->options)
+		seq_printf(s, ",%s", m->sb->options);
+	seq_puts(s, " 0 0\n");
+}
+
+int proc_show_mounts(struct task *v, const struct kobj *o, struct seq *s)
+{
+	return for_each_mount(v, s, show_mount);
+}
+
+/* Where in its file system the mount begins: "/" but for bind mounts of a part. */
+static void seq_subtree(struct seq *s, struct mount *m)
+{
+	struct rwlock *names = &m->sb->kernel->dcache->rename_lock;
+	const struct dentry *chain[64], *d;
+	int n = 0;
+
+	rwlock_read(names);
+	for (d = m->root; d != d->parent && n < 64; d = d->parent)
+		chain[n++] = d;
+	if (!n)
+		seq_puts(s, "/");
+	while (n-- > 0) {
+		seq_puts(s, "/");
+		seq_escape(s, chain[n]->name, BLANKS);
+	}
+	rwlock_release(names);
+}
+
+static void show_info(struct seq *s, struct mount *m, const char *at)
+{
+	seq_printf(s, "%d %d %u:%u ", m->id, m->parent ? m->parent->id : 0, major(m->sb->dev), minor(m->sb->dev));
+	seq_subtree(s, m);
+	seq_puts(s, " ");
+	seq_escape(s, at, BLANKS);
+	seq_puts(s, " ");
+	seq_options(s, m);
+	seq_printf(s, " - %s ", m->sb->type);
+	seq_escape(s, source(m), BLANKS);
+	seq_puts(s, m->sb->read_only ? " ro" : " rw");
+	if (m->sb->options && *m->sb->options)
+		seq_printf(s, ",%s", m->sb->options);
+	seq_puts(s, "\n");
+}
+
+int proc_show_mountinfo(struct task *v, const struct kobj *o, struct seq *s)
+{
+	return for_each_mount(v, s, show_info);
+}
+
+static void show_stats(struct seq *s, struct mount *m, const char *at)
+{
+	seq_puts(s, "device ");
+	seq_escape(s, source(m), BLANKS);
+	seq_puts(s, " mounted on ");
+	seq_escape(s, at, BLANKS);
+	seq_printf(s, " with fstype %s\n", m->sb->type);
+}
+
+int proc_show_mountstats(struct task *v, const struct kobj *o, struct seq *s)
+{
+	return for_each_mount(v, s, show_stats);
+}

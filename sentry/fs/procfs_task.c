@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/* /proc/PID/stat, status, statm: what ps and top read. proc(5). */
+#include "fs/procfs_internal.h"
+
+#include "fs/tty.h"
+#include "kernel/time.h"
+#include "vfs/vfs.h"
+
+#include <string.h>
+#include <sys/sysmacros.h>
+
+struct facts { /* one consistent look at a task and its group */
+	char state, comm[TASK_COMM_LEN];
+	int pid, tgid, ppid, pgid, sid, n_threads, nice, exit_signal, tracer;
+	uint64_t tty_rdev;
+	struct tty *tty; /* held */
+	uint64_t sig_queued, pending, shared, blocked, ignored, caught;
+	uint64_t utime, stime, cutime, cstime, start; /* ticks */
+	uint64_t min_flt, maj_flt, nvcsw, nivcsw;
+	int exit_code;
+	struct mm_usage use;
+	struct mm *mm; /* held, or NULL */
+	bool inspect;
+};
+
+static char state_letter(const struct task *t)
+{
+	switch (t->state) {
+	case TASK_RUNNING:
+		return 'R';
+	case TASK_SLEEPING:
+		return 'S';
+	case TASK_STOPPED:
+		return 'T';
+	case TASK_ZOMBIE:
+		return 'Z';
+	default:
+		return 'X';
+	}
+}
+
+static void signal_facts(struct task *t, struct facts *f)
+{
+	struct thread_group *tg = t->tg;
+	struct sigqueue *q;
+
+	LOCK_SCOPE(&tg->siglock);
+	f->state = state_letter(t);
+	f->pending = t->pending.set;
+	f->shared = tg->shared_pending.set;
+	f->blocked = t->blocked;
+	list_for_each_entry(q, &t->pending.queue, link)
+		f->sig_queued++;
+	list_for_each_entry(q, &tg->shared_pending.queue, link)
+		f->sig_queued++;
+	for (int i = 0; tg->sighand && i < KSIG_MAX; i++) {
+		uint64_t h = tg->sighand->action[i].handler;
+
+		if (h == 1)
+			f->ignored |= 1ull << i;
+		else if (h)
+			f->caught |= 1ull << i;
+	}
+	f->exit_code = t->exit_code;
+}
+
+static void group_facts(struct task *t, struct facts *f)
+{
+	struct thread_group *tg = t->tg;
+
+	LOCK_SCOPE(&t->kernel->tasklist_lock);
+	f->tgid = tg->pid;
+	f->ppid = tg->parent ? tg->parent->pid : 0;
+	f->pgid = tg->pgid;
+	f->sid = tg->sid;
+	f->n_threads = (int)tg->n_threads;
+	f->tty = tg->ctty;
+	f->tracer = t->ptracer ? t->ptracer->tid : 0;
+	if (f->tty)
+		tty_get(f->tty);
+	signal_facts(t, f);
+}
+
+static void time_facts(struct task *t, bool whole, struct facts *f)
+{
+	struct kernel *k = t->kernel;
+	uint64_t boot = (uint64_t)k->boot_monotonic.tv_sec * 1000000000 + (uint64_t)k->boot_monotonic.tv_nsec;
+	uint64_t all = whole ? tg_cpu_ns(t->tg) : task_cpu_ns(t), sys = t->stime_ns;
+
+	sys = sys < all ? sys : all;
+	f->utime = ns_to_ticks(all - sys);
+	f->stime = ns_to_ticks(sys);
+	f->cutime = ns_to_ticks(t->tg->cutime_ns);
+	f->cstime = ns_to_ticks(t->tg->cstime_ns);
+	f->start = t->start_ns > boot ? ns_to_ticks(t->start_ns - boot) : 0;
+	f->min_flt = t->min_flt;
+	f->maj_flt = t->maj_flt;
+	f->nvcsw = t->nvcsw;
+	f->nivcsw = t->nivcsw;
+}
+
+static void gather(struct task *v, const struct kobj *o, struct facts *f)
+{
+	struct task *t = o->task;
+
+	memset(f, 0, sizeof(*f));
+	f->pid = t->tid;
+	f->nice = t->tg->nice;
+	f->exit_signal = t->exit_signal;
+	f->inspect = !v || task_may_inspect(v, t);
+	lock_acquire(&t->cred_lock);
+	memcpy(f->comm, t->comm, sizeof(f->comm));
+	lock_release(&t->cred_lock);
+	f->comm[TASK_COMM_LEN - 1] = 0;
+	group_facts(t, f);
+	time_facts(t, o->n == PROC_PROCESS, f);
+	f->tty_rdev = tty_rdev(f->tty);
+	f->mm = proc_mm(t);
+	if (f->mm)
+		mm_usage(f->mm, &f->use);
+}
+
+static void drop(struct facts *f)
+{
+	tty_put(f->tty);
+	if (f->mm)
+		mm_put(f->mm);
+}
+
+/* The encoding of stat's tty_nr. */
+static unsigned old_encode(uint64_t rdev)
+{
+	unsigned maj = major(rdev), min = minor(rdev);
+
+	return (min & 0xff) | maj << 8 | (min & ~0xffu) << 12;
+}
+
+#define PF_FORKNOEXEC 0x40u
+#define PF_RANDOMIZE 0x400000u
+
+int proc_show_stat(struct task *v, const struct kobj *o, struct seq *s)
+{
+	static const struct mm none;
+	const struct mm *m;
+	struct facts f;
+	struct rlimit_pair rss;
+
+	gather(v, o, &f);
+	m = f.mm && f.inspect ? f.mm : &none;
+	lock_acquire(&o->task->tg->limits_lock);
+	rss = o->task->tg->rlim[RLIMIT_RSS];
+	lock_release(&o->task->tg->limits_lock);
+	seq_printf(s, "%d (%s) %c %d %d %d %u %d %u %lu 0 %lu 0 %lu %lu %ld %ld %d %d %d 0 %lu %lu %lu %lu", f.pid, f.comm,
+		f.state, f.ppid, f.pgid, f.sid, old_encode(f.tty_rdev), tty_foreground(f.tty),
+		PF_RANDOMIZE | (o->task->tg->exec_done ? 0 : PF_FORKNOEXEC), f.min_flt, f.maj_flt, f.utime, f.stime,
+		(long)f.cutime, (long)f.cstime, 20 + f.nice, f.nice, f.n_threads, f.start, f.mm ? f.use.size * 4096 : 0,
+		f.mm ? f.use.resident : 0, rss.cur);
+	seq_printf(s, " %lu %lu %lu 0 0 %lu %lu %lu %lu 0 0 0 %d 0 0 0 0 0 0 %lu %lu %lu %lu %lu %lu %lu %d\n",
+		m->start_code, m->end_code, m->start_stack, f.pending & 0x7fffffff, f.blocked & 0x7fffffff,
+		f.ignored & 0x7fffffff, f.caught & 0x7fffffff, f.exit_signal, m->start_data, m->end_data, m->start_brk,
+		m->arg_start, m->arg_end, m->env_start, m->env_end, f.inspect ? f.exit_code : 0);
+	drop(&f);
+	return 0;
+}
+
+int proc_show_statm(struct task *v, const struct kobj *o, struct seq *s)
+{
+	struct mm_usage u = {0};
+	struct mm *mm = proc_mm(o->task);
+
+	if (mm) {
+		mm_usage(mm, &u);
+		mm_put(mm);
+	}
+	seq_printf(s, "%lu %lu %lu %lu 0 %lu 0\n", u.size, u.resident, u.shared, u.text, u.data);
+	return 0;
+}
+
+/* --- status -------------------------------------------------------------------------------------------------------------------- */
+
+static const char *state_name(char c)
+{
+	switch (c) {
+	case 'R':
+		return "R (running)";
+	case 'S':
+		return "S (sleeping)";
+	case 'T':
+		return "T (stopped)";
+	case 'Z':
+		return "Z (zombie)";
+	default:
+		return "X (dead)";
+	}
+}
+
+static void status_ids(struct task *t, struct seq *s)
+{
+	struct cred *c = task_cred_get(t);
+
+	if (!c) {
+		s->failed = true;
+		return;
+	}
+	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid);
+	seq_printf(s, "Gid:\t%u\t%u\t%u\t%u\n", c->gid, c->egid, c->sgid, c->fsgid);
+	cred_put(c);
+}
+
+static void status_groups(struct task *t, struct seq *s)
+{
+	struct cred *c = task_cred_get(t);
+	struct fd_table *fds = proc_fds(t);
+
+	seq_printf(s, "FDSize:\t%u\n", fds ? (fds->n_entries < 64 ? 64 : fds->n_entries) : 0);
+	if (fds)
+		fd_table_put(NULL, fds);
+	seq_puts(s, "Groups:\t");
+	for (uint32_t i = 0; c && i < c->n_groups; i++)
+		seq_printf(s, "%u ", c->groups[i]);
+	seq_puts(s, c && c->n_groups ? "\n" : " \n");
+	if (c)
+		cred_put(c);
+}
+
+static void status_memory(const struct facts *f, struct seq *s)
+{
+	const struct mm_usage *u = &f->use;
+
+	seq_printf(s, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8d kB\nVmPin:\t%8d kB\n", u->size * 4, u->size * 4, 0, 0);
+	seq_printf(s, "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n", u->resident * 4, u->resident * 4);
+	seq_printf(s, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8d kB\n",
+		u->resident > u->shared ? (u->resident - u->shared) * 4 : 0, u->shared * 4, 0);
+	seq_printf(s, "VmData:\t%8lu kB\nVmStk:\t%8d kB\nVmExe:\t%8lu kB\nVmLib:\t%8d kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8d kB\n",
+		u->data * 4, 132, u->text * 4, 0, u->resident / 128 + 4, 0);
+	seq_puts(s, "HugetlbPages:\t       0 kB\nCoreDumping:\t0\nTHP_enabled:\t1\n");
+}
+
+static void status_signals(const struct task *t, const struct facts *f, struct seq *s)
+{
+	seq_printf(s, "Threads:\t%d\nSigQ:\t%lu/%lu\n", f->n_threads, f->sig_queued, task_rlimit(t, RLIMIT_SIGPENDING));
+	seq_printf(s, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n", f->pending,
+		f->shared, f->blocked, f->ignored, f->caught);
+}
+
+static void status_capabilities(struct task *t, struct seq *s)
+{
+	struct cred *c = task_cred_get(t);
+
+	if (!c) {
+		s->failed = true;
+		return;
+	}
+	seq_printf(s, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\n",
+		c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding, c->cap_ambient, c->no_new_privs);
+	seq_puts(s, "Seccomp:\t0\nSeccomp_filters:\t0\nSpeculation_Store_Bypass:\tthread vulnerable\n"
+		    "SpeculationIndirectBranch:\tconditional enabled\n");
+	cred_put(c);
+}
+
+/* A list of all processors as hexadecimal mask and as range. */
+static void status_processors(struct kernel *k, struct seq *s)
+{
+	unsigned n = k->n_cpus ? k->n_cpus : 1;
+
+	seq_puts(s, "Cpus_allowed:\t");
+	for (unsigned w = (n - 1) / 32 + 1; w-- > 0;) {
+		unsigned bits = n - w * 32;
+
+		seq_printf(s, bits >= 32 ? "%08x%s" : "%x%s", bits >= 32 ? UINT32_MAX : (1u << bits) - 1, w ? "," : "\n");
+	}
+	seq_printf(s, n > 1 ? "Cpus_allowed_list:\t0-%u\n" : "Cpus_allowed_list:\t%u\n", n - 1);
+	seq_puts(s, "Mems_allowed:\t1\nMems_allowed_list:\t0\n");
+}
+
+int proc_show_status(struct task *v, const struct kobj *o, struct seq *s)
+{
+	struct task *t = o->task;
+	struct fs_context *fs = proc_fs(t);
+	struct facts f;
+
+	gather(v, o, &f);
+	seq_puts(s, "Name:\t");
+	seq_escape(s, f.comm, "\n");
+	seq_puts(s, "\n");
+	if (fs) {
+		seq_printf(s, "Umask:\t%04o\n", fs->umask);
+		fs_context_put(fs);
+	}
+	seq_printf(s, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", state_name(f.state), f.tgid,
+		f.pid, f.ppid, f.tracer);
+	status_ids(t, s);
+	status_groups(t, s);
+	seq_printf(s, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", f.tgid, f.pid, f.pgid, f.sid);
+	if (f.mm)
+		status_memory(&f, s);
+	status_signals(t, &f, s);
+	status_capabilities(t, s);
+	status_processors(t->kernel, s);
+	seq_printf(s, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", f.nvcsw, f.nivcsw);
+	drop(&f);
+	return 0;
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/* The smaller files of /proc/PID. proc(5). */
+#include "fs/procfs_internal.h"
+
+#include "kernel/time.h"
+#include "lib/list.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#define GUEST_TEXT_MAX (1u << 20) /* of cmdline and environ */
+
+struct mm *proc_mm(struct task *t)
+{
+	struct mm *mm;
+
+	LOCK_SCOPE(&t->cred_lock);
+	mm = t->mm;
+	if (mm)
+		mm_get(mm);
+	return mm;
+}
+
+struct fd_table *proc_fds(struct task *t)
+{
+	LOCK_SCOPE(&t->cred_lock);
+	if (t->fds)
+		refs_get(&t->fds->refs);
+	return t->fds;
+}
+
+struct fs_context *proc_fs(struct task *t)
+{
+	LOCK_SCOPE(&t->cred_lock);
+	if (t->fs)
+		refs_get(&t->fs->refs);
+	return t->fs;
+}
+
+/* --- memory of the guest ------------------------------------------------------------------------------------------------------- */
+
+/* Append [from, to) of the guest's memory, as far as it can be read. */
+static void seq_guest(struct seq *s, struct mm *mm, uint64_t from, uint64_t to)
+{
+	char chunk[4096];
+
+	if (to > from && to - from > GUEST_TEXT_MAX)
+		to = from + GUEST_TEXT_MAX;
+	while (from < to) {
+		size_t n = to - from < sizeof(chunk) ? to - from : sizeof(chunk), done = 0;
+
+		aspace_read(mm->as, from, chunk, n, &done);
+		seq_write(s, chunk, done);
+		if (done < n)
+			return;
+		from += n;
+	}
+}
+
+/*
+ * The arguments; when the program has written over the end of them (setproctitle), the text goes on into the environment up to
+ * the first NUL.
+ */
+int proc_show_cmdline(struct task *v, const struct kobj *o, struct seq *s)
+{
+	struct mm *mm = proc_mm(o->task);
+	size_t start = s->len, len;
+
+	if (!mm)
+		return 0;
+	seq_guest(s, mm, mm->arg_start, mm->arg_end);
+	len = s->len - start;
+	if (!s->failed && len && s->buf[s->len - 1] && mm->env_start == mm->arg_end) {
+		char *nul = memchr(s->buf + start, 0, len);
+
+		if (!nul) {
+			seq_guest(s, mm, mm->env_start, mm->env_end);
+			nul = s->failed ? NULL : memchr(s->buf + start, 0, s->len - start);
+		}
+		if (nul)
+			s->len = (size_t)(nul - s->buf);
+	}
+	mm_put(mm);
+	return 0;
+}
+
+int proc_show_environ(struct task *v, const struct kobj *o, struct seq *s)
+{
+	struct mm *mm = proc_mm(o->task);
+
+	if (!mm)
+		return 0;
+	seq_guest(s, mm, mm->env_start, mm->env_end);
+	mm_put(mm);
+	return 0;
+}
+
+int proc_show_auxv(struct task *v, const struct kobj *o, struct seq *s)
+{
+	struct mm *mm = proc_mm(o->task);
+
+	if (!mm)
+		return 0;
+	seq_write(s, mm->auxv, mm->auxv_len < sizeof(mm->auxv) ? mm->auxv_len : sizeof(mm->auxv));
+	mm_put(mm);
+	return 0;
+}
+
+static int show_maps(struct task *v, const struct kobj *o, struct seq *s, bool smaps)
+{
+	struct mm *mm = proc_mm(o->task);
+	char *text = NULL;
+	ssize_t n;
+
+	if (!mm)
+		return 0;
+	n = mm_show_maps(v, mm, smaps, &text);
+	mm_put(mm);
+	if (n < 0)
+		return (int)n;
+	seq_write(s, text, (size_t)n);
+	free(text);
+	return 0;
+}
+
+int proc_show_maps(struct task *v, const struct kobj *o, struct seq *s)
+{
+	return show_maps(v, o, s, false);
+}
+
+int proc_show_smaps(struct task *v, const struct kobj *o, struct seq *s)
+{
+	return show_maps(v, o, s, true);
+}
+
+static const char *const rollup_names[] = {
+	"Rss", "Pss", "Pss_Dirty", "Pss_Anon", "Pss_File", "Pss_Shmem", "Shared_Clean", "Shared_Dirty", "Private_Clean",
+	"Private_Dirty", "Referenced", "Anonymous", "KSM", "LazyFree", "AnonHugePages", "ShmemPmdMapped", "FilePmdMapped",
+	"Shared_Hugetlb", "Private_Hugetlb", "Swap", "SwapPss", "Locked",
+};
+
+/* The sums of smaps' lines. */
+int proc_show_smaps_rollup(struct task *v, const struct kobj *o, struct seq *s)
+{
+	uint64_t sums[ARRAY_SIZE(rollup_names)] = {0};
+	struct seq all = {0};
+	char *line, *save = NULL;
+	int err = show_maps(v, o, &all, true);
+
+	if (err || all.failed) {
+		seq_free(&all);
+		return err ? err : -ENOMEM;
+	}
+	for (line = all.buf ? strtok_r(all.buf, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
+		char *colon = strchr(line, ':');
+
+		for (size_t i = 0; colon && i < ARRAY_SIZE(rollup_names); i++)
+			if ((size_t)(colon - line) == strlen(rollup_names[i]) &&
+				!memcmp(line, rollup_names[i], (size_t)(colon - line)))
+				sums[i] += strtoull(colon + 1, NULL, 10);
+	}
+	seq_free(&all);
+	seq_puts(s, "00010000-7fffffffffff ---p 00000000 00:00 0                              [rollup]\n");
+	for (size_t i = 0; i < ARRAY_SIZE(rollup_names); i++)
+		seq_printf(s, "%s:%*s%8lu kB\n", rollup_names[i], (int)(15 - strlen(rollup_names[i])), "", sums[i]);
+	return 0;
+}
+
+/* --- names and numbers ------------------------------------------------------------------------------------------------------------ */
+
+int proc_show_comm(struct task *v, const struct kobj *o, struct seq *s)
+{
+	char comm[TASK_COMM_LEN];
+
+	lock_acquire(&o->task->cred_lock);
+	memcpy(comm, o->task->comm, sizeof(comm));
+	lock_release(&o->task->cred_lock);
+	comm[TASK_COMM_LEN - 1] = 0;
+	seq_printf(s, "%s\n", comm);
+	return 0;
+}
+
+int proc_store_comm(struct task *v, const struct kobj *o, char *text, size_t len)
+{
+	if (v->tg != o->task->tg)
+		return -EINVAL;
+	LOCK_SCOPE(&o->task->cred_lock);
+	memset(o->task->comm, 0, TASK_COMM_LEN);
+	memcpy(o->task->comm, text, strnlen(text, len < TASK_COMM_LEN - 1 ? len : TASK_COMM_LEN - 1));
+	return 0;
+}
+
+static const struct {
+	const char *name, *unit;
+} limits[RLIM_NLIMITS] = {
+	[RLIMIT_CPU] = {"Max cpu time", "seconds"},
+	[RLIMIT_FSIZE] = {"Max file size", "bytes"},
+	[RLIMIT_DATA] = {"Max data size", "bytes"},
+	[RLIMIT_STACK] = {"Max stack size", "bytes"},
+	[RLIMIT_CORE] = {"Max core file size", "bytes"},
+	[RLIMIT_RSS] = {"Max resident set", "bytes"},
+	[RLIMIT_NPROC] = {"Max processes", "processes"},
+	[RLIMIT_NOFILE] = {"Max open files", "files"},
+	[RLIMIT_MEMLOCK] = {"Max locked memory", "bytes"},
+	[RLIMIT_AS] = {"Max address space", "bytes"},
+	[RLIMIT_LOCKS] = {"Max file locks", "locks"},
+	[RLIMIT_SIGPENDING] = {"Max pending signals", "signals"},
+	[RLIMIT_MSGQUEUE] = {"Max msgqueue size", "bytes"},
+	[RLIMIT_NICE] = {"Max nice priority", NULL},
+	[RLIMIT_RTPRIO] = {"Max realtime priority", NULL},
+	[RLIMIT_RTTIME] = {"Max realtime timeout", "us"},
+};
+
+static void seq_limit(struct seq *s, uint64_t v)
+{
+	if (v == RLIM_INFINITY)
+		seq_printf(s, "%-20s ", "unlimited");
+	else
+		seq_printf(s, "%-20lu ", v);
+}
+
+int proc_show_limits(struct task *v, const struct kobj *o, struct seq *s)
+{
+	struct rlimit_pair rl[RLIM_NLIMITS];
+
+	lock_acquire(&o->task->tg->limits_lock);
+	memcpy(rl, o->task->tg->rlim, sizeof(rl));
+	lock_release(&o->task->tg->limits_lock);
+	seq_printf(s, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+	for (int i = 0; i < RLIM_NLIMITS; i++) {
+		seq_printf(s, "%-25s ", limits[i].name);
+		seq_limit(s, rl[i].cur);
+		seq_limit(s, rl[i].max);
+		if (limits[i].unit)
+			seq_printf(s, "%-10s", limits[i].unit);
+		seq_puts(s, "\n");
+	}
+	return 0;
+}
+
+/* Bytes are not counted; calls are. */
+int proc_show_io(struct task *v, const struct kobj *o, struct seq *s)
+{
+	seq_puts(s, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
+	return 0;
+}
+
+int proc_show_wchan(struct task *v, const struct kobj *o, struct seq *s)
+{
+	const char *why = o->task->block_reason;
+
+	seq_puts(s, why && o->task->state == TASK_SLEEPING ? why : "0");
+	return 0;
+}
+
+int proc_show_personality(struct task *v, const struct kobj *o, struct seq *s)
+{
+	seq_printf(s, "%08x\n", o->task->personality);
+	return 0;
+}
+
+int proc_show_schedstat(struct task *v, const struct kobj *o, struct seq *s)
+{
+	seq_printf(s, "%lu 0 %lu\n", task_cpu_ns(o->task), o->task->nvcsw + 1);
+	return 0;
+}
+
+int proc_show_syscall(struct task *v, const struct kobj *o, struct seq *s)
+{
+	uint64_t nr = o->task->syscall_nr;
+
+	if (nr == UINT64_MAX)
+		seq_puts(s, "running\n");
+	else
+		seq_printf(s, "%lu 0x0 0x0 0x0 0x0 0x0 0x0 0x0 0x0\n", nr);
+	return 0;
+}
+
+/* --- settings --------------------------------------------------------------------------------------------------------------------- */
+
+static int parse_number(const char *text, long long *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoll(text, &end, 0);
+	if (end == text || errno)
+		return -EINVAL;
+	while (*end == '\n' || *end == ' ' || *end == '\t')
+		end++;
+	return *end ? -EINVAL : 0;
+}
+
+int proc_show_oom_adj(struct task *v, const struct kobj *o, struct seq *s)
+{
+	seq_printf(s, "%d\n", o->task->tg->oom_score_adj);
+	return 0;
+}
+
+int proc_store_oom_adj(struct task *v, const struct kobj *o, char *text, size_t len)
+{
+	long long n;
+	int err = parse_number(text, &n);
+
+	if (err)
+		return err;
+	if (n < -1000 || n > 1000)
+		return -EINVAL;
+	if (n < o->task->tg->oom_score_adj && !task_capable(v, CAP_SYS_RESOURCE))
+		return -EACCES;
+	o->task->tg->oom_score_adj = (int)n;
+	return 0;
+}
+
+int proc_show_slack(struct task *v, const struct kobj *o, struct seq *s)
+{
+	if (v != o->task && !task_capable(v, CAP_SYS_NICE))
+		return -EPERM;
+	seq_printf(s, "%lu\n", o->task->timer_slack);
+	return 0;
+}
+
+int proc_store_slack(struct task *v, const struct kobj *o, char *text, size_t len)
+{
+	long long n;
+	int err = parse_number(text, &n);
+
+	if (err)
+		return err;
+	if (v != o->task && !task_capable(v, CAP_SYS_NICE))
+		return -EPERM;
+	o->task->timer_slack = n ? (uint64_t)n : 50000;
+	return 0;
+}
