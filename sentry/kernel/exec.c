@@ -383,12 +383,14 @@ static int unshare_for_exec(struct task *t)
 	struct thread_group *tg = t->tg;
 
 	if (refs_read(&t->fds->refs) > 1) {
-		struct fd_table *ft = fd_table_copy(t->fds);
+		struct fd_table *ft = fd_table_copy(t->fds), *shared = t->fds;
 
 		if (!ft)
 			return -ENOMEM;
-		fd_table_put(t, t->fds);
+		lock_acquire(&t->cred_lock);
 		t->fds = ft;
+		lock_release(&t->cred_lock);
+		fd_table_put(t, shared);
 	}
 	if (refs_read(&tg->sighand->refs) > 1) {
 		struct sighand *s = sighand_copy(tg->sighand), *old;

@@ -135,14 +135,20 @@ static void group_dead(struct kernel *k, struct thread_group *tg)
 static void drop_resources(struct task *t)
 {
 	struct mm *mm = t->mm;
+	struct fd_table *fds;
+	struct fs_context *fs;
 
 	robust_list_exit(t);
-	if (t->fds)
-		fd_table_put(t, t->fds);
-	if (t->fs)
-		fs_context_put(t->fs);
+	lock_acquire(&t->cred_lock); /* /proc/PID/fd of another may be looking */
+	fds = t->fds;
+	fs = t->fs;
 	t->fds = NULL;
 	t->fs = NULL;
+	lock_release(&t->cred_lock);
+	if (fds)
+		fd_table_put(t, fds);
+	if (fs)
+		fs_context_put(fs);
 	if (!mm)
 		return;
 	lock_acquire(&t->cred_lock);

@@ -51,7 +51,7 @@ struct task {
 
 	/* [self], except where another task is the exec'ing or exiting leader and this one is stopped */
 	struct mm *mm;			 /* held; NULL once exited */
-	struct fd_table *fds;		 /* held */
+	struct fd_table *fds;		 /* held; this, mm and fs are exchanged under cred_lock, for /proc */
 	struct fs_context *fs;		 /* held */
 	uint64_t clear_child_tid;
 	uint64_t robust_list;

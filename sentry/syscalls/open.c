@@ -159,7 +159,9 @@ static int unshare_table(struct task *t)
 	copy = fd_table_copy(ft);
 	if (!copy)
 		return -ENOMEM;
+	lock_acquire(&t->cred_lock); /* against /proc/PID/fd of another */
 	t->fds = copy;
+	lock_release(&t->cred_lock);
 	fd_table_put(t, ft);
 	return 0;
 }
