@@ -181,7 +181,26 @@ static int become_user(struct task *t, const struct config *c, struct rootfs_use
 	return 0;
 }
 
-static int populate(struct kernel *k, const struct config *c, struct failure *f)
+/* The configuration's variables, and HOME unless it has it: only here the user's home directory is known. */
+static char **first_environment(const struct config *c, const char *home)
+{
+	char **env = calloc(c->n_env + 2, sizeof(*env));
+
+	if (!env)
+		return NULL;
+	for (size_t i = 0; i < c->n_env; i++) {
+		if (!strncmp(c->envp[i], "HOME=", 5))
+			home = NULL;
+		env[i] = (char *)(uintptr_t)c->envp[i];
+	}
+	if (home && asprintf(&env[c->n_env], "HOME=%s", home) < 0) {
+		free(env);
+		return NULL;
+	}
+	return env; /* lives as long as the sandbox */
+}
+
+static int populate(struct kernel *k, const struct config *c, char ***envp, struct failure *f)
 {
 	struct rootfs_error err;
 	struct rootfs_user u = {0};
@@ -195,7 +214,10 @@ static int populate(struct kernel *k, const struct config *c, struct failure *f)
 		return fail(f, 125, "%s", err.text);
 	free(u.groups);
 	memset(&u, 0, sizeof(u));
-	return become_user(k->init, c, &u, f);
+	if (become_user(k->init, c, &u, f))
+		return -1;
+	*envp = first_environment(c, u.home);
+	return *envp ? 0 : fail(f, 125, "cannot prepare the sandbox: out of memory");
 }
 
 /* --- the first program ----------------------------------------------------------------------------------------------- */
@@ -208,7 +230,7 @@ static const char *env_path(const struct config *c)
 	return DEFAULT_PATH;
 }
 
-static int exec_in_path(struct task *t, const struct config *c)
+static int exec_in_path(struct task *t, const struct config *c, char *const *envp)
 {
 	const char *p = env_path(c), *name = c->argv[0];
 	int r, best = -ENOENT;
@@ -223,7 +245,7 @@ static int exec_in_path(struct task *t, const struct config *c)
 		}
 		snprintf(path, sizeof(path), "%.*s/%s", n ? (int)n : 1, n ? p : ".", name);
 		p += n;
-		r = kernel_exec_first(t, path, (char *const *)(uintptr_t)c->argv, (char *const *)(uintptr_t)c->envp);
+		r = kernel_exec_first(t, path, (char *const *)(uintptr_t)c->argv, envp);
 		if (!r)
 			return 0;
 		/* As execvp: what is there but cannot be run counts more than what is not there. */
@@ -233,7 +255,7 @@ static int exec_in_path(struct task *t, const struct config *c)
 	return best;
 }
 
-static int exec_first(struct kernel *k, const struct config *c, struct failure *f)
+static int exec_first(struct kernel *k, const struct config *c, char *const *envp, struct failure *f)
 {
 	const char *name = c->argc ? c->argv[0] : "";
 	int r;
@@ -241,9 +263,9 @@ static int exec_first(struct kernel *k, const struct config *c, struct failure *
 	if (!*name)
 		return fail(f, 125, "no command to run: give one, or use an image that has one");
 	if (strchr(name, '/'))
-		r = kernel_exec_first(k->init, name, (char *const *)(uintptr_t)c->argv, (char *const *)(uintptr_t)c->envp);
+		r = kernel_exec_first(k->init, name, (char *const *)(uintptr_t)c->argv, envp);
 	else
-		r = exec_in_path(k->init, c);
+		r = exec_in_path(k->init, c, envp);
 	if (!r)
 		return 0;
 	if (r == -ENOENT || r == -ENOTDIR)
@@ -283,6 +305,7 @@ static int build(struct kernel *k, const struct config *c, struct failure *f)
 {
 	struct rootfs_error err;
 	const char *why = NULL;
+	char **envp = NULL;
 	int r;
 
 	if (restrict_files(c, f))
@@ -304,9 +327,9 @@ static int build(struct kernel *k, const struct config *c, struct failure *f)
 		r = memory_watch_start(k);
 	if (r)
 		return fail(f, 125, "cannot start the sentry's threads: %s", strerror(-r));
-	if (populate(k, c, f))
+	if (populate(k, c, &envp, f))
 		return -1;
-	return exec_first(k, c, f);
+	return exec_first(k, c, envp, f);
 }
 
 void kernel_init_exited(struct kernel *k, int code)
