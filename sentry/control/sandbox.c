@@ -316,7 +316,7 @@ static int build(struct kernel *k, const struct config *c, struct failure *f)
 		return fail(f, 125, "%s", err.text);
 	if (create_init(k, f))
 		return -1;
-	r = host_lockdown(c->network != CONFIG_NET_NONE, &why);
+	r = host_lockdown(k->net->inet, &why);
 	if (r)
 		return fail(f, 125, "cannot confine the sentry: %s (%s)", why ? why : "seccomp", strerror(-r));
 	/* Threads only now: they inherit what the lock-down left. */

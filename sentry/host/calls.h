@@ -95,7 +95,7 @@
 
 /* Only when the sandbox has a network: sockets of its own network namespace. */
 #define HOST_NET_CALLS(CALL, RULE)                                                                                     \
-	RULE(socket, family, "AF_INET, AF_INET6 and route netlink, opened on the guest's behalf")                      \
+	RULE(socket, family, "TCP, UDP and ICMP echo of AF_INET and AF_INET6, opened on the guest's behalf")            \
 	CALL(bind, "the guest's sockets")                                                                              \
 	CALL(connect, "the guest's sockets")                                                                           \
 	CALL(listen, "the guest's sockets")                                                                            \

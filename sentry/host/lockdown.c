@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -67,7 +68,8 @@ static int rule_ioctl(scmp_filter_ctx ctx, int nr)
 		(uint32_t)SECCOMP_IOCTL_NOTIF_ID_VALID, (uint32_t)SECCOMP_IOCTL_NOTIF_ADDFD,
 		(uint32_t)SECCOMP_IOW(4, uint64_t) /* SET_FLAGS */, FIONREAD, TIOCGWINSZ, 0x8905 /* SIOCATMARK */,
 		SIOCGIFCONF, SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFNETMASK, SIOCGIFBRDADDR, SIOCGIFDSTADDR, SIOCGIFMTU,
-		SIOCGIFHWADDR, SIOCGIFINDEX, SIOCGIFNAME, SIOCGIFTXQLEN, TIOCOUTQ,
+		SIOCGIFHWADDR, SIOCGIFINDEX, SIOCGIFNAME, SIOCGIFTXQLEN, SIOCGIFMETRIC, SIOCGIFMAP, TIOCOUTQ,
+		0x894B /* SIOCOUTQNSD */,
 	};
 
 	return allow_values(ctx, nr, 1, requests, ARRAY_SIZE(requests));
@@ -119,14 +121,27 @@ static int rule_tgkill(scmp_filter_ctx ctx, int nr)
 	return allow_values(ctx, nr, 2, signals, ARRAY_SIZE(signals));
 }
 
+/* Each kind of socket by all three arguments; the netlink socket is opened before. */
 static int rule_family(scmp_filter_ctx ctx, int nr)
 {
-	const struct scmp_arg_cmp route[] = {
-		SCMP_CMP(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, AF_NETLINK), SCMP_CMP(2, SCMP_CMP_MASKED_EQ, UINT32_MAX, 0)};
-	static const uint32_t families[] = {AF_INET, AF_INET6};
-	int r = allow_values(ctx, nr, 0, families, ARRAY_SIZE(families));
+	static const struct {
+		uint32_t family, type, protocol;
+	} kinds[] = {
+		{AF_INET, SOCK_STREAM, IPPROTO_TCP}, {AF_INET, SOCK_DGRAM, IPPROTO_UDP}, {AF_INET, SOCK_DGRAM, IPPROTO_ICMP},
+		{AF_INET6, SOCK_STREAM, IPPROTO_TCP}, {AF_INET6, SOCK_DGRAM, IPPROTO_UDP},
+		{AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6},
+	};
+	int r = 0;
 
-	return r < 0 ? r : allow(ctx, nr, ARRAY_SIZE(route), route);
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(kinds); i++) {
+		const struct scmp_arg_cmp c[] = {
+			SCMP_CMP(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, kinds[i].family),
+			SCMP_CMP(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, kinds[i].type | SOCK_NONBLOCK | SOCK_CLOEXEC),
+			SCMP_CMP(2, SCMP_CMP_MASKED_EQ, UINT32_MAX, kinds[i].protocol)};
+
+		r = allow(ctx, nr, ARRAY_SIZE(c), c);
+	}
+	return r;
 }
 
 typedef int (*rule_fn)(scmp_filter_ctx ctx, int nr);

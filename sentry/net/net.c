@@ -22,7 +22,7 @@ static const char *const proc_names[] = {
 _Static_assert(ARRAY_SIZE(proc_names) < NET_PROC_MAX, "one more is for unix");
 
 /* The host's files show the namespace of the process that opened them: opened here, once, read later with pread. */
-static void open_proc(struct net_state *net)
+static void open_proc(struct net_state *net, int proc_fd)
 {
 	char path[64];
 
@@ -30,8 +30,8 @@ static void open_proc(struct net_state *net)
 		int fd = -1;
 
 		if (net->inet) {
-			snprintf(path, sizeof(path), "/proc/self/net/%s", proc_names[i]);
-			fd = open(path, O_RDONLY | O_CLOEXEC);
+			snprintf(path, sizeof(path), "%sself/net/%s", proc_fd < 0 ? "/proc/" : "", proc_names[i]);
+			fd = openat(proc_fd < 0 ? AT_FDCWD : proc_fd, path, O_RDONLY | O_CLOEXEC);
 		}
 		net->proc[net->n_proc++] = (struct net_proc_file){.name = proc_names[i], .fd = fd};
 	}
@@ -70,7 +70,7 @@ int net_create(struct kernel *k)
 	net->inet = k->config && (!k->config->nouserns || k->config->network == CONFIG_NET_HOST);
 	if (net->inet)
 		err = open_host(net);
-	open_proc(net);
+	open_proc(net, k->config ? k->config->proc_fd : -1);
 	k->net = net;
 	if (err)
 		net_destroy(k);
