@@ -73,9 +73,11 @@ ssize_t file_read(struct task *t, struct file *f, struct uio *dst, int64_t off)
 		return -EBADF;
 	if (inode_is(f->inode, S_IFDIR))
 		return -EISDIR;
+	dst->task = t;
+	if (f->ops->read_blocking)
+		return f->ops->read_blocking(t, f, dst);
 	if (!f->ops->read)
 		return -EINVAL;
-	dst->task = t;
 	while ((n = read_once(f, dst, &off, at_pos)) == -EAGAIN && may_sleep(f, dst)) {
 		int r = rw_wait(t, f, &rw, EPOLLIN | EPOLLRDNORM | EPOLLRDHUP | EPOLLPRI);
 
@@ -179,9 +181,11 @@ ssize_t file_write(struct task *t, struct file *f, struct uio *src, int64_t off)
 
 	if ((f->flags & O_ACCMODE) == O_RDONLY || !f->ops)
 		return -EBADF;
+	src->task = t;
+	if (f->ops->write_blocking)
+		return f->ops->write_blocking(t, f, src);
 	if (!f->ops->write)
 		return -EINVAL;
-	src->task = t;
 	n = write_loop(t, f, src, off, &rw);
 	rw_done(&rw);
 	if (n > 0)
