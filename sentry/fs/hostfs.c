@@ -706,8 +706,7 @@ static struct super_block *hostfs_super(struct kernel *k, const struct hostfs_op
 	}
 	lock_init(&fs->lock, RANK_LEAF);
 	list_init(&fs->fds);
-	fs->own_uid = geteuid();
-	fs->own_gid = getegid();
+	host_identity(&fs->own_uid, &fs->own_gid);
 	fs->lower = opt->lower;
 	fs->hide = fs->system = opt->hide;
 	sb = super_alloc(k, "hostfs", &hostfs_super_ops, fs);

@@ -184,6 +184,13 @@ int host_dup(int fd)
 	return HOST_CALL(fcntl(fd, F_DUPFD_CLOEXEC, 3));
 }
 
+void host_identity(uint32_t *uid, uint32_t *gid)
+{
+	*uid = geteuid();
+	*gid = getegid();
+	umask(0); /* modes are the guest's, whose umask the VFS has applied */
+}
+
 int host_map_file(int fd, const void **ret, size_t *len)
 {
 	struct stat st;

@@ -48,6 +48,8 @@ int host_fremovexattr(int fd, const char *name);
 int host_memfd(const char *name);
 int host_add_seals(int fd, unsigned seals); /* F_SEAL_*, of a memfd */
 int host_dup(int fd); /* close-on-exec */
+/* Who the host takes us for; also clears the process's umask. At set-up only. */
+void host_identity(uint32_t *uid, uint32_t *gid);
 /* Map all of a file read-only, for good. -EINVAL: empty or not a regular file. */
 int host_map_file(int fd, const void **ret, size_t *len);
 
