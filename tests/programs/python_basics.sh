@@ -1,0 +1,33 @@
+exec python3 - <<'E'
+import json, re, sqlite3, subprocess, tempfile, os, sys, hashlib, zlib, collections, datetime, decimal, struct, shutil, glob, signal, mmap, select, socket, pickle, random, stat, errno, time
+print(json.dumps({"a": [1, 2.5, None], "b": {"c": "é"}}, sort_keys=True)); print(re.sub(r"(\w+) (\w+)", r"\2 \1", "hello world"))
+db = sqlite3.connect("t.db"); db.execute("create table t(a, b)"); db.executemany("insert into t values(?, ?)", [(i, str(i)) for i in range(500)]); db.commit()
+print(db.execute("select sum(a), count(*) from t").fetchone()); db.close(); print(os.path.getsize("t.db") > 0)
+db = sqlite3.connect("w.db"); print(db.execute("pragma journal_mode=wal").fetchone()); db.execute("create table x(y)"); db.execute("insert into x values (1)"); db.commit(); print(db.execute("select * from x").fetchall()); db.close()
+print(subprocess.run(["sh", "-c", "echo out; echo err >&2; exit 3"], capture_output=True)); print(subprocess.check_output("cat", input=b"stdin").decode())
+try: subprocess.run(["sleep", "5"], timeout=0.2)
+except subprocess.TimeoutExpired as e: print("timeout", e.cmd)
+try: subprocess.run(["/nonexistent"])
+except FileNotFoundError as e: print(e.errno)
+p = subprocess.Popen(["sleep", "9"]); p.send_signal(signal.SIGTERM); print(p.wait())
+with tempfile.TemporaryDirectory() as d:
+    with open(os.path.join(d, "f"), "w") as f: f.write("x" * 100000)
+    print(os.listdir(d), os.stat(os.path.join(d, "f")).st_size, oct(os.stat(d).st_mode))
+print(os.path.exists(d)); print(hashlib.sha256(b"x").hexdigest()[:8], zlib.crc32(b"abc"))
+with open("m", "w+b") as f:
+    f.write(b"\0" * 8192); f.flush(); m = mmap.mmap(f.fileno(), 0); m[0:5] = b"mmap!"; m.flush(); f.seek(0); print(f.read(5)); m.close()
+r, w = os.pipe(); pid = os.fork()
+if pid == 0: os.write(w, b"child"); os._exit(7)
+os.close(w); print(os.read(r, 10), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+signal.signal(signal.SIGUSR1, lambda s, f: print("signal", s)); os.kill(os.getpid(), signal.SIGUSR1)
+signal.signal(signal.SIGALRM, lambda s, f: print("alarm")); signal.setitimer(signal.ITIMER_REAL, 0.05); time.sleep(0.2)
+a, b = socket.socketpair(); a.send(b"pair"); print(select.select([b], [], [], 1)[0] == [b], b.recv(10))
+os.symlink("m", "sl"); print(os.readlink("sl"), os.path.islink("sl")); os.rename("sl", "sl2"); print(sorted(glob.glob("sl*")))
+try: open("/nonexistent/x")
+except OSError as e: print(errno.errorcode[e.errno])
+print(sys.getrecursionlimit(), len(os.urandom(16)), os.getcwd().startswith("/"), pickle.loads(pickle.dumps([1])))
+shutil.copytree(".", "../cp-%d" % os.getpid()); print(len(os.listdir("../cp-%d" % os.getpid())) > 0); shutil.rmtree("../cp-%d" % os.getpid())
+def deep(n): return 0 if n == 0 else 1 + deep(n - 1)
+print(deep(900)); os.chmod("m", 0o600); print(stat.filemode(os.stat("m").st_mode)); os.truncate("m", 3); print(os.path.getsize("m")); print(os.sysconf("SC_PAGESIZE"))
+sys.exit(11)
+E
