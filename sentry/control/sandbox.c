@@ -7,6 +7,7 @@
 #include "fs/tty.h"
 #include "host/lockdown.h"
 #include "host/loop.h"
+#include "host/machine.h"
 #include "kernel/exec.h"
 #include "kernel/kernel_main.h"
 #include "kernel/memory.h"
@@ -71,6 +72,7 @@ static struct kernel *kernel_alloc(const struct config *c)
 	k->control_fd = c->control_fd;
 	k->proc_fd = c->proc_fd;
 	k->n_cpus = count_cpus();
+	k->memory_total = host_memory_total();
 	clock_gettime(CLOCK_MONOTONIC, &k->boot_monotonic);
 	clock_gettime(CLOCK_REALTIME, &k->boot_realtime);
 	atomic_init(&k->exit_status, -1);

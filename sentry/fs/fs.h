@@ -21,6 +21,11 @@ int procfs_create(struct kernel *k, struct super_block **ret);
 int sysfs_create(struct kernel *k, struct super_block **ret);
 int devfs_create(struct kernel *k, struct super_block **ret);
 int devpts_create(struct kernel *k, struct super_block **ret);
+/* Memory of the sandbox in KiB: what it may use, what its processes and files use. For /proc/meminfo and sysinfo(2). */
+struct proc_memory {
+	uint64_t total, used, anon, cached;
+};
+void proc_memory(struct kernel *k, struct proc_memory *m);
 int cgroupfs_create(struct kernel *k, struct super_block **ret); /* /sys/fs/cgroup: cgroup2, read only */
 
 /*

@@ -2,6 +2,7 @@
 /* Between the files of procfs. Each contributes tables of entries; procfs.c puts them together. */
 #pragma once
 
+#include "fs/fs.h"
 #include "fs/kernfs.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
@@ -66,11 +67,6 @@ int proc_show_mountstats(struct task *v, const struct kobj *o, struct seq *s);
 /* procfs_system.c: files of /proc itself. */
 extern const struct kentry proc_system_entries[];
 extern const size_t proc_n_system_entries;
-/* Memory in KiB, and processor time of all tasks. */
-struct proc_memory {
-	uint64_t total, used, anon, cached;
-};
-void proc_memory(struct kernel *k, struct proc_memory *m);
 
 /* procfs_sysctl.c: /proc/sys. */
 extern const struct kentry proc_sys_entry;

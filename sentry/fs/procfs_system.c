@@ -3,7 +3,6 @@
 #include "fs/procfs_internal.h"
 
 #include "arch/cpuinfo.h"
-#include "host/machine.h"
 #include "kernel/time.h"
 #include "vfs/locks.h"
 
@@ -44,7 +43,7 @@ static int add_usage(struct thread_group *tg, void *arg)
 
 void proc_memory(struct kernel *k, struct proc_memory *m)
 {
-	uint64_t total = host_memory_total() / 1024, limit = k->memory_limit / 1024, pages = 0;
+	uint64_t total = k->memory_total / 1024, limit = k->memory_limit / 1024, pages = 0;
 
 	tg_for_each(k, add_usage, &pages);
 	m->total = limit && (!total || limit < total) ? limit : total;

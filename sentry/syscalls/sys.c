@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* uname(2), sysinfo(2), sethostname(2), getrandom(2), syslog(2). */
+#include "fs/fs.h"
 #include "host/entropy.h"
 #include "kernel/task_internal.h"
 #include "syscalls/syscalls.h"
@@ -48,24 +49,19 @@ int64_t sys_setdomainname(struct task *t, const uint64_t *a)
 	return set_uts(t, t->kernel->domainname, a);
 }
 
+/* What the sandbox may know: its own up-time and processes, the memory it can use. */
 int64_t sys_sysinfo(struct task *t, const uint64_t *a)
 {
-	struct sysinfo si;
-	uint64_t limit = t->kernel->memory_limit;
+	struct kernel *k = t->kernel;
+	struct sysinfo si = {.mem_unit = 1};
+	struct proc_memory m;
 
-	if (sysinfo(&si))
-		return -errno;
-	/* What the sandbox may know: its own up-time and processes, the memory it can use. */
-	si.uptime = (long)((kernel_now_mono() - t->kernel->boot_monotonic.tv_sec * 1000000000ll) / 1000000000);
-	si.procs = (unsigned short)t->kernel->n_tasks;
-	memset(si.loads, 0, sizeof(si.loads));
-	si.totalswap = si.freeswap = 0;
-	if (limit && limit < (uint64_t)si.totalram * si.mem_unit) {
-		si.totalram = limit / si.mem_unit;
-		if (si.freeram > si.totalram)
-			si.freeram = si.totalram;
-		si.bufferram = si.sharedram = 0;
-	}
+	proc_memory(k, &m);
+	si.uptime = (long)((kernel_now_mono() - k->boot_monotonic.tv_sec * 1000000000ll) / 1000000000);
+	si.procs = (unsigned short)k->n_tasks;
+	si.totalram = m.total * 1024;
+	si.freeram = (m.total - m.used) * 1024;
+	si.sharedram = m.cached * 1024;
 	return copy_out(t, a[0], &si, sizeof(si));
 }
 
