@@ -273,7 +273,7 @@ void aspace_died(struct aspace *as)
 		l->dead = true;
 	list_for_each_entry(th, &as->threads, as_link) {
 		th->dead = true;
-		if (th->state == TH_OUT || (th->state == TH_HELD && !th->rung))
+		if (th->state == TH_OUT || th->fast || (th->state == TH_HELD && !th->rung))
 			l->n_out--;
 		wait_point_wake(&th->ring);
 	}
@@ -308,6 +308,11 @@ uint64_t aspace_max(struct aspace *as)
 uint64_t aspace_vdso(struct aspace *as)
 {
 	return as->p->hello.vdso;
+}
+
+uint64_t aspace_fast_entry(struct aspace *as)
+{
+	return as->p->opt.poller ? as->p->hello.fast_entry : 0;
 }
 
 pid_t aspace_host_pid(struct aspace *as)

@@ -315,6 +315,15 @@ static const uint16_t full_calls[] = {__NR_mmap, __NR_mprotect, __NR_munmap, __N
 	__NR_msync, __NR_madvise, __NR_shmat, __NR_clone, __NR_fork, __NR_vfork, __NR_execve, __NR_exit, __NR_shmdt,
 	__NR_remap_file_pages, __NR_exit_group, __NR_execveat, __NR_pkey_mprotect, 435 /* clone3 */};
 
+/* Calls that the guest makes natively, or that need all registers, never come through the fast entry. */
+bool filter_is_light(uint32_t nr)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(full_calls); i++)
+		if (full_calls[i] == nr)
+			return false;
+	return nr != __NR_futex && nr != __NR_sched_yield && nr != __NR_arch_prctl;
+}
+
 unsigned filter_build(struct sock_filter *prog, unsigned max)
 {
 	struct builder b = {.insn = prog, .max = max};

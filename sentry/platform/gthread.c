@@ -128,9 +128,25 @@ int gthread_take_frame(struct gthread *th, const struct seccomp_notif *n)
 	if (uc % 8 || info % 8 || !in_stack(th, uc, sizeof(struct x86_ucontext)) || !in_stack(th, info, 128))
 		return -EPROTO;
 	th->uc_addr = uc;
+	gthread_take_bases(th, n);
+	return 0;
+}
+
+void gthread_take_bases(struct gthread *th, const struct seccomp_notif *n)
+{
 	th->fs_loaded = n->data.args[3];
 	th->gs_loaded = n->data.args[4];
-	return 0;
+}
+
+/* gs leads the fast entry to the slot; to the guest that is 0. */
+static uint64_t gs_shown(const struct gthread *th)
+{
+	return th->gs_loaded == gthread_slot_addr(th) ? 0 : th->gs_loaded;
+}
+
+static uint64_t gs_wanted(const struct gthread *th)
+{
+	return !th->regs.gs_base && th->as->p->hello.fast_entry ? gthread_slot_addr(th) : th->regs.gs_base;
 }
 
 void gthread_load_regs(struct gthread *th)
@@ -142,7 +158,7 @@ void gthread_load_regs(struct gthread *th)
 		.r15 = mc.r15, .r14 = mc.r14, .r13 = mc.r13, .r12 = mc.r12, .rbp = mc.rbp, .rbx = mc.rbx, .r11 = mc.r11,
 		.r10 = mc.r10, .r9 = mc.r9, .r8 = mc.r8, .rax = mc.rax, .rcx = mc.rcx, .rdx = mc.rdx, .rsi = mc.rsi,
 		.rdi = mc.rdi, .orig_rax = UINT64_MAX, .rip = mc.rip, .cs = USER_CS, .eflags = mc.eflags, .rsp = mc.rsp,
-		.ss = USER_SS, .fs_base = th->fs_loaded, .gs_base = th->gs_loaded,
+		.ss = USER_SS, .fs_base = th->fs_loaded, .gs_base = gs_shown(th),
 	};
 	th->regs_dirty = false;
 }
@@ -330,6 +346,8 @@ static void light_entry(struct gthread *th, const struct seccomp_notif *n, struc
 	memcpy(e->call.args, n->data.args, sizeof(e->call.args));
 	e->call.ip = n->data.instruction_pointer;
 	th->as->p->stats.light++;
+	if (e->call.ip == th->as->p->hello.fast_call)
+		poller_consider(th);
 }
 
 /* -512 to -517 are restart codes to the host's kernel too; none may reach it. */
@@ -365,8 +383,8 @@ void gthread_answer(struct gthread *th)
 	th->regs_dirty = false;
 	if (th->regs.fs_base != th->fs_loaded)
 		add_order(s, &n, __NR_arch_prctl, ARCH_SET_FS, th->regs.fs_base, 0);
-	if (th->regs.gs_base != th->gs_loaded)
-		add_order(s, &n, __NR_arch_prctl, ARCH_SET_GS, th->regs.gs_base, 0);
+	if (gs_wanted(th) != th->gs_loaded)
+		add_order(s, &n, __NR_arch_prctl, ARCH_SET_GS, gs_wanted(th), 0);
 	if (th->tail) {
 		s->rax_from = n;
 		s->orders[n++] = th->tail_order;
@@ -493,6 +511,91 @@ void gthread_serve(struct worker *w, struct gthread *th, const struct seccomp_no
 		e = (struct guest_entry){.kind = ENTRY_INTERRUPT, .full = true};
 	} while (!finish(w, th, full, ret));
 	w->current = NULL;
+	gthread_put(th);
+}
+
+/* --- the fast entry ------------------------------------------------------------------------------------------------------ */
+
+/* Put the answer where the stub looks for it; it may have rung, or be about to. l->lock is held. Returns the bell to answer. */
+static uint64_t fast_reply(struct gthread *th, int64_t ret, uint32_t state)
+{
+	struct slot *s = th->slot;
+	uint32_t busy = FAST_BUSY;
+
+	th->fast = false;
+	s->reply.ret = ret;
+	if (__atomic_compare_exchange_n(&s->fast_state, &busy, state, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return 0;
+	__atomic_store_n(&s->fast_state, state, __ATOMIC_RELEASE);
+	if (th->fast_rang) {
+		th->fast_rang = false;
+		return th->notif_id;
+	}
+	th->fast_owed = busy == FAST_BUSY_BELL;
+	return 0;
+}
+
+/* Take the request as ours. False: the thread is not in the guest, or is asked to make the call plainly. */
+static bool fast_begin(struct gthread *th, struct guest_entry *e)
+{
+	struct listener *l = th->as->l;
+	uint64_t nr = __atomic_load_n(&th->slot->fast.nr, __ATOMIC_RELAXED), bell = 0;
+	bool mine = false;
+
+	lock_acquire(&l->lock);
+	if (th->state == TH_OUT && !th->dead) {
+		th->fast = true;
+		if (filter_is_light((uint32_t)nr)) {
+			th->state = TH_LIGHT;
+			mine = true;
+		} else {
+			bell = fast_reply(th, 0, FAST_SLOW);
+		}
+	}
+	lock_release(&l->lock);
+	if (bell)
+		notify_reply(l, bell, BELL_RESUME);
+	if (!mine)
+		return false;
+	e->kind = ENTRY_SYSCALL;
+	e->call.nr = (uint32_t)nr;
+	memcpy(e->call.args, th->slot->fast.args, sizeof(e->call.args));
+	e->call.ip = th->as->p->hello.fast_call;
+	return true;
+}
+
+void gthread_serve_fast(struct worker *w, struct gthread *th)
+{
+	struct listener *l = th->as->l;
+	struct guest_entry e = {0};
+	uint64_t bell;
+	int64_t ret;
+
+	if (!fast_begin(th, &e))
+		return;
+	refs_get(&th->refs);
+	th->rax_set = th->exiting = th->reenter = false;
+	w->current = th;
+	ret = th->as->p->client->entry(th, &e);
+	w->current = NULL;
+	th->as->p->stats.polled++;
+	lock_acquire(&l->lock);
+	if (th->dead) {
+		lock_release(&l->lock);
+		gthread_report_gone(th, true);
+		gthread_put(th);
+		return;
+	}
+	if (th->interrupted || th->reenter) {
+		th->after_syscall = th->reenter;
+		th->interrupted = th->reenter = false;
+		gthread_signal(th);
+	}
+	th->state = TH_OUT;
+	bell = fast_reply(th, no_restart_code(ret), FAST_REPLY);
+	lock_release(&l->lock);
+	if (bell)
+		notify_reply(l, bell, BELL_RESUME);
 	gthread_put(th);
 }
 

@@ -32,6 +32,7 @@
 #endif
 
 #define TID_BUCKETS 64u
+#define POLL_MAX 16u /* guest threads a poller looks at */
 
 struct worker;
 struct listener;
@@ -41,6 +42,7 @@ enum job_kind {
 	JOB_RECEIVE, /* be the receiver of job.l (already set as such); a reference to l goes with it */
 	JOB_SERVE,   /* serve the entry in job.n of job.th; a reference to l goes with it */
 	JOB_GONE,    /* report the death of job.th */
+	JOB_POLL,    /* be the poller */
 	JOB_QUIT,
 };
 
@@ -60,6 +62,7 @@ struct worker {
 	_Atomic int cancel;	    /* leave RECV */
 	struct gthread *current;    /* whose entry is being served, or NULL */
 	struct listener *home;	    /* the listener of current */
+	bool polling;		    /* is platform.poller */
 	struct listener *adopt;	    /* referenced: started by this worker, to be received after the entry */
 };
 
@@ -160,6 +163,9 @@ struct gthread {
 	bool interrupted;     /* interrupt asked for while inside or held */
 	bool ordered;	      /* BELL_DONE is expected */
 	bool signal_sent;     /* an interrupt is on its way through the host */
+	bool fast;	      /* TH_LIGHT: entered through the fast entry; still counted in n_out */
+	bool fast_rang;	      /* the bell of a fast entry has come (notif_id) */
+	bool fast_owed;	      /* and this: its answer is in the slot, the bell will come */
 	struct expected_call expect;
 	struct wait_point ring;
 
@@ -204,6 +210,15 @@ struct platform {
 	pthread_mutex_t zygote_lock; /* one command at a time */
 	pthread_t reaper, filler;
 	_Atomic bool stopping;
+
+	/* The poller (poller.c). */
+	struct worker *_Atomic poller;
+	pthread_mutex_t poll_lock; /* innermost; guards the set */
+	struct gthread *polled[POLL_MAX]; /* referenced */
+	unsigned n_polled;
+	unsigned n_cpus;
+	int64_t poll_last_ns, poll_not_before_ns;
+	unsigned poll_streak;
 
 	struct {
 		_Atomic uint64_t light, full, polled, interrupts, faults, stubs_made, orders;
@@ -263,6 +278,7 @@ void gthread_attach(struct gthread *th, pid_t tid); /* l->lock held */
 void gthread_detach(struct gthread *th);	    /* l->lock held */
 /* Remember the frame named by a bell; -EPROTO if it is not in the thread's slot. */
 int gthread_take_frame(struct gthread *th, const struct seccomp_notif *n);
+void gthread_take_bases(struct gthread *th, const struct seccomp_notif *n);
 /* Copy the registers from the frame. */
 void gthread_load_regs(struct gthread *th);
 /* Serve the entry *n* brought, call the client, answer. The thread's state is TH_LIGHT or TH_FULL already. */
@@ -279,6 +295,17 @@ int gthread_learn_xstate(struct platform *p, const uint8_t *slot, uint64_t uc_ad
 
 /* orders.c: a call of *th* that NOTIF will show and that fits th->expect. l->lock is held. */
 bool order_expected(struct gthread *th, const struct seccomp_notif *n);
+
+/* poller.c */
+void poller_init(struct platform *p);
+/* A plain call came out of the fast entry of *th*: is it time to poll? */
+void poller_consider(struct gthread *th);
+void poller_run(struct worker *w);
+/* The poller goes to sleep in an entry: stop polling. */
+void poller_stop(struct worker *w);
+/* Serve the request in the slot of *th*; the poller's part of gthread_serve(). */
+void gthread_serve_fast(struct worker *w, struct gthread *th);
+bool filter_is_light(uint32_t nr);
 
 /* pool.c */
 int pool_start_zygote(struct platform *p, const char **err);

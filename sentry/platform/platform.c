@@ -14,6 +14,7 @@
 static void unknown_death(struct platform *p)
 {
 	struct birth *b;
+	struct worker *w;
 
 	lock_acquire(&p->lock);
 	list_for_each_entry(b, &p->births, all_link)
@@ -21,8 +22,9 @@ static void unknown_death(struct platform *p)
 		/* birth.wp is guarded by the listener's lock, which ranks before ours: only set the word, and nudge. */
 		atomic_store(&b->died, true);
 		wait_point_wake(&b->wp);
-		if (b->wp.worker)
-			worker_nudge(b->wp.worker);
+		w = b->wp.worker;
+		if (w)
+			worker_nudge(w);
 	}
 	lock_release(&p->lock);
 }
@@ -73,6 +75,7 @@ static struct platform *alloc(const struct platform_options *opt, const struct p
 		list_init(&p->pids[i]);
 	pthread_cond_init(&p->pool_cond, NULL);
 	pthread_mutex_init(&p->zygote_lock, NULL);
+	poller_init(p);
 	return p;
 }
 

@@ -117,6 +117,12 @@ void aspace_kill(struct aspace *as);
 uint64_t aspace_min(struct aspace *as);
 uint64_t aspace_max(struct aspace *as);
 uint64_t aspace_vdso(struct aspace *as);
+/*
+ * The fast entry, called like a function with the registers of a system call (docs/platform.md), or 0; the value of the
+ * private auxiliary vector entry AT_PICKET_FASTCALL.
+ */
+#define AT_PICKET_FASTCALL 0x70696b65
+uint64_t aspace_fast_entry(struct aspace *as);
 /* Host pid of the stub in the sandbox's pid namespace, for the proc_fd directory. */
 pid_t aspace_host_pid(struct aspace *as);
 

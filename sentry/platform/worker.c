@@ -179,6 +179,8 @@ void worker_release_role(struct worker *w)
 {
 	struct listener *l;
 
+	if (w->polling)
+		poller_stop(w);
 	if (w->adopt) {
 		l = w->adopt;
 		w->adopt = NULL;
@@ -235,6 +237,7 @@ static struct birth *find_birth(struct listener *l, const struct seccomp_notif *
 /* A held thread stands in the bell. l->lock is held. */
 static void thread_rang(struct gthread *th, const struct seccomp_notif *n)
 {
+	gthread_take_bases(th, n);
 	th->notif_id = n->id;
 	th->rung = true;
 	th->as->l->n_out--; /* counted since it was attached */
@@ -242,7 +245,7 @@ static void thread_rang(struct gthread *th, const struct seccomp_notif *n)
 	wait_point_wake(&th->ring);
 }
 
-enum verdict { ROUTE_DONE, ROUTE_CONTINUE, ROUTE_SERVE, ROUTE_START, ROUTE_BREACH };
+enum verdict { ROUTE_DONE, ROUTE_RESUME, ROUTE_CONTINUE, ROUTE_SERVE, ROUTE_START, ROUTE_BREACH };
 
 static enum verdict route_unknown(struct listener *l, const struct seccomp_notif *n)
 {
@@ -286,6 +289,17 @@ static enum verdict route_stub(struct gthread *th, const struct seccomp_notif *n
 			return ROUTE_BREACH;
 		thread_rang(th, n);
 		return th->start_wanted ? ROUTE_START : ROUTE_DONE;
+	case BELL_FAST:
+		if (th->fast_owed) {
+			th->fast_owed = false;
+			return ROUTE_RESUME;
+		}
+		/* Before or while the poller serves it; it answers when it is done. */
+		if ((!th->fast && th->state != TH_OUT) || th->fast_rang)
+			return ROUTE_BREACH;
+		th->fast_rang = true;
+		th->notif_id = n->id;
+		return ROUTE_DONE;
 	default:
 		return ROUTE_BREACH;
 	}
@@ -344,6 +358,9 @@ static struct gthread *dispatch(struct worker *w, struct listener *l, const stru
 	switch (v) {
 	case ROUTE_CONTINUE:
 		notify_continue(l, n->id);
+		return NULL;
+	case ROUTE_RESUME:
+		notify_reply(l, n->id, BELL_RESUME);
 		return NULL;
 	case ROUTE_START:
 		gthread_start(th);
@@ -469,6 +486,8 @@ static void run_job(struct worker *w)
 	w->job.kind = JOB_NONE;
 	if (job.kind == JOB_GONE)
 		gthread_report_gone(job.th, true);
+	else if (job.kind == JOB_POLL)
+		poller_run(w);
 	else if (job.kind == JOB_RECEIVE || serve(w, l, job.th, &job.n))
 		receive(w, l);
 	while ((l = w->adopt)) {

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -50,6 +51,39 @@ static int cmd_light(int argc, char **argv)
 	for (int i = 0; i < n; i++)
 		syscall(__NR_getppid);
 	printf("OK light %.2f us\n", (now() - t) / n);
+	return 0;
+}
+
+/* The fast entry, as a rewritten call site would use it. */
+static uint64_t fast_entry;
+
+static long fast(long nr, long a0, long a1, long a2)
+{
+	__asm__ volatile("lea -128(%%rsp), %%rsp\n call *%[f]\n lea 128(%%rsp), %%rsp"
+			 : "+a"(nr)
+			 : "D"(a0), "S"(a1), "d"(a2), [f] "m"(fast_entry)
+			 : "rcx", "r11", "memory", "cc");
+	return nr;
+}
+
+static int cmd_fast(int argc, char **argv)
+{
+	int n = n_arg(argc, argv, 200000);
+	double t = now();
+
+	fast_entry = getauxval(0x70696b65);
+	if (!fast_entry) {
+		printf("OK no fast entry\n");
+		return 0;
+	}
+	for (int i = 0; i < n; i++)
+		if (fast(__NR_getppid, 0, 0, 0) != 0)
+			return fail("fast getppid");
+	printf("OK fast %.3f us\n", (now() - t) / n);
+	if (argc > 3)
+		syscall(1001);
+	if (fast(__NR_shmdt, 0, 0, 0) != -ENOSYS || fast(__NR_getpid, 0, 0, 0) != 1)
+		return fail("fast calls");
 	return 0;
 }
 
@@ -338,6 +372,55 @@ static int cmd_fault(int argc, char **argv)
 	return 0;
 }
 
+/* Signals into the fast entry, and calls in it that sleep. */
+static void *fast_caller(void *arg)
+{
+	while (hits < 2000)
+		if (fast(__NR_getppid, 0, 0, 0) != 0)
+			return (void *)1;
+	return NULL;
+}
+
+static int cmd_fastsignal(int argc, char **argv)
+{
+	struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
+	int base = (int)syscall(__NR_gettid);
+	pthread_t t;
+	void *r;
+
+	fast_entry = getauxval(0x70696b65);
+	if (!fast_entry)
+		return 0;
+	sigaction(SIGUSR1, &sa, NULL);
+	for (int i = 0; i < 300; i++) {
+		int before = hits;
+
+		if (fast(__NR_tkill, base, SIGUSR1, 0) != 0 || hits != before + 1)
+			return fail("fast tkill");
+	}
+	pthread_create(&t, NULL, fast_caller, NULL);
+	while (hits < 2000) {
+		int before = hits;
+
+		syscall(__NR_tkill, base + 1, SIGUSR1);
+		for (double s = now(); hits == before && hits < 2000;)
+			if (now() - s > 2e6)
+				return fail("interrupt lost");
+	}
+	pthread_join(t, &r);
+	if (r)
+		return fail("fast result");
+	for (int i = 0; i < 50; i++) {
+		struct timespec ts = {0, 100000};
+
+		fast(__NR_getppid, 0, 0, 0);
+		if (fast(__NR_nanosleep, (long)&ts, 0, 0) != 0)
+			return fail("fast nanosleep");
+	}
+	printf("OK fastsignal\n");
+	return 0;
+}
+
 static int cmd_segv(int argc, char **argv)
 {
 	*(volatile int *)8 = 1;
@@ -538,7 +621,7 @@ static const struct {
 	const char *name;
 	int (*fn)(int, char **);
 } cmds[] = {
-	{"hello", cmd_hello}, {"light", cmd_light}, {"full", cmd_full}, {"fork", cmd_fork}, {"exec", cmd_exec},
+	{"hello", cmd_hello}, {"light", cmd_light}, {"fast", cmd_fast}, {"fastsignal", cmd_fastsignal}, {"full", cmd_full}, {"fork", cmd_fork}, {"exec", cmd_exec},
 	{"spawn", cmd_spawn}, {"threads", cmd_threads}, {"pingpong", cmd_pingpong}, {"signal", cmd_signal},
 	{"interrupt", cmd_interrupt}, {"sleepers", cmd_sleepers}, {"fault", cmd_fault}, {"segv", cmd_segv},
 	{"mmap", cmd_mmap}, {"native", cmd_native}, {"vsyscall", cmd_vsyscall}, {"forkmix", cmd_forkmix},

@@ -139,6 +139,7 @@ static int load(struct gthread *th, struct proc *proc, char **argv, int argc)
 	v[n++] = AT_PHENT, v[n++] = sizeof(ph[0]);
 	v[n++] = AT_RANDOM, v[n++] = stack_top - 64;
 	v[n++] = AT_SYSINFO_EHDR, v[n++] = aspace_vdso(as);
+	v[n++] = AT_PICKET_FASTCALL, v[n++] = aspace_fast_entry(as);
 	v[n++] = AT_NULL, v[n++] = 0;
 	sp -= UP(n * 8);
 	aspace_write(as, sp, v, n * 8, NULL);

@@ -97,6 +97,101 @@ stub_clone:
 	syscall
 	ud2
 
+/*
+ * The fast entry: called (return address on the stack) with the registers of a system call; like `syscall` it changes rax, rcx
+ * and r11, and the flags besides. gs is the slot, unless the guest has set it. It is not in the stub's own text: to the
+ * filter its plain call is one of the guest's. An interrupt between stub_fast and stub_fast_end, or around the bell,
+ * only sets fast_pending.
+ */
+#define REQ 1
+#define BUSY 2
+#define BUSY_BELL 3
+#define REPLY 4
+#define SPINS 600	/* of pause: some 20 microseconds */
+
+	.section .text.fast, "ax"
+	.globl stub_fast, stub_fast_end, stub_fast_call, stub_fast_trap, stub_fast_out
+	.balign 64
+stub_fast:
+	rdgsbase %r11
+	mov %r11, %rcx
+	shr $27, %rcx
+	cmp $0xff200, %rcx		/* STUB_SLOTS / SLOTS_SIZE */
+	jne stub_fast_call
+	cmpl $0, 192(%r11)		/* poller_on */
+	je stub_fast_call
+	rdpid %rcx
+	cmp %ecx, 196(%r11)		/* poller_cpu */
+	je stub_fast_call
+	mov %ecx, 120(%r11)
+	mov %rax, 64(%r11)
+	mov %rdi, 72(%r11)
+	mov %rsi, 80(%r11)
+	mov %rdx, 88(%r11)
+	mov %r10, 96(%r11)
+	mov %r8, 104(%r11)
+	mov %r9, 112(%r11)
+	mov $REQ, %ecx
+	xchg %ecx, (%r11)
+	mov $SPINS, %ecx
+1:	cmpl $REPLY, (%r11)
+	jae 2f
+	pause
+	dec %ecx
+	jnz 1b
+	mov $REQ, %eax			/* give up: nobody has taken it? */
+	lock cmpxchg %ecx, (%r11)	/* ecx is 0: FAST_IDLE */
+	jne 3f
+	mov 64(%r11), %rax
+	jmp 4f
+3:	mov $BUSY, %eax
+	mov $BUSY_BELL, %ecx
+	lock cmpxchg %ecx, (%r11)
+	jne 2f				/* answered meanwhile */
+	jmp stub_fast_bell
+	.globl stub_fast_rung
+stub_fast_rung:				/* rdi, r11 and the flags are spoiled, rax is the bell's answer */
+	rdgsbase %r11
+	mov 72(%r11), %rdi
+2:	mov 64(%r11), %rax
+	cmpl $REPLY, (%r11)
+	movl $0, (%r11)
+	jne 4f				/* FAST_SLOW */
+	mov 128(%r11), %rax
+	cmpl $0, 4(%r11)		/* fast_pending */
+stub_fast_end:
+	je stub_fast_out
+	movl $0, 4(%r11)
+stub_fast_trap:
+	ud2				/* the handler turns it into the interrupt, and goes on at stub_fast_out */
+4:	cmpl $0, 4(%r11)
+	je stub_fast_call
+	movl $0, 4(%r11)		/* the interrupt came before the call: it may as well come after it */
+	jmp stub_fast_trap_before
+	.balign 16
+stub_fast_call:
+	syscall
+stub_fast_out:
+	ret
+	.globl stub_fast_trap_before
+stub_fast_trap_before:
+	ud2				/* the same, going on at stub_fast_call */
+
+	.text
+	.globl stub_fast_bell, stub_fast_bell_end
+stub_fast_bell:
+	mov $4, %edi			/* BELL_FAST */
+	mov $0x7fb, %eax		/* STUB_BELL */
+	syscall
+	test %rax, %rax
+	js 1f
+	jmp stub_fast_rung
+stub_fast_bell_end:
+1:	mov $231, %eax			/* the sentry is gone */
+	mov $1, %edi
+	syscall
+	ud2
+
 	.bss
 	.balign 64
 	.skip 8192

@@ -18,6 +18,7 @@
 #define STUB_FLOOR 0x7f0000000000ull /* nothing of the guest's is at or above */
 #define STUB_TEXT 0x7f8000000000ull
 #define STUB_TEXT_SIZE 0x10000ull /* code; a call whose ip is in it comes from the stub */
+#define STUB_FAST 0x7f8000020000ull /* the fast entry: its plain calls are the guest's own, not the stub's */
 #define STUB_DATA 0x7f8000100000ull
 #define STUB_SLOTS 0x7f9000000000ull
 
@@ -42,7 +43,7 @@ enum bell_kind {
 	BELL_SIGNAL = 1, /* a trapped call, a fault, an interrupt; the signal number is in bits 8..15 */
 	BELL_DONE = 2,	 /* the ordered calls are done; results are in the slot */
 	BELL_THREAD = 3, /* a new thread, or the child of a fork, stands ready */
-	BELL_FAST = 4,	 /* the fast entry gave up spinning; the request is in the slot */
+	BELL_FAST = 4,	 /* the fast entry's request is being served, and it has spun long enough */
 };
 #define BELL_KIND(arg) ((unsigned)(arg)&0xff)
 #define BELL_SIGNO(arg) ((unsigned)((arg) >> 8) & 0xff)
@@ -70,14 +71,25 @@ struct stub_order {
 };
 #define STUB_ORDER_MAX 6
 
-/* States of the fast entry. */
-enum fast_state { FAST_IDLE, FAST_REQ, FAST_BUSY, FAST_REQ_BELL, FAST_BUSY_BELL, FAST_REPLY };
+/*
+ * The fast entry (stub/entry.S): store the request, REQ; a poller takes it (BUSY) and answers (REPLY, or SLOW: make the call
+ * plainly). A stub that has spun long enough takes REQ back to IDLE and makes the call plainly, or turns BUSY into BUSY_BELL
+ * and rings.
+ */
+#define FAST_IDLE 0
+#define FAST_REQ 1
+#define FAST_BUSY 2
+#define FAST_BUSY_BELL 3
+#define FAST_REPLY 4
+#define FAST_SLOW 5
 
 struct slot {
 	/* The fast entry: the state word, the request, and the reply, on lines of their own. */
 	_Alignas(64) uint32_t fast_state;
+	uint32_t fast_pending; /* an interrupt came in the middle: trap at the end */
 	_Alignas(64) struct {
-		uint64_t nr, args[6], ip;
+		uint64_t nr, args[6];
+		uint32_t cpu, pad;
 	} fast;
 	_Alignas(64) struct {
 		int64_t ret;
@@ -96,13 +108,27 @@ struct slot {
 };
 _Static_assert(sizeof(struct slot) <= SLOT_STACK, "a slot's control part ends below its stack");
 
+/* Offsets for the assembly. */
+#define SLOT_FAST_PENDING 4
+#define SLOT_FAST 64
+#define SLOT_FAST_CPU 120
+#define SLOT_REPLY 128
+#define SLOT_POLLER_ON 192
+#define SLOT_POLLER_CPU 196
+_Static_assert(offsetof(struct slot, fast_pending) == SLOT_FAST_PENDING && offsetof(struct slot, fast) == SLOT_FAST &&
+		       offsetof(struct slot, fast.cpu) == SLOT_FAST_CPU && offsetof(struct slot, reply) == SLOT_REPLY &&
+		       offsetof(struct slot, poller_on) == SLOT_POLLER_ON &&
+		       offsetof(struct slot, poller_cpu) == SLOT_POLLER_CPU,
+	"entry.S knows these");
+
 /* From the zygote, once. */
 struct stub_hello {
 	uint64_t magic;
 	uint64_t text_end;
 	uint64_t vdso;	     /* AT_SYSINFO_EHDR, or 0 */
 	uint64_t probe;	     /* where the kernel put a mapping without a hint */
-	uint64_t fast_entry; /* address of the fast entry */
+	uint64_t fast_entry; /* address of the fast entry; 0 where the processor lacks rdgsbase or rdpid */
+	uint64_t fast_call;  /* ip of its plain call */
 	uint64_t fsgsbase;   /* rdfsbase may be used */
 };
 #define STUB_HELLO_MAGIC 0x31627574735f6b70ull
@@ -125,3 +151,4 @@ struct stub_born {
 
 /* The kernel's signal frame as the stub needs it; the sentry has its own description in arch/x86_64/sigframe.h. */
 #define STUB_UC_RAX_OFFSET 144 /* ucontext.uc_mcontext.rax */
+#define STUB_UC_RIP_OFFSET 168

@@ -20,7 +20,8 @@ void stub_restorer(void);
 void stub_signal(long sig, void *info, void *uc);
 void stub_child(void *uc, uint64_t nonce, long how);
 _Noreturn void stub_main(uint64_t *sp);
-extern char stub_text_end[];
+extern char stub_text_end[], stub_fast[], stub_fast_end[], stub_fast_call[], stub_fast_trap[], stub_fast_trap_before[],
+	stub_fast_out[], stub_fast_bell[], stub_fast_bell_end[];
 
 #define SYS(nr, a0, a1, a2, a3, a4, a5)                                                                                \
 	stub_syscall(nr, (long)(a0), (long)(a1), (long)(a2), (long)(a3), (long)(a4), (long)(a5))
@@ -30,6 +31,7 @@ extern char stub_text_end[];
 
 enum {
 	PR_SET_PDEATHSIG = 1,
+	PR_SET_NAME = 15,
 	KILL = 9,
 	PROT_NONE = 0,
 	PROT_READ = 1,
@@ -62,7 +64,7 @@ enum {
 
 /* Set up in the zygote, then made read-only. */
 struct globals {
-	uint64_t fsgsbase;
+	uint64_t fsgsbase, fast;
 	struct stub_setup setup;
 };
 static struct globals globals __attribute__((aligned(4096)));
@@ -141,9 +143,39 @@ static void serve(struct slot *s, long kind, void *info, void *uc, uint64_t nonc
 	}
 }
 
+/*
+ * A signal in the fast entry. Before its last check an interrupt is only noted; the two traps are how it comes back, with the
+ * registers of a finished or a not yet begun call. True: nothing to report now.
+ */
+static int in_fast_entry(struct slot *s, long *sig, void *uc)
+{
+	volatile uint64_t *rip = (volatile uint64_t *)((char *)uc + STUB_UC_RIP_OFFSET);
+
+	if (*sig == STUB_SIG_INTERRUPT && ((*rip >= (uint64_t)stub_fast && *rip < (uint64_t)stub_fast_end) ||
+						  (*rip >= (uint64_t)stub_fast_bell && *rip < (uint64_t)stub_fast_bell_end))) {
+		__atomic_store_n(&s->fast_pending, 1, __ATOMIC_RELAXED);
+		return 1;
+	}
+	if (*sig == 4 && (*rip == (uint64_t)stub_fast_trap || *rip == (uint64_t)stub_fast_trap_before)) {
+		*rip = *rip == (uint64_t)stub_fast_trap ? (uint64_t)stub_fast_out : (uint64_t)stub_fast_call;
+		*sig = STUB_SIG_INTERRUPT;
+	}
+	return 0;
+}
+
 void stub_signal(long sig, void *info, void *uc)
 {
-	serve(slot_of(uc), BELL_SIGNAL | sig << 8, info, uc, 0);
+	struct slot *s = slot_of(uc);
+
+	if (!in_fast_entry(s, &sig, uc))
+		serve(s, BELL_SIGNAL | sig << 8, info, uc, 0);
+}
+
+/* gs leads the fast entry to the slot. */
+static void set_gs(struct slot *s)
+{
+	if (globals.fast)
+		__asm__ volatile("wrgsbase %0" : : "r"(s));
 }
 
 struct altstack {
@@ -167,8 +199,10 @@ void stub_child(void *uc, uint64_t nonce, long how)
 	if (how == ORDER_FORK) {
 		SYS3(__NR_close_range, 0, ~0u, 0);
 		SYS2(__NR_prctl, PR_SET_PDEATHSIG, KILL);
-	} else if (set_altstack(s) < 0) {
-		die(1);
+	} else {
+		if (set_altstack(s) < 0)
+			die(1);
+		set_gs(s);
 	}
 	serve(s, BELL_THREAD, 0, uc, nonce);
 }
@@ -255,6 +289,7 @@ static _Noreturn void be_stub(int slots_fd)
 	if (set_altstack(s) < 0)
 		die(4);
 	SYS1(__NR_set_tid_address, &s->ctid);
+	set_gs(s);
 	born.pid = (int32_t)SYS1(__NR_getpid, 0);
 	fd = SYS3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, globals.setup.notify_flags, &prog);
 	if (fd < 0)
@@ -302,7 +337,8 @@ static void fill_around(uint64_t from, uint64_t to, uint64_t vdso)
 static void fill_rest(uint64_t vdso)
 {
 	fill_around(STUB_GUEST_MAX, STUB_TEXT, vdso);
-	fill_around(STUB_TEXT + STUB_TEXT_SIZE, STUB_DATA, vdso);
+	fill_around(STUB_TEXT + STUB_TEXT_SIZE, STUB_FAST, vdso);
+	fill_around(STUB_FAST + PAGE, STUB_DATA, vdso);
 	fill_around(STUB_DATA + STUB_TEXT_SIZE, STUB_SLOTS, vdso);
 	fill_around(STUB_SLOTS + SLOTS_SIZE, TASK_END, vdso);
 }
@@ -335,12 +371,22 @@ static void say_hello(uint64_t vdso)
 		.vdso = vdso,
 		.probe = (uint64_t)probe,
 		.fsgsbase = globals.fsgsbase,
+		.fast_entry = globals.fast ? (uint64_t)stub_fast : 0,
+		.fast_call = (uint64_t)stub_fast_out, /* as a notification shows it: behind the instruction */
 	};
 
 	if (probe > 0)
 		SYS2(__NR_munmap, probe, PAGE);
 	if (send_fd(&h, sizeof(h), -1) < 0)
 		die(7);
+}
+
+static int has_rdpid(void)
+{
+	uint32_t a = 7, b, c = 0, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return c >> 22 & 1;
 }
 
 _Noreturn void stub_main(uint64_t *sp)
@@ -359,6 +405,8 @@ _Noreturn void stub_main(uint64_t *sp)
 		else if (p[0] == AT_HWCAP2)
 			globals.fsgsbase = p[1] >> 1 & 1;
 	}
+	globals.fast = globals.fsgsbase && has_rdpid();
+	SYS2(__NR_prctl, PR_SET_NAME, "picket-stub");
 	unmap_rest(vdso, (uint64_t)sp, (execfn | (PAGE - 1)) + 1);
 	say_hello(vdso);
 	if (SYS(__NR_recvfrom, STUB_SOCKET, &globals.setup, sizeof(globals.setup), 0, 0, 0) != sizeof(globals.setup) ||
