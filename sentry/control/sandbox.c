@@ -283,7 +283,7 @@ static int exec_first(struct kernel *k, const struct config *c, char *const *env
 /* Paths of the host lead only beneath what the command line named. Without landlock namespaces and the call list remain. */
 static int restrict_files(const struct config *c, struct failure *f)
 {
-	struct host_grant *g = calloc(c->n_binds + c->n_host_entries + 1, sizeof(*g));
+	struct host_grant *g = calloc(c->n_binds + c->n_host_entries + 2, sizeof(*g));
 	size_t n = 0;
 	int r;
 
@@ -291,6 +291,8 @@ static int restrict_files(const struct config *c, struct failure *f)
 		return fail(f, 125, "cannot prepare the sandbox: out of memory");
 	if (c->root == CONFIG_ROOT_IS_DIR)
 		g[n++] = (struct host_grant){.fd = c->root_fd};
+	if (c->proc_fd >= 0) /* maps and statm of the stubs */
+		g[n++] = (struct host_grant){.fd = c->proc_fd};
 	for (size_t i = 0; i < c->n_host_entries; i++)
 		if (c->host_entries[i].fd >= 0)
 			g[n++] = (struct host_grant){.fd = c->host_entries[i].fd};
