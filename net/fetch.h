@@ -14,7 +14,8 @@ struct fetch_options {
 	bool tls_verify;
 	bool quiet;
 	enum progress_mode progress;
-	unsigned int jobs; /* layers at a time */
+	unsigned int jobs;	  /* layers at a time */
+	unsigned int connections; /* for one large layer; 0: chosen by the case */
 	struct inflate_limits limits;
 	long retry_ms;
 	unsigned int retries;

@@ -31,6 +31,7 @@ struct http_conn {
 	struct http_response *resp;
 	size_t header_bytes;
 	enum http_result verdict; /* why a callback ended the exchange */
+	atomic_bool cancelled;
 };
 
 static void share_lock(CURL *curl, curl_lock_data data, curl_lock_access access, void *arg)
@@ -105,6 +106,11 @@ struct http_conn *http_conn_new(struct http *h)
 		return NULL;
 	}
 	return c;
+}
+
+void http_conn_cancel(struct http_conn *c)
+{
+	atomic_store(&c->cancelled, true);
 }
 
 void http_conn_free(struct http_conn *c)
@@ -273,7 +279,8 @@ static int on_progress(void *arg, curl_off_t dl_total, curl_off_t dl_now, curl_o
 {
 	struct http_conn *c = arg;
 
-	if (!atomic_load_explicit(&c->http->cancelled, memory_order_relaxed))
+	if (!atomic_load_explicit(&c->http->cancelled, memory_order_relaxed) &&
+		!atomic_load_explicit(&c->cancelled, memory_order_relaxed))
 		return 0;
 	c->verdict = HTTP_CANCELLED;
 	return 1;
@@ -304,7 +311,7 @@ static void set_options(struct http_conn *c, const struct http_request *req, str
 	const struct http_options *opt = &c->http->opt;
 	bool verify = opt->tls_verify && !req->no_verify;
 	CURL *curl = c->curl;
-	char range[32];
+	char range[48];
 
 	curl_easy_reset(curl);
 	curl_easy_setopt(curl, CURLOPT_SHARE, c->http->share);
@@ -338,10 +345,13 @@ static void set_options(struct http_conn *c, const struct http_request *req, str
 		curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
 	if (req->form)
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, req->form);
-	if (req->range_from) {
+	if (req->range_to)
+		snprintf(range, sizeof(range), "%llu-%llu", (unsigned long long)req->range_from,
+			(unsigned long long)req->range_to - 1);
+	else if (req->range_from)
 		snprintf(range, sizeof(range), "%llu-", (unsigned long long)req->range_from);
+	if (req->range_to || req->range_from)
 		curl_easy_setopt(curl, CURLOPT_RANGE, range);
-	}
 }
 
 static enum http_result result_of(const struct http_conn *c, CURLcode code)
@@ -380,7 +390,7 @@ enum http_result http_exchange(struct http_conn *c, const struct http_request *r
 
 	response_reset(r);
 	*why = '\0';
-	if (http_cancelled(c->http))
+	if (http_cancelled(c->http) || atomic_load(&c->cancelled))
 		return HTTP_CANCELLED;
 	c->req = req;
 	c->resp = r;

@@ -34,6 +34,9 @@ struct http_conn;
 struct http_conn *http_conn_new(struct http *h);
 void http_conn_free(struct http_conn *c);
 
+/* End its exchange within a second or so, and all later ones. Safe from any thread. */
+void http_conn_cancel(struct http_conn *c);
+
 struct http_response {
 	long status;	    /* 0: no response */
 	int64_t length;	    /* Content-Length, -1 if absent */
@@ -60,6 +63,7 @@ struct http_request {
 	const char *authorization;
 	const char *form;    /* body of a POST, urlencoded */
 	uint64_t range_from; /* > 0: ask for the bytes from here on */
+	uint64_t range_to;   /* > 0: … up to here, exclusive */
 	size_t body_limit;   /* of a body without a sink; more is HTTP_TOO_LARGE */
 	http_sink *sink;     /* NULL: keep the body in the response */
 	void *sink_arg;

@@ -22,6 +22,7 @@ static const char usage[] =
 	"  -q, --quiet                   no progress, and print the image's name alone\n"
 	"  --ref NAME                    load: a name for an image that has none in the archive\n"
 	"  --jobs N                      layers at a time (default 6)\n"
+	"  --connections N               connections for one large layer (default up to 4; 1 on loopback)\n"
 	"  --max-layer-size BYTES        largest size of an unpacked layer (default 128 GiB)\n"
 	"  --retries N                   attempts after the first (default 5)\n"
 	"  --retry-delay MS              pause before the first of them, doubled each time (default 500)\n"
@@ -33,6 +34,7 @@ enum {
 	OPT_PROGRESS,
 	OPT_REF,
 	OPT_JOBS,
+	OPT_CONNECTIONS,
 	OPT_MAX,
 	OPT_RETRIES,
 	OPT_DELAY,
@@ -47,6 +49,7 @@ static const struct option options[] = {
 	{"quiet", no_argument, NULL, 'q'},
 	{"ref", required_argument, NULL, OPT_REF},
 	{"jobs", required_argument, NULL, OPT_JOBS},
+	{"connections", required_argument, NULL, OPT_CONNECTIONS},
 	{"max-layer-size", required_argument, NULL, OPT_MAX},
 	{"retries", required_argument, NULL, OPT_RETRIES},
 	{"retry-delay", required_argument, NULL, OPT_DELAY},
@@ -105,6 +108,10 @@ static int parse_option(struct fetch_options *o, int c, const char *arg, struct 
 	case OPT_JOBS:
 		r = parse_number("jobs", arg, 1, 32, &n, e);
 		o->jobs = (unsigned int)n;
+		return r;
+	case OPT_CONNECTIONS:
+		r = parse_number("connections", arg, 1, 16, &n, e);
+		o->connections = (unsigned int)n;
 		return r;
 	case OPT_MAX:
 		r = parse_number("max-layer-size", arg, 1, UINT64_C(1) << 50, &n, e);

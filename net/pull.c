@@ -2,6 +2,7 @@
 /* picket-fetch pull: from a registry into the store. */
 #include "fetch.h"
 
+#include "chunks.h"
 #include "partial.h"
 #include "pipeline.h"
 #include "registry.h"
@@ -19,6 +20,10 @@
 /* Partial downloads nobody came back for: after a week. */
 #define PARTIAL_AGE (7 * 24 * 3600)
 
+/* Layers of this size and more are fetched over several connections, so many in all for one layer. */
+#define CHUNKED_MIN (32u << 20)
+#define CHUNKED_CONNECTIONS 4u
+
 #define INDEX_DEPTH_MAX 3
 #define POLL_NS 50000000
 
@@ -31,6 +36,7 @@ struct pull {
 	struct registry *registry;
 	struct http_conn **conns; /* one for each worker; [0] fetches the documents */
 	unsigned int workers;
+	unsigned int connections; /* for one large layer */
 
 	struct registry_doc top;   /* what the reference names: an index or a manifest */
 	struct registry_doc image; /* the manifest; its data is top's if that was no index */
@@ -215,6 +221,17 @@ static int transfer_resume(struct layer_transfer *t, uint64_t *from, struct snap
 	return r;
 }
 
+/* The bytes from `from` on: a large layer over several connections where the registry knows ranges. */
+static int transfer_fetch(struct pull *p, unsigned int worker, const struct descriptor *d, struct layer_transfer *t,
+	uint64_t from, struct snap_error *e)
+{
+	int r = -EOPNOTSUPP;
+
+	if (p->connections > 1 && from < d->size && d->size - from >= CHUNKED_MIN)
+		r = chunks_fetch(p->registry, p->http, d, p->connections, &from, transfer_sink, t, e);
+	return r == -EOPNOTSUPP ? registry_blob(p->registry, p->conns[worker], d, from, transfer_sink, t, e) : r;
+}
+
 static int transfer_run(struct pull *p, unsigned int worker, const struct layer_task *task, struct layer_transfer *t,
 	struct snap_error *e)
 {
@@ -239,7 +256,7 @@ static int transfer_run(struct pull *p, unsigned int worker, const struct layer_
 	bar_set_state(t->bar, BAR_LOADING);
 	r = transfer_resume(t, &from, e);
 	if (!r)
-		r = registry_blob(p->registry, p->conns[worker], &d, from, transfer_sink, t, e);
+		r = transfer_fetch(p, worker, &d, t, from, e);
 	if (r) {
 		pipeline_abort(t->pipeline);
 		return r;
@@ -298,6 +315,24 @@ static void pull_cancel(void *arg)
 	http_cancel(p->http);
 }
 
+/*
+ * How many connections a large layer gets: as many as the pool has left over. On this machine one is faster, for the
+ * loopback is no bottleneck and a chunk more to copy.
+ */
+static unsigned int pull_connections(const struct pull *p, const struct layer_pool *pool)
+{
+	unsigned int large = 0, share;
+
+	if (p->f->opt->connections)
+		return p->f->opt->connections;
+	if (registry_is_local(p->registry))
+		return 1;
+	for (size_t i = 0; i < pool->count; i++)
+		large += pool->tasks[i].size >= CHUNKED_MIN;
+	share = large ? p->workers / large : 1;
+	return share > CHUNKED_CONNECTIONS ? CHUNKED_CONNECTIONS : share ? share : 1;
+}
+
 static int pull_layers(struct pull *p, size_t *fetched, struct snap_error *e)
 {
 	struct progress *progress = p->f->opt->quiet ? NULL : progress_new(p->f->opt->progress);
@@ -306,6 +341,7 @@ static int pull_layers(struct pull *p, size_t *fetched, struct snap_error *e)
 
 	r = layer_tasks(p->f, &p->config, p->manifest.layers, NULL, progress, &pool.tasks, &pool.count, e);
 	if (!r && pool.count) {
+		p->connections = pull_connections(p, &pool);
 		progress_start(progress);
 		r = layer_pool_run(&pool, e);
 	}

@@ -2,6 +2,8 @@
 /* Requests to a registry: scheme, authentication, redirects, retries; and the sentences when they fail. */
 #include "registry.h"
 
+#include "registry_priv.h"
+
 #include "auth.h"
 #include "hash.h"
 #include "json.h"
@@ -23,20 +25,6 @@
 static const char manifest_types[] =
 	MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_LIST ", " MEDIA_DOCKER_MANIFEST
 			", application/vnd.docker.distribution.manifest.v1+prettyjws";
-
-struct registry {
-	struct http *http;
-	struct registry_options opt;
-	char name[256]; /* as the user wrote it */
-	char host[256]; /* that serves the API */
-	char repository[256];
-	bool loopback;
-	struct auth *auth;
-	atomic_bool contacted; /* it has answered once */
-
-	pthread_mutex_t lock; /* guards scheme */
-	char scheme[8];	      /* "" until decided */
-};
 
 int registry_new(struct http *h, const struct ref_name *ref, const struct registry_options *opt, struct registry **ret,
 	struct snap_error *e)
@@ -74,6 +62,11 @@ void registry_free(struct registry *r)
 	free(r);
 }
 
+bool registry_is_local(const struct registry *r)
+{
+	return r->loopback;
+}
+
 void registry_doc_free(struct registry_doc *d)
 {
 	free(d->data);
@@ -81,14 +74,6 @@ void registry_doc_free(struct registry_doc *d)
 }
 
 /* ---- One request: the loop over redirects and renewals of the authorization ---- */
-
-struct request {
-	const char *path; /* behind /v2/REPOSITORY/ */
-	const char *what; /* for messages: "manifest of debian:12", "layer sha256:..." */
-	struct http_request http;
-	enum http_result result;
-	char why[HTTP_WHY_MAX];
-};
 
 /* Where a redirect leads; NULL if it must not be followed. */
 static const char *redirect_refused(const struct registry *r, const char *from, const char *to)
@@ -164,7 +149,7 @@ static int send_authorized(struct registry *r, struct http_conn *c, struct reque
 }
 
 /* As docker for "insecure" registries: HTTPS first, with any certificate, then plain HTTP if there is no TLS. */
-static int send_with_scheme(
+int registry_send(
 	struct registry *r, struct http_conn *c, struct request *rq, struct http_response *resp, struct snap_error *e)
 {
 	char scheme[8];
@@ -210,7 +195,7 @@ static const char *registry_message(const struct http_response *resp, char *buf,
 	return buf;
 }
 
-static int fail_transport(const struct registry *r, const struct request *rq, struct snap_error *e)
+int registry_fail_transport(const struct registry *r, const struct request *rq, struct snap_error *e)
 {
 	switch (rq->result) {
 	case HTTP_CANCELLED:
@@ -241,7 +226,7 @@ static int fail_transport(const struct registry *r, const struct request *rq, st
 	}
 }
 
-static int fail_status(
+int registry_fail_status(
 	const struct registry *r, const struct request *rq, const struct http_response *resp, struct snap_error *e)
 {
 	char said[MESSAGE_MAX + 32];
@@ -273,7 +258,7 @@ static int fail_status(
 	}
 }
 
-static bool worth_retrying(const struct registry *r, const struct request *rq, const struct http_response *resp)
+bool registry_worth_retrying(const struct registry *r, const struct request *rq, const struct http_response *resp)
 {
 	switch (rq->result) {
 	case HTTP_OK:
@@ -291,7 +276,7 @@ static bool worth_retrying(const struct registry *r, const struct request *rq, c
 }
 
 /* Wait before attempt number `attempt` (1 is the first repetition). False if it is to be given up. */
-static bool retry_pause(const struct registry *r, unsigned int attempt, const struct http_response *resp)
+bool registry_retry_pause(const struct registry *r, unsigned int attempt, const struct http_response *resp)
 {
 	long ms = r->opt.retry_ms << (attempt > 6 ? 6 : attempt - 1);
 	struct timespec slice = {.tv_nsec = 20 * 1000000};
@@ -318,7 +303,7 @@ static int request_document(
 	struct registry *r, struct http_conn *c, struct request *rq, struct http_response *resp, struct snap_error *e)
 {
 	for (unsigned int attempt = 1;; attempt++) {
-		int err = send_with_scheme(r, c, rq, resp, e);
+		int err = registry_send(r, c, rq, resp, e);
 
 		if (!err && rq->result == HTTP_OK) {
 			atomic_store(&r->contacted, true);
@@ -326,10 +311,11 @@ static int request_document(
 				return 0;
 		}
 		/* EAGAIN is the token server's temporary failure. */
-		if ((err && err != -EAGAIN) || (!err && !worth_retrying(r, rq, resp)) ||
-			!retry_pause(r, attempt, resp)) {
+		if ((err && err != -EAGAIN) || (!err && !registry_worth_retrying(r, rq, resp)) ||
+			!registry_retry_pause(r, attempt, resp)) {
 			if (!err)
-				err = rq->result != HTTP_OK ? fail_transport(r, rq, e) : fail_status(r, rq, resp, e);
+				err = rq->result != HTTP_OK ? registry_fail_transport(r, rq, e)
+							    : registry_fail_status(r, rq, resp, e);
 			http_response_clear(resp);
 			return err;
 		}
@@ -432,127 +418,4 @@ int registry_small_blob(
 	else
 		*data = b.data;
 	return err;
-}
-
-/* ---- Blobs ---- */
-
-struct blob_transfer {
-	const struct registry *r;
-	const struct descriptor *d;
-	const char *what;
-	uint64_t done; /* bytes from the start of the blob that the sink has */
-	uint64_t at;   /* offset of the next byte of the response under way */
-	bool begun;    /* the response's headers were checked */
-	registry_sink *sink;
-	void *arg;
-	struct snap_error *e;
-	int err; /* from the sink or of ours */
-};
-
-/* Before the first byte of a response: does it begin where it should, and is it as long as it should be? */
-static int blob_begin(struct blob_transfer *t, const struct http_response *resp)
-{
-	t->begun = true;
-	if (resp->status == 206 && resp->range_from >= 0 && (uint64_t)resp->range_from <= t->done)
-		t->at = (uint64_t)resp->range_from;
-	else if (resp->status == 200)
-		t->at = 0;
-	else
-		return snap_fail(t->e, EPROTO, "%s answered with another part of the %s than was asked for", t->r->name,
-			t->what);
-	if (resp->length >= 0 && (uint64_t)resp->length != t->d->size - t->at)
-		return snap_fail(t->e, EBADMSG, "the %s at %s has the wrong size: %llu bytes instead of %llu", t->what,
-			t->r->name, (unsigned long long)resp->length + t->at, (unsigned long long)t->d->size);
-	return 0;
-}
-
-static int blob_body(void *arg, const struct http_response *resp, const void *data, size_t len)
-{
-	struct blob_transfer *t = arg;
-	const char *p = data;
-	uint64_t skip;
-
-	if (!t->begun && (t->err = blob_begin(t, resp)))
-		return -1;
-	if (len > t->d->size - t->at) {
-		t->err = snap_fail(t->e, EBADMSG, "the %s at %s is longer than the %llu bytes its manifest says",
-			t->what, t->r->name, (unsigned long long)t->d->size);
-		return -1;
-	}
-	/* A server that knows no ranges sends all again: what is already here is passed over. */
-	skip = t->done - t->at < len ? t->done - t->at : len;
-	t->at += len;
-	if (skip == len)
-		return 0;
-	t->err = t->sink(t->arg, p + skip, len - skip, t->e);
-	if (t->err)
-		return -1;
-	t->done = t->at;
-	return 0;
-}
-
-/* One response of a transfer. 0: it may be complete, or is to be repeated if *again; else a failure. */
-static int blob_attempt(struct registry *r, struct http_conn *c, struct request *rq, struct blob_transfer *t,
-	bool *ranges, struct http_response *resp, bool *again)
-{
-	int err;
-
-	*again = false;
-	t->begun = false;
-	rq->http.range_from = *ranges ? t->done : 0;
-	err = send_with_scheme(r, c, rq, resp, t->e);
-	if (err == -EAGAIN) {
-		*again = true;
-		return err;
-	}
-	if (err)
-		return err;
-	if (rq->result == HTTP_SINK)
-		return t->err;
-	if (rq->result == HTTP_OK) {
-		atomic_store(&r->contacted, true);
-		if (resp->status == 200 || resp->status == 206)
-			return 0;
-		if (rq->http.range_from && (resp->status == 416 || resp->status == 501)) {
-			*ranges = false;
-			*again = true;
-			return fail_status(r, rq, resp, t->e);
-		}
-	}
-	*again = worth_retrying(r, rq, resp);
-	return rq->result == HTTP_OK ? fail_status(r, rq, resp, t->e) : fail_transport(r, rq, t->e);
-}
-
-int registry_blob(struct registry *r, struct http_conn *c, const struct descriptor *d, uint64_t from,
-	registry_sink *sink, void *arg, struct snap_error *e)
-{
-	char path[100], what[120], hex[DIGEST_TEXT_LEN + 1];
-	struct blob_transfer t = {.r = r, .d = d, .what = what, .done = from, .sink = sink, .arg = arg, .e = e};
-	struct request rq = {.path = path, .what = what, .http = {.sink = blob_body, .sink_arg = &t}};
-	bool ranges = true, again;
-
-	snprintf(path, sizeof(path), "blobs/%s", digest_text(&d->digest, hex));
-	snprintf(what, sizeof(what), "blob %s", hex);
-	for (unsigned int attempt = 1; t.done < d->size; attempt++) {
-		struct http_response resp;
-		uint64_t before = t.done;
-		int err = blob_attempt(r, c, &rq, &t, &ranges, &resp, &again);
-
-		/* The end came early, and politely. */
-		if (!err && t.done < d->size) {
-			err = snap_fail(e, EBADMSG,
-				"the %s at %s is cut short: %llu of %llu bytes came; the registry's copy may "
-				"be damaged",
-				what, r->name, (unsigned long long)t.done, (unsigned long long)d->size);
-			again = true;
-		}
-		if (t.done > before)
-			attempt = 1;
-		if (err && (!again || !retry_pause(r, attempt, &resp))) {
-			http_response_clear(&resp);
-			return http_cancelled(r->http) ? snap_fail(e, ECANCELED, "cancelled") : err;
-		}
-		http_response_clear(&resp);
-	}
-	return 0;
 }

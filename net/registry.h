@@ -54,6 +54,16 @@ typedef int registry_sink(void *arg, const void *data, size_t len, struct snap_e
 int registry_blob(struct registry *r, struct http_conn *c, const struct descriptor *d, uint64_t from,
 	registry_sink *sink, void *arg, struct snap_error *e);
 
+/*
+ * Fetch the bytes [from, to) alone, likewise. -EOPNOTSUPP if the registry sends no parts (nothing has reached the sink
+ * then).
+ */
+int registry_blob_chunk(struct registry *r, struct http_conn *c, const struct descriptor *d, uint64_t from, uint64_t to,
+	registry_sink *sink, void *arg, struct snap_error *e);
+
+/* Is it on this machine? */
+bool registry_is_local(const struct registry *r);
+
 /* Fetch a small blob whole and check its digest. *data is malloc'd, a NUL is behind it. */
 int registry_small_blob(
 	struct registry *r, struct http_conn *c, const struct descriptor *d, void **data, struct snap_error *e);

@@ -213,11 +213,12 @@ class Registry:
     def send_blob(self, h, data):
         wanted = h.headers.get('Range')
         if wanted and self.ranges:
-            start = int(wanted[6:].split('-')[0])
+            start, last = (int(n) if n else len(data) - 1 for n in wanted[6:].split('-'))
             if start >= len(data):
                 h.error(416)
                 return
-            h.reply(206, data[start:], {'Content-Range': 'bytes %d-%d/%d' % (start, len(data) - 1, len(data))})
+            last = min(last, len(data) - 1)
+            h.reply(206, data[start:last + 1], {'Content-Range': 'bytes %d-%d/%d' % (start, last, len(data))})
         else:
             h.reply(200, data)
 

@@ -378,6 +378,46 @@ def progress_on_a_terminal(c):
 
 
 @test
+def several_connections(c):
+    tar = make_tar({'noise': noise(41 << 20, 3)})
+    image = Image([tar, c.image.tars[1]])
+    layer = image.layers[0]
+    c.reg.put('x', 'big', image)
+    args = ('--connections=4', c.reg.host + '/x:big')
+
+    def ranges():
+        return sorted(int(h['Range'][6:].split('-')[0]) for m, p, h in c.reg.log if 'Range' in h)
+    c.good(*args)
+    assert ranges() == [i << 23 for i in range(6)], ranges()
+    broken = []
+
+    def break_first(h, path):
+        if broken or h.headers.get('Range') != 'bytes=0-8388607':
+            return False
+        broken.append(1)
+        break_after(h, layer[:1 << 23], 1 << 20, 206, {'Content-Range': 'bytes 0-8388607/%d' % len(layer)})
+        return True
+    for hook in (on_blob(layer, lambda h: h.error(503), 3), break_first):
+        shutil.rmtree(c.store)
+        c.reg.hooks[:] = [hook]
+        c.good(*args)
+    shutil.rmtree(c.store)
+    c.reg.hooks[:] = []
+    c.reg.ranges = False
+    c.good(*args)
+    shutil.rmtree(c.store)
+    c.reg.ranges = True
+    c.reg.blobs[sha(layer)] = layer[:30 << 20] + b'!' + layer[(30 << 20) + 1:]
+    c.bad('wrong digest', args=args)
+    c.reg.blobs[sha(layer)] = layer[:30 << 20]
+    c.bad(sha(layer), args=args)
+    c.reg.blobs[sha(layer)] = layer
+    shutil.rmtree(c.store)
+    c.reg.hooks[:] = [on_blob(layer, lambda h: h.error(500))]
+    c.bad('status 500', args=args)
+
+
+@test
 def proxies(c):
     dead = 'http://127.0.0.1:1'
     c.good(env=c.env(http_proxy=dead, https_proxy=dead))
