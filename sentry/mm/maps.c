@@ -164,8 +164,17 @@ ssize_t mm_show_maps(struct task *viewer, struct mm *mm, bool smaps, char **ret)
 	return (ssize_t)size;
 }
 
+/*
+ * The stub keeps everything between the guest's space and the end of user space mapped, but for a few guard pages. It is not
+ * the guest's size.
+ */
+#define USER_SPACE_END 0x7ffffffff000ull
+#define STUB_GUARD_PAGES 28
+
 int mm_usage(struct mm *mm, struct mm_usage *u)
 {
+	uint64_t reserved = (USER_SPACE_END - aspace_max(mm->as)) / 4096 - STUB_GUARD_PAGES;
+
 	char *text;
 	ssize_t n = read_host(mm, mm->kernel, "statm", &text);
 	int got;
@@ -175,5 +184,7 @@ int mm_usage(struct mm *mm, struct mm_usage *u)
 	got = sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %*u %" SCNu64, &u->size, &u->resident, &u->shared,
 		     &u->text, &u->data);
 	free(text);
+	if (got == 5)
+		u->size = u->size > reserved ? u->size - reserved : u->resident;
 	return got == 5 ? 0 : -EIO;
 }
