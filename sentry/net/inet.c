@@ -179,7 +179,7 @@ static int64_t inet_ioctl(struct task *t, struct socket *s, uint32_t cmd, uint64
 		err = host_sock_ioctl(inet_of(s)->fd, cmd, &v);
 		return err < 0 ? err : copy_out(t, arg, &v, sizeof(v));
 	default:
-		return netdev_ioctl(t, cmd, arg);
+		return netdev_ioctl(t, s->family, cmd, arg);
 	}
 }
 

@@ -50,19 +50,22 @@ static int64_t ioctl_ifconf(struct task *t, struct net_state *net, uint64_t arg)
 	return err ? err : copy_out(t, arg, &host.ifc_len, sizeof(host.ifc_len));
 }
 
-int64_t netdev_ioctl(struct task *t, uint32_t cmd, uint64_t arg)
+int64_t netdev_ioctl(struct task *t, int family, uint32_t cmd, uint64_t arg)
 {
 	struct net_state *net = t->kernel->net;
 
 	switch (cmd) {
 	case SIOCGIFCONF:
 		return net->ioctl_fd < 0 ? -ENODEV : ioctl_ifconf(t, net, arg);
-	case SIOCGIFNAME:
-	case SIOCGIFFLAGS:
 	case SIOCGIFADDR:
 	case SIOCGIFDSTADDR:
 	case SIOCGIFBRDADDR:
 	case SIOCGIFNETMASK:
+		if (family != AF_INET)
+			return -ENOTTY;
+		return net->ioctl_fd < 0 ? -ENODEV : ioctl_ifreq(t, net, cmd, arg);
+	case SIOCGIFNAME:
+	case SIOCGIFFLAGS:
 	case SIOCGIFMETRIC:
 	case SIOCGIFMTU:
 	case SIOCGIFHWADDR:

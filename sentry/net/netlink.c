@@ -452,7 +452,7 @@ static int nl_getsockopt(struct task *t, struct socket *s, int level, int name, 
 
 static int64_t nl_ioctl(struct task *t, struct socket *s, uint32_t cmd, uint64_t arg)
 {
-	return netdev_ioctl(t, cmd, arg);
+	return netdev_ioctl(t, AF_NETLINK, cmd, arg);
 }
 
 static void nl_release(struct socket *s)

@@ -141,6 +141,9 @@ int soft_getsockopt(struct task *t, struct socket *s, int name, void *val, uint3
 	case SO_PRIORITY:
 		return sockopt_put_int(val, len, o->priority);
 	case SO_ACCEPTCONN:
+	case SO_DEBUG:
+	case SO_BSDCOMPAT:
+	case SO_NO_CHECK:
 		return sockopt_put_int(val, len, 0);
 	default:
 		return -ENOPROTOOPT;

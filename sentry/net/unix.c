@@ -263,12 +263,12 @@ static int try_join(struct task *t, struct unix_sock *u, struct unix_sock *l, st
 	lock_two(&u->lock, &l->lock);
 	if (l->state != UNIX_LISTEN || (l->shut & 1))
 		err = -ECONNREFUSED;
+	else if (l->n_embryos > l->backlog)
+		err = -EAGAIN;
 	else if (u->state == UNIX_CONNECTED)
 		err = -EISCONN;
 	else if (u->state != UNIX_CLOSED)
 		err = -EINVAL;
-	else if (l->n_embryos > l->backlog)
-		err = -EAGAIN;
 	else
 		join(t, u, l, e);
 	unlock_two(&u->lock, &l->lock);
@@ -532,7 +532,7 @@ static int64_t unix_ioctl(struct task *t, struct socket *s, uint32_t cmd, uint64
 		v = (int)u->wmem;
 		return copy_out(t, arg, &v, sizeof(v));
 	default:
-		return netdev_ioctl(t, cmd, arg);
+		return netdev_ioctl(t, AF_UNIX, cmd, arg);
 	}
 }
 

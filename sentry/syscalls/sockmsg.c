@@ -12,7 +12,7 @@ _Static_assert(sizeof(struct msghdr) == 56 && sizeof(struct mmsghdr) == 64, "str
 
 #define GUEST_PTR(p) ((uint64_t)(uintptr_t)(p))
 /* Of all flags, those that mean something to a caller; the rest is ignored, as Linux does. */
-#define RECV_OUT_FLAGS (MSG_TRUNC | MSG_CTRUNC | MSG_EOR | MSG_OOB | MSG_ERRQUEUE)
+#define RECV_OUT_FLAGS (MSG_TRUNC | MSG_CTRUNC | MSG_EOR | MSG_OOB | MSG_ERRQUEUE | MSG_CMSG_CLOEXEC)
 
 static int call_flags(const struct file *f, int flags)
 {
@@ -167,7 +167,7 @@ static int64_t recv_one(struct task *t, struct file *f, struct socket *s, uint64
 	uint8_t control[NET_CONTROL_OUT_MAX] __attribute__((aligned(8)));
 	struct cmsg_sink sink = {.buf = control};
 	struct msg_args ma;
-	struct net_msg m = {.uio = &ma.uio, .addr = &ma.addr, .sink = &sink};
+	struct net_msg m = {.uio = &ma.uio, .addr = &ma.addr, .sink = &sink, .flags = flags & MSG_CMSG_CLOEXEC};
 	int64_t res = args_read(t, ptr, &ma);
 	int err;
 

@@ -249,7 +249,7 @@ int netlink_create(struct task *t, int type, int protocol, struct socket **ret)
 	return -EAFNOSUPPORT;
 }
 
-int64_t netdev_ioctl(struct task *t, uint32_t cmd, uint64_t arg)
+int64_t netdev_ioctl(struct task *t, int family, uint32_t cmd, uint64_t arg)
 {
 	return -ENOTTY;
 }
