@@ -210,6 +210,8 @@ static int fall_back(struct run *r, const char *why)
 	if (strcmp(r->network, "slirp") == 0 && r->network_asked)
 		return complain(EXIT_PICKET, "--network slirp needs user namespaces, which this host does not give (%s); use "
 					     "--network none", why);
+	if (strcmp(r->network, "slirp") == 0)
+		warn("this host gives no user namespaces (%s): the sandbox has no network; picket doctor says how to mend it", why);
 	r->network = "none";
 	r->no_namespaces = true;
 	return 0;

@@ -51,7 +51,8 @@ int snap_mount_image(struct store *s, const struct digest *chainid, const char *
 int snap_umount(const char *dir, struct snap_error *e);
 
 /**
- * snap_runtime_dir - $XDG_RUNTIME_DIR/picket or /tmp/picket-UID, made with mode 700 if absent, owner and mode checked
+ * snap_runtime_dir - $XDG_RUNTIME_DIR/picket, or /tmp/picket-UID where that cannot be had, made with mode 700 if absent,
+ *                    owner and mode checked
  *
  * Returns 0 or -EPERM (belongs to somebody else, open to others), -ENAMETOOLONG.
  */

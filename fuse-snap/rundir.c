@@ -8,16 +8,21 @@
 
 #include "client.h"
 
-static int path_of(char *buf, size_t len)
+/* The user's id outside the innermost user namespace: in one made by unshare -r everybody is 0. */
+static unsigned int outer_uid(void)
 {
-	const char *env = getenv("XDG_RUNTIME_DIR");
-	int n;
+	unsigned int inside, outside, count, uid = (unsigned int)geteuid();
+	FILE *f = fopen("/proc/self/uid_map", "re");
 
-	if (env && *env == '/')
-		n = snprintf(buf, len, "%s/picket", env);
-	else
-		n = snprintf(buf, len, "/tmp/picket-%u", (unsigned int)geteuid());
-	return n < 0 || (size_t)n >= len ? -ENAMETOOLONG : 0;
+	while (f && fscanf(f, "%u %u %u", &inside, &outside, &count) == 3) {
+		if (uid >= inside && uid - inside < count) {
+			uid = uid - inside + outside;
+			break;
+		}
+	}
+	if (f)
+		fclose(f);
+	return uid;
 }
 
 /* /tmp is everybody's: another user may have made the directory, or a link, first. */
@@ -34,13 +39,22 @@ static int check_mine(const char *path, struct snap_error *e)
 	return 0;
 }
 
+static int make_mine(const char *path, struct snap_error *e)
+{
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return snap_fail_errno(e, errno, "cannot make the runtime directory %s", path);
+	return check_mine(path, e);
+}
+
 int snap_runtime_dir(char *buf, size_t len, struct snap_error *e)
 {
-	int r = path_of(buf, len);
+	const char *env = getenv("XDG_RUNTIME_DIR");
+	struct snap_error ignored;
 
-	if (r)
-		return snap_fail_errno(e, -r, "the runtime directory's path is too long");
-	if (mkdir(buf, 0700) && errno != EEXIST)
-		return snap_fail_errno(e, errno, "cannot make the runtime directory %s", buf);
-	return check_mine(buf, e);
+	/* A variable that was inherited across su, or names what is gone, is as good as none. */
+	if (env && *env == '/' && (size_t)snprintf(buf, len, "%s/picket", env) < len && !make_mine(buf, &ignored))
+		return 0;
+	if ((size_t)snprintf(buf, len, "/tmp/picket-%u", outer_uid()) >= len)
+		return snap_fail_errno(e, ENAMETOOLONG, "the runtime directory's path is too long");
+	return make_mine(buf, e);
 }
