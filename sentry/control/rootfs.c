@@ -96,6 +96,7 @@ int rootfs_mount_root(struct kernel *k, const struct config *c, struct rootfs_er
 	struct super_block *lower, *sb;
 	int r = -EINVAL;
 
+	host_identity(&k->host_uid, &k->host_gid);
 	switch (c->root) {
 	case CONFIG_ROOT_IS_SNAP:
 		r = lower_snap(k, c, &lower, err);

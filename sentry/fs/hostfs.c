@@ -706,7 +706,8 @@ static struct super_block *hostfs_super(struct kernel *k, const struct hostfs_op
 	}
 	lock_init(&fs->lock, RANK_LEAF);
 	list_init(&fs->fds);
-	host_identity(&fs->own_uid, &fs->own_gid);
+	fs->own_uid = k->host_uid;
+	fs->own_gid = k->host_gid;
 	fs->lower = opt->lower;
 	fs->hide = fs->system = opt->hide;
 	sb = super_alloc(k, "hostfs", &hostfs_super_ops, fs);

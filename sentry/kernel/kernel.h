@@ -68,6 +68,7 @@ struct kernel {
 	_Atomic uint64_t memory_used, memory_limit; /* bytes the sentry holds for the guest (tmpfs, pipes …); limit 0: none */
 	_Atomic unsigned oom_kills; /* processes ended by the memory limit */
 	uint64_t memory_total; /* bytes of the machine's memory */
+	uint32_t host_uid, host_gid; /* whom the host takes the sentry for; asked before the lock-down */
 	unsigned n_cpus;
 	void *console;	     /* relay between a pty master and the host terminal, or NULL */
 	int control_fd, proc_fd;

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "fake_kernel.h"
+#include "host/file.h"
 
 #define WEAK __attribute__((weak))
 
@@ -166,6 +167,7 @@ void fake_init(struct fake *f)
 	f->k = calloc(1, sizeof(*f->k));
 	assert_non_null(f->k);
 	lock_init(&f->k->epoll_lock, RANK_NONE);
+	host_identity(&f->k->host_uid, &f->k->host_gid);
 	assert_int_equal(vfs_init(f->k), 0);
 	f->k->mounts = mount_ns_alloc();
 	assert_non_null(f->k->mounts);
