@@ -550,6 +550,7 @@ static void epoll_release(struct file *f)
 static const struct file_ops epoll_fops = {
 	.poll = epoll_poll,
 	.show_fdinfo = epoll_fdinfo,
+	.lseek = file_lseek_nowhere,
 	.release = epoll_release,
 };
 

@@ -92,6 +92,7 @@ static const struct file_ops eventfd_fops = {
 	.write = counter_write,
 	.poll = counter_poll,
 	.show_fdinfo = counter_fdinfo,
+	.lseek = file_lseek_nowhere,
 	.release = counter_release,
 };
 

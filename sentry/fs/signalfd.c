@@ -146,6 +146,7 @@ static const struct file_ops signalfd_fops = {
 	.read = signalfd_read,
 	.poll = signalfd_poll,
 	.show_fdinfo = signalfd_fdinfo,
+	.lseek = file_lseek_nowhere,
 	.release = signalfd_release,
 };
 

@@ -194,6 +194,7 @@ static const struct file_ops timerfd_fops = {
 	.read = timerfd_read,
 	.poll = timerfd_poll,
 	.show_fdinfo = timerfd_fdinfo,
+	.lseek = file_lseek_nowhere,
 	.release = timerfd_release,
 };
 

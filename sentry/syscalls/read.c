@@ -134,7 +134,7 @@ int64_t sys_lseek(struct task *t, const uint64_t *a)
 		return -EBADF;
 	if (ARG_UINT(a, 2) > SEEK_HOLE)
 		return -EINVAL;
-	if (f->stream || !f->ops || !f->ops->lseek)
+	if (!f->ops || !f->ops->lseek)
 		return -ESPIPE;
 	lock_acquire(&f->pos_lock);
 	r = f->ops->lseek(f, (int64_t)a[1], ARG_INT(a, 2));

@@ -471,6 +471,8 @@ int vfs_init(struct kernel *k);
 bool dir_emit_dots(struct file *f, struct dir_emit *de, int64_t *pos);
 /* A seek for files with a size: SEEK_SET, CUR, END against *size*; f->pos_lock held. */
 int64_t file_lseek_size(struct file *f, int64_t off, int whence, uint64_t size);
+/* A seek that succeeds and does nothing (eventfd and its kin). */
+int64_t file_lseek_nowhere(struct file *f, int64_t off, int whence);
 /* Copy the task's root and cwd, held. */
 void fs_get_root(struct task *t, struct path *ret);
 void fs_get_cwd(struct task *t, struct path *ret);
