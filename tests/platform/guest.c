@@ -238,7 +238,8 @@ static void on_signal(int sig, siginfo_t *si, void *uc)
 {
 	volatile double d = 1.5; /* spoil the extended registers */
 
-	__asm__ volatile("vpxor %%ymm0,%%ymm0,%%ymm0" ::: "xmm0");
+	if (__builtin_cpu_supports("avx2"))
+		__asm__ volatile("vpxor %%ymm0,%%ymm0,%%ymm0" ::: "xmm0");
 	d *= sig;
 	hits++;
 }
@@ -255,6 +256,10 @@ static int cmd_signal(int argc, char **argv)
 	struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
 	int n = n_arg(argc, argv, 1000);
 
+	if (!__builtin_cpu_supports("avx2")) {
+		printf("OK signal (no AVX2)\n");
+		return 0;
+	}
 	sigaction(SIGUSR1, &sa, NULL);
 	for (int i = 0; i < n; i++) {
 		uint64_t in[4] = {1, 2, 3, (uint64_t)i}, out[4];
@@ -278,7 +283,7 @@ static int cmd_signal(int argc, char **argv)
 /* Interrupt a thread that computes, one that sleeps in the sentry, and one in a native futex wait. */
 static void *computer(void *arg)
 {
-	while (hits < 1000)
+	while (hits < 1000000)
 		__asm__ volatile("pause");
 	return NULL;
 }
@@ -295,7 +300,7 @@ static void *waiter(void *arg)
 static int cmd_interrupt(int argc, char **argv)
 {
 	struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
-	int n = n_arg(argc, argv, 1000), base = (int)syscall(__NR_gettid);
+	int n = n_arg(argc, argv, 200), base = (int)syscall(__NR_gettid);
 	pthread_t t, w;
 
 	sigaction(SIGUSR1, &sa, NULL);
@@ -306,10 +311,10 @@ static int cmd_interrupt(int argc, char **argv)
 
 		syscall(__NR_tkill, base + 1 + (hits & 1), SIGUSR1);
 		for (double s = now(); hits == before;)
-			if (now() - s > 2e6)
+			if (now() - s > 1e7)
 				return fail("interrupt lost");
 	}
-	hits = 1000;
+	hits = 1000000;
 	__atomic_store_n(&word, 1, __ATOMIC_RELEASE);
 	syscall(__NR_futex, &word, FUTEX_WAKE, 1, NULL, NULL, 0);
 	pthread_join(t, NULL);
@@ -333,7 +338,7 @@ static int cmd_sleepers(int argc, char **argv)
 
 			syscall(__NR_tkill, base + i, SIGUSR1);
 			for (double s = now(); hits == before;)
-				if (now() - s > 2e6)
+				if (now() - s > 1e7)
 					return fail("sleeper not woken");
 		}
 	printf("OK sleepers\n");
@@ -375,7 +380,7 @@ static int cmd_fault(int argc, char **argv)
 /* Signals into the fast entry, and calls in it that sleep. */
 static void *fast_caller(void *arg)
 {
-	while (hits < 2000)
+	while (hits < 600)
 		if (fast(__NR_getppid, 0, 0, 0) != 0)
 			return (void *)1;
 	return NULL;
@@ -399,12 +404,12 @@ static int cmd_fastsignal(int argc, char **argv)
 			return fail("fast tkill");
 	}
 	pthread_create(&t, NULL, fast_caller, NULL);
-	while (hits < 2000) {
+	while (hits < 600) {
 		int before = hits;
 
 		syscall(__NR_tkill, base + 1, SIGUSR1);
-		for (double s = now(); hits == before && hits < 2000;)
-			if (now() - s > 2e6)
+		for (double s = now(); hits == before && hits < 600;)
+			if (now() - s > 1e7)
 				return fail("interrupt lost");
 	}
 	pthread_join(t, &r);
@@ -423,7 +428,7 @@ static int cmd_fastsignal(int argc, char **argv)
 
 static int cmd_segv(int argc, char **argv)
 {
-	*(volatile int *)8 = 1;
+	__asm__ volatile("movl $1, 8" ::: "memory");
 	return 0;
 }
 
