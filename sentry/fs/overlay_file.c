@@ -213,13 +213,13 @@ static ssize_t ovl_write(struct file *f, struct uio *src, int64_t *pos)
 
 static int64_t ovl_lseek(struct file *f, int64_t off, int whence)
 {
-	struct file *low = lower_of(f);
+	struct file *from = data_of(f->inode) ? data_of(f->inode) : lower_of(f);
 	int64_t at;
 
-	/* Holes are known to the lower file while the data is there. */
-	if ((whence != SEEK_DATA && whence != SEEK_HOLE) || data_of(f->inode) || !low || !low->ops->lseek)
+	/* Holes are known to the file that has the data. */
+	if ((whence != SEEK_DATA && whence != SEEK_HOLE) || !from || !from->ops->lseek)
 		return file_lseek_size(f, off, whence, f->inode->size);
-	at = low->ops->lseek(low, off, whence);
+	at = from->ops->lseek(from, off, whence);
 	if (at >= 0)
 		f->pos = at;
 	return at;

@@ -16,7 +16,7 @@ static int64_t do_link(struct task *t, int odirfd, uint64_t opath, int ndirfd, u
 		return -EINVAL;
 	r = copy_in_path(t, opath, flags & AT_EMPTY_PATH, &oname);
 	if (!r)
-		r = copy_in_path(t, npath, false, &nname);
+		r = copy_in_path(t, npath, true, &nname);
 	return r < 0 ? r : vfs_link(t, odirfd, oname, ndirfd, nname, flags);
 }
 
@@ -119,10 +119,10 @@ static int64_t do_rename(struct task *t, int odirfd, uint64_t opath, int ndirfd,
 {
 	NAME_SCOPE oname = NULL;
 	NAME_SCOPE nname = NULL;
-	int r = copy_in_path(t, opath, false, &oname);
+	int r = copy_in_path(t, opath, true, &oname); /* empty names are refused in the order of the walks */
 
 	if (!r)
-		r = copy_in_path(t, npath, false, &nname);
+		r = copy_in_path(t, npath, true, &nname);
 	return r < 0 ? r : vfs_rename(t, odirfd, oname, ndirfd, nname, flags);
 }
 

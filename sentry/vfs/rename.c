@@ -184,12 +184,8 @@ static int rename_try(struct rename *rn)
 
 static int rename_walked(struct rename *rn)
 {
-	int r = walk_to_parent(&rn->from);
+	int r = check_names(rn);
 
-	if (!r)
-		r = walk_to_parent(&rn->to);
-	if (!r)
-		r = check_names(rn);
 	if (r < 0)
 		return r;
 	rn->odir = rn->from.cur.dentry;
@@ -207,6 +203,18 @@ static int rename_walked(struct rename *rn)
 	return r;
 }
 
+static int begin_to_parent(struct walk *w, struct task *t, int dirfd, const char *name)
+{
+	int r = walk_begin(w, t, dirfd, NULL, name, 0);
+
+	if (r < 0)
+		return r;
+	r = walk_to_parent(w);
+	if (r < 0)
+		walk_end(w);
+	return r;
+}
+
 int vfs_rename(struct task *t, int odirfd, const char *oname, int ndirfd, const char *nname, unsigned flags)
 {
 	struct rename rn = {.t = t, .flags = flags};
@@ -217,10 +225,10 @@ int vfs_rename(struct task *t, int odirfd, const char *oname, int ndirfd, const 
 		return -EINVAL;
 	if (flags & RENAME_WHITEOUT)
 		return -EINVAL; /* no file system of the sandbox makes whiteouts that a guest could see */
-	r = walk_begin(&rn.from, t, odirfd, NULL, oname, 0);
+	r = begin_to_parent(&rn.from, t, odirfd, oname);
 	if (r < 0)
 		return r;
-	r = walk_begin(&rn.to, t, ndirfd, NULL, nname, 0);
+	r = begin_to_parent(&rn.to, t, ndirfd, nname);
 	if (!r) {
 		r = rename_walked(&rn);
 		walk_end(&rn.to);
