@@ -68,9 +68,12 @@ static const char *iso_time(int64_t when, char *buf, size_t len)
 /* The repository and the tag of a canonical name, as docker's table parts them. */
 static void split_name(const char *name, char *repository, char *tag, size_t len)
 {
-	const char *shown = *name ? ref_familiar(name) : "<none>", *colon = strrchr(shown, ':');
+	const char *shown = *name ? ref_familiar(name) : "<none>", *colon = strrchr(shown, ':'), *at = strchr(shown, '@');
 
-	if (!*name || !colon || strchr(colon, '/')) {
+	if (at) {
+		snprintf(repository, len, "%.*s", (int)(at - shown), shown);
+		snprintf(tag, len, "<none>");
+	} else if (!*name || !colon || strchr(colon, '/')) {
 		snprintf(repository, len, "%s", shown);
 		snprintf(tag, len, "<none>");
 	} else {
@@ -120,10 +123,14 @@ static bool is_wanted(const struct image_ref *ref, const char *wanted)
 	if (ref_parse(wanted, &name, NULL) < 0)
 		return false;
 	ref_canonical(&name, canonical);
+	if (name.has_digest && !digest_equal(&name.digest, &ref->manifest) && !digest_equal(&name.digest, &ref->list))
+		return false;
 	if (name.explicit_tag)
 		return strcmp(canonical, ref->name) == 0;
-	len = (size_t)(strrchr(canonical, ':') - canonical);
-	return strncmp(canonical, ref->name, len) == 0 && ref->name[len] == ':';
+	len = strlen(canonical);
+	if (*name.tag)
+		len -= strlen(name.tag) + 1;
+	return strncmp(canonical, ref->name, len) == 0 && (ref->name[len] == ':' || ref->name[len] == '@');
 }
 
 static void list_json(const struct store *s, const struct image_ref *refs, size_t n, const char *wanted)
