@@ -16,7 +16,7 @@ enum form { BY_PATH, BY_LINK, BY_FD };
 
 static bool has_prefix(const char *name, const char *prefix)
 {
-	return strncmp(name, prefix, strlen(prefix)) == 0 && name[strlen(prefix)];
+	return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
 /* The object: a path followed or not, or an open file. */
@@ -62,6 +62,11 @@ static int may_write_special(struct task *t, const char *name)
 /* xattr_permission(): who may do what in which namespace. POSIX ACLs are not there. */
 static int check(struct task *t, struct inode *inode, const char *name, bool write)
 {
+	const char *dot = strchr(name, '.');
+	bool known = has_prefix(name, "user.") || has_prefix(name, "trusted.") || has_prefix(name, "security.");
+
+	if (known && !dot[1])
+		return -EINVAL;
 	if (has_prefix(name, "security."))
 		return write ? may_write_special(t, name) : 0;
 	if (has_prefix(name, "trusted."))

@@ -227,7 +227,6 @@ static int remove_locked(struct task *t, struct walk *w, struct dentry *victim, 
 		return r;
 	if (dir)
 		v->dead = true;
-	fsnotify_name(d, IN_DELETE, victim->name, v);
 	d_drop(victim);
 	return 0;
 }
@@ -288,8 +287,10 @@ int vfs_unlink(struct task *t, int dirfd, const char *name, bool dir)
 		struct dentry *victim = NULL;
 
 		r = remove_try(t, &w, dir, &victim);
-		if (!r)
+		if (!r) { /* the object is told before its directory, as Linux does */
 			fsnotify_unlinked(victim->inode, dir || !victim->inode->nlink);
+			fsnotify_name(w.cur.dentry->inode, IN_DELETE, victim->name, victim->inode);
+		}
 		if (victim)
 			dentry_put(victim);
 		if (r != -EAGAIN)

@@ -104,12 +104,12 @@ int open_finish(struct task *t, const struct path *p, int flags, bool created, s
 		f->ops = NULL;
 		return r;
 	}
+	fsnotify_dentry(p->dentry, IN_OPEN);
 	if ((flags & O_TRUNC) && inode_is(inode, S_IFREG) && !created) {
 		r = do_truncate(t, p, 0);
 		if (r < 0)
 			return r;
 	}
-	fsnotify_dentry(p->dentry, IN_OPEN);
 	*ret = f;
 	f = NULL;
 	return 0;
