@@ -142,7 +142,7 @@ class Tests:
         inside = [*wrapper, *self.sandbox("sh", "/t/" + os.path.basename(script), options=[
             "-v", files + ":/t:ro", "-e", "T=/t", "-e", "HOME=/tmp/scratch", "-e", "LANG=C.UTF-8", "-e", "LC_ALL=C.UTF-8", "-w",
             "/tmp/scratch", *options])]
-        self.both(name, native, inside, 180, scratch)
+        self.both(name, native, inside, 120, scratch)
 
     # --- isolation, modes -----------------------------------------------------------------------------------------------------
 

@@ -580,7 +580,8 @@ int fifo_open(struct task *t, struct file *f)
 	if (r < 0)
 		return r;
 	wait_queue_wake(p->waiters, EPOLLIN | EPOLLOUT);
-	if (wait)
+	/* A pipe opened through /proc/PID/fd has no name for the other end to come by. */
+	if (wait && f->inode->sb != t->kernel->pipefs)
 		r = wait_partner(t, p, writes(f) ? &p->r_opens : &p->w_opens, seen);
 	if (r < 0) {
 		fifo_leave(p, f);

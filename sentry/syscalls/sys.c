@@ -53,15 +53,16 @@ int64_t sys_setdomainname(struct task *t, const uint64_t *a)
 int64_t sys_sysinfo(struct task *t, const uint64_t *a)
 {
 	struct kernel *k = t->kernel;
-	struct sysinfo si = {.mem_unit = 1};
-	struct proc_memory m;
+	uint64_t total = k->memory_limit && k->memory_limit < k->memory_total ? k->memory_limit : k->memory_total;
+	uint64_t used = atomic_load(&k->memory_used);
+	struct sysinfo si = {
+		.uptime = (long)((kernel_now_mono() - k->boot_monotonic.tv_sec * 1000000000ll) / 1000000000),
+		.procs = (unsigned short)k->n_tasks,
+		.totalram = total,
+		.freeram = total > used ? total - used : 0,
+		.mem_unit = 1,
+	};
 
-	proc_memory(k, &m);
-	si.uptime = (long)((kernel_now_mono() - k->boot_monotonic.tv_sec * 1000000000ll) / 1000000000);
-	si.procs = (unsigned short)k->n_tasks;
-	si.totalram = m.total * 1024;
-	si.freeram = (m.total - m.used) * 1024;
-	si.sharedram = m.cached * 1024;
 	return copy_out(t, a[0], &si, sizeof(si));
 }
 

@@ -18,4 +18,4 @@ b c
 E
 df . >/dev/null && echo df; sync; ls -l a | awk 'NR>1{print $1,$2,$NF}'; ls -la | wc -l; dircolors -b >/dev/null; date -u -d @0 +%s
 mkfifo ff; stat -c %F ff; unlink ff; link l l2; stat -c %h l; shred -u l2; ls l; pr l | grep -c b; ptx l | wc -l; chroot --version | head -1
-{ echo 1 >/dev/full; echo "full $?"; cat nonexistent; echo "cat $?"; rm nonexistent; echo "rm $?"; mkdir a; echo "mkdir $?"; rmdir a; echo "rmdir $?"; } 2>&1
+sh -c 'echo 1 >/dev/full' 2>/dev/null; echo "full $?"; { cat nonexistent; echo "cat $?"; rm nonexistent; echo "rm $?"; mkdir a; echo "mkdir $?"; rmdir a; echo "rmdir $?"; } 2>&1
