@@ -310,6 +310,7 @@ static void set_options(struct http_conn *c, const struct http_request *req, str
 {
 	const struct http_options *opt = &c->http->opt;
 	bool verify = opt->tls_verify && !req->no_verify;
+	const char *authorities = getenv("SSL_CERT_FILE"); /* as OpenSSL's and Go's programs */
 	CURL *curl = c->curl;
 	char range[48];
 
@@ -328,6 +329,8 @@ static void set_options(struct http_conn *c, const struct http_request *req, str
 	curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);
 	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
+	if (authorities && *authorities)
+		curl_easy_setopt(curl, CURLOPT_CAINFO, authorities);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, req->connect_ms ? req->connect_ms : opt->connect_ms);
 	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)HTTP_LOW_SPEED);
 	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, opt->stall_seconds);

@@ -130,6 +130,11 @@ static void draw_line(
 	char have[24], all[24], speed[24], gauge[64];
 	unsigned int width = columns > 100 ? 40 : columns > 70 ? 20 : 8, full;
 
+	if (columns < 62) {
+		fprintf(stderr, "\r\033[2K%-*s %3.0f%%  %.*s\n", NAME_WIDTH, name,
+			total ? 100.0 * (double)done / (double)total : 100.0, columns > 40 ? 16 : 0, word ? word : "");
+		return;
+	}
 	full = total ? (unsigned int)((double)width * (double)(done > total ? total : done) / (double)total) : width;
 	for (unsigned int i = 0; i < width; i++)
 		gauge[i] = i < full ? '=' : i == full ? '>' : ' ';
