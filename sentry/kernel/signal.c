@@ -162,10 +162,18 @@ static bool prepare(struct thread_group *tg, int signo)
 /* Nothing of the group shall run on: end its stub at once, unless another group lives in it (vfork). */
 static void kill_aspace(struct task *t)
 {
-	LOCK_SCOPE(&t->cred_lock);
+	struct aspace *as = NULL;
 
-	if (t->mm && atomic_load(&t->mm->n_groups) == 1)
-		aspace_kill(t->mm->as);
+	lock_acquire(&t->cred_lock);
+	if (t->mm && atomic_load(&t->mm->n_groups) == 1) {
+		as = t->mm->as;
+		aspace_get(as);
+	}
+	lock_release(&t->cred_lock);
+	if (!as)
+		return;
+	aspace_kill(as);
+	aspace_put(as);
 }
 
 void group_kill_locked(struct thread_group *tg, int code)
