@@ -25,7 +25,9 @@ struct load {
 	struct fetch *f;
 	const char *source;
 	struct archive *archive;
-	json_t *docker; /* manifest.json, an array, or NULL */
+	json_t *docker;		    /* manifest.json, an array, or NULL */
+	const struct ref_name *ref; /* of --ref, or NULL */
+	bool ref_used;
 	size_t loaded;
 	_Atomic bool cancelled;
 };
@@ -78,19 +80,41 @@ static void add_name(struct load_image *i, const char *text)
 		i->name_count++;
 }
 
-/* A bare tag (as umoci and skopeo write it) belongs to a name: that of the file or directory it came from. */
+/* NAME:TAG, or nothing if that is none. */
+static void add_tagged(struct load_image *i, const char *name, size_t len, const char *tag)
+{
+	char text[600];
+
+	if (len && len < 300 && (size_t)snprintf(text, sizeof(text), "%.*s:%s", (int)len, name, tag) < sizeof(text))
+		add_name(i, text);
+}
+
+/*
+ * A bare tag, as umoci and skopeo write it, belongs to a name: that of --ref, or that of the file or directory it came
+ * from.
+ */
 static void add_tag(struct load_image *i, const char *tag)
 {
 	const char *base = strrchr(i->l->source, '/');
-	char name[300];
-	size_t len;
 
 	base = base ? base + 1 : i->l->source;
-	len = strcspn(base, ".");
-	if (!len || !strcmp(i->l->source, "standard input"))
-		return;
-	snprintf(name, sizeof(name), "%.*s:%s", (int)(len > 128 ? 128 : len), base, tag);
-	add_name(i, name);
+	if (i->l->ref && !i->l->ref->explicit_tag)
+		add_tagged(i, i->l->f->opt->ref, strlen(i->l->f->opt->ref), tag);
+	else if (!i->l->ref && strcmp(i->l->source, "standard input"))
+		add_tagged(i, base, strcspn(base, "."), tag);
+}
+
+/* The name of last resort. It can be given once: a second image would take it from the first. */
+static int add_ref(struct load_image *i, struct snap_error *e)
+{
+	if (i->name_count || !i->l->ref)
+		return 0;
+	if (i->l->ref_used)
+		return snap_fail(
+			e, EINVAL, "%s has several images without a name, and --ref can name one only", i->l->source);
+	i->l->ref_used = true;
+	add_name(i, i->l->f->opt->ref);
+	return 0;
 }
 
 static void add_repo_tags(struct load_image *i, const json_t *entry)
@@ -102,7 +126,7 @@ static void add_repo_tags(struct load_image *i, const json_t *entry)
 }
 
 /* The names of an entry of index.json: its annotations, then manifest.json's entry with the same config, then --ref. */
-static void add_names(struct load_image *i, const json_t *entry)
+static int add_names(struct load_image *i, const json_t *entry, struct snap_error *e)
 {
 	const json_t *notes = json_get_object(entry, "annotations");
 	const char *full = json_get_string(notes, "io.containerd.image.name");
@@ -120,10 +144,9 @@ static void add_names(struct load_image *i, const json_t *entry)
 	}
 	if (!i->name_count && name && strpbrk(name, ":/"))
 		add_name(i, name);
-	if (!i->name_count && i->l->f->opt->ref)
-		add_name(i, i->l->f->opt->ref);
 	if (!i->name_count && name && *name)
 		add_tag(i, name);
+	return add_ref(i, e);
 }
 
 /* ---- Layers ---- */
@@ -359,8 +382,9 @@ static int load_entry(struct load_image *i, const json_t *entry, struct snap_err
 		i->paths[n] = blob_path(&i->blobs[n].digest);
 	if (!i->paths)
 		return snap_fail(e, ENOMEM, "out of memory");
-	add_names(i, entry);
-	r = load_layers(i, e);
+	r = add_names(i, entry, e);
+	if (!r)
+		r = load_layers(i, e);
 	return r ? r : publish(i, e);
 }
 
@@ -472,9 +496,9 @@ static int load_docker_entry(struct load_image *i, const json_t *entry, struct s
 	if (r)
 		return r;
 	add_repo_tags(i, entry);
-	if (!i->name_count && i->l->f->opt->ref)
-		add_name(i, i->l->f->opt->ref);
-	r = load_layers(i, e);
+	r = add_ref(i, e);
+	if (!r)
+		r = load_layers(i, e);
 	return r ? r : publish(i, e);
 }
 
@@ -540,6 +564,7 @@ int fetch_load(struct fetch *f, const char *source, struct snap_error *e)
 		return r;
 	if (f->opt->ref && !*ref.tag)
 		return snap_fail(e, EINVAL, "--ref takes a name with a tag, not with a digest alone: %s", f->opt->ref);
+	l.ref = f->opt->ref ? &ref : NULL;
 	r = archive_open(source, f->txn, &f->opt->limits, &l.archive, e);
 	if (r)
 		return r;

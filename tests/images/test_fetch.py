@@ -753,6 +753,9 @@ def load_without_names(c):
     path = write(c, 'a.tar', docker_archive([(c.image, None)]))
     assert load(c, path)[:2] == (0, 'Loaded image ID: %s\n' % sha(c.image.config))
     assert load(c, '--ref', 'lib:3', path)[:2] == (0, 'Loaded image: lib:3\n')
+    both = write(c, 'b.tar', docker_archive([(c.image, None), (Image([make_tar({'z': b'z'})]), [])]))
+    code, out, err = load(c, '--ref', 'lib:4', both)
+    assert code == 125 and 'several images' in err, err
     assert load(c, '-q', '--ref', 'lib:3', path)[:2] == (0, 'docker.io/library/lib:3\n')
 
 
@@ -769,6 +772,7 @@ def load_oci_layouts(c):
     path = write(c, 'thing.tar', oci_archive(files))
     assert load(c, path)[:2] == (0, 'Loaded image: thing:v7\n')
     assert load(c, '--ref=lib:8', path)[:2] == (0, 'Loaded image: lib:8\n')
+    assert load(c, '--ref=lib', path)[:2] == (0, 'Loaded image: lib:v7\n')
     files = oci_files(c.image, {'org.opencontainers.image.ref.name': 'some/lib:9'})
     assert load(c, write(c, 'o.tar', oci_archive(files)))[:2] == (0, 'Loaded image: some/lib:9\n')
 
