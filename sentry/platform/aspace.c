@@ -179,7 +179,7 @@ void aspace_slot_free(struct aspace *as, unsigned nr, bool leaving)
 
 int aspace_fd_alloc(struct aspace *as)
 {
-	const unsigned n = STUB_FD_LAST - STUB_FD_FIRST + 1;
+	const unsigned n = as->p->n_stub_fds;
 	int found = -EMFILE;
 
 	/* Round about: a number is not used again soon, so that closing a descriptor under an order hits nothing else. */

@@ -191,6 +191,7 @@ struct platform {
 	pid_t zygote_pid;
 	int zygote; /* socket */
 	struct stub_hello hello;
+	unsigned n_stub_fds; /* numbers from STUB_FD_FIRST on that a stub may have */
 	uint32_t xstate_size;
 	uint64_t xfeatures;
 	uint32_t mxcsr_mask;

@@ -16,8 +16,8 @@ int notify_recv(struct worker *w, struct listener *l, struct seccomp_notif *n)
 
 	memset(n, 0, sizeof(*n));
 	r = arch_ioctl_cancellable(l->fd, SECCOMP_IOCTL_NOTIF_RECV, n, &w->cancel);
-	if (atomic_exchange(&w->cancel, 0) && r < 0)
-		return -EINTR;
+	if (r < 0 && atomic_exchange(&w->cancel, 0))
+		return -EINTR; /* with r == 0 it stays set: the caller looks again after this notification */
 	if (r == -ENOENT) {
 		/* The caller died meanwhile; or, on newer kernels, nobody is left: the reaper will tell. */
 		struct pollfd p = {.fd = l->fd};
@@ -32,20 +32,35 @@ int notify_recv(struct worker *w, struct listener *l, struct seccomp_notif *n)
 	return (int)r;
 }
 
+/*
+ * The signal that cancels RECV may hit the worker anywhere. SEND then fails with EINTR before it has done anything, and is
+ * repeated.
+ */
+static int send_response(struct listener *l, struct seccomp_notif_resp *resp)
+{
+	int r;
+
+	do
+		r = ioctl(l->fd, SECCOMP_IOCTL_NOTIF_SEND, resp);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
+}
+
 int notify_reply(struct listener *l, uint64_t id, int64_t val)
 {
 	struct seccomp_notif_resp resp = {.id = id, .val = val};
 
-	return ioctl(l->fd, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 ? -errno : 0;
+	return send_response(l, &resp);
 }
 
 int notify_continue(struct listener *l, uint64_t id)
 {
 	struct seccomp_notif_resp resp = {.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
 
-	return ioctl(l->fd, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 ? -errno : 0;
+	return send_response(l, &resp);
 }
 
+/* An interrupted ADDFD with SEND would have answered already, without the descriptor: no signals meanwhile. */
 int notify_reply_fd(struct listener *l, uint64_t id, int src_fd, unsigned fd)
 {
 	struct seccomp_notif_addfd add = {
@@ -54,13 +69,25 @@ int notify_reply_fd(struct listener *l, uint64_t id, int src_fd, unsigned fd)
 		.srcfd = (uint32_t)src_fd,
 		.newfd = fd,
 	};
+	sigset_t cancel, old;
+	int r;
 
-	return ioctl(l->fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : 0;
+	sigemptyset(&cancel);
+	sigaddset(&cancel, PLATFORM_SIG_CANCEL);
+	pthread_sigmask(SIG_BLOCK, &cancel, &old);
+	r = ioctl(l->fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return r;
 }
 
 bool notify_valid(struct listener *l, uint64_t id)
 {
-	return ioctl(l->fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+	int r;
+
+	do
+		r = ioctl(l->fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
+	while (r < 0 && errno == EINTR);
+	return r == 0;
 }
 
 bool notify_in_stub(const struct seccomp_notif *n)

@@ -91,8 +91,8 @@ static _Noreturn void exec_zygote(int image, int sock)
 	static char *const argv[] = {name, NULL};
 	sigset_t empty;
 
-	image = fcntl(image, F_DUPFD_CLOEXEC, 100);
-	sock = fcntl(sock, F_DUPFD_CLOEXEC, 100);
+	image = fcntl(image, F_DUPFD_CLOEXEC, 3);
+	sock = fcntl(sock, F_DUPFD_CLOEXEC, 3);
 	if (image < 0 || sock < 0 || dup2(sock, STUB_SOCKET) < 0)
 		_exit(1);
 	syscall(__NR_close_range, 1, image - 1, 0);
@@ -260,6 +260,16 @@ static int make_stub(struct platform *p, struct ready_stub **ret)
 	return 0;
 }
 
+static unsigned count_stub_fds(void)
+{
+	struct rlimit rl = {.rlim_max = STUB_FD_LAST + 1};
+
+	getrlimit(RLIMIT_NOFILE, &rl);
+	if (rl.rlim_max > STUB_FD_LAST + 1)
+		rl.rlim_max = STUB_FD_LAST + 1;
+	return rl.rlim_max > STUB_FD_FIRST ? (unsigned)rl.rlim_max - STUB_FD_FIRST : 0;
+}
+
 int pool_start_zygote(struct platform *p, const char **err)
 {
 	int sv[2], image = make_image(), r;
@@ -268,6 +278,7 @@ int pool_start_zygote(struct platform *p, const char **err)
 		*err = "the stub's image could not be put into memory";
 		return image < 0 ? image : -errno;
 	}
+	p->n_stub_fds = count_stub_fds();
 	p->zygote_pid = fork();
 	if (p->zygote_pid == 0)
 		exec_zygote(image, sv[1]);

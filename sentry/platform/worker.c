@@ -54,7 +54,7 @@ static void on_cancel(int sig, siginfo_t *info, void *uc)
 
 int worker_init(struct platform *p)
 {
-	struct sigaction sa = {.sa_sigaction = on_cancel, .sa_flags = SA_SIGINFO};
+	struct sigaction sa = {.sa_sigaction = on_cancel, .sa_flags = SA_SIGINFO | SA_RESTART};
 
 	sigemptyset(&sa.sa_mask);
 	return sigaction(PLATFORM_SIG_CANCEL, &sa, NULL) < 0 ? -errno : 0;

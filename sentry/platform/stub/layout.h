@@ -30,8 +30,8 @@
 
 /* Host descriptors of a stub: 0 is the zygote's socket until start-up is over; injected ones are numbered from here. */
 #define STUB_SOCKET 0
-#define STUB_FD_FIRST 64u
-#define STUB_FD_LAST 959u
+#define STUB_FD_FIRST 8u
+#define STUB_FD_LAST 959u /* or what RLIMIT_NOFILE allows */
 
 /* The bell: a number that is no system call on x86-64. Only its meaning from inside the stub's text is the bell. */
 #define STUB_BELL 0x7fb

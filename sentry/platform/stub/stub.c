@@ -20,7 +20,7 @@ void stub_restorer(void);
 void stub_signal(long sig, void *info, void *uc);
 void stub_child(void *uc, uint64_t nonce, long how);
 _Noreturn void stub_main(uint64_t *sp);
-extern char stub_text_end[], stub_fast[], stub_fast_end[], stub_fast_call[], stub_fast_trap[], stub_fast_trap_before[],
+extern char stub_text_end[], stub_fast_section_end[], stub_data_end[], stub_fast[], stub_fast_end[], stub_fast_call[], stub_fast_trap[], stub_fast_trap_before[],
 	stub_fast_out[], stub_fast_bell[], stub_fast_bell_end[];
 
 #define SYS(nr, a0, a1, a2, a3, a4, a5)                                                                                \
@@ -308,6 +308,11 @@ static void unmap_range(uint64_t from, uint64_t to)
 		SYS2(__NR_munmap, from, to - from);
 }
 
+static uint64_t page_up(const char *p)
+{
+	return ((uint64_t)p + PAGE - 1) & ~(PAGE - 1);
+}
+
 static void fill(uint64_t from, uint64_t to)
 {
 	if (from < to)
@@ -337,10 +342,9 @@ static void fill_around(uint64_t from, uint64_t to, uint64_t vdso)
 static void fill_rest(uint64_t vdso)
 {
 	fill_around(STUB_GUEST_MAX, STUB_TEXT, vdso);
-	fill_around(STUB_TEXT + STUB_TEXT_SIZE, STUB_FAST, vdso);
-	fill_around(STUB_FAST + PAGE, STUB_DATA, vdso);
-	fill_around(STUB_DATA + STUB_TEXT_SIZE, STUB_SLOTS, vdso);
-	fill_around(STUB_SLOTS + SLOTS_SIZE, TASK_END, vdso);
+	fill_around(page_up(stub_text_end), STUB_FAST, vdso);
+	fill_around(page_up(stub_fast_section_end), STUB_DATA, vdso);
+	fill_around(page_up(stub_data_end), TASK_END, vdso); /* the slots too: they are mapped over it */
 }
 
 /* Unmap all but the stub itself and the vdso with its data pages, wherever the kernel put them. */
@@ -351,7 +355,7 @@ static void unmap_rest(uint64_t vdso, uint64_t sp, uint64_t stack_top)
 		unmap_range(0, vdso - VDSO_BEFORE);
 		unmap_range(vdso + VDSO_AFTER, STUB_FLOOR);
 		unmap_range(STUB_SLOTS, TASK_END);
-	} else if (vdso > STUB_SLOTS) {
+	} else if (vdso >= STUB_SLOTS) {
 		unmap_range(0, STUB_FLOOR);
 		unmap_range(STUB_SLOTS, vdso - VDSO_BEFORE);
 		unmap_range(vdso + VDSO_AFTER, TASK_END);
