@@ -121,9 +121,17 @@ static int dir_get(struct inode *dir, unsigned depth)
 	return install_fd(dir, fd);
 }
 
+/*
+ * A name that was just changed by another task of ours has a new place by now: stale answers are asked again. What is not
+ * found at its place then is gone: removed, replaced, or moved by the host.
+ */
 int host_dir_get(struct inode *dir)
 {
-	return dir_get(dir, 0);
+	int fd = -ESTALE;
+
+	for (int i = 0; i < HOSTFS_RETRIES && fd == -ESTALE; i++)
+		fd = dir_get(dir, 0);
+	return fd == -ESTALE ? -ENOENT : fd;
 }
 
 void host_dir_put(struct inode *dir)
@@ -164,7 +172,9 @@ static int place_get(struct inode *inode, char *name, struct inode **ret_parent,
 
 int host_place_get(struct inode *inode, char *name, struct inode **ret_parent)
 {
-	return place_get(inode, name, ret_parent, 0);
+	int fd = place_get(inode, name, ret_parent, 0);
+
+	return fd == -ESTALE ? -ENOENT : fd;
 }
 
 void host_place_put(struct inode *parent)
@@ -173,7 +183,7 @@ void host_place_put(struct inode *parent)
 	inode_put(parent);
 }
 
-int host_node_open(struct inode *inode, int flags)
+static int node_open_once(struct inode *inode, int flags)
 {
 	char name[VFS_NAME_MAX + 1];
 	struct inode *parent;
@@ -201,6 +211,15 @@ int host_node_open(struct inode *inode, int flags)
 		return r;
 	}
 	return fd;
+}
+
+int host_node_open(struct inode *inode, int flags)
+{
+	int fd = -ESTALE;
+
+	for (int i = 0; i < HOSTFS_RETRIES && fd == -ESTALE; i++)
+		fd = node_open_once(inode, flags);
+	return fd == -ESTALE ? -ENOENT : fd;
 }
 
 /* --- nodes --------------------------------------------------------------------------------------------------------------- */

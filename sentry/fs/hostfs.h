@@ -9,6 +9,7 @@
 #include "vfs/vfs.h"
 
 #define HOSTFS_NOBODY 65534u
+#define HOSTFS_RETRIES 4
 
 struct hostfs {
 	uint64_t root_dev;
@@ -61,7 +62,7 @@ static inline struct host_node *host_node_of(const struct inode *inode)
 	return inode->priv;
 }
 
-/* Descriptor of a directory node, opened again if it was given up; host_dir_put() after use. -ESTALE: it is gone from its place. */
+/* Descriptor of a directory node, opened again if it was given up; host_dir_put() after use. -ENOENT: it is gone from its place. */
 int host_dir_get(struct inode *dir);
 void host_dir_put(struct inode *dir);
 /* The parent directory's descriptor and the object's name in *name* (VFS_NAME_MAX + 1); *ret_parent is put with host_place_put(). */

@@ -106,7 +106,12 @@ static int stat_node(struct inode *inode, struct statx *st)
 {
 	int r = stat_open(inode, st);
 
-	return r == -ENOENT ? stat_place(inode, st) : r;
+	if (r != -ENOENT)
+		return r;
+	r = -ESTALE;
+	for (int i = 0; i < HOSTFS_RETRIES && r == -ESTALE; i++)
+		r = stat_place(inode, st);
+	return r == -ESTALE ? -ENOENT : r;
 }
 
 int hostfs_getattr(struct inode *inode, struct kstat *ret)
