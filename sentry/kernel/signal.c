@@ -376,8 +376,11 @@ int signal_dequeue(struct task *t, ksigset mask, struct ksiginfo *info)
 	ksigset set = (t->pending.set | t->tg->shared_pending.set) & ~mask;
 	int s;
 
-	if (!set)
+	if (!set) {
+		/* The signal that set the flag may have become another thread's meanwhile. */
+		signal_recalc(t);
 		return 0;
+	}
 	if (t->pending.set & ~mask & SYNCHRONOUS)
 		set = t->pending.set & ~mask & SYNCHRONOUS;
 	s = __builtin_ctzll(set) + 1;

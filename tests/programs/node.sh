@@ -1,6 +1,6 @@
 exec node -e '
 const fs = require("fs"), cp = require("child_process"), http = require("http"), { Worker } = require("worker_threads"), zlib = require("zlib"), crypto = require("crypto");
-setTimeout(() => console.log("timer 40"), 40); setTimeout(() => console.log("timer 25"), 25); setImmediate(() => console.log("immediate"));
+setImmediate(() => { console.log("immediate"); setTimeout(() => console.log("timer 40"), 40); setTimeout(() => console.log("timer 5"), 5); });
 Promise.resolve().then(() => console.log("micro")); process.nextTick(() => console.log("tick"));
 fs.writeFileSync("n.txt", "hello"); console.log(fs.readFileSync("n.txt", "utf8"), fs.statSync("n.txt").size, fs.readdirSync(".").length);
 console.log(cp.execSync("echo child").toString().trim(), cp.spawnSync("sh", ["-c", "exit 5"]).status, crypto.createHash("sha256").update("x").digest("hex").slice(0, 8), zlib.gunzipSync(zlib.gzipSync("zip")).toString());
