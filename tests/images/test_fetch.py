@@ -339,6 +339,23 @@ def killed_pull_is_resumed(c):
 
 
 @test
+def killed_at_any_moment(c):
+    image = Image([make_tar({'noise%d' % n: noise(6 << 20, n), 'small': b's' * n}) for n in range(3)])
+    c.reg.put('x', 'k', image)
+    name = c.reg.host + '/x:k'
+    for n in range(15):
+        p = c.start('pull', '--progress=none', name)
+        time.sleep(0.02 + 0.02 * n)
+        p.kill()
+        p.communicate()
+        for layer in os.listdir(c.store + '/layers') if os.path.isdir(c.store + '/layers') else []:
+            assert sorted(os.listdir(c.store + '/layers/' + layer)) == ['index', 'pack'], 'half a layer'
+    c.good(name)
+    assert os.listdir(c.store + '/tmp') == [] and os.listdir(c.store + '/partial') == []
+    assert c.layers() == sorted(sha(t)[7:] for t in image.tars)
+
+
+@test
 def damaged_partial_file(c):
     layer = c.image.layers[0]
     os.makedirs(c.store + '/partial')
@@ -475,6 +492,9 @@ def wrong_digests(c):
     asked = '%s/x@%s' % (c.reg.host, sha(c.image.manifest))
     c.reg.manifests['x', sha(c.image.manifest)] = (c.image.type, c.image.manifest + b' ')
     c.bad('manifest', 'wrong digest', args=(asked,))
+    c.reg.hooks.append(on_path('/manifests/', lambda h: h.reply(200, c.image.manifest + b' ', {
+        'Content-Type': c.image.type, 'Docker-Content-Digest': sha(c.image.manifest)})))
+    c.bad('manifest', 'wrong digest')
 
 
 @test
