@@ -40,10 +40,12 @@ static int check_kind(int family, int type, int *protocol)
 /* Wrap a host socket; *fd* is taken over, also on failure. */
 static int inet_wrap(struct kernel *k, int fd, int family, int type, int protocol, struct socket **ret)
 {
+	struct net_state *net = k->net;
 	struct inet_sock *i;
-	int err = kernel_charge(k, sizeof(*i));
+	int err = atomic_fetch_add(&net->n_inet, 1) < net->max_inet ? kernel_charge(k, sizeof(*i)) : -ENFILE;
 
 	if (err) {
+		net->n_inet--;
 		host_sock_close(fd);
 		return err;
 	}
@@ -55,6 +57,7 @@ static int inet_wrap(struct kernel *k, int fd, int family, int type, int protoco
 		err = host_loop_add(k->loop, &i->event);
 	}
 	if (!i || err) {
+		net->n_inet--;
 		host_sock_close(fd);
 		kernel_uncharge(k, sizeof(*i));
 		free(i);
@@ -90,6 +93,7 @@ static void inet_release(struct socket *s)
 	if (s->soft.linger_on)
 		platform_host_block_end(s->kernel->platform);
 	i->fd = -1;
+	s->kernel->net->n_inet--;
 }
 
 static void inet_free(struct socket *s)

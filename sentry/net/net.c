@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const char *const proc_names[] = {
@@ -40,11 +41,16 @@ static void open_proc(struct net_state *net, int proc_fd)
 
 static int open_host(struct net_state *net)
 {
+	struct rlimit lim;
+
 	net->ioctl_fd = host_socket(AF_INET, SOCK_DGRAM, 0);
 	if (net->ioctl_fd == -EAFNOSUPPORT)
 		net->ioctl_fd = host_socket(AF_INET6, SOCK_DGRAM, 0);
 	if (net->ioctl_fd < 0)
 		return net->ioctl_fd;
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+		return -errno;
+	net->max_inet = lim.rlim_cur > 1u << 20 ? 1u << 19 : (uint32_t)lim.rlim_cur / 2;
 	net->route_fd = host_socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
 	return net->route_fd < 0 ? net->route_fd : 0;
 }

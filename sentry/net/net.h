@@ -27,6 +27,8 @@ struct net_proc_file {
 
 struct net_state {
 	bool inet;	   /* AF_INET and AF_INET6 may be opened: a namespace of our own, or the host's by --network host */
+	_Atomic uint32_t n_inet; /* host sockets of the guest … */
+	uint32_t max_inet;	 /* … and their limit: half of the sentry's descriptors */
 	int ioctl_fd;	   /* host socket for interface ioctls, -1 without inet */
 	int route_fd;	   /* host netlink socket for vetted requests, -1 without inet */
 	struct lock route_lock; /* RANK_SOCKET_PEER: one exchange on route_fd at a time */

@@ -237,19 +237,22 @@ int inode_permission(struct task *t, struct inode *inode, int mask)
 	return 0;
 }
 
+/* Families that a test may bring along. */
+#define WEAK __attribute__((weak))
+
 /* --- other families ------------------------------------------------------------------------------------------------------------ */
 
-int inet_create(struct task *t, int family, int type, int protocol, struct socket **ret)
+WEAK int inet_create(struct task *t, int family, int type, int protocol, struct socket **ret)
 {
 	return -EAFNOSUPPORT;
 }
 
-int netlink_create(struct task *t, int type, int protocol, struct socket **ret)
+WEAK int netlink_create(struct task *t, int type, int protocol, struct socket **ret)
 {
 	return -EAFNOSUPPORT;
 }
 
-int64_t netdev_ioctl(struct task *t, int family, uint32_t cmd, uint64_t arg)
+WEAK int64_t netdev_ioctl(struct task *t, int family, uint32_t cmd, uint64_t arg)
 {
 	return -ENOTTY;
 }
