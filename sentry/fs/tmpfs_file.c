@@ -65,7 +65,8 @@ static int file_mmap_op(struct task *t, struct file *f, uint64_t off, uint64_t l
 	r = writes && (d->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) ? -EPERM : tmpfs_to_memfd(inode);
 	if (!r) {
 		d->mapped |= shared;
-		*ret = (struct mmap_info){.host_fd = d->memfd, .host_off = off, .host_len = UINT64_MAX};
+		*ret = (struct mmap_info){.host_fd = d->memfd, .host_off = off, .host_len = UINT64_MAX,
+			.no_write = d->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)};
 	}
 	lock_release(&inode->lock);
 	return r;

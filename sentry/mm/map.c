@@ -4,6 +4,7 @@
 #include "host/file.h"
 #include "kernel/task.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -59,6 +60,13 @@ int64_t map_file(struct task *t, struct gthread *th, struct mm *mm, struct file 
 	if (mi.host_fd < 0)
 		return flags & MAP_SHARED ? map_shared_anon(t, th, addr, len, prot, flags)
 					  : gthread_mmap(th, addr, len, prot, flags | MAP_ANONYMOUS, -1, 0);
+	/*
+	 * The guest changes protections without us, and the host's descriptor may be writable where the guest's is not: a shared
+	 * mapping that must not be written is a private one on the host. It shows the file's pages until it is written, and
+	 * then only itself is changed.
+	 */
+	if ((flags & MAP_SHARED) && (mi.no_write || (f->flags & O_ACCMODE) == O_RDONLY))
+		flags = (flags & ~MAP_TYPE) | MAP_PRIVATE;
 	note(mm, f, mi.host_fd, mi.host_off, len, off);
 	if (mi.host_len != UINT64_MAX && PAGE_UP(mi.host_len) < len)
 		r = map_with_hole(th, addr, len, prot, flags, &mi);

@@ -338,6 +338,7 @@ struct mmap_info { /* how a mapping of this file is made in the guest */
 	uint64_t host_off; /* of the file offset asked for */
 	uint64_t host_len; /* bytes of the file available from there (mapping beyond is past end of file); UINT64_MAX: follows the host file */
 	bool dup;	  /* host_fd was duplicated for the caller, who closes it */
+	bool no_write;	  /* a shared mapping may never become writable (sealed) */
 };
 
 struct file_ops { /* NULL: -EINVAL, -ENOTTY for ioctl, always ready for poll, -ESPIPE/-ENODEV where Linux says so */

@@ -246,6 +246,19 @@ static void data(void)
 	fd = open("data", O_RDONLY);
 	say("truncate read-only", ftruncate(fd, 0));
 	say("map write", mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED ? -1 : 0);
+	m = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	fd = open("data", O_WRONLY);
+	say("write", pwrite(fd, "seen", 4, 0));
+	printf("read-only shared '%.4s'\n", m);
+	/* Linux refuses this, the sandbox makes it private: either way the file does not change. */
+	if (mprotect(m, 4096, PROT_READ | PROT_WRITE) == 0)
+		memcpy(m, "evil", 4);
+	munmap(m, 4096);
+	close(fd);
+	fd = open("data", O_RDONLY);
+	say("pread", pread(fd, buf, 4, 0));
+	printf("'%.4s'\n", buf);
 	close(fd);
 	unlink("data");
 }
