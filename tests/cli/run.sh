@@ -105,6 +105,25 @@ says "--network none"
 status "in a user namespace of another's" 0 unshare -r "$picket" run --network none host report
 says "pid 1"
 says "capabilities none"
+poor=$build/tests/cli/poor-host
+for kind in container apparmor; do
+  status "a host like a $kind" 0 "$poor" $kind "$picket" run host report
+  says "nouserns yes"
+  says "the sandbox has no network"
+  status "  with a network asked for" 125 "$poor" $kind "$picket" run --network slirp host exit 0
+  status "  with namespaces asked for" 125 "$poor" $kind "$picket" run --userns=auto host exit 0
+  status "  doctor" 0 "$poor" $kind "$picket" doctor
+  says "without namespaces"
+done
+status "without landlock, with namespaces" 0 "$poor" nolandlock "$picket" run --network none host report
+says "nouserns no"
+status "neither landlock nor namespaces" 125 "$poor" bare "$picket" run host exit 0
+one_sentence
+status "  doctor" 1 "$poor" bare "$picket" doctor
+says "Sandboxes cannot run here"
+status "no user namespaces left" 0 unshare -r sh -c \
+  "echo 0 >/proc/sys/user/max_user_namespaces && '$picket' run host report"
+says "nouserns yes"
 if [ -w /dev/net/tun ] && command -v slirp4netns >/dev/null; then
   status "slirp" 0 "$picket" run --network slirp host report
   says "tap0"
