@@ -375,6 +375,9 @@ void gthread_answer(struct gthread *th)
 {
 	struct listener *l = th->as->l;
 	struct slot *s = th->slot;
+	const uint64_t id = th->notif_id;
+	const int fd = th->tail ? th->tail_fd : -1;
+	const unsigned stub_fd = th->tail_stub_fd;
 	unsigned n = 0;
 	uint32_t then = THEN_RESUME;
 
@@ -388,26 +391,27 @@ void gthread_answer(struct gthread *th)
 	if (th->tail) {
 		s->rax_from = n;
 		s->orders[n++] = th->tail_order;
-		if (th->tail_fd >= 0)
-			add_order(s, &n, __NR_close, th->tail_stub_fd, 0, 0);
+		if (fd >= 0)
+			add_order(s, &n, __NR_close, stub_fd, 0, 0);
+		th->tail_fd = -1;
 		then = THEN_RESUME_RAX;
-	}
-	if (!n) {
-		notify_reply(l, th->notif_id, BELL_RESUME);
-		return;
 	}
 	s->n_orders = n;
 	s->then = then;
-	if (th->tail && th->tail_fd >= 0) {
-		int r = notify_reply_fd(l, th->notif_id, th->tail_fd, th->tail_stub_fd);
+	atomic_fetch_add_explicit(&th->handed, 1, memory_order_release);
+	if (!n) {
+		notify_reply(l, id, BELL_RESUME);
+		return;
+	}
+	if (fd >= 0) {
+		int r = notify_reply_fd(l, id, fd, stub_fd);
 
-		close(th->tail_fd);
-		th->tail_fd = -1;
+		close(fd);
 		if (r == 0)
 			return;
 		/* The descriptor could not be given: the call fails with that, the close behind it is harmless. */
 	}
-	notify_reply(l, th->notif_id, BELL_ORDERS);
+	notify_reply(l, id, BELL_ORDERS);
 }
 
 /* The thread ends: its last orders. */
@@ -471,10 +475,14 @@ static bool finish(struct worker *w, struct gthread *th, bool full, int64_t ret)
 	if (!l->receiver)
 		l->receiver = w;
 	lock_release(&l->lock);
-	if (full)
+	if (full) {
 		gthread_answer(th);
-	else
-		notify_reply(l, th->notif_id, no_restart_code(ret));
+	} else {
+		uint64_t id = th->notif_id;
+
+		atomic_fetch_add_explicit(&th->handed, 1, memory_order_release);
+		notify_reply(l, id, no_restart_code(ret));
+	}
 	return true;
 }
 
@@ -629,7 +637,9 @@ int gthread_start(struct gthread *th)
 		gthread_signal(th);
 	}
 	worker_started(w, l);
+	refs_get(&th->refs); /* once answered it may come to its end at any time */
 	lock_release(&l->lock);
 	gthread_answer(th);
+	gthread_put(th);
 	return 0;
 }

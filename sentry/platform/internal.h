@@ -58,7 +58,7 @@ struct worker {
 	struct list_head idle_link; /* in platform.idle; guarded by platform.lock */
 	_Atomic uint32_t go;	    /* futex: a job is there */
 	struct job job;
-	pid_t tid;
+	_Atomic pid_t tid;	    /* 0 until it runs; cancel is looked at before it waits */
 	_Atomic int cancel;	    /* leave RECV */
 	struct gthread *current;    /* whose entry is being served, or NULL */
 	struct listener *home;	    /* the listener of current */
@@ -169,7 +169,11 @@ struct gthread {
 	struct expected_call expect;
 	struct wait_point ring;
 
-	/* of the worker that serves it */
+	/*
+	 * of the worker that serves it; the next one sees what it left through the guest, which the language does not know:
+	 * handed is released before an answer and acquired behind a notification
+	 */
+	_Atomic uint32_t handed;
 	uint64_t notif_id;
 	uint64_t uc_addr; /* of its signal frame, in the stub's addresses; inside its slot */
 	struct guest_regs regs;

@@ -64,6 +64,7 @@ static int run_orders(struct gthread *th, struct stub_order *orders, unsigned n,
 {
 	struct listener *l = th->as->l;
 	struct slot *s = th->slot;
+	uint64_t id;
 	int r = wait_until_rung(th);
 
 	if (r < 0)
@@ -77,6 +78,7 @@ static int run_orders(struct gthread *th, struct stub_order *orders, unsigned n,
 		lock_release(&l->lock);
 		return -ESRCH;
 	}
+	id = th->notif_id;
 	th->ordered = true;
 	th->ring.done = false;
 	th->ring.worker = worker_self(th->as->p);
@@ -84,7 +86,7 @@ static int run_orders(struct gthread *th, struct stub_order *orders, unsigned n,
 	lock_release(&l->lock);
 	th->as->p->stats.orders += n;
 
-	r = src_fd >= 0 ? notify_reply_fd(l, th->notif_id, src_fd, stub_fd) : notify_reply(l, th->notif_id, BELL_ORDERS);
+	r = src_fd >= 0 ? notify_reply_fd(l, id, src_fd, stub_fd) : notify_reply(l, id, BELL_ORDERS);
 	lock_acquire(&l->lock);
 	if (r == 0 || r == -ENOENT) /* ENOENT: it is being killed; its death wakes us */
 		r = worker_wait(l, &th->ring, th);

@@ -40,7 +40,8 @@ void futex_wake_word(_Atomic uint32_t *word)
 struct worker *worker_self(struct platform *p)
 {
 	if (!current_worker) {
-		outsider = (struct worker){.p = p, .tid = (pid_t)syscall(__NR_gettid)};
+		outsider.p = p;
+		atomic_store(&outsider.tid, (pid_t)syscall(__NR_gettid));
 		list_init(&outsider.idle_link);
 		current_worker = &outsider;
 	}
@@ -62,8 +63,12 @@ int worker_init(struct platform *p)
 
 void worker_nudge(struct worker *w)
 {
+	pid_t tid;
+
 	atomic_store(&w->cancel, 1);
-	syscall(__NR_tgkill, w->p->self, w->tid, PLATFORM_SIG_CANCEL);
+	tid = atomic_load(&w->tid);
+	if (tid)
+		syscall(__NR_tgkill, w->p->self, tid, PLATFORM_SIG_CANCEL);
 }
 
 void listener_kick(struct listener *l)
@@ -317,6 +322,7 @@ static enum verdict route(struct listener *l, const struct seccomp_notif *n, str
 	if (!th)
 		return route_unknown(l, n);
 	*ret_th = th;
+	atomic_load_explicit(&th->handed, memory_order_acquire);
 	if (notify_in_stub(n)) {
 		v = route_stub(th, n);
 	} else if (th->state == TH_OUT) {
@@ -527,7 +533,7 @@ static void *worker_main(void *arg)
 	struct worker *w = arg;
 
 	current_worker = w;
-	w->tid = (pid_t)syscall(__NR_gettid);
+	atomic_store(&w->tid, (pid_t)syscall(__NR_gettid));
 	while (!atomic_load(&w->go)) /* the first job comes right behind its creation */
 		futex_wait_word(&w->go, 0, -1);
 	do {

@@ -236,11 +236,8 @@ static volatile uint64_t fault_addr;
 
 static void on_signal(int sig, siginfo_t *si, void *uc)
 {
-	volatile double d = 1.5; /* spoil the extended registers */
-
-	if (__builtin_cpu_supports("avx2"))
+	if (__builtin_cpu_supports("avx2")) /* spoil the extended registers */
 		__asm__ volatile("vpxor %%ymm0,%%ymm0,%%ymm0" ::: "xmm0");
-	d *= sig;
 	hits++;
 }
 
