@@ -53,7 +53,7 @@ struct inode *ovl_node_new(struct super_block *sb, uint32_t mode)
 {
 	struct inode *inode;
 
-	if (kernel_charge(sb->kernel, OVL_NODE_COST) < 0)
+	if (kernel_charge_files(sb->kernel, OVL_NODE_COST) < 0)
 		return NULL;
 	inode = node_alloc(sb, mode);
 	if (!inode) {
@@ -118,7 +118,7 @@ int ovl_pin(struct inode *inode)
 	if (n->pinned || !n->lower || (inode->sb->root && inode == inode->sb->root->inode))
 		return 0;
 	if (!n->charged) {
-		if (kernel_charge(inode->sb->kernel, OVL_NODE_COST) < 0)
+		if (kernel_charge_files(inode->sb->kernel, OVL_NODE_COST) < 0)
 			return -ENOSPC;
 		n->charged = true;
 	}

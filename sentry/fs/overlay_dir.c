@@ -73,7 +73,7 @@ static struct ovl_entry *names_add(struct kernel *k, struct ovl_names *t, const 
 	if (!e)
 		return NULL;
 	e->len = (uint16_t)len;
-	if (kernel_charge(k, entry_cost(e)) < 0) {
+	if (kernel_charge_files(k, entry_cost(e)) < 0) {
 		free(e);
 		return NULL;
 	}

@@ -38,28 +38,15 @@ static void tmpfs_free_inode(struct inode *inode)
 	inode_free(inode);
 }
 
-/* What an unlimited tmpfs may hold: the sandbox's limit, else half of the machine's memory. */
-static uint64_t room_pages(const struct tmpfs_sb *ts)
-{
-	uint64_t limit = ts->kernel->memory_limit;
-	long ram;
-
-	if (ts->max_pages)
-		return ts->max_pages;
-	if (limit)
-		return limit / TMPFS_PAGE;
-	ram = sysconf(_SC_PHYS_PAGES);
-	return ram > 0 ? (uint64_t)ram / 2 : 1u << 18;
-}
-
 static int tmpfs_statfs(struct super_block *sb, struct kstatfs *st)
 {
 	struct tmpfs_sb *ts = sb->priv;
-	uint64_t blocks = room_pages(ts), used = ts->pages;
-	uint64_t files = ts->max_inodes ? ts->max_inodes : blocks, inodes = ts->inodes;
+	uint64_t left = kernel_files_left(ts->kernel) / TMPFS_PAGE, used = ts->pages, inodes = ts->inodes;
+	uint64_t blocks = ts->max_pages ? ts->max_pages : used + left, bfree = used < blocks ? blocks - used : 0;
+	uint64_t files = ts->max_inodes ? ts->max_inodes : blocks;
 
 	*st = (struct kstatfs){.type = TMPFS_MAGIC, .bsize = TMPFS_PAGE, .blocks = blocks, .namelen = VFS_NAME_MAX};
-	st->bfree = st->bavail = used < blocks ? blocks - used : 0;
+	st->bfree = st->bavail = bfree < left ? bfree : left;
 	st->files = files;
 	st->ffree = inodes < files ? files - inodes : 0;
 	return 0;
@@ -100,7 +87,7 @@ int tmpfs_new_inode(struct super_block *sb, uint32_t mode, struct inode **ret)
 		atomic_fetch_sub(&ts->inodes, 1);
 		return -ENOSPC;
 	}
-	if (kernel_charge(ts->kernel, sizeof(*ti) + sizeof(*inode)) < 0) {
+	if (kernel_charge_files(ts->kernel, sizeof(*ti) + sizeof(*inode)) < 0) {
 		atomic_fetch_sub(&ts->inodes, 1);
 		return -ENOSPC;
 	}

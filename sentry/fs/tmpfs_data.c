@@ -29,7 +29,7 @@ int tmpfs_charge(struct inode *inode, uint64_t pages)
 	struct tmpfs_sb *ts = tmpfs_sb(inode);
 	uint64_t before = atomic_fetch_add(&ts->pages, pages);
 
-	if ((ts->max_pages && before + pages > ts->max_pages) || kernel_charge(ts->kernel, pages * TMPFS_PAGE) < 0) {
+	if ((ts->max_pages && before + pages > ts->max_pages) || kernel_charge_files(ts->kernel, pages * TMPFS_PAGE) < 0) {
 		atomic_fetch_sub(&ts->pages, pages);
 		return -ENOSPC;
 	}

@@ -103,7 +103,7 @@ static int add_entry(struct inode *dir, const char *name, size_t len, struct ino
 	struct tmpfs_dir *d = &tmpfs_i(dir)->dir;
 	struct tmpfs_entry *e;
 
-	if (kernel_charge(tmpfs_sb(dir)->kernel, entry_cost(len)) < 0)
+	if (kernel_charge_files(tmpfs_sb(dir)->kernel, entry_cost(len)) < 0)
 		return -ENOSPC;
 	e = malloc(sizeof(*e) + len);
 	if (!e || reserve_bucket(d) < 0 || reserve_slot(d) < 0) {
@@ -196,7 +196,7 @@ static int dir_symlink(struct inode *dir, const char *name, size_t len, const ch
 	if (r < 0)
 		return r;
 	tmpfs_i(inode)->target = strdup(target);
-	if (!tmpfs_i(inode)->target || kernel_charge(inode->sb->kernel, tlen) < 0) {
+	if (!tmpfs_i(inode)->target || kernel_charge_files(inode->sb->kernel, tlen) < 0) {
 		inode_put(inode);
 		return -ENOSPC;
 	}

@@ -84,4 +84,10 @@ int64_t kernel_now_mono(void);
  * -ENOMEM when over the limit.
  */
 int kernel_charge(struct kernel *k, uint64_t bytes);
+/*
+ * The same for what stays when a process ends: files, names, attributes. An eighth of the limit is left for processes, so that
+ * one can still be started to remove some. Without a limit, half of the machine's memory. -ENOSPC. kernel_uncharge() as well.
+ */
+int kernel_charge_files(struct kernel *k, uint64_t bytes);
+uint64_t kernel_files_left(struct kernel *k); /* bytes that it would still grant */
 void kernel_uncharge(struct kernel *k, uint64_t bytes);

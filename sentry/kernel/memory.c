@@ -20,6 +20,31 @@ int kernel_charge(struct kernel *k, uint64_t bytes)
 	return -ENOMEM;
 }
 
+static uint64_t files_limit(const struct kernel *k)
+{
+	if (k->memory_limit)
+		return k->memory_limit - k->memory_limit / 8;
+	return k->memory_total ? k->memory_total / 2 : UINT64_MAX / 2;
+}
+
+uint64_t kernel_files_left(struct kernel *k)
+{
+	uint64_t limit = files_limit(k), used = k->memory_used;
+
+	return used < limit ? limit - used : 0;
+}
+
+int kernel_charge_files(struct kernel *k, uint64_t bytes)
+{
+	uint64_t limit = files_limit(k);
+	uint64_t now = atomic_fetch_add(&k->memory_used, bytes) + bytes;
+
+	if (now <= limit)
+		return 0;
+	atomic_fetch_sub(&k->memory_used, bytes);
+	return -ENOSPC;
+}
+
 void kernel_uncharge(struct kernel *k, uint64_t bytes)
 {
 	atomic_fetch_sub(&k->memory_used, bytes);

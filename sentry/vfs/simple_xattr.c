@@ -85,7 +85,7 @@ int simple_xattr_set(struct kernel *k, struct simple_xattrs *x, const char *name
 		return -E2BIG;
 	if (!old && x->names + name_size > XATTR_LIST_BYTES)
 		return -ENOSPC;
-	if (kernel_charge(k, sizeof(*a) + name_size + size) < 0)
+	if (kernel_charge_files(k, sizeof(*a) + name_size + size) < 0)
 		return -ENOSPC;
 	a = malloc(sizeof(*a) + name_size + size);
 	if (!a) {

@@ -26,6 +26,16 @@ WEAK int kernel_charge(struct kernel *k, uint64_t bytes)
 	return 0;
 }
 
+WEAK int kernel_charge_files(struct kernel *k, uint64_t bytes)
+{
+	return kernel_charge(k, bytes) < 0 ? -ENOSPC : 0;
+}
+
+WEAK uint64_t kernel_files_left(struct kernel *k)
+{
+	return k->memory_limit ? k->memory_limit - k->memory_used : 1u << 30;
+}
+
 WEAK void kernel_uncharge(struct kernel *k, uint64_t bytes)
 {
 	k->memory_used -= bytes;
