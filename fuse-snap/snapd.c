@@ -90,6 +90,8 @@ static int open_packs(struct snapshot *s, struct snap_error *e)
 	s->pack_fds = calloc(s->ix.pack_count + 1, sizeof(*s->pack_fds));
 	if (!s->pack_fds)
 		return snap_fail_errno(e, ENOMEM, "cannot open the image");
+	for (uint32_t i = 0; i < s->ix.pack_count; i++)
+		s->pack_fds[i] = -1;
 	for (uint32_t i = 0; i < s->ix.pack_count; i++) {
 		struct digest d;
 		int r;
@@ -121,8 +123,23 @@ static int open_snapshot(const struct options *o, struct snapshot *s, struct sna
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, s->index_fd, 0);
 	if (map == MAP_FAILED)
 		return snap_fail_errno(e, errno, "cannot read the index");
-	r = snap_index_open(map, (size_t)st.st_size, &s->ix);
+	s->map = map;
+	s->map_len = (size_t)st.st_size;
+	r = snap_index_open(s->map, s->map_len, &s->ix);
 	return r ? snap_fail_errno(e, -r, "the index of the image is damaged") : open_packs(s, e);
+}
+
+static void close_snapshot(struct snapshot *s)
+{
+	for (uint32_t i = 0; s->pack_fds && i < s->ix.pack_count; i++)
+		if (s->pack_fds[i] >= 0)
+			close(s->pack_fds[i]);
+	free(s->pack_fds);
+	if (s->map)
+		munmap(s->map, s->map_len);
+	if (s->index_fd >= 0)
+		close(s->index_fd);
+	store_close(s->store);
 }
 
 int main(int argc, char **argv)
@@ -130,6 +147,7 @@ int main(int argc, char **argv)
 	struct snapshot s = { .index_fd = -1 };
 	struct options o = { .name = "picket" };
 	struct snap_error e;
+	int status;
 
 	if (parse(argc, argv, &o)) {
 		fputs(usage, stderr);
@@ -137,6 +155,11 @@ int main(int argc, char **argv)
 	}
 	umask(077);
 	if (open_snapshot(&o, &s, &e))
-		return complain(e.text);
-	return o.serve ? serve(&s, o.socket) : mount_tree(&s, o.mount, o.name);
+		status = complain(e.text);
+	else if (o.serve)
+		_exit(serve(&s, o.socket)); /* its thread still uses the snapshot */
+	else
+		status = mount_tree(&s, o.mount, o.name);
+	close_snapshot(&s);
+	return status;
 }
