@@ -235,6 +235,34 @@ static int write_inode(struct writer *w, struct tree_node *n)
 	return 0;
 }
 
+/*
+ * Write the packs that extents point into, and leave out the others (a layer's whose files are all hidden by upper layers):
+ * each pack is a descriptor at run time.
+ */
+static int write_packs(struct writer *w, const struct tree_meta *m)
+{
+	struct snap_extent *x = w->sec[SNAP_SEC_EXTENTS].p;
+	size_t count = w->sec[SNAP_SEC_EXTENTS].len / sizeof(*x);
+	uint32_t number[SNAP_MAX_PACKS + 1] = { 0 }, next = 0; /* first whether used, then the new one */
+
+	for (size_t i = 0; i < count; i++)
+		number[x[i].pack] = 1;
+	for (uint32_t i = 0; i < m->pack_count; i++) {
+		void *p;
+
+		if (!number[i])
+			continue;
+		p = append(w, SNAP_SEC_PACKS, sizeof(*m->packs));
+		if (!p)
+			return -ENOMEM;
+		memcpy(p, &m->packs[i], sizeof(*m->packs));
+		number[i] = next++;
+	}
+	for (size_t i = 0; i < count; i++)
+		x[i].pack = number[x[i].pack];
+	return append(w, SNAP_SEC_PACKS, 0) ? 0 : -ENOMEM;
+}
+
 static int build(struct writer *w, struct tree *t, const struct tree_meta *m)
 {
 	struct snap_inode *in;
@@ -248,11 +276,10 @@ static int build(struct writer *w, struct tree *t, const struct tree_meta *m)
 	in = w->sec[SNAP_SEC_INODES].p;
 	for (uint32_t i = 0; i < w->count; i++)
 		in[i].nlink = w->queue[i]->nlink;
-	p = append(w, SNAP_SEC_PACKS, m->pack_count * sizeof(*m->packs));
-	if (p && m->pack_count)
-		memcpy(p, m->packs, m->pack_count * sizeof(*m->packs));
-	if (p)
-		p = append(w, SNAP_SEC_PRINTS, m->print_count * sizeof(*m->prints));
+	r = write_packs(w, m);
+	if (r)
+		return r;
+	p = append(w, SNAP_SEC_PRINTS, m->print_count * sizeof(*m->prints));
 	if (p && m->print_count)
 		memcpy(p, m->prints, m->print_count * sizeof(*m->prints));
 	return p ? 0 : -ENOMEM;
