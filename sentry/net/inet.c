@@ -15,9 +15,9 @@
 
 #define SIOCOUTQNSD_ 0x894B
 
-static const struct socket_ops inet_ops;
+static const struct socket_ops inet_ops, ping_ops;
 
-static int check_kind(int family, int type, int *protocol)
+static int check_kind(struct task *t, int family, int type, int *protocol)
 {
 	switch (type) {
 	case SOCK_STREAM:
@@ -30,8 +30,10 @@ static int check_kind(int family, int type, int *protocol)
 		if (*protocol == IPPROTO_UDP || *protocol == (family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6))
 			return 0;
 		return -EPROTONOSUPPORT;
-	case SOCK_RAW:
-		return *protocol ? -EPERM : -EPROTONOSUPPORT;
+	case SOCK_RAW: /* for ping alone */
+		if (*protocol != (family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+			return *protocol ? -EPERM : -EPROTONOSUPPORT;
+		return task_capable(t, CAP_NET_RAW) ? 0 : -EPERM;
 	default:
 		return -ESOCKTNOSUPPORT;
 	}
@@ -51,10 +53,12 @@ static int inet_wrap(struct kernel *k, int fd, int family, int type, int protoco
 	}
 	i = calloc(1, sizeof(*i));
 	if (i) {
-		socket_init(&i->sock, k, &inet_ops, family, type, protocol);
+		socket_init(&i->sock, k, type == SOCK_RAW ? &ping_ops : &inet_ops, family, type, protocol);
 		i->fd = i->event.fd = fd;
 		i->event.queue = &i->sock.waiters;
-		err = host_loop_add(k->loop, &i->event);
+		err = type == SOCK_RAW ? ping_enable(i) : 0;
+		if (!err)
+			err = host_loop_add(k->loop, &i->event);
 	}
 	if (!i || err) {
 		net->n_inet--;
@@ -74,10 +78,12 @@ int inet_create(struct task *t, int family, int type, int protocol, struct socke
 
 	if (!k->net->inet)
 		return -EAFNOSUPPORT;
-	err = check_kind(family, type, &protocol);
+	err = check_kind(t, family, type, &protocol);
 	if (err)
 		return err;
-	fd = host_socket(family, type, protocol);
+	fd = host_socket(family, type == SOCK_RAW ? SOCK_DGRAM : type, protocol);
+	if (fd == -EACCES && type == SOCK_RAW)
+		return -EPERM;
 	return fd < 0 ? fd : inet_wrap(k, fd, family, type, protocol, ret);
 }
 
@@ -187,19 +193,23 @@ static int64_t inet_ioctl(struct task *t, struct socket *s, uint32_t cmd, uint64
 	}
 }
 
+#define COMMON_OPS                                                                                                     \
+	.bind = inet_bind, .connect = inet_connect, .getname = inet_getname, .shutdown = inet_shutdown,                \
+	.poll = inet_poll, .getsockopt = inet_getsockopt, .ioctl = inet_ioctl, .release = inet_release,                \
+	.free = inet_free
+
 static const struct socket_ops inet_ops = {
-	.bind = inet_bind,
-	.connect = inet_connect,
+	COMMON_OPS,
 	.listen = inet_listen,
 	.accept = inet_accept,
-	.getname = inet_getname,
 	.send = inet_send,
 	.recv = inet_recv,
-	.shutdown = inet_shutdown,
-	.poll = inet_poll,
 	.setsockopt = inet_setsockopt,
-	.getsockopt = inet_getsockopt,
-	.ioctl = inet_ioctl,
-	.release = inet_release,
-	.free = inet_free,
+};
+
+static const struct socket_ops ping_ops = {
+	COMMON_OPS,
+	.send = ping_send,
+	.recv = ping_recv,
+	.setsockopt = ping_setsockopt,
 };

@@ -48,6 +48,8 @@ static const struct cmsg_kind kinds[] = {
 	{IPPROTO_IP, IP_RECVFRAGSIZE, 4, 4, false, true},
 	{IPPROTO_IPV6, IPV6_PKTINFO, sizeof(struct in6_pktinfo), sizeof(struct in6_pktinfo), true, true},
 	{IPPROTO_IPV6, IPV6_HOPLIMIT, 4, 4, true, true},
+	{IPPROTO_IPV6, IPV6_2292PKTINFO, sizeof(struct in6_pktinfo), sizeof(struct in6_pktinfo), false, true},
+	{IPPROTO_IPV6, IPV6_2292HOPLIMIT, 4, 4, false, true},
 	{IPPROTO_IPV6, IPV6_TCLASS, 4, 4, true, true},
 	{IPPROTO_IPV6, IPV6_DONTFRAG, 4, 4, true, false},
 	{IPPROTO_IPV6, IPV6_RECVERR, sizeof(struct sock_extended_err), 64, false, true},
@@ -90,7 +92,7 @@ static ssize_t control_out(const struct net_msg *m, uint8_t *buf, size_t size)
 	return err ? err : (ssize_t)sink.used;
 }
 
-static void control_in(const struct msghdr *h, struct net_msg *m)
+void inet_control_in(const struct msghdr *h, struct net_msg *m)
 {
 	struct cmsg_iter it = {.buf = h->msg_control, .len = h->msg_controllen};
 	const uint8_t *data;
@@ -220,7 +222,7 @@ static ssize_t recv_piece(struct inet_sock *i, struct net_msg *m, struct iovec *
 		memcpy(&m->addr->ss, &name, m->addr->len);
 	}
 	m->flags |= h.msg_flags & (MSG_TRUNC | MSG_EOR | MSG_OOB | MSG_ERRQUEUE | MSG_CTRUNC);
-	control_in(&h, m);
+	inet_control_in(&h, m);
 	return (size_t)put < have ? put : n;
 }
 
