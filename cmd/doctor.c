@@ -157,25 +157,9 @@ static void check_fuse(struct finding *f, bool *no_namespaces)
 		mend(f, "sudo modprobe fuse; in a container: --device /dev/fuse");
 }
 
-/* Where PATH has a program; NULL if nowhere. */
-static char *in_path(const char *name)
-{
-	char *path = xstrdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin"), *save = NULL, *found_at = NULL;
-
-	for (char *dir = strtok_r(path, ":", &save); dir && !found_at; dir = strtok_r(NULL, ":", &save)) {
-		found_at = xasprintf("%s/%s", dir, name);
-		if (access(found_at, X_OK) < 0) {
-			free(found_at);
-			found_at = NULL;
-		}
-	}
-	free(path);
-	return found_at;
-}
-
 static void check_network(struct finding *f, bool *no_namespaces)
 {
-	char *slirp = test_mode("noslirp") ? NULL : in_path("slirp4netns");
+	char *slirp = test_mode("noslirp") ? NULL : find_in_path("slirp4netns");
 	int tun = probe_device("/dev/net/tun");
 
 	if (*no_namespaces) {

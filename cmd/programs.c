@@ -54,6 +54,21 @@ char *find_program(const char *name)
 	return found;
 }
 
+char *find_in_path(const char *name)
+{
+	char *path = xstrdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin"), *save = NULL, *found_at = NULL;
+
+	for (char *dir = strtok_r(path, ":", &save); dir && !found_at; dir = strtok_r(NULL, ":", &save)) {
+		found_at = xasprintf("%s/%s", dir, name);
+		if (access(found_at, X_OK) < 0) {
+			free(found_at);
+			found_at = NULL;
+		}
+	}
+	free(path);
+	return found_at;
+}
+
 static void __attribute__((noreturn)) become_fetch(const char *program, char **argv, pid_t parent)
 {
 	/* With picket gone nobody waits for the image; a half-made ingestion leaves nothing behind. */

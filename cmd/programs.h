@@ -9,6 +9,9 @@
  */
 char *find_program(const char *name);
 
+/* Where the caller's PATH has a program of the system; allocated, NULL if nowhere. */
+char *find_in_path(const char *name);
+
 /* Start picket-fetch with these arguments (argv[0] is set here), wait for it, return its exit status. */
 int run_fetch(char **argv);
 

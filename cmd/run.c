@@ -262,29 +262,26 @@ static int no_network(struct run *r, char *err)
 	return status;
 }
 
+/* Start slirp4netns; the session hears how it comes out. What can be told at once is told before the sentry starts. */
 static int start_network(struct run *r)
 {
 	struct slirp_options so = {.pid = r->sandbox.pid, .exit_fd = -1};
-	char *err = NULL;
+	char *err = NULL, *program;
+	int status;
 
 	if (strcmp(r->network, "slirp") != 0)
 		return 0;
-	if (test_mode("noslirp"))
-		so.program = "/nonexistent/slirp4netns";
+	program = test_mode("noslirp") ? NULL : find_in_path("slirp4netns");
+	so.program = program;
+	if (!program)
+		return no_network(r, xstrdup("slirp4netns is not installed, which makes the sandbox's network"));
 	if (access("/dev/net/tun", R_OK | W_OK) < 0)
-		return no_network(r, xasprintf("cannot open /dev/net/tun: %s; no network can be made for the sandbox",
-					     strerror(errno)));
-	return slirp_spawn(&so, &r->slirp, &err) < 0 ? no_network(r, err) : 0;
-}
-
-static int await_network(struct run *r)
-{
-	struct slirp_options so = {0};
-	char *err = NULL;
-
-	if (r->slirp.pid <= 0)
-		return 0;
-	return slirp_wait_ready(&r->slirp, &so, &err) < 0 ? no_network(r, err) : 0;
+		status = no_network(r, xasprintf("cannot open /dev/net/tun: %s; no network can be made for the sandbox",
+					       strerror(errno)));
+	else
+		status = slirp_spawn(&so, &r->slirp, &err) < 0 ? no_network(r, err) : 0;
+	free(program);
+	return status;
 }
 
 /* ---- The configuration ---- */
@@ -434,7 +431,6 @@ static int write_program(struct run *r, const char *hostname)
 	return 0;
 }
 
-/* Everything but the network, which may still be on its way. */
 static int write_config(struct run *r)
 {
 	const char *hostname = r->o->hostname ? r->o->hostname : r->state.id;
@@ -458,9 +454,6 @@ static int write_config(struct run *r)
 		launch_record(&r->launch, CONFIG_PROC, proc);
 	if (r->no_namespaces)
 		launch_word(&r->launch, CONFIG_NOUSERNS);
-	status = await_network(r);
-	if (status)
-		return status;
 	launch_record(&r->launch, CONFIG_NETWORK, r->network);
 	write_files(r, hostname);
 	return 0;
@@ -536,6 +529,7 @@ static int run_target(struct run *r)
 	struct session session = {.sandbox = &r->sandbox,
 		.slirp = &r->slirp,
 		.snapd = -1,
+		.network_asked = r->network_asked,
 		.tty = r->o->tty,
 		.tty_fd = r->o->interactive ? STDIN_FILENO : STDOUT_FILENO};
 	int status = r->target == ON_IMAGE ? resolve_image(r) : 0;

@@ -18,10 +18,14 @@
 
 #include "cmd/message.h"
 #include "cmd/terminal.h"
+#include "net/err.h"
 #include "sentry/control/config.h"
 
 /* As docker: whoever asks this often means it. */
 #define INTERRUPTS_TO_KILL 3
+
+/* How long slirp4netns may take to set the network up, in ms. */
+#define NETWORK_TIMEOUT 10000
 
 /* How long the sentry may take to go after it has sent a status, in ms. */
 #define GOODBYE_TIMEOUT 1000
@@ -102,10 +106,37 @@ static void interrupted(struct session *s, struct progress *p, int sig)
 	finish(p, complain(128 + sig, "ended by force after %d signals", p->interrupts));
 }
 
+/* slirp4netns has told how it went, or died, or takes too long: tell the sentry, which holds the first program until then. */
+static void network_settled(struct session *s, struct progress *p, bool late)
+{
+	struct slirp_options so = {0};
+	char *err = NULL;
+
+	if (late) {
+		slirp_stop(s->slirp);
+		err_set(&err, "slirp4netns did not set up the sandbox's network within %d s", NETWORK_TIMEOUT / 1000);
+	} else if (slirp_wait_ready(s->slirp, &so, &err) == 0) {
+		tell(s, "network up");
+		return;
+	}
+	terminal_restore();
+	if (s->network_asked) {
+		finish(p, complain(EXIT_PICKET, "%s; --network none runs without", err));
+		sandbox_kill(s->sandbox);
+	} else {
+		warn("%s; the sandbox has no network", err);
+		if (s->tty)
+			terminal_raw_again();
+		tell(s, "network none");
+	}
+	free(err);
+}
+
 /* Children that ended: slirp4netns only; the sentry is seen by its pidfd and reaped at the end. */
 static void reap_network(struct session *s)
 {
-	if (s->slirp->pid > 0 && waitpid(s->slirp->pid, NULL, WNOHANG) == s->slirp->pid) {
+	/* Before it is ready its death is network_settled()'s. */
+	if (s->slirp->pid > 0 && s->slirp->ready_fd < 0 && waitpid(s->slirp->pid, NULL, WNOHANG) == s->slirp->pid) {
 		s->slirp->pid = 0;
 		if (waitid(P_PID, (id_t)s->sandbox->pid, &(siginfo_t){0}, WEXITED | WNOHANG | WNOWAIT) == 0)
 			warn("slirp4netns ended: the sandbox has no network any more");
@@ -169,6 +200,8 @@ static void end_sentry(struct session *s, struct progress *p)
 	struct pollfd pfd = {.fd = s->sandbox->pidfd, .events = POLLIN};
 	siginfo_t si = {0};
 
+	if (s->sandbox->pid <= 0)
+		return; /* killed already, for a reason that was told */
 	if (p->done)
 		poll(&pfd, 1, p->interrupts >= INTERRUPTS_TO_KILL ? 0 : GOODBYE_TIMEOUT);
 	if (waitid(P_PID, (id_t)s->sandbox->pid, &si, WEXITED | WNOWAIT | (p->done ? WNOHANG : 0)) == 0 && !p->done) {
@@ -205,21 +238,30 @@ static void snapd_gone(struct session *s, struct progress *p)
 
 int session_run(struct session *s, int signals)
 {
-	enum { SIGNALS, CONTROL, SENTRY, SNAPD, COUNT };
+	enum { SIGNALS, CONTROL, SENTRY, SNAPD, NETWORK, COUNT };
 	struct pollfd fds[COUNT] = {
 		[SIGNALS] = {.fd = signals, .events = POLLIN},
 		[CONTROL] = {.fd = s->control, .events = POLLIN},
 		[SENTRY] = {.fd = s->sandbox->pidfd, .events = POLLIN},
 		[SNAPD] = {.fd = s->snapd, .events = POLLIN | POLLRDHUP},
+		[NETWORK] = {.fd = s->slirp->pid > 0 ? s->slirp->ready_fd : -1, .events = POLLIN},
 	};
 	struct progress p = {0};
 
 	while (!p.done) {
-		if (poll(fds, COUNT, -1) < 0 && errno != EINTR)
+		int n = poll(fds, COUNT, fds[NETWORK].fd >= 0 ? NETWORK_TIMEOUT : -1);
+
+		if (n < 0 && errno != EINTR)
 			break;
-		if (fds[SIGNALS].revents)
+		if (n < 0)
+			continue;
+		if (fds[NETWORK].revents || n == 0) {
+			fds[NETWORK].fd = -1;
+			network_settled(s, &p, n == 0);
+		}
+		if (!p.done && fds[SIGNALS].revents)
 			read_signals(s, &p, signals);
-		if (fds[CONTROL].revents && !read_control(s, &p))
+		if (!p.done && fds[CONTROL].revents && !read_control(s, &p))
 			fds[CONTROL].fd = -1;
 		if (!p.done && fds[SENTRY].revents) {
 			if (fds[CONTROL].fd >= 0)

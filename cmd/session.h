@@ -11,7 +11,8 @@
 
 struct session {
 	struct sandbox *sandbox;
-	struct slirp *slirp; /* pid 0: none */
+	struct slirp *slirp; /* pid 0: none; may still be setting the network up, which the sentry waits for */
+	bool network_asked;  /* the sandbox must not run without */
 	int control;	     /* connected SOCK_SEQPACKET, the sentry's peer */
 	int snapd;	     /* connection to picket-snapd, -1: none */
 	bool tty;	     /* the terminal is in raw mode */

@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/futex.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void handle(struct kernel *k, const char *msg)
@@ -32,6 +34,9 @@ static void handle(struct kernel *k, const char *msg)
 			signal_send_group(tg, &info);
 			tg_put(tg);
 		}
+	} else if (!strcmp(msg, "network up") || !strcmp(msg, "network none")) {
+		atomic_store(&k->network_settled, 1);
+		syscall(SYS_futex, &k->network_settled, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 	}
 }
 

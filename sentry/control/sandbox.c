@@ -305,6 +305,18 @@ static int restrict_files(const struct config *c, struct failure *f)
 	return 0;
 }
 
+/*
+ * The network is made beside us; a program that connects at once must find it. picket always says how it came out, and if
+ * picket dies the control socket's end ends us.
+ */
+static void wait_for_network(struct kernel *k, const struct config *c)
+{
+	if (c->network != CONFIG_NET_SLIRP || c->control_fd < 0)
+		return;
+	while (!atomic_load(&k->network_settled))
+		syscall(SYS_futex, &k->network_settled, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+}
+
 static int build(struct kernel *k, const struct config *c, struct failure *f)
 {
 	struct rootfs_error err;
@@ -333,6 +345,7 @@ static int build(struct kernel *k, const struct config *c, struct failure *f)
 		return fail(f, 125, "cannot start the sentry's threads: %s", strerror(-r));
 	if (populate(k, c, &envp, f))
 		return -1;
+	wait_for_network(k, c);
 	return exec_first(k, c, envp, f);
 }
 

@@ -73,6 +73,7 @@ struct kernel {
 	void *console;	     /* relay between a pty master and the host terminal, or NULL */
 	int control_fd, proc_fd;
 	_Atomic int exit_status; /* of init, wait(2) encoding */
+	_Atomic int network_settled; /* picket has said how the network came out */
 };
 
 /* CLOCK_REALTIME / CLOCK_MONOTONIC of the host, nanoseconds. */

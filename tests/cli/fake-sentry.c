@@ -209,6 +209,20 @@ static void copy_input(const struct config *c)
 	end(c, 0);
 }
 
+/* As the real one: nothing runs before picket has told how the network came out. */
+static void await_network(const struct config *c)
+{
+	char text[CONFIG_MESSAGE_MAX + 1] = "";
+	ssize_t n = 0;
+
+	while (c->network == CONFIG_NET_SLIRP && strncmp(text, "network ", 8) != 0) {
+		n = recv(c->control_fd, text, CONFIG_MESSAGE_MAX, 0);
+		if (n <= 0)
+			exit(1);
+		text[n] = '\0';
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct config *c;
@@ -223,6 +237,7 @@ int main(int argc, char **argv)
 	out = fdopen(c->stdio[1], "w");
 	what = c->argv[0];
 	number = c->argc > 1 ? atoi(c->argv[1]) : 0;
+	await_network(c);
 	say(c, "started");
 	if (strcmp(what, "report") == 0)
 		report(c, out);
