@@ -427,6 +427,9 @@ int archive_open(const char *source, struct store_txn *txn, const struct inflate
 	a->fd = strcmp(source, "-") ? open(source, O_RDONLY | O_CLOEXEC) : fcntl(0, F_DUPFD_CLOEXEC, 3);
 	if (a->fd < 0 || fstat(a->fd, &st)) {
 		r = snap_fail_errno(e, errno, "cannot open %s", strcmp(source, "-") ? source : "standard input");
+	} else if (isatty(a->fd)) {
+		r = snap_fail(e, EINVAL,
+			"an image archive is not read from a terminal: name a file, or redirect standard input");
 	} else if (S_ISDIR(st.st_mode)) {
 		a->directory = true;
 	} else {

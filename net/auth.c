@@ -6,7 +6,6 @@
 #include "auth.h"
 
 #include "challenge.h"
-#include "credentials.h"
 #include "json.h"
 
 #include <errno.h>
@@ -24,6 +23,7 @@ struct auth {
 	char registry[256];
 	char scope[600];
 	bool tls_verify;
+	struct broker *broker;
 
 	pthread_mutex_t lock; /* guards what follows; held over a renewal, so that threads renew once */
 	char *header;
@@ -32,7 +32,7 @@ struct auth {
 	struct credentials credentials;
 };
 
-struct auth *auth_new(const char *registry, const char *scope, bool tls_verify)
+struct auth *auth_new(const char *registry, const char *scope, bool tls_verify, struct broker *broker)
 {
 	struct auth *a = calloc(1, sizeof(*a));
 
@@ -41,6 +41,7 @@ struct auth *auth_new(const char *registry, const char *scope, bool tls_verify)
 	snprintf(a->registry, sizeof(a->registry), "%s", registry);
 	snprintf(a->scope, sizeof(a->scope), "%s", scope);
 	a->tls_verify = tls_verify;
+	a->broker = broker;
 	pthread_mutex_init(&a->lock, NULL);
 	return a;
 }
@@ -261,7 +262,7 @@ static int renew_locked(
 		return snap_fail(
 			e, EACCES, "%s refuses access and names no way to log in that is known here", a->registry);
 	if (!a->have_credentials) {
-		r = credentials_find(&a->credentials, a->registry, e);
+		r = broker_find(a->broker, &a->credentials, e);
 		if (r)
 			return r;
 		a->have_credentials = true;

@@ -3,13 +3,16 @@
 #ifndef PICKET_NET_AUTH_H
 #define PICKET_NET_AUTH_H
 
-#include "fuse-snap/error.h"
+#include "broker.h"
 #include "http.h"
 
 struct auth;
 
-/* registry: as named by the user (the key of its credentials). scope: what to ask for if the challenge does not say. */
-struct auth *auth_new(const char *registry, const char *scope, bool tls_verify);
+/*
+ * registry: as named by the user, for messages. scope: what to ask for if the challenge does not say. broker: is asked
+ * for the credentials; stays the caller's.
+ */
+struct auth *auth_new(const char *registry, const char *scope, bool tls_verify, struct broker *broker);
 void auth_free(struct auth *a);
 
 /* The present header value (malloc'd, NULL if none) and its generation. */

@@ -319,7 +319,11 @@ static void set_options(struct http_conn *c, const struct http_request *req, str
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, c->curl_error);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_URL, req->url);
+#if LIBCURL_VERSION_NUM >= 0x075500
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
 	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
 	if (bypass_proxy(req->url))
 		curl_easy_setopt(curl, CURLOPT_PROXY, "");

@@ -6,11 +6,13 @@
 #include "fetch.h"
 
 #include "archive.h"
+#include "confine.h"
 #include "fuse-snap/refname.h"
 #include "json.h"
 #include "pipeline.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,12 +97,14 @@ static void add_tagged(struct load_image *i, const char *name, size_t len, const
  */
 static void add_tag(struct load_image *i, const char *tag)
 {
-	const char *base = strrchr(i->l->source, '/');
+	char path[PATH_MAX], *base;
 
-	base = base ? base + 1 : i->l->source;
+	if (!realpath(i->l->source, path))
+		return;
+	base = strrchr(path, '/') + 1;
 	if (i->l->ref && !i->l->ref->explicit_tag)
 		add_tagged(i, i->l->f->opt->ref, strlen(i->l->f->opt->ref), tag);
-	else if (!i->l->ref && strcmp(i->l->source, "standard input"))
+	else if (!i->l->ref)
 		add_tagged(i, base, strcspn(base, "."), tag);
 }
 
@@ -564,6 +568,7 @@ int fetch_load(struct fetch *f, const char *source, struct snap_error *e)
 		return r;
 	if (f->opt->ref && !*ref.tag)
 		return snap_fail(e, EINVAL, "--ref takes a name with a tag, not with a digest alone: %s", f->opt->ref);
+	confine(f->store, strcmp(source, "-") ? source : NULL, false);
 	l.ref = f->opt->ref ? &ref : NULL;
 	r = archive_open(source, f->txn, &f->opt->limits, &l.archive, e);
 	if (r)

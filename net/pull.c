@@ -3,6 +3,7 @@
 #include "fetch.h"
 
 #include "chunks.h"
+#include "confine.h"
 #include "partial.h"
 #include "pipeline.h"
 #include "registry.h"
@@ -32,6 +33,7 @@ struct pull {
 	struct ref_name ref;
 	char name[REF_NAME_MAX + 1];  /* the store's name for it: canonical, with @DIGEST if there is no tag */
 	char what[REF_NAME_MAX + 80]; /* as people write it; for messages */
+	struct broker broker;
 	struct http *http;
 	struct registry *registry;
 	struct http_conn **conns; /* one for each worker; [0] fetches the documents */
@@ -58,6 +60,7 @@ static void pull_clear(struct pull *p)
 	free(p->conns);
 	registry_free(p->registry);
 	http_free(p->http);
+	broker_stop(&p->broker);
 }
 
 static int pull_open(struct pull *p, struct snap_error *e)
@@ -70,6 +73,7 @@ static int pull_open(struct pull *p, struct snap_error *e)
 		.retries = opt->retries,
 		.retry_ms = opt->retry_ms,
 		.retry_max_ms = 60000,
+		.broker = &p->broker,
 	};
 
 	p->http = http_new(&http);
@@ -399,6 +403,10 @@ static int pull_run(struct pull *p, struct snap_error *e)
 	bool current;
 	int r;
 
+	r = broker_start(&p->broker, p->ref.registry, e);
+	if (r)
+		return r;
+	confine(p->f->store, NULL, true);
 	r = pull_open(p, e);
 	if (!r)
 		r = pull_manifest(p, e);

@@ -44,7 +44,7 @@ int registry_new(struct http *h, const struct ref_name *ref, const struct regist
 	if (!r->loopback && opt->tls_verify)
 		strcpy(r->scheme, "https");
 	snprintf(scope, sizeof(scope), "repository:%s:pull", r->repository);
-	r->auth = auth_new(r->name, scope, opt->tls_verify && !r->loopback);
+	r->auth = auth_new(r->name, scope, opt->tls_verify && !r->loopback, opt->broker);
 	pthread_mutex_init(&r->lock, NULL);
 	if (!r->auth) {
 		free(r);

@@ -6,15 +6,17 @@
 #ifndef PICKET_NET_REGISTRY_H
 #define PICKET_NET_REGISTRY_H
 
+#include "broker.h"
 #include "fuse-snap/refname.h"
 #include "http.h"
 #include "manifest.h"
 
 struct registry_options {
-	bool tls_verify;      /* false: take any certificate, and plain HTTP if there is no TLS */
-	unsigned int retries; /* attempts after the first that bring nothing */
-	long retry_ms;	      /* the first pause; doubled each time */
-	long retry_max_ms;    /* the longest pause, also when the server asks for more */
+	bool tls_verify;       /* false: take any certificate, and plain HTTP if there is no TLS */
+	unsigned int retries;  /* attempts after the first that bring nothing */
+	long retry_ms;	       /* the first pause; doubled each time */
+	struct broker *broker; /* knows the credentials; stays the caller's */
+	long retry_max_ms;     /* the longest pause, also when the server asks for more */
 };
 
 struct registry;
