@@ -96,6 +96,8 @@ static int64_t move(struct transfer *x, size_t len, bool greedy)
 		if (n <= 0)
 			break;
 		done += (size_t)n;
+		if (signal_pending(x->t))
+			break;
 		if (!greedy)
 			x->nowait = true;
 	}

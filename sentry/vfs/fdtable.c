@@ -27,6 +27,35 @@ struct fd_table *fd_table_alloc(void)
 	return ft;
 }
 
+/* Make room for slot *fd*; *k* (NULL only while tables are small) is charged for the growth. */
+static int grow_locked(struct kernel *k, struct fd_table *ft, unsigned fd)
+{
+	unsigned n = ft->n_entries;
+	struct fd_entry *e;
+	size_t more;
+
+	if (fd < n)
+		return 0;
+	if (fd >= FD_TABLE_MAX)
+		return -EMFILE;
+	while (n <= fd)
+		n *= 2;
+	more = (n - ft->n_entries) * sizeof(*e);
+	if (kernel_charge(k, more) < 0)
+		return -ENOMEM;
+	e = realloc(ft->entries, n * sizeof(*e));
+	if (!e) {
+		kernel_uncharge(k, more);
+		return -ENOMEM;
+	}
+	memset(e + ft->n_entries, 0, more);
+	ft->entries = e;
+	ft->n_entries = n;
+	ft->kernel = k;
+	ft->charged += more;
+	return 0;
+}
+
 struct fd_table *fd_table_copy(struct fd_table *from)
 {
 	struct fd_table *ft = fd_table_alloc();
@@ -38,18 +67,11 @@ struct fd_table *fd_table_copy(struct fd_table *from)
 	for (unsigned i = 0; i < from->n_entries; i++)
 		if (from->entries[i].file)
 			used = i + 1;
-	if (used > ft->n_entries) {
-		struct fd_entry *e = calloc(used, sizeof(*e));
-
-		if (!e) {
-			lock_release(&from->lock);
-			free(ft->entries);
-			free(ft);
-			return NULL;
-		}
+	if (used && grow_locked(from->kernel, ft, used - 1) < 0) {
+		lock_release(&from->lock);
 		free(ft->entries);
-		ft->entries = e;
-		ft->n_entries = used;
+		free(ft);
+		return NULL;
 	}
 	for (unsigned i = 0; i < used; i++) {
 		ft->entries[i] = from->entries[i];
@@ -82,6 +104,8 @@ void fd_table_put(struct task *t, struct fd_table *ft)
 		if (ft->entries[i].file)
 			close_file(t, ft, ft->entries[i].file);
 	lock_destroy(&ft->lock);
+	if (ft->kernel)
+		kernel_uncharge(ft->kernel, ft->charged);
 	free(ft->entries);
 	free(ft);
 }
@@ -137,27 +161,6 @@ struct file *fd_get(struct task *t, int fd)
 	return f;
 }
 
-/* Make room for slot *fd*. */
-static int grow_locked(struct fd_table *ft, unsigned fd)
-{
-	unsigned n = ft->n_entries;
-	struct fd_entry *e;
-
-	if (fd < n)
-		return 0;
-	if (fd >= FD_TABLE_MAX)
-		return -EMFILE;
-	while (n <= fd)
-		n *= 2;
-	e = realloc(ft->entries, n * sizeof(*e));
-	if (!e)
-		return -ENOMEM;
-	memset(e + ft->n_entries, 0, (n - ft->n_entries) * sizeof(*e));
-	ft->entries = e;
-	ft->n_entries = n;
-	return 0;
-}
-
 int fd_install(struct task *t, struct file *f, bool cloexec, int min)
 {
 	uint64_t limit = task_rlimit(t, RLIMIT_NOFILE);
@@ -169,7 +172,7 @@ int fd_install(struct task *t, struct file *f, bool cloexec, int min)
 	fd = (unsigned)min > ft->first_free ? (unsigned)min : ft->first_free;
 	while (fd < ft->n_entries && ft->entries[fd].file)
 		fd++;
-	r = fd >= limit ? -EMFILE : grow_locked(ft, fd);
+	r = fd >= limit ? -EMFILE : grow_locked(t->kernel, ft, fd);
 	if (!r) {
 		ft->entries[fd] = (struct fd_entry){.file = f, .cloexec = cloexec};
 		if ((unsigned)min <= ft->first_free)
@@ -188,7 +191,7 @@ int fd_install_at(struct task *t, struct file *f, bool cloexec, int fd)
 	if (fd < 0 || (uint64_t)fd >= task_rlimit(t, RLIMIT_NOFILE))
 		return -EBADF;
 	lock_acquire(&ft->lock);
-	r = grow_locked(ft, (unsigned)fd);
+	r = grow_locked(t->kernel, ft, (unsigned)fd);
 	if (!r) {
 		old = ft->entries[fd].file;
 		ft->entries[fd] = (struct fd_entry){.file = f, .cloexec = cloexec};

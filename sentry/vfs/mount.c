@@ -176,11 +176,14 @@ static int attach_top(struct mount_ns *ns, const struct path *at, struct mount *
 int mount_add(struct mount_ns *ns, const struct path *at, struct super_block *sb, struct dentry *root, unsigned flags,
 	      struct mount **ret)
 {
-	struct mount *m = mount_alloc(sb, root ? root : sb->root, flags);
+	struct mount *m;
 	int r = 0;
 
+	if (!root)
+		root = sb->root;
+	m = root ? mount_alloc(sb, root, flags) : NULL;
 	if (!m)
-		return -ENOMEM;
+		return root ? -ENOMEM : -ENODEV;
 	rwlock_write(&ns->lock);
 	if (at && at->mnt) {
 		r = at->mnt->ns == ns ? attach_top(ns, at, m) : -EINVAL;

@@ -243,7 +243,7 @@ struct mount {
 	struct mount *parent;	   /* NULL for the root mount */
 	struct dentry *mountpoint; /* in parent */
 	struct list_head link;	   /* mount_ns.mounts, in mount order */
-	struct mount_ns *ns;	   /* NULL: detached */
+	_Atomic(struct mount_ns *) ns; /* NULL: detached */
 	_Atomic unsigned flags;	   /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME */
 	int id;
 };
@@ -257,7 +257,10 @@ struct mount_ns {
 };
 
 struct mount_ns *mount_ns_alloc(void);
-/* Mount *sb* (reference taken) on *at* (NULL mnt: as the namespace's root). flags: MS_*. */
+/*
+ * Mount *sb* on *at* (NULL mnt: as the namespace's root), taking over the caller's reference on success. flags: MS_*. A super block
+ * whose first mount fails is shut down: all that is left to do with it is super_put().
+ */
 int mount_add(struct mount_ns *ns, const struct path *at, struct super_block *sb, struct dentry *root, unsigned flags,
 	      struct mount **ret);
 int mount_remove(struct task *t, const struct path *at, int flags);
@@ -424,6 +427,8 @@ struct fd_table {
 	struct fd_entry *entries;
 	unsigned n_entries;
 	unsigned first_free;
+	struct kernel *kernel; /* who is charged for *charged* bytes; NULL while the table is small */
+	size_t charged;
 };
 
 struct fd_table *fd_table_alloc(void);
