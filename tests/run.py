@@ -30,8 +30,10 @@ class Result:
 def run(argv, timeout=60, stdin=None, cwd=None, env=None):
     """Run a command in a session of its own; a time-out kills the whole of it."""
     start = time.monotonic()
-    p = subprocess.Popen(argv, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL, stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE, cwd=cwd, env=env, start_new_session=True)
+    try:
+        p = popen(argv, stdin, cwd, env)
+    except OSError as e:
+        return Result(-1001, b"", str(e).encode(), 0.0)
     try:
         out, err = p.communicate(stdin, timeout)
         status = p.returncode
@@ -40,6 +42,11 @@ def run(argv, timeout=60, stdin=None, cwd=None, env=None):
         out, err = p.communicate()
         status, err = -1000, err + b"\n[timed out after %d s]" % timeout
     return Result(status, out, err, time.monotonic() - start)
+
+
+def popen(argv, stdin, cwd, env):
+    return subprocess.Popen(argv, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd, env=env, start_new_session=True)
 
 
 class Tests:

@@ -159,36 +159,34 @@ static bool prepare(struct thread_group *tg, int signo)
 	return false;
 }
 
-/* Nothing of the group shall run on: end its stub at once, unless another group lives in it (vfork). */
-static void kill_aspace(struct task *t)
+/* Nothing of the group shall run on: end its stub at once, unless another group lives in it (vfork). False: no memory left. */
+static bool kill_aspace(struct task *t)
 {
-	struct aspace *as = NULL;
+	LOCK_SCOPE(&t->cred_lock);
 
-	lock_acquire(&t->cred_lock);
-	if (t->mm && atomic_load(&t->mm->n_groups) == 1) {
-		as = t->mm->as;
-		aspace_get(as);
-	}
-	lock_release(&t->cred_lock);
-	if (!as)
-		return;
-	aspace_kill(as);
-	aspace_put(as);
+	if (!t->mm)
+		return false;
+	if (atomic_load(&t->mm->n_groups) == 1)
+		aspace_kill(t->mm->as);
+	return true;
 }
 
 void group_kill_locked(struct thread_group *tg, int code)
 {
+	bool killed = false;
 	struct task *t;
 
-	if (!tg->group_exiting) {
-		tg->group_exiting = true;
-		tg->group_exit_code = code;
-	}
+	/* Once is enough: no thread joins a group that is exiting. */
+	if (tg->group_exiting)
+		return;
+	tg->group_exiting = true;
+	tg->group_exit_code = code;
 	list_for_each_entry(t, &tg->threads, tg_link) {
 		atomic_fetch_and(&t->flags, ~TIF_STOP);
 		atomic_fetch_or(&t->flags, TIF_KILLED);
 		task_kick(t);
-		kill_aspace(t);
+		if (!killed)
+			killed = kill_aspace(t);
 	}
 }
 

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guests that attack the sandbox; one subcommand each. What they do to themselves does not matter: the sandbox must live or
+ * end, and the host must not notice.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../sentry/platform/stub/layout.h"
+
+static char buffer[65536] __attribute__((aligned(4096)));
+
+static void in_child(void (*fn)(long), long arg, int ms)
+{
+	int st;
+	pid_t p = fork();
+
+	if (p == 0) {
+		struct itimerval it = {.it_value = {ms / 1000, ms % 1000 * 1000}};
+
+		setsid();
+		signal(SIGALRM, SIG_DFL);
+		setitimer(ITIMER_REAL, &it, NULL);
+		fn(arg);
+		_exit(0);
+	}
+	if (p < 0)
+		return;
+	/* A child that has made itself deaf is killed. */
+	for (int i = 0; i < ms + 500; i++) {
+		struct timespec ts = {0, 1000000};
+
+		if (waitpid(p, &st, WNOHANG) == p)
+			return;
+		nanosleep(&ts, NULL);
+	}
+	kill(p, SIGKILL);
+	waitpid(p, &st, 0);
+}
+
+/* --- every system call number, with plausible arguments ------------------------------------------------------------------ */
+
+static void call(long nr)
+{
+	static const char *path = "/tmp/x";
+	int fd = open("/tmp/x", O_RDWR | O_CREAT, 0600);
+	long p = (long)buffer;
+
+	memset(buffer, 0, sizeof(buffer));
+	syscall(nr, 0, 0, 0, 0, 0, 0);
+	syscall(nr, fd, p, 64, 0, 0, 0);
+	syscall(nr, (long)path, O_RDONLY, 0644, p, p, 0);
+	syscall(nr, -100, (long)path, p, 256, p + 4096, 0);
+	syscall(nr, 1, 2, 3, 4, 5, 6);
+	syscall(nr, p, p + 64, p + 128, p + 192, p + 256, p + 320);
+	syscall(nr, -1, -1, -1, -1, -1, -1);
+	syscall(nr, 0x7f8000000000, 0x7f9000000000, 4096, 7, 0x32, 0);
+	memset(buffer, 0x41, 8192);
+	syscall(nr, fd, p, 8, p, 8, p);
+}
+
+static int cmd_syscalls(void)
+{
+	for (long nr = 0; nr <= 470; nr++)
+		in_child(call, nr, 60);
+	puts("survived");
+	return 0;
+}
+
+/* Random numbers and arguments, several processes and threads at once. */
+static void *fuzz_thread(void *arg)
+{
+	unsigned seed = (unsigned)(uintptr_t)arg;
+	static const uint64_t values[] = {0, 1, 2, 3, 7, 8, 64, 4096, 0xffffffff, -1ull, 1ull << 63, 0x7fffffff, 0x7f9000000000,
+					  0x7f8000000000, 100, 1000};
+
+	for (int i = 0; i < 3000; i++) {
+		uint64_t a[6];
+		long nr;
+
+		for (int k = 0; k < 6; k++) {
+			seed = seed * 1103515245 + 12345;
+			a[k] = seed & 0x10000 ? (uint64_t)buffer + (seed >> 17) % 60000 : values[(seed >> 20) % 16];
+		}
+		seed = seed * 1103515245 + 12345;
+		nr = (seed >> 16) % 471;
+		if (nr == SYS_exit || nr == SYS_exit_group || nr == SYS_fork || nr == SYS_vfork || nr == SYS_clone || nr == SYS_clone3 ||
+		    nr == SYS_pause || nr == SYS_rt_sigsuspend)
+			continue;
+		syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	}
+	return NULL;
+}
+
+static void fuzz_process(long seed)
+{
+	pthread_t t[3];
+
+	for (long i = 0; i < 3; i++)
+		pthread_create(&t[i], NULL, fuzz_thread, (void *)(seed * 7919 + i));
+	for (int i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+}
+
+static int cmd_fuzz(void)
+{
+	for (long s = 1; s <= 40; s++)
+		in_child(fuzz_process, s, 400);
+	puts("survived");
+	return 0;
+}
+
+/* --- the slot, the stub, forged frames ---------------------------------------------------------------------------------- */
+
+static void *scribble_thread(void *arg)
+{
+	unsigned seed = (unsigned)(uintptr_t)arg;
+
+	for (;;) {
+		volatile uint64_t *p = (volatile uint64_t *)(STUB_SLOTS + (seed >> 8) % (4 * SLOT_SIZE) / 8 * 8);
+
+		seed = seed * 1103515245 + 12345;
+		*p = seed * 0x100000001ul;
+	}
+	return NULL;
+}
+
+static void scribble(long seed)
+{
+	pthread_t t;
+
+	pthread_create(&t, NULL, scribble_thread, (void *)seed);
+	for (int i = 0; i < 500; i++) {
+		int fd = open("/proc/self/exe", O_RDONLY);
+		void *p = mmap(NULL, 65536, PROT_READ, MAP_PRIVATE, fd, 0);
+
+		munmap(p, 65536);
+		close(fd);
+		sbrk(i % 2 ? 65536 : -65536);
+		if (i % 20 == 0 && fork() == 0)
+			_exit(0);
+	}
+}
+
+static int cmd_scribble(void)
+{
+	for (long s = 1; s <= 30; s++)
+		in_child(scribble, s, 300);
+	puts("survived");
+	return 0;
+}
+
+static void jump(long offset)
+{
+	void (*f)(long, long, long, long, long, long) = (void (*)(long, long, long, long, long, long))(STUB_TEXT + (uint64_t)offset);
+
+	f(offset & 1 ? SYS_fork : STUB_BELL, 0x401, (long)buffer, (long)buffer, 0, 0);
+}
+
+static int cmd_jump(void)
+{
+	for (long off = 0; off < 4096; off += 13)
+		in_child(jump, off, 40);
+	puts("survived");
+	return 0;
+}
+
+/* A sigreturn frame of garbage, through the guest's own call and with the stack pointing anywhere. */
+static void forge(long seed)
+{
+	unsigned s = (unsigned)seed;
+
+	for (size_t i = 0; i < sizeof(buffer) / 4; i++) {
+		s = s * 1103515245 + 12345;
+		((uint32_t *)buffer)[i] = s;
+	}
+	__asm__ volatile("mov %0, %%rsp; mov $15, %%eax; syscall" ::"r"(buffer + 1024 + seed % 64 * 8) : "memory", "rax");
+}
+
+static int cmd_forge(void)
+{
+	for (long s = 1; s <= 300; s++)
+		in_child(forge, s, 40);
+	puts("survived");
+	return 0;
+}
+
+/* --- exhaustion ----------------------------------------------------------------------------------------------------------- */
+
+static int cmd_forkbomb(void)
+{
+	for (;;)
+		if (fork() < 0 && errno != EAGAIN && errno != ENOMEM)
+			usleep(1000);
+}
+
+static void *bomb_thread(void *arg)
+{
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static int cmd_threadbomb(void)
+{
+	pthread_attr_t a;
+	pthread_t t;
+	long n = 0;
+	int r;
+
+	pthread_attr_init(&a);
+	pthread_attr_setstacksize(&a, 65536);
+	while ((r = pthread_create(&t, &a, bomb_thread, NULL)) == 0 && n < 100000)
+		n++;
+	printf("stopped: %s\n", n > 50 && r == EAGAIN ? "EAGAIN" : strerror(r));
+	return 0;
+}
+
+static int cmd_memhog(void)
+{
+	for (size_t n = 0; n < 4096; n++) {
+		char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (p == MAP_FAILED)
+			return 3;
+		memset(p, 1, 1 << 20);
+	}
+	puts("took 4 GiB");
+	return 0;
+}
+
+static int cmd_filehog(void)
+{
+	int fd = open("/tmp/big", O_WRONLY | O_CREAT, 0600);
+	long n = 0;
+
+	while (write(fd, buffer, sizeof(buffer)) > 0 && n < 4 << 14)
+		n++;
+	printf("stopped: %s\n", n < 4 << 14 ? strerror(errno) : "never");
+	return 0;
+}
+
+static int cmd_fdbomb(void)
+{
+	struct rlimit rl = {1 << 20, 1 << 20};
+	long n = 0;
+
+	setrlimit(RLIMIT_NOFILE, &rl);
+	while (n < 2000000 && open("/dev/null", O_RDONLY) >= 0)
+		n++;
+	printf("stopped: %s\n", strerror(errno));
+	return 0;
+}
+
+/* Sockets in flight that refer to each other: nobody can ever receive them. */
+static int cmd_scmbomb(void)
+{
+	for (int i = 0; i < 20000; i++) {
+		int sv[2];
+		char cbuf[CMSG_SPACE(2 * sizeof(int))] = {0};
+		struct iovec iov = {.iov_base = "x", .iov_len = 1};
+		struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = cbuf, .msg_controllen = sizeof(cbuf)};
+		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+		if (socketpair(AF_UNIX, SOCK_DGRAM, 0, sv))
+			break;
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(2 * sizeof(int));
+		memcpy(CMSG_DATA(c), sv, sizeof(sv));
+		sendmsg(sv[0], &m, 0);
+		close(sv[0]);
+		close(sv[1]);
+	}
+	puts("survived");
+	return 0;
+}
+
+static int cmd_spin(void)
+{
+	for (;;)
+		;
+}
+
+static const struct {
+	const char *name;
+	int (*fn)(void);
+} commands[] = {
+	{"syscalls", cmd_syscalls}, {"fuzz", cmd_fuzz},		  {"scribble", cmd_scribble}, {"jump", cmd_jump},
+	{"forge", cmd_forge},	    {"forkbomb", cmd_forkbomb},	  {"threadbomb", cmd_threadbomb}, {"memhog", cmd_memhog},
+	{"filehog", cmd_filehog},   {"fdbomb", cmd_fdbomb},	  {"scmbomb", cmd_scmbomb},	  {"spin", cmd_spin},
+};
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].fn();
+	return 2;
+}
