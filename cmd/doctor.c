@@ -145,16 +145,21 @@ static void check_ptrace(struct finding *f, bool *no_namespaces)
 static void check_fuse(struct finding *f, bool *no_namespaces)
 {
 	int r = test_mode("nofuse") ? -ENOENT : probe_device("/dev/fuse");
+	char *helper = find_in_path("fusermount3");
 
-	if (r == 0) {
+	if (r < 0) {
+		found(f, VERDICT_LOSS, "/dev/fuse: %s: images are read from the store directly, picket mount does not work",
+			strerror(-r));
+		mend(f, r == -EACCES ? "sudo chmod 666 /dev/fuse" : "sudo modprobe fuse; in a container: --device /dev/fuse");
+	} else if (!helper) {
+		found(f, VERDICT_LOSS, "fusermount3 is not installed: picket mount does not work");
+		mend(f, "sudo apt-get install fuse3, or the package of that name");
+	} else if (*no_namespaces) {
+		found(f, VERDICT_LOSS, "/dev/fuse can be opened; without namespaces images are read from the store directly");
+	} else {
 		found(f, VERDICT_OK, "/dev/fuse can be opened: images are served by picket-snapd");
-		return;
 	}
-	found(f, VERDICT_LOSS, "/dev/fuse: %s: images are read from the store directly, picket mount does not work", strerror(-r));
-	if (r == -EACCES)
-		mend(f, "sudo chmod 666 /dev/fuse");
-	else
-		mend(f, "sudo modprobe fuse; in a container: --device /dev/fuse");
+	free(helper);
 }
 
 static void check_network(struct finding *f, bool *no_namespaces)

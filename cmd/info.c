@@ -16,7 +16,6 @@
 #include "cmd/state.h"
 #include "fuse-snap/client.h"
 #include "rootless/harden.h"
-#include "rootless/probe.h"
 
 #ifndef PICKET_VERSION
 #define PICKET_VERSION "unknown"
@@ -29,7 +28,7 @@ struct facts {
 	size_t images, layers;
 	size_t sandboxes, mounts;
 	char *programs[3];
-	char snapshots[512];
+	char snapshots[1024];
 };
 
 static const char *const program_names[] = {"picket-sentry", "picket-fetch", "picket-snapd"};
@@ -44,17 +43,24 @@ static void count_mount(void *arg, const char *dir)
 	++*(size_t *)arg;
 }
 
-/* Which way an image's files would be opened now. */
-static void snapshot_way(char *buf, size_t len, bool snapd)
+/* Which way an image's files are opened: found by opening one, if there is one. */
+static void snapshot_way(char *buf, size_t len, struct store *s, const struct image_ref *ref, const char *snapd)
 {
-	int r = test_mode("nofuse") ? -ENOENT : probe_device("/dev/fuse");
+	unsigned int flags = test_mode("nofuse") || test_mode("nouserns") || !snapd ? SNAP_OPEN_NO_FUSE : 0;
+	struct snap_image img;
+	struct snap_error e;
 
-	if (!snapd)
-		snprintf(buf, len, "from the store's files: picket-snapd is not installed");
-	else if (r < 0)
-		snprintf(buf, len, "from the store's files: /dev/fuse: %s", strerror(-r));
-	else
-		snprintf(buf, len, "through FUSE (picket-snapd)");
+	if (!ref) {
+		snprintf(buf, len, "no image yet");
+	} else if (snap_open_image(s, &ref->chain, snapd, flags, &img, &e) < 0) {
+		snprintf(buf, len, "%s", e.text);
+	} else {
+		if (img.via == SNAP_VIA_FUSE)
+			snprintf(buf, len, "through FUSE (picket-snapd)");
+		else
+			snprintf(buf, len, "from the store's files%s%s", img.why[0] ? ": " : "", img.why);
+		snap_close_image(&img);
+	}
 }
 
 static void gather(struct facts *f, struct store *s)
@@ -66,12 +72,12 @@ static void gather(struct facts *f, struct store *s)
 	if (store_list_refs(s, &refs, &f->images, NULL) == 0)
 		for (size_t i = 0; i < f->images; i++)
 			f->layers += refs[i].layers;
-	free(refs);
 	state_each(count_sandbox, &f->sandboxes);
 	mounts_each(count_mount, &f->mounts);
 	for (size_t i = 0; i < 3; i++)
 		f->programs[i] = find_program(program_names[i]);
-	snapshot_way(f->snapshots, sizeof(f->snapshots), f->programs[2] != NULL);
+	snapshot_way(f->snapshots, sizeof(f->snapshots), s, f->images ? refs : NULL, f->programs[2]);
+	free(refs);
 }
 
 static void print_facts_text(const struct facts *f)
