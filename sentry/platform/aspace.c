@@ -107,6 +107,8 @@ void aspace_publish(struct aspace *as, pid_t pid)
 	lock_acquire(&p->lock);
 	list_add(&as->pid_link, &p->pids[(unsigned)pid % TID_BUCKETS]);
 	p->n_aspaces++;
+	if (pid > p->max_pid)
+		p->max_pid = pid;
 	lock_release(&p->lock);
 }
 

@@ -208,8 +208,11 @@ struct platform {
 	unsigned n_workers, n_idle;
 	struct list_head pids[TID_BUCKETS]; /* of aspace */
 	struct list_head births; /* of birth, by all_link */
+	bool sweep_wanted;	 /* some ordered clone may have left a child that never rang */
+	pid_t max_pid;		 /* the highest number of a stub so far */
 	struct list_head pool; /* of ready_stub */
 	unsigned n_pool;
+	unsigned n_transit; /* stubs on the way into or out of the pool */
 	unsigned n_aspaces;
 	pthread_cond_t pool_cond;
 	pthread_mutex_t zygote_lock; /* one command at a time */
@@ -312,6 +315,9 @@ void poller_stop(struct worker *w);
 void gthread_serve_fast(struct worker *w, struct gthread *th);
 bool filter_is_light(uint32_t nr);
 
+/* platform.c: kill children that no address space knows, once no clone is under way. */
+void platform_sweep(struct platform *p);
+
 /* pool.c */
 int pool_start_zygote(struct platform *p, const char **err);
 int pool_init(struct platform *p, const char **err);
@@ -319,6 +325,7 @@ int pool_start_filler(struct platform *p);
 /* A ready stub, made at once if there is none; NULL: none can be made. The caller frees it. */
 struct ready_stub *pool_take(struct platform *p);
 void ready_stub_free(struct ready_stub *r);
+void pool_transit(struct platform *p, int change);
 void pool_stop(struct platform *p);
 
 long futex_wait_word(_Atomic uint32_t *word, uint32_t value, int64_t deadline_ns);

@@ -260,12 +260,21 @@ static void birth_begin(struct birth *b, struct listener *l)
 
 static void birth_end(struct birth *b)
 {
+	struct platform *p = b->l->p;
+	bool sweep;
+
 	lock_acquire(&b->l->lock);
 	list_del(&b->link);
-	lock_acquire(&b->l->p->lock);
+	lock_acquire(&p->lock);
 	list_del(&b->all_link);
-	lock_release(&b->l->p->lock);
+	/* A hostile parent may have cloned as ordered and denied it: its child must not live on unknown. */
+	if (b->fork && !b->wp.done)
+		p->sweep_wanted = true;
+	sweep = p->sweep_wanted && list_empty(&p->births);
+	lock_release(&p->lock);
 	lock_release(&b->l->lock);
+	if (sweep)
+		platform_sweep(p);
 }
 
 /* The parent says that the child has *pid*: wait for it, unless it died before it could ring. */

@@ -57,6 +57,38 @@ static void *reap(void *arg)
 	}
 }
 
+#define SWEEP_BEYOND 4096 /* numbers above the highest known that a new child may have got */
+
+static bool is_known(struct platform *p, pid_t pid)
+{
+	struct ready_stub *r;
+	struct aspace *as;
+
+	list_for_each_entry(as, &p->pids[(unsigned)pid % TID_BUCKETS], pid_link)
+		if (as->pid == pid)
+			return true;
+	list_for_each_entry(r, &p->pool, link)
+		if (r->pid == pid)
+			return true;
+	return pid == p->zygote_pid;
+}
+
+void platform_sweep(struct platform *p)
+{
+	lock_acquire(&p->lock);
+	if (p->sweep_wanted && list_empty(&p->births) && !p->n_transit) {
+		p->sweep_wanted = false;
+		for (pid_t pid = p->zygote_pid; pid <= p->max_pid + SWEEP_BEYOND; pid++) {
+			siginfo_t si;
+
+			/* Is it a child of ours? */
+			if (!is_known(p, pid) && waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0)
+				kill(pid, SIGKILL);
+		}
+	}
+	lock_release(&p->lock);
+}
+
 static struct platform *alloc(const struct platform_options *opt, const struct platform_client *client)
 {
 	struct platform *p = calloc(1, sizeof(*p));
@@ -134,7 +166,7 @@ void platform_destroy(struct platform *p)
 	/* Workers may still be leaving; the platform's memory stays until the process ends. */
 }
 
-int aspace_create(struct platform *p, void *owner, struct aspace **ret_as, struct gthread **ret_th)
+static int create(struct platform *p, void *owner, struct aspace **ret_as, struct gthread **ret_th)
 {
 	struct ready_stub *r = pool_take(p);
 	struct listener *l = r ? listener_new(p, r->listener) : NULL;
@@ -174,6 +206,16 @@ int aspace_create(struct platform *p, void *owner, struct aspace **ret_as, struc
 	*ret_as = as;
 	*ret_th = th;
 	return 0;
+}
+
+int aspace_create(struct platform *p, void *owner, struct aspace **ret_as, struct gthread **ret_th)
+{
+	int r;
+
+	pool_transit(p, 1); /* a stub that is neither in the pool nor an address space yet */
+	r = create(p, owner, ret_as, ret_th);
+	pool_transit(p, -1);
+	return r;
 }
 
 void platform_get_stats(struct platform *p, struct platform_stats *st)

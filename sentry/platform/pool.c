@@ -304,6 +304,13 @@ int pool_start_zygote(struct platform *p, const char **err)
 
 /* --- the pool ------------------------------------------------------------------------------------------------------------ */
 
+void pool_transit(struct platform *p, int change)
+{
+	lock_acquire(&p->lock);
+	p->n_transit += (unsigned)change;
+	lock_release(&p->lock);
+}
+
 static void *fill_pool(void *arg)
 {
 	struct platform *p = arg;
@@ -317,11 +324,13 @@ static void *fill_pool(void *arg)
 			pthread_cond_wait(&p->pool_cond, &p->lock.mutex);
 			continue;
 		}
+		p->n_transit++;
 		lock_release(&p->lock);
 		err = make_stub(p, &r);
 		if (err < 0)
 			usleep(100000); /* out of processes or memory: callers try themselves */
 		lock_acquire(&p->lock);
+		p->n_transit--;
 		if (err == 0) {
 			list_add_tail(&r->link, &p->pool);
 			p->n_pool++;

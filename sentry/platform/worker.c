@@ -269,6 +269,13 @@ static enum verdict route_unknown(struct listener *l, const struct seccomp_notif
 	return ROUTE_DONE;
 }
 
+/* The signals that the stub has a handler for; a forged bell may name any. */
+static bool handled_signal(unsigned signo)
+{
+	return signo == SIGSYS || signo == SIGSEGV || signo == SIGBUS || signo == SIGFPE || signo == SIGILL ||
+	       signo == SIGTRAP || signo == STUB_SIG_INTERRUPT;
+}
+
 static enum verdict route_stub(struct gthread *th, const struct seccomp_notif *n)
 {
 	if (order_expected(th, n))
@@ -277,7 +284,7 @@ static enum verdict route_stub(struct gthread *th, const struct seccomp_notif *n
 		return ROUTE_BREACH;
 	switch (BELL_KIND(n->data.args[0])) {
 	case BELL_SIGNAL:
-		if (th->state != TH_OUT || gthread_take_frame(th, n) < 0)
+		if (th->state != TH_OUT || !handled_signal(BELL_SIGNO(n->data.args[0])) || gthread_take_frame(th, n) < 0)
 			return ROUTE_BREACH;
 		th->state = TH_FULL;
 		return ROUTE_SERVE;

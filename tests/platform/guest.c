@@ -503,6 +503,8 @@ static int cmd_forkmix(int argc, char **argv)
 	return 0;
 }
 
+static int cmd_loop(int argc, char **argv);
+
 /* --- hostile ---------------------------------------------------------------------------------------------------------------- */
 
 #define STUB 0x7f8000000000ul
@@ -584,7 +586,125 @@ static int cmd_int80(int argc, char **argv)
 	return 1;
 }
 
-/* Block all host signals by a forged sigreturn through the stub, then loop: only a kill helps. */
+static long (*const stub_call)(long, long, long, long, long, long, long) =
+	(long (*)(long, long, long, long, long, long, long))(STUB + 0x13);
+
+/* Ring with made-up frames and signals. */
+static int cmd_bell(int argc, char **argv)
+{
+	int st;
+
+	for (int i = 0; i < 60; i++) {
+		pid_t p = (pid_t)syscall(__NR_fork);
+
+		if (p == 0) {
+			uint64_t slot = SLOTS + 0x2000 + (unsigned)i * 64, kind = 1 + (unsigned)i % 5;
+
+			stub_call(0x7fb, (long)(kind | (uint64_t)(i * 3) << 8), (long)slot, (long)slot + 512, 1, 2, 3);
+			syscall(__NR_exit_group, 0);
+		}
+		if (p < 0)
+			return fail("fork");
+		{
+			struct timespec ts = {0, 3000000};
+
+			nanosleep(&ts, NULL); /* it may wait for an answer for ever */
+		}
+		syscall(__NR_tkill, p, SIGKILL);
+		if (wait4(p, &st, 0, NULL) != p)
+			return fail("bell");
+	}
+	printf("OK bell\n");
+	return 0;
+}
+
+/* Load registers and a signal mask of one's own through the stub's signal return; then only a kill helps. */
+static int cmd_sigreturn(int argc, char **argv)
+{
+	static uint64_t frame[128] __attribute__((aligned(64)));
+	int st;
+	pid_t p = fork();
+
+	if (p == 0) {
+		frame[21] = (uint64_t)cmd_loop;		    /* rip: uc_mcontext is at 40, rip the 17th word */
+		frame[20] = (uint64_t)&frame[100];	    /* rsp */
+		frame[23] = 0x002b000000000033ull;	    /* cs, gs, fs, ss */
+		frame[37] = ~0ull;			    /* uc_sigmask */
+		__asm__ volatile("mov %0, %%rsp\n jmp *%1" : : "r"(frame), "r"(STUB + 0x3b) : "memory");
+	}
+	{
+		struct timespec ts = {0, 50000000};
+
+		nanosleep(&ts, NULL);
+	}
+	syscall(__NR_tkill, p, SIGUSR1); /* cannot be delivered */
+	syscall(__NR_tkill, p, SIGKILL);
+	if (waitpid(p, &st, 0) != p || !WIFSIGNALED(st))
+		return fail("sigreturn");
+	printf("OK sigreturn\n");
+	return 0;
+}
+
+/* Close whatever descriptor the sentry puts in, while it is mapped. */
+static void *closer(void *arg)
+{
+	for (int fd = 8;; fd = fd < 40 ? fd + 1 : 8)
+		stub_call(__NR_close, fd, 0, 0, 0, 0, 0);
+	return NULL;
+}
+
+static int cmd_closer(int argc, char **argv)
+{
+	pthread_t t;
+	int bad = 0;
+
+	pthread_create(&t, NULL, closer, NULL);
+	for (int i = 0; i < 300; i++) {
+		char *p = mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, 100, 8192);
+
+		if (p == MAP_FAILED)
+			bad++;
+		else if (memcmp(p, "picket", 6) != 0)
+			return fail("another file");
+	}
+	printf("OK closer %s\n", bad ? "(some failed)" : "");
+	fflush(stdout);
+	_exit(0);
+}
+
+/* Stand in the way of an order: the slot's orders are replaced by ones that never come back. */
+static void *replacer(void *arg)
+{
+	volatile uint32_t *then = (volatile uint32_t *)(SLOTS + 260);
+
+	for (;;)
+		*then = 3; /* THEN_EXIT */
+	return NULL;
+}
+
+static int cmd_replace(int argc, char **argv)
+{
+	pthread_t t;
+	int st;
+	pid_t p = fork();
+
+	if (p == 0) {
+		pthread_create(&t, NULL, replacer, NULL);
+		for (;;)
+			mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, 100, 8192);
+	}
+	{
+		struct timespec ts = {0, 50000000};
+
+		nanosleep(&ts, NULL);
+	}
+	syscall(__NR_tkill, p, SIGKILL);
+	if (waitpid(p, &st, 0) != p || !WIFSIGNALED(st))
+		return fail("replace");
+	printf("OK replace\n");
+	return 0;
+}
+
 static int cmd_loop(int argc, char **argv)
 {
 	for (;;)
@@ -628,7 +748,7 @@ static const struct {
 	{"interrupt", cmd_interrupt}, {"sleepers", cmd_sleepers}, {"fault", cmd_fault}, {"segv", cmd_segv},
 	{"mmap", cmd_mmap}, {"native", cmd_native}, {"vsyscall", cmd_vsyscall}, {"forkmix", cmd_forkmix},
 	{"scribble", cmd_scribble}, {"jump", cmd_jump}, {"rawclone", cmd_rawclone}, {"int80", cmd_int80},
-	{"loop", cmd_loop}, {"killloop", cmd_killloop}, {"true", cmd_true}, {"stats", cmd_stats},
+	{"loop", cmd_loop}, {"bell", cmd_bell}, {"sigreturn", cmd_sigreturn}, {"closer", cmd_closer}, {"replace", cmd_replace}, {"killloop", cmd_killloop}, {"true", cmd_true}, {"stats", cmd_stats},
 };
 
 int main(int argc, char **argv)
