@@ -108,7 +108,7 @@ static int check_entry(struct check *c, uint32_t dir, const struct snap_entry *e
 static int check_dir(struct check *c, uint32_t ino)
 {
 	const struct snap_inode *in = &c->ix->inodes[ino - 1];
-	struct snap_entry prev = { 0 }, e;
+	struct snap_entry prev = {0}, e;
 	int r;
 
 	for (uint32_t i = 0; i < in->count; i++, prev = e) {
@@ -168,7 +168,7 @@ static int check_all(struct check *c)
 
 int snap_index_check(const struct snap_index *ix, const char **why)
 {
-	struct check c = { .ix = ix, .seen = calloc(ix->inode_count, 1) };
+	struct check c = {.ix = ix, .seen = calloc(ix->inode_count, 1)};
 	int r;
 
 	r = c.seen ? check_all(&c) : bad(&c, "out of memory");

@@ -53,7 +53,7 @@ static int give_up(struct attempt *a, int err, const char *what)
 /* Beside the running program, beside its directory (the build tree, an unpacked release), or where it is installed. */
 static bool find_snapd(char *buf, size_t len)
 {
-	static const char *const places[] = { "", "/../fuse-snap", "/../libexec/picket" };
+	static const char *const places[] = {"", "/../fuse-snap", "/../libexec/picket"};
 	char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash = NULL;
@@ -87,9 +87,9 @@ static bool place_fd(int fd, int to)
 static void exec_snapd(const struct attempt *a, const char *program, int listen_fd)
 {
 	char chain[DIGEST_HEX_LEN + 1], lock[64];
-	const char *argv[] = { "picket-snapd", "--serve", "--store", a->store->path, "--chain", digest_hex(a->chain, chain),
-		"--socket", a->name, NULL };
-	char *const envp[] = { NULL };
+	const char *argv[] = {"picket-snapd", "--serve", "--store", a->store->path, "--chain",
+		digest_hex(a->chain, chain), "--socket", a->name, NULL};
+	char *const envp[] = {NULL};
 	int null, fds[3];
 
 	lock_name(a, lock, sizeof(lock));
@@ -140,7 +140,7 @@ static int start_snapd(const struct attempt *a, const char *program, int listen_
 /* Sockets are reached through the directory's descriptor: the path of the directory may be longer than sun_path. */
 static void address(const struct attempt *a, struct sockaddr_un *sun)
 {
-	*sun = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	*sun = (struct sockaddr_un){.sun_family = AF_UNIX};
 	snprintf(sun->sun_path, sizeof(sun->sun_path), "/proc/self/fd/%d/%s", a->dir_fd, a->name);
 }
 
@@ -234,10 +234,11 @@ static int recv_packs(struct attempt *a, int conn, uint32_t have)
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(SNAPD_FDS_MAX * sizeof(int))];
 	} control;
-	struct snapd_msg msg = { 0 };
-	struct iovec iov = { &msg, sizeof(msg) };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
-	struct pollfd p = { .fd = conn, .events = POLLIN };
+	struct snapd_msg msg = {0};
+	struct iovec iov = {&msg, sizeof(msg)};
+	struct msghdr mh = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	struct pollfd p = {.fd = conn, .events = POLLIN};
 	ssize_t n;
 	int got;
 
@@ -394,15 +395,17 @@ static int open_files(struct store *s, struct snap_image *img, const struct snap
 static int open_packs(struct store *s, const struct digest *chainid, const char *snapd, unsigned int flags,
 	const struct snap_index *ix, struct snap_image *img, struct snap_error *e)
 {
-	struct attempt a = { .store = s, .chain = chainid, .snapd = snapd, .img = img, .dir_fd = -1, .lock_fd = -1 };
+	struct attempt a = {.store = s, .chain = chainid, .snapd = snapd, .img = img, .dir_fd = -1, .lock_fd = -1};
 	int r;
 
 	if (!img->pack_count)
 		return 0;
-	if (flags & SNAP_OPEN_NO_FUSE)
-		r = give_up(&a, ECANCELED, "FUSE was not wanted");
-	else
+	if (flags & SNAP_OPEN_NO_FUSE) {
+		snprintf(img->why, sizeof(img->why), "FUSE was not wanted");
+		r = -ECANCELED;
+	} else {
 		r = try_fuse(&a);
+	}
 	if (a.lock_fd >= 0)
 		close(a.lock_fd);
 	if (a.dir_fd >= 0)
@@ -418,7 +421,7 @@ static int open_packs(struct store *s, const struct digest *chainid, const char 
 int snap_open_image(struct store *s, const struct digest *chainid, const char *snapd, unsigned int flags,
 	struct snap_image *out, struct snap_error *e)
 {
-	struct snap_image img = { .index_fd = -1, .conn_fd = -1, .via = SNAP_VIA_FILES };
+	struct snap_image img = {.index_fd = -1, .conn_fd = -1, .via = SNAP_VIA_FILES};
 	struct mapped_index m;
 	int r = store_open_image_index(s, chainid, &img.index_fd, e);
 
@@ -465,12 +468,12 @@ static int run(const char *program, const char *const *argv)
 	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EIO;
 }
 
-int snap_mount_image(struct store *s, const struct digest *chainid, const char *snapd, const char *name, const char *dir,
-	struct snap_error *e)
+int snap_mount_image(struct store *s, const struct digest *chainid, const char *snapd, const char *name,
+	const char *dir, struct snap_error *e)
 {
 	char program[4096], chain[DIGEST_HEX_LEN + 1];
-	const char *argv[] = { "picket-snapd", "--mount", dir, "--store", s->path, "--chain", digest_hex(chainid, chain),
-		"--name", name, NULL };
+	const char *argv[] = {"picket-snapd", "--mount", dir, "--store", s->path, "--chain", digest_hex(chainid, chain),
+		"--name", name, NULL};
 	int r;
 
 	if (snapd)
@@ -485,7 +488,7 @@ int snap_mount_image(struct store *s, const struct digest *chainid, const char *
 
 int snap_umount(const char *dir, struct snap_error *e)
 {
-	const char *argv[] = { "fusermount3", "-u", "--", dir, NULL };
+	const char *argv[] = {"fusermount3", "-u", "--", dir, NULL};
 	int r = run("fusermount3", argv);
 
 	if (r == -ENOENT)
@@ -501,5 +504,5 @@ void snap_close_image(struct snap_image *img)
 		close(img->index_fd);
 	if (img->conn_fd >= 0)
 		close(img->conn_fd);
-	*img = (struct snap_image){ .index_fd = -1, .conn_fd = -1 };
+	*img = (struct snap_image){.index_fd = -1, .conn_fd = -1};
 }

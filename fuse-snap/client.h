@@ -17,8 +17,8 @@ enum snap_via {
 };
 
 struct snap_image {
-	int index_fd;	 /* O_RDONLY; holds the image's shared lock: keep it, or a copy, as long as the image is used */
-	int *pack_fds;	 /* O_RDONLY, by number in the index's pack table */
+	int index_fd;  /* O_RDONLY; holds the image's shared lock: keep it, or a copy, as long as the image is used */
+	int *pack_fds; /* O_RDONLY, by number in the index's pack table */
 	uint32_t pack_count;
 	int conn_fd; /* connection that keeps picket-snapd alive; keep it open as long as pack_fds are used; -1: none */
 	enum snap_via via;
@@ -44,15 +44,15 @@ void snap_close_image(struct snap_image *img);
  *
  * Returns when it is there. The mount goes with its server. Needs fusermount3.
  */
-int snap_mount_image(struct store *s, const struct digest *chainid, const char *snapd, const char *name, const char *dir,
-	struct snap_error *e);
+int snap_mount_image(struct store *s, const struct digest *chainid, const char *snapd, const char *name,
+	const char *dir, struct snap_error *e);
 
 /** snap_umount - take such a mount off again. */
 int snap_umount(const char *dir, struct snap_error *e);
 
 /**
- * snap_runtime_dir - $XDG_RUNTIME_DIR/picket, or /tmp/picket-UID where that cannot be had, made with mode 700 if absent,
- *                    owner and mode checked
+ * snap_runtime_dir - $XDG_RUNTIME_DIR/picket, or /tmp/picket-UID where that cannot be had, made with mode 700 if
+ * absent, owner and mode checked
  *
  * Returns 0 or -EPERM (belongs to somebody else, open to others), -ENAMETOOLONG.
  */

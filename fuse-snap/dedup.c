@@ -95,7 +95,7 @@ static void add_print(struct dedup *d, const struct snap_print *p, uint32_t sour
 	for (at = place(d, p->print); d->slots[at].size; at = (at + 1) & d->mask)
 		if (d->slots[at].print == p->print && d->slots[at].size == p->size)
 			return;
-	d->slots[at] = (struct slot){ p->print, p->size, p->pack_off, p->crc, source };
+	d->slots[at] = (struct slot){p->print, p->size, p->pack_off, p->crc, source};
 	d->used++;
 }
 
@@ -112,7 +112,7 @@ static int add_source(struct dedup *d, const struct digest *layer, uint64_t pack
 		d->sources = s;
 		d->source_cap = cap;
 	}
-	d->sources[d->source_count++] = (struct source){ *layer, pack_size, -1 };
+	d->sources[d->source_count++] = (struct source){*layer, pack_size, -1};
 	return 0;
 }
 
@@ -177,7 +177,7 @@ static bool fill_hit(struct dedup *d, const struct slot *slot, struct dedup_hit 
 		s->pack_fd = -1;
 		return false;
 	}
-	*hit = (struct dedup_hit){ s->layer, slot->pack_off, s->pack_size, slot->crc, s->pack_fd };
+	*hit = (struct dedup_hit){s->layer, slot->pack_off, s->pack_size, slot->crc, s->pack_fd};
 	return true;
 }
 

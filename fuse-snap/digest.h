@@ -11,7 +11,7 @@ struct digest {
 	uint8_t b[32];
 };
 
-#define DIGEST_HEX_LEN	64			     /* without the terminator */
+#define DIGEST_HEX_LEN 64			     /* without the terminator */
 #define DIGEST_TEXT_LEN (sizeof("sha256:") - 1 + 64) /* without the terminator */
 
 /** digest_parse - read "sha256:HEX" or 64 bare hex digits. Returns 0 or -EINVAL. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Collection: with the exclusive lock no transaction is alive, so what no reference reaches and no reader locks is garbage.
- * Things go by being renamed into tmp/, so that none is ever half there.
+ * Collection: with the exclusive lock no transaction is alive, so what no reference reaches and no reader locks is
+ * garbage. Things go by being renamed into tmp/, so that none is ever half there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,11 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store_priv.h"
 
-/* A set of digests: a sorted array would do, but marking needs to add while it walks. */
+#define PARTIAL_SECONDS (7 * 24 * 3600)
+
+/* Digests; the set grows while it is walked. */
 struct set {
 	struct digest *v;
 	size_t n;
@@ -169,7 +173,8 @@ static int sweep_record(struct gc *gc, const struct digest *d)
 	return remove_thing(gc, store_name(STORE_RECORDS, d, NULL).s);
 }
 
-static int sweep(struct gc *gc, const char *dir, const struct set *live, int (*drop)(struct gc *, const struct digest *))
+static int sweep(
+	struct gc *gc, const char *dir, const struct set *live, int (*drop)(struct gc *, const struct digest *))
 {
 	char **names;
 	int r = store_list(gc->store, dir, &names);
@@ -186,11 +191,51 @@ static int sweep(struct gc *gc, const char *dir, const struct set *live, int (*d
 	return r;
 }
 
+/* Lock files of pulls that are over. One that somebody holds or waits for stays. */
+static void sweep_locks(struct gc *gc)
+{
+	char path[300], **names;
+
+	if (store_list(gc->store, STORE_LOCKS, &names))
+		return;
+	for (char **n = names; *n; n++) {
+		int fd;
+
+		snprintf(path, sizeof(path), STORE_LOCKS "/%.255s", *n);
+		fd = openat(gc->store->dirfd, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		if (fd >= 0 && !store_flock(fd, LOCK_EX | LOCK_NB))
+			unlinkat(gc->store->dirfd, path, 0);
+		if (fd >= 0)
+			close(fd);
+	}
+	store_free_names(names);
+}
+
+/* Unfinished downloads that nobody has gone on with for a week. */
+static void sweep_partial(struct gc *gc)
+{
+	char path[300], **names;
+
+	if (store_list(gc->store, STORE_PARTIAL, &names))
+		return;
+	for (char **n = names; *n; n++) {
+		struct stat st;
+
+		snprintf(path, sizeof(path), STORE_PARTIAL "/%.255s", *n);
+		if (!fstatat(gc->store->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) &&
+			st.st_mtime < time(NULL) - PARTIAL_SECONDS)
+			store_remove_tree(gc->store, path, &gc->stats.bytes);
+	}
+	store_free_names(names);
+}
+
 static int collect(struct gc *gc, struct snap_error *e)
 {
 	int r;
 
 	store_clean_tmp(gc->store);
+	sweep_locks(gc);
+	sweep_partial(gc);
 	r = mark_refs(gc, e);
 	if (r)
 		return r;
@@ -208,7 +253,7 @@ static int collect(struct gc *gc, struct snap_error *e)
 
 int store_collect(struct store *s, struct store_gc_stats *stats, struct snap_error *e)
 {
-	struct gc gc = { .store = s };
+	struct gc gc = {.store = s};
 	int fd = openat(s->dirfd, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	int r = fd < 0 ? -errno : store_flock(fd, LOCK_EX | LOCK_NB);
 

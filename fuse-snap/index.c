@@ -24,13 +24,13 @@ struct section_rule {
 };
 
 static const struct section_rule rules[SNAP_SEC_COUNT] = {
-	[SNAP_SEC_INODES] = { sizeof(struct snap_inode), SNAP_MAX_INODES },
-	[SNAP_SEC_DIRENTS] = { sizeof(struct snap_dirent), SNAP_MAX_DIRENTS },
-	[SNAP_SEC_EXTENTS] = { sizeof(struct snap_extent), UINT32_MAX },
-	[SNAP_SEC_XATTRS] = { sizeof(struct snap_xattr), UINT32_MAX },
-	[SNAP_SEC_PACKS] = { sizeof(struct snap_pack), SNAP_MAX_PACKS },
-	[SNAP_SEC_PRINTS] = { sizeof(struct snap_print), SNAP_MAX_INODES },
-	[SNAP_SEC_BYTES] = { 1, UINT32_MAX },
+	[SNAP_SEC_INODES] = {sizeof(struct snap_inode), SNAP_MAX_INODES},
+	[SNAP_SEC_DIRENTS] = {sizeof(struct snap_dirent), SNAP_MAX_DIRENTS},
+	[SNAP_SEC_EXTENTS] = {sizeof(struct snap_extent), UINT32_MAX},
+	[SNAP_SEC_XATTRS] = {sizeof(struct snap_xattr), UINT32_MAX},
+	[SNAP_SEC_PACKS] = {sizeof(struct snap_pack), SNAP_MAX_PACKS},
+	[SNAP_SEC_PRINTS] = {sizeof(struct snap_print), SNAP_MAX_INODES},
+	[SNAP_SEC_BYTES] = {1, UINT32_MAX},
 };
 
 uint32_t snap_name_hash(const char *name, size_t len)
@@ -64,7 +64,7 @@ int snap_index_open(const void *map, size_t len, struct snap_index *out)
 {
 	const struct snap_super *sb = map;
 	const uint8_t *base = map;
-	struct snap_index ix = { .base = base, .super = sb };
+	struct snap_index ix = {.base = base, .super = sb};
 
 	if (len < sizeof(*sb) || (uintptr_t)map % 8 || memcmp(sb->magic, SNAP_MAGIC, sizeof(sb->magic)))
 		return -EINVAL;
@@ -136,8 +136,8 @@ static int entry_view(const struct snap_index *ix, const struct snap_dirent *d, 
 }
 
 /* Order of directory entries: hash, then length, then bytes. Sets *bad if the entry's name is out of bounds. */
-static int dirent_cmp(
-	const struct snap_index *ix, const struct snap_dirent *d, uint32_t hash, const char *name, size_t len, bool *bad)
+static int dirent_cmp(const struct snap_index *ix, const struct snap_dirent *d, uint32_t hash, const char *name,
+	size_t len, bool *bad)
 {
 	if (d->hash != hash)
 		return d->hash < hash ? -1 : 1;
@@ -245,7 +245,7 @@ int snap_data_at(const struct snap_index *ix, uint32_t ino, uint64_t off, struct
 	if (!range_ok(in->first, in->count, ix->extent_count) || in->size > SNAP_MAX_SIZE)
 		return -EUCLEAN;
 	if (off >= in->size) {
-		*out = (struct snap_run){ .hole = true };
+		*out = (struct snap_run){.hole = true};
 		return 0;
 	}
 	first = ix->extents + in->first;
@@ -255,7 +255,7 @@ int snap_data_at(const struct snap_index *ix, uint32_t ino, uint64_t off, struct
 	if (x && off - x->file_off < x->len) {
 		uint64_t skip = off - x->file_off, len = x->len - skip;
 
-		*out = (struct snap_run){ .pack = x->pack, .pack_off = x->pack_off + skip };
+		*out = (struct snap_run){.pack = x->pack, .pack_off = x->pack_off + skip};
 		out->len = len < in->size - off ? len : in->size - off;
 		return 0;
 	}
@@ -263,7 +263,7 @@ int snap_data_at(const struct snap_index *ix, uint32_t ino, uint64_t off, struct
 	end = next < first + in->count ? next->file_off : in->size;
 	if (end <= off)
 		return -EUCLEAN;
-	*out = (struct snap_run){ .hole = true, .len = (end < in->size ? end : in->size) - off };
+	*out = (struct snap_run){.hole = true, .len = (end < in->size ? end : in->size) - off};
 	return 0;
 }
 

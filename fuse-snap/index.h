@@ -14,19 +14,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SNAP_MAGIC	"PKTSNAP\0"
-#define SNAP_VERSION	1u
-#define SNAP_PAGE	4096u
-#define SNAP_ROOT_INO	1u
-#define SNAP_NAME_MAX	255u
-#define SNAP_PATH_MAX	4096u
-#define SNAP_ID_LEN	32u
+#define SNAP_MAGIC "PKTSNAP\0"
+#define SNAP_VERSION 1u
+#define SNAP_PAGE 4096u
+#define SNAP_ROOT_INO 1u
+#define SNAP_NAME_MAX 255u
+#define SNAP_PATH_MAX 4096u
+#define SNAP_ID_LEN 32u
 
 /* Bounds that a writer keeps and a reader insists on. */
-#define SNAP_MAX_INODES	 (1u << 24)
+#define SNAP_MAX_INODES (1u << 24)
 #define SNAP_MAX_DIRENTS (1u << 25)
-#define SNAP_MAX_PACKS	 1024u
-#define SNAP_MAX_SIZE	 (UINT64_C(1) << 56)
+#define SNAP_MAX_PACKS 1024u
+#define SNAP_MAX_SIZE (UINT64_C(1) << 56)
 
 enum snap_section_id {
 	SNAP_SEC_INODES,  /* struct snap_inode[], number of the first is SNAP_ROOT_INO */
@@ -51,18 +51,18 @@ struct snap_super {
 	char magic[8];
 	uint32_t version;
 	uint32_t flags;
-	uint64_t file_len;	/* of the whole index */
+	uint64_t file_len;	 /* of the whole index */
 	uint8_t id[SNAP_ID_LEN]; /* diffID of a layer, chainID of an image */
-	uint64_t data_bytes;	/* sum of the sizes of regular files, each inode once */
+	uint64_t data_bytes;	 /* sum of the sizes of regular files, each inode once */
 	struct snap_section sec[SNAP_SEC_COUNT];
 	uint32_t body_crc;  /* CRC-32C of everything behind the superblock; checked by `picket verify` */
 	uint32_t super_crc; /* CRC-32C of the superblock up to here; checked at each open */
 };
 
 /* snap_inode.flags */
-#define SNAP_INODE_OPAQUE   1u /* layers: hides the entries of the directory below */
+#define SNAP_INODE_OPAQUE 1u   /* layers: hides the entries of the directory below */
 #define SNAP_INODE_IMPLICIT 2u /* layers: a parent the archive did not list: takes the attributes of the one below */
-#define SNAP_INODE_LINK	    4u /* layers: a hard link to a path of a layer below, which is the record's target */
+#define SNAP_INODE_LINK 4u     /* layers: a hard link to a path of a layer below, which is the record's target */
 
 struct snap_inode {
 	uint64_t size; /* regular: bytes; symlink: length of the target; else 0 */

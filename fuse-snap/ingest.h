@@ -13,7 +13,8 @@
 
 struct layer_writer;
 
-#define LAYER_HASH 1u /* compute the diffID here (slow); without it layer_writer_finish must be given the computed one */
+#define LAYER_HASH                                                                                                     \
+	1u /* compute the diffID here (slow); without it layer_writer_finish must be given the computed one */
 
 /**
  * layer_writer_new - begin a layer
@@ -38,7 +39,8 @@ int layer_writer_feed(struct layer_writer *w, const void *data, size_t len, stru
  *
  * Returns 0, or -EBADMSG (digest is not the expected one, archive cut short), -ENOSPC ...
  */
-int layer_writer_finish(struct layer_writer *w, const struct digest *computed, struct digest *ret, struct snap_error *e);
+int layer_writer_finish(
+	struct layer_writer *w, const struct digest *computed, struct digest *ret, struct snap_error *e);
 
 /** layer_writer_abort - drop it and its temporaries. NULL is allowed. */
 void layer_writer_abort(struct layer_writer *w);
@@ -48,7 +50,7 @@ void layer_writer_abort(struct layer_writer *w);
  *
  * Does nothing if the image is there. @ret_chain may be NULL.
  */
-int image_merge(struct store_txn *t, const struct digest *diffids, size_t n, struct digest *ret_chain,
-	struct snap_error *e);
+int image_merge(
+	struct store_txn *t, const struct digest *diffids, size_t n, struct digest *ret_chain, struct snap_error *e);
 
 #endif

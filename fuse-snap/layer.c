@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One layer: tar entries become nodes of a tree, file data goes to the pack, and in the end both are published. What is
- * accepted follows containerd: names are cleaned and confined to the root, symbolic links in parents are followed inside
- * it; what would leave it is refused.
+ * accepted follows containerd: names are cleaned and confined to the root, symbolic links in parents are followed
+ * inside it; what would leave it is refused.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,10 +17,10 @@
 #include "pack.h"
 #include "tar.h"
 
-#define WHITEOUT      ".wh."
-#define WHITEOUT_LEN  4u
+#define WHITEOUT ".wh."
+#define WHITEOUT_LEN 4u
 #define WHITEOUT_META ".wh..wh."
-#define WHITEOUT_OPQ  ".wh..wh..opq"
+#define WHITEOUT_OPQ ".wh..wh..opq"
 #define DEV_MINOR_MAX ((1u << 20) - 1)
 #define DEV_MAJOR_MAX ((1u << 12) - 1)
 
@@ -166,7 +166,7 @@ static int set_attributes(struct layer_writer *w, const struct tar_entry *en, st
 
 static uint32_t file_type(char tar_type)
 {
-	static const uint32_t types[] = { S_IFREG, 0, S_IFLNK, S_IFCHR, S_IFBLK, S_IFDIR, S_IFIFO };
+	static const uint32_t types[] = {S_IFREG, 0, S_IFLNK, S_IFCHR, S_IFBLK, S_IFDIR, S_IFIFO};
 
 	return types[tar_type - '0'];
 }
@@ -390,7 +390,7 @@ static int on_done(void *arg, struct snap_error *e)
 	return r ? store_failed(w, e, r) : 0;
 }
 
-static const struct tar_ops layer_ops = { on_entry, on_data, on_done };
+static const struct tar_ops layer_ops = {on_entry, on_data, on_done};
 
 /* ---- Life ---- */
 
@@ -479,14 +479,15 @@ static int check_digest(struct layer_writer *w, const struct digest *computed, s
 		return snap_fail(e, EINVAL, "the digest of a layer was not computed");
 	if (!digest_is_zero(&w->expected) && !digest_equal(&w->expected, id))
 		return snap_fail(e, EBADMSG,
-			"the content of a layer is not what the image's configuration promises: it should be %s but is %s",
+			"the content of a layer is not what the image's configuration promises: it should be %s but is "
+			"%s",
 			digest_text(&w->expected, a), digest_text(id, b));
 	return 0;
 }
 
 static int write_index(struct layer_writer *w, const struct digest *id)
 {
-	struct tree_meta m = { .flags = SNAP_FLAG_LAYER, .id = *id };
+	struct tree_meta m = {.flags = SNAP_FLAG_LAYER, .id = *id};
 	int fd = open_in(w, "index");
 	int r;
 

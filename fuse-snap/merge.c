@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Merging the layers of an image into one index: metadata only, with the whiteouts and opaque directories of the OCI image
- * specification (layer.md) applied. Layers are taken lowest first into one tree.
+ * Merging the layers of an image into one index: metadata only, with the whiteouts and opaque directories of the OCI
+ * image specification (layer.md) applied. Layers are taken lowest first into one tree.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@ struct merge {
 	struct snap_error *e;
 	/* the layer being applied: */
 	const struct snap_index *ix;
-	struct tree_node **nodes; /* by inode number - 1: hard links meet here */
+	struct tree_node **nodes;     /* by inode number - 1: hard links meet here */
 	uint32_t map[SNAP_MAX_PACKS]; /* its pack numbers to ours */
 };
 
@@ -158,7 +158,8 @@ static int resolve_links(struct merge *m)
 		if (snap_readlink(m->ix, ino, &target, &len))
 			return damaged(m);
 		if (tree_walk(m->tree, target, len, false, false, &n) || S_ISDIR(n->mode))
-			return snap_fail(m->e, EBADMSG, "a layer has a hard link to '%.*s', which no layer below it has",
+			return snap_fail(m->e, EBADMSG,
+				"a layer has a hard link to '%.*s', which no layer below it has",
 				(int)(len < 300 ? len : 300), target);
 		m->nodes[ino - 1] = n;
 	}
@@ -284,7 +285,7 @@ static char *layer_list(const struct digest *diffids, size_t n, size_t *len)
 
 static int write_index(struct merge *m, struct store *s, const char *path, const struct digest *chain)
 {
-	struct tree_meta meta = { .id = *chain, .packs = m->packs, .pack_count = m->pack_count };
+	struct tree_meta meta = {.id = *chain, .packs = m->packs, .pack_count = m->pack_count};
 	int fd = openat(s->dirfd, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	int r;
 
@@ -299,8 +300,8 @@ static int write_index(struct merge *m, struct store *s, const char *path, const
 	return r;
 }
 
-static int publish(struct merge *m, struct store_txn *t, const struct digest *diffids, size_t n,
-	const struct digest *chain)
+static int publish(
+	struct merge *m, struct store_txn *t, const struct digest *diffids, size_t n, const struct digest *chain)
 {
 	struct store *s = t->store;
 	struct store_name dir = txn_name(t), file;
@@ -327,8 +328,8 @@ static int publish(struct merge *m, struct store_txn *t, const struct digest *di
 	return r;
 }
 
-static int merge_all(struct merge *m, struct store_txn *t, struct mapped_index *maps, const struct digest *diffids,
-	size_t n)
+static int merge_all(
+	struct merge *m, struct store_txn *t, struct mapped_index *maps, const struct digest *diffids, size_t n)
 {
 	char text[DIGEST_TEXT_LEN + 1];
 
@@ -345,8 +346,8 @@ static int merge_all(struct merge *m, struct store_txn *t, struct mapped_index *
 	return 0;
 }
 
-int image_merge(struct store_txn *t, const struct digest *diffids, size_t n, struct digest *ret_chain,
-	struct snap_error *e)
+int image_merge(
+	struct store_txn *t, const struct digest *diffids, size_t n, struct digest *ret_chain, struct snap_error *e)
 {
 	struct mapped_index *maps;
 	struct digest chain;

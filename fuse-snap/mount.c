@@ -2,8 +2,8 @@
 /*
  * `picket mount`: the tree at a directory, through fusermount3, until it is unmounted.
  *
- * Two processes stay: the server, and its parent, which unmounts if the server dies without doing so (the auto_unmount of
- * fusermount3 3.14 and before works with allow_other only). If the parent dies, the server unmounts and goes.
+ * Two processes stay: the server, and its parent, which unmounts if the server dies without doing so (the auto_unmount
+ * of fusermount3 3.14 and before works with allow_other only). If the parent dies, the server unmounts and goes.
  */
 #include "serve.h"
 
@@ -45,7 +45,7 @@ static void detach(void)
 
 static int run_server(struct snapshot *s, const char *path, const char *name, int ready)
 {
-	struct snapfuse fs = { &s->ix, s->pack_fds };
+	struct snapfuse fs = {&s->ix, s->pack_fds};
 	struct fuse_session *session = make_session(&fs, name);
 	int r = 1;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pack writer. A file goes through three states: HEAD until its first bytes are there to fingerprint, COMPARE while it
- * equals a candidate (nothing is written), STORE otherwise. A difference found late copies the equal beginning from the
- * candidate and goes on storing.
+ * The pack writer. A file goes through three states: HEAD until its first bytes are there to fingerprint, COMPARE while
+ * it equals a candidate (nothing is written), STORE otherwise. A difference found late copies the equal beginning from
+ * the candidate and goes on storing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,12 +12,12 @@
 
 #include "pack.h"
 
-#define BUFFER	   (1u << 20)
-#define DIRECT	   (256u << 10)	 /* pieces of this size skip the buffer */
-#define WRITEBACK  (32u << 20)	 /* start writing to disk after so much */
-#define COMPARE    (64u << 10)
-#define OWN_SLOTS  (1u << 15)	 /* fingerprints of this layer that are looked up */
-#define MAX_PACKS  64u		 /* of other layers that one layer may lean on: each is a descriptor at run time */
+#define BUFFER (1u << 20)
+#define DIRECT (256u << 10)   /* pieces of this size skip the buffer */
+#define WRITEBACK (32u << 20) /* start writing to disk after so much */
+#define COMPARE (64u << 10)
+#define OWN_SLOTS (1u << 15) /* fingerprints of this layer that are looked up */
+#define MAX_PACKS 64u	     /* of other layers that one layer may lean on: each is a descriptor at run time */
 
 enum file_state {
 	FILE_HEAD,
@@ -28,11 +28,11 @@ enum file_state {
 struct pack_writer {
 	struct store_txn *txn;
 	int fd;
-	uint8_t *buf;	   /* BUFFER bytes, page-aligned */
-	size_t used;	   /* bytes in it */
-	uint64_t flushed;  /* bytes of the pack written before it */
-	uint64_t synced;   /* bytes whose write-back has been started */
-	uint8_t *other;	   /* COMPARE bytes, of a candidate */
+	uint8_t *buf;			       /* BUFFER bytes, page-aligned */
+	size_t used;			       /* bytes in it */
+	uint64_t flushed;		       /* bytes of the pack written before it */
+	uint64_t synced;		       /* bytes whose write-back has been started */
+	uint8_t *other;			       /* COMPARE bytes, of a candidate */
 	struct snap_pack packs[MAX_PACKS + 1]; /* 0: our own */
 	uint32_t pack_count;
 	struct snap_print *prints;
@@ -205,7 +205,7 @@ static int seek_extent(struct pack_writer *w, uint64_t off)
 	r = close_extent(w);
 	if (r)
 		return r;
-	w->x = (struct snap_extent){ .file_off = page, .pack_off = pack_size(w) };
+	w->x = (struct snap_extent){.file_off = page, .pack_off = pack_size(w)};
 	return extend_zeros(w, off - page);
 }
 
@@ -333,7 +333,7 @@ static int add_print(struct pack_writer *w)
 		w->prints = p;
 		w->print_cap = cap;
 	}
-	w->prints[w->print_count++] = (struct snap_print){ w->print, w->size, x->pack_off, x->crc, 0 };
+	w->prints[w->print_count++] = (struct snap_print){w->print, w->size, x->pack_off, x->crc, 0};
 	w->own[w->print % OWN_SLOTS] = w->print_count;
 	return 0;
 }
@@ -384,7 +384,7 @@ int pack_data(struct pack_writer *w, uint64_t off, const void *data, size_t len)
 
 int pack_end(struct pack_writer *w)
 {
-	struct snap_extent x = { .len = w->size, .pack = w->other_pack, .pack_off = w->other_off, .crc = w->crc };
+	struct snap_extent x = {.len = w->size, .pack = w->other_pack, .pack_off = w->other_off, .crc = w->crc};
 	int r;
 
 	if (w->state == FILE_COMPARE)

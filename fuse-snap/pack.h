@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing the data of files into a layer's pack. Every extent begins on a page of the pack and of the file, and the rest
- * of its last page is zero: any piece of it can be mapped.
+ * Writing the data of files into a layer's pack. Every extent begins on a page of the pack and of the file, and the
+ * rest of its last page is zero: any piece of it can be mapped.
  */
 #ifndef PICKET_SNAP_PACK_H
 #define PICKET_SNAP_PACK_H

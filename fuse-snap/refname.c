@@ -8,7 +8,7 @@
 
 #include "refname.h"
 
-#define HUB	    "docker.io"
+#define HUB "docker.io"
 #define HUB_LIBRARY "library/"
 
 static int invalid(struct snap_error *e, const char *text, const char *why)
@@ -94,7 +94,8 @@ static bool registry_ok(const char *p, size_t len)
 		memcpy(text, name + 1, n);
 		text[n] = 0;
 		p++;
-		return inet_pton(AF_INET6, text, &addr) == 1 && (p == end || (*p == ':' && port_ok(p + 1, (size_t)(end - p) - 1)));
+		return inet_pton(AF_INET6, text, &addr) == 1 &&
+		       (p == end || (*p == ':' && port_ok(p + 1, (size_t)(end - p) - 1)));
 	}
 	for (; p < end && *p != ':'; p++) {
 		if (*p == '.' || *p == '-') {
@@ -171,14 +172,15 @@ static int parse_repository(const char *text, const char *p, const char *end, st
 		return invalid(e, text, "it is too long");
 	if (!repository_ok(p, end))
 		return invalid(e, text,
-			"a repository is made of lower-case letters, digits and single '.', '_', '-', '/' between them");
+			"a repository is made of lower-case letters, digits and single '.', '_', '-', '/' between "
+			"them");
 	snprintf(r->repository, sizeof(r->repository), "%s%.*s", prefix, (int)len, p);
 	return 0;
 }
 
 int ref_parse(const char *text, struct ref_name *ret, struct snap_error *e)
 {
-	struct ref_name r = { 0 };
+	struct ref_name r = {0};
 	const char *at = strchr(text, '@');
 	const char *end = at ? at : text + strlen(text);
 	int err;

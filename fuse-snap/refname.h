@@ -30,7 +30,8 @@ int ref_parse(const char *text, struct ref_name *ret, struct snap_error *e);
 /** ref_canonical - REGISTRY/REPOSITORY[:TAG], the key of the store's references (the digest is not part of it). */
 char *ref_canonical(const struct ref_name *r, char out[static REF_NAME_MAX + 1]);
 
-/** ref_familiar - the shortest text that ref_parse reads as @canonical: docker.io/library/busybox:latest -> busybox:latest. */
+/** ref_familiar - the shortest text that ref_parse reads as @canonical: docker.io/library/busybox:latest ->
+ * busybox:latest. */
 const char *ref_familiar(const char *canonical);
 
 #endif

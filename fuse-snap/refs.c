@@ -15,10 +15,10 @@
 
 #include "store_priv.h"
 
-#define REFS_HEAD     "picket-refs 1\n"
-#define REFS_MAX      (64u << 20)
-#define REF_FIELDS    8
-#define PREFIX_MIN    4u /* hex digits that may stand for a digest */
+#define REFS_HEAD "picket-refs 1\n"
+#define REFS_MAX (64u << 20)
+#define REF_FIELDS 8
+#define PREFIX_MIN 4u /* hex digits that may stand for a digest */
 
 struct refs {
 	struct image_ref *v;
@@ -32,7 +32,7 @@ static int parse_ref(char *line, struct image_ref *r)
 	char *f[REF_FIELDS], *p = line;
 	int n = 0;
 
-	*r = (struct image_ref){ 0 };
+	*r = (struct image_ref){0};
 	while (n < REF_FIELDS && p)
 		f[n++] = strsep(&p, "\t");
 	if (n < REF_FIELDS || strlen(f[0]) >= sizeof(r->name) || strlen(f[5]) >= sizeof(r->platform))
@@ -83,7 +83,7 @@ static int read_refs(const struct store *s, struct refs *refs, struct snap_error
 	int r = store_read_file(s, "refs", REFS_MAX, &text, &len);
 
 	if (r == -ENOENT) {
-		*refs = (struct refs){ calloc(1, sizeof(*refs->v)), 0 };
+		*refs = (struct refs){calloc(1, sizeof(*refs->v)), 0};
 		return refs->v ? 0 : snap_fail_errno(e, ENOMEM, "cannot read the store");
 	}
 	if (!r) {
@@ -139,9 +139,10 @@ static int write_refs(const struct store *s, struct refs *refs)
 	return r ? r : store_fsync_dir(s, ".");
 }
 
-/* Run @change on the references, under the lock. It returns 0 (write them), 1 (leave them), or fails with a sentence. */
-static int change_refs(struct store *s, int (*change)(struct refs *, void *, struct snap_error *), void *arg,
-	struct snap_error *e)
+/* Run @change on the references, under the lock. It returns 0 (write them), 1 (leave them), or fails with a sentence.
+ */
+static int change_refs(
+	struct store *s, int (*change)(struct refs *, void *, struct snap_error *), void *arg, struct snap_error *e)
 {
 	int fd = openat(s->dirfd, "refs.lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	struct refs refs;
@@ -187,7 +188,7 @@ static int change_set(struct refs *refs, void *arg, struct snap_error *e)
 
 int store_set_ref(struct store_txn *t, const struct image_ref *ref, struct snap_error *e)
 {
-	static const char *const dirs[] = { STORE_BLOBS, STORE_LAYERS, STORE_IMAGES, STORE_RECORDS };
+	static const char *const dirs[] = {STORE_BLOBS, STORE_LAYERS, STORE_IMAGES, STORE_RECORDS};
 	struct image_ref copy = *ref;
 
 	if (strpbrk(ref->name, "\t\n") || strpbrk(ref->platform, "\t\n"))
@@ -239,7 +240,7 @@ static int want(struct wanted *w, const char *text, struct snap_error *e)
 {
 	int r;
 
-	*w = (struct wanted){ 0 };
+	*w = (struct wanted){0};
 	want_hex(w, text);
 	r = ref_parse(text, &w->name, *w->hex ? NULL : e);
 	w->has_name = !r;
@@ -266,7 +267,7 @@ static bool name_matches(const struct wanted *w, const struct image_ref *r)
 
 static bool hex_matches(const struct wanted *w, const struct image_ref *r)
 {
-	const struct digest *ids[] = { &r->config, &r->manifest, &r->list };
+	const struct digest *ids[] = {&r->config, &r->manifest, &r->list};
 	char hex[DIGEST_HEX_LEN + 1];
 
 	for (size_t i = 0; *w->hex && i < 3; i++)
@@ -277,8 +278,9 @@ static bool hex_matches(const struct wanted *w, const struct image_ref *r)
 
 static int not_found(struct snap_error *e, const char *text)
 {
-	return snap_fail(e, ENOENT, "no image '%.200s' here: 'picket pull %.200s' fetches it, 'picket images' lists what is here",
-		text, text);
+	return snap_fail(e, ENOENT,
+		"no image '%.200s' here: 'picket pull %.200s' fetches it, 'picket images' lists what is here", text,
+		text);
 }
 
 /* A name goes before an ID. An ID may have many names; they must agree on the image. */
@@ -298,7 +300,8 @@ static int find_ref(const struct refs *refs, const char *text, bool *by_id, stru
 		if (!hex_matches(&w, &refs->v[i]))
 			continue;
 		if (hit && !digest_equal(&hit->config, &refs->v[i].config))
-			return snap_fail(e, ENOTUNIQ, "'%.200s' is the beginning of more than one image ID: write more digits", text);
+			return snap_fail(e, ENOTUNIQ,
+				"'%.200s' is the beginning of more than one image ID: write more digits", text);
 		hit = &refs->v[i];
 		*by_id = true;
 	}
@@ -349,7 +352,7 @@ static int change_remove(struct refs *refs, void *arg, struct snap_error *e)
 
 int store_remove_ref(struct store *s, const char *text, size_t *removed, struct snap_error *e)
 {
-	struct removal rm = { .text = text };
+	struct removal rm = {.text = text};
 	int r = change_refs(s, change_remove, &rm, e);
 
 	if (!r && removed)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Serving descriptors. The FUSE mount is made in a user and mount namespace of this process's own and is never attached to
- * any directory: when the process dies, however that happens, the mount is gone with it.
+ * Serving descriptors. The FUSE mount is made in a user and mount namespace of this process's own and is never attached
+ * to any directory: when the process dies, however that happens, the mount is gone with it.
  *
  * Two threads: this one talks to clients, the other to the kernel.
  */
@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/mount.h>
 #include <poll.h>
 #include <pthread.h>
@@ -26,16 +27,16 @@
 #include "proto.h"
 
 #define MAX_CLIENTS 1000u
-#define FIRST_MS    10000 /* a server nobody comes to leaves after this */
-#define RETRY_MS    20	  /* a client is just arriving: look again */
+#define FIRST_MS 10000 /* a server nobody comes to leaves after this */
+#define RETRY_MS 20    /* a client is just arriving: look again */
 
 struct server {
 	struct snapshot *snap;
 	struct snapfuse fs;
 	struct fuse_session *session;
 	int mount_fd;
-	int *fds;	/* the packs, opened through FUSE */
-	char why[236];	/* of a failed start */
+	int *fds;      /* the packs, opened through FUSE */
+	char why[236]; /* of a failed start */
 	int err;
 	struct pollfd polls[MAX_CLIENTS + 1]; /* the listening socket, then clients */
 	nfds_t clients;
@@ -116,7 +117,7 @@ static int mount_fuse(struct server *s, int fuse_fd)
 static int start_session(struct server *s)
 {
 	char program[] = "picket-snapd", path[32];
-	char *argv[] = { program, NULL };
+	char *argv[] = {program, NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
 	int fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 
@@ -154,9 +155,9 @@ static int start_thread(struct server *s)
 }
 
 /*
- * Closing a file asks the server to flush, and the asking cannot be interrupted. A server killed with files of its own mount
- * open would wait for itself in exit, before its /dev/fuse is let go. So have one flush answered now: the answer, ENOSYS,
- * means that none is ever asked for again.
+ * Closing a file asks the server to flush, and the asking cannot be interrupted. A server killed with files of its own
+ * mount open would wait for itself in exit, before its /dev/fuse is let go. So have one flush answered now: the answer,
+ * ENOSYS, means that none is ever asked for again.
  */
 static int stop_flushes(struct server *s)
 {
@@ -183,12 +184,22 @@ static int open_packs(struct server *s)
 	return stop_flushes(s);
 }
 
+/* The namespace's capabilities were for the mount. Before the thread starts: they are each thread's own. */
+static int drop_capabilities(struct server *s)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[2] = {0};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || syscall(SYS_capset, &head, none))
+		return fail(s, "capabilities cannot be dropped");
+	return 0;
+}
+
 static int start(struct server *s)
 {
-	if (enter_namespaces(s) || start_session(s) || start_thread(s) || open_packs(s))
+	if (enter_namespaces(s) || start_session(s) || drop_capabilities(s) || start_thread(s))
 		return -1;
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	return 0;
+	return open_packs(s);
 }
 
 /* ---- Clients ---- */
@@ -199,8 +210,8 @@ static int send_message(int fd, struct snapd_msg *msg, const int *fds)
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(SNAPD_FDS_MAX * sizeof(int))];
 	} control;
-	struct iovec iov = { msg, sizeof(*msg) };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct iovec iov = {msg, sizeof(*msg)};
+	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
 	if (msg->count) {
@@ -225,7 +236,7 @@ static int send_message(int fd, struct snapd_msg *msg, const int *fds)
 static int answer(struct server *s, int fd)
 {
 	uint32_t total = s->snap->ix.pack_count;
-	struct snapd_msg msg = { .magic = SNAPD_MAGIC, .err = (uint32_t)s->err, .total = total };
+	struct snapd_msg msg = {.magic = SNAPD_MAGIC, .err = (uint32_t)s->err, .total = total};
 
 	snprintf(msg.why, sizeof(msg.why), "%s", s->why);
 	if (s->err)
@@ -257,7 +268,7 @@ static void welcome(struct server *s)
 		close(fd);
 		return;
 	}
-	s->polls[++s->clients] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	s->polls[++s->clients] = (struct pollfd){.fd = fd, .events = POLLIN};
 }
 
 /* Clients say nothing; what can be read is the end. */
@@ -272,8 +283,8 @@ static void farewell(struct server *s)
 }
 
 /*
- * Nobody is connected. A client holds the lock from before it connects until it has its answer, so with the lock in hand
- * and nobody waiting, none is on the way, and the names can go.
+ * Nobody is connected. A client holds the lock from before it connects until it has its answer, so with the lock in
+ * hand and nobody waiting, none is on the way, and the names can go.
  */
 static bool may_leave(struct server *s)
 {
@@ -306,8 +317,8 @@ int serve(struct snapshot *snap, const char *name)
 		return 1;
 	s->snap = snap;
 	s->mount_fd = -1;
-	s->fs = (struct snapfuse){ &snap->ix, snap->pack_fds };
-	s->polls[0] = (struct pollfd){ .fd = SNAPD_LISTEN, .events = POLLIN };
+	s->fs = (struct snapfuse){&snap->ix, snap->pack_fds};
+	s->polls[0] = (struct pollfd){.fd = SNAPD_LISTEN, .events = POLLIN};
 	start(s); /* if it fails, whoever asks is told why */
 	for (;;) {
 		int n = poll(s->polls, s->clients + 1, s->clients ? -1 : timeout);

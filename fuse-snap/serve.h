@@ -10,7 +10,7 @@
 struct snapshot {
 	struct store *store;
 	int index_fd; /* with its shared lock */
-	void *map; /* of the index */
+	void *map;    /* of the index */
 	size_t map_len;
 	struct snap_index ix;
 	int *pack_fds;

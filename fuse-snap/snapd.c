@@ -44,14 +44,14 @@ static int complain(const char *text)
 static int parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{ "serve", no_argument, NULL, 's' },
-		{ "mount", required_argument, NULL, 'm' },
-		{ "store", required_argument, NULL, 'd' },
-		{ "chain", required_argument, NULL, 'c' },
-		{ "name", required_argument, NULL, 'n' },
-		{ "socket", required_argument, NULL, 'k' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{"serve", no_argument, NULL, 's'},
+		{"mount", required_argument, NULL, 'm'},
+		{"store", required_argument, NULL, 'd'},
+		{"chain", required_argument, NULL, 'c'},
+		{"name", required_argument, NULL, 'n'},
+		{"socket", required_argument, NULL, 'k'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	int c;
 
@@ -144,8 +144,8 @@ static void close_snapshot(struct snapshot *s)
 
 int main(int argc, char **argv)
 {
-	struct snapshot s = { .index_fd = -1 };
-	struct options o = { .name = "picket" };
+	struct snapshot s = {.index_fd = -1};
+	struct options o = {.name = "picket"};
 	struct snap_error e;
 	int status;
 

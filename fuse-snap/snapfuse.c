@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Answers to the kernel. Nothing in a snapshot ever changes, so every answer is valid for ever, opens are not even told to
- * us (ENOSYS to the first means "do not ask"), and data are spliced from the pack files.
+ * Answers to the kernel. Nothing in a snapshot ever changes, so every answer is valid for ever, opens are not even told
+ * to us (ENOSYS to the first means "do not ask"), and data are spliced from the pack files.
  */
 #include "snapfuse.h"
 
@@ -13,9 +13,10 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define FOREVER	     1e9
-#define SPLICE_FLAGS ((enum fuse_buf_copy_flags)0) /* not MOVE: it takes pages from the pack's cache, which others need */
-#define READ_PIECES  16 /* runs joined in one answer to a read; the kernel asks again for the rest */
+#define FOREVER 1e9
+#define SPLICE_FLAGS                                                                                                   \
+	((enum fuse_buf_copy_flags)0) /* not MOVE: it takes pages from the pack's cache, which others need */
+#define READ_PIECES 16		      /* runs joined in one answer to a read; the kernel asks again for the rest */
 
 static const struct snapfuse *snap_of(fuse_req_t req)
 {
@@ -24,9 +25,9 @@ static const struct snapfuse *snap_of(fuse_req_t req)
 
 static void snap_init(void *arg, struct fuse_conn_info *conn)
 {
-	conn->want |= conn->capable & (FUSE_CAP_SPLICE_WRITE | FUSE_CAP_PARALLEL_DIROPS |
-					      FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_NO_OPENDIR_SUPPORT |
-					      FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_ASYNC_READ);
+	conn->want |=
+		conn->capable & (FUSE_CAP_SPLICE_WRITE | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_CACHE_SYMLINKS |
+					FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_ASYNC_READ);
 	conn->want &= ~(unsigned int)(FUSE_CAP_SPLICE_READ | FUSE_CAP_AUTO_INVAL_DATA);
 	conn->max_readahead = 1u << 20;
 }
@@ -64,7 +65,7 @@ static int fill_stat(const struct snap_index *ix, fuse_ino_t ino, struct stat *s
 		.st_size = (off_t)in->size,
 		.st_blksize = SNAP_PAGE,
 		.st_blocks = (blkcnt_t)((in->size + 511) / 512),
-		.st_mtim = { (time_t)in->mtime_sec, (long)in->mtime_nsec },
+		.st_mtim = {(time_t)in->mtime_sec, (long)in->mtime_nsec},
 	};
 	st->st_atim = st->st_ctim = st->st_mtim;
 	return 0;
@@ -73,7 +74,7 @@ static int fill_stat(const struct snap_index *ix, fuse_ino_t ino, struct stat *s
 static void tree_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	const struct snap_index *ix = snap_of(req)->ix;
-	struct fuse_entry_param p = { .attr_timeout = FOREVER, .entry_timeout = FOREVER };
+	struct fuse_entry_param p = {.attr_timeout = FOREVER, .entry_timeout = FOREVER};
 	struct snap_entry e;
 	int r = snap_lookup(ix, (uint32_t)parent, name, strlen(name), &e);
 
@@ -133,11 +134,12 @@ static void add_piece(struct pieces *p, const struct fuse_buf *b)
 }
 
 /* Describe up to @size bytes at @off by pieces of packs, and @zeros (size bytes) for holes. */
-static int gather(const struct snapfuse *s, fuse_ino_t ino, size_t size, uint64_t off, const void *zeros, struct pieces *p)
+static int gather(
+	const struct snapfuse *s, fuse_ino_t ino, size_t size, uint64_t off, const void *zeros, struct pieces *p)
 {
 	while (size && p->v.count < READ_PIECES) {
 		struct snap_run run;
-		struct fuse_buf b = { 0 };
+		struct fuse_buf b = {0};
 		int r = snap_data_at(s->ix, (uint32_t)ino, off, &run);
 
 		if (r)
@@ -161,7 +163,7 @@ static int gather(const struct snapfuse *s, fuse_ino_t ino, size_t size, uint64_
 
 static void tree_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	struct pieces p = { 0 };
+	struct pieces p = {0};
 	void *zeros = calloc(1, size ? size : 1);
 	int r = zeros && off >= 0 ? gather(snap_of(req), ino, size, (uint64_t)off, zeros, &p) : -ENOMEM;
 
@@ -194,15 +196,15 @@ static int entry_at(const struct snap_index *ix, fuse_ino_t dir, uint64_t pos, s
 
 static size_t add_entry(fuse_req_t req, const struct snap_entry *e, char *buf, size_t room, off_t next, bool plus)
 {
-	struct fuse_entry_param p = { .ino = e->ino, .attr_timeout = FOREVER, .entry_timeout = FOREVER };
+	struct fuse_entry_param p = {.ino = e->ino, .attr_timeout = FOREVER, .entry_timeout = FOREVER};
 	char name[SNAP_NAME_MAX + 1];
 
 	memcpy(name, e->name, e->name_len);
 	name[e->name_len] = 0;
 	if (fill_stat(snap_of(req)->ix, e->ino, &p.attr))
 		return 0;
-	return plus ? fuse_add_direntry_plus(req, buf, room, name, &p, next) :
-		      fuse_add_direntry(req, buf, room, name, &p.attr, next);
+	return plus ? fuse_add_direntry_plus(req, buf, room, name, &p, next)
+		    : fuse_add_direntry(req, buf, room, name, &p.attr, next);
 }
 
 static void list(fuse_req_t req, fuse_ino_t dir, size_t size, off_t off, bool plus)
@@ -322,7 +324,7 @@ const struct fuse_lowlevel_ops snapfuse_tree_ops = {
 
 static int pack_stat(const struct snapfuse *s, fuse_ino_t ino, struct stat *st)
 {
-	*st = (struct stat){ .st_ino = ino, .st_uid = getuid(), .st_gid = getgid(), .st_nlink = 1 };
+	*st = (struct stat){.st_ino = ino, .st_uid = getuid(), .st_gid = getgid(), .st_nlink = 1};
 	if (ino == FUSE_ROOT_ID) {
 		st->st_mode = S_IFDIR | 0500;
 		return 0;
@@ -349,7 +351,7 @@ static void pack_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *
 
 static void pack_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct fuse_entry_param p = { .attr_timeout = FOREVER, .entry_timeout = FOREVER };
+	struct fuse_entry_param p = {.attr_timeout = FOREVER, .entry_timeout = FOREVER};
 	char *end;
 	unsigned long n = strtoul(name, &end, 10);
 

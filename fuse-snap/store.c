@@ -252,7 +252,7 @@ int store_list(const struct store *s, const char *path, char ***ret)
 
 int store_map_fd(int fd, struct mapped_index *ret)
 {
-	struct mapped_index m = { 0 };
+	struct mapped_index m = {0};
 	struct stat st;
 	int r;
 
@@ -288,7 +288,7 @@ void store_unmap_index(struct mapped_index *m)
 {
 	if (m->map)
 		munmap(m->map, m->len);
-	*m = (struct mapped_index){ 0 };
+	*m = (struct mapped_index){0};
 }
 
 /* ---- Opening ---- */
@@ -333,9 +333,9 @@ static int make_dirs(char *path)
 /* The version file is made last: where it is, everything is. */
 static int make_layout(const struct store *s)
 {
-	static const char *const dirs[] = { "blobs", STORE_BLOBS, STORE_LAYERS, STORE_IMAGES, STORE_RECORDS, STORE_TMP,
-		STORE_LOCKS };
-	static const char *const files[] = { "lock", "refs.lock" };
+	static const char *const dirs[] = {
+		"blobs", STORE_BLOBS, STORE_LAYERS, STORE_IMAGES, STORE_RECORDS, STORE_TMP, STORE_LOCKS};
+	static const char *const files[] = {"lock", "refs.lock"};
 	char tmp[64];
 	int r;
 
@@ -382,7 +382,8 @@ static int check_owner(const struct store *s, struct snap_error *e)
 	if (fstat(s->dirfd, &st))
 		return snap_fail_errno(e, errno, "cannot read the store in %s", s->path);
 	if ((st.st_uid != geteuid() && st.st_uid != 0) || (st.st_mode & 022))
-		return snap_fail(e, EPERM, "the store in %s belongs to another user, or others may write to it", s->path);
+		return snap_fail(
+			e, EPERM, "the store in %s belongs to another user, or others may write to it", s->path);
 	return 0;
 }
 

@@ -69,7 +69,8 @@ bool store_has_blob(const struct store *s, const struct digest *d);
 /** store_put_blob - check that @data has digest @d, and publish it. Having it already is success. */
 int store_put_blob(struct store_txn *t, const struct digest *d, const void *data, size_t len, struct snap_error *e);
 
-/** store_get_blob - read a whole blob (at most STORE_BLOB_MAX), check its digest. *ret is malloc'd, with a NUL behind. */
+/** store_get_blob - read a whole blob (at most STORE_BLOB_MAX), check its digest. *ret is malloc'd, with a NUL behind.
+ */
 int store_get_blob(const struct store *s, const struct digest *d, void **ret, size_t *len, struct snap_error *e);
 
 /* ---- Layers and images ---- */
@@ -110,13 +111,14 @@ struct run_record {
 	char *user;	/* NULL or "": root */
 	char *workdir;
 	char *stop_signal;
-	char *arch; /* amd64 */
-	char *os;   /* linux */
+	char *arch;	 /* amd64 */
+	char *os;	 /* linux */
 	int64_t created; /* seconds since 1970, 0: unknown */
 };
 
 /** store_put_record - publish the record that belongs to config @config. */
-int store_put_record(struct store_txn *t, const struct digest *config, const struct run_record *r, struct snap_error *e);
+int store_put_record(
+	struct store_txn *t, const struct digest *config, const struct run_record *r, struct snap_error *e);
 
 /** store_get_record - read it; free with run_record_free. Returns 0, -ENOENT, -EUCLEAN. */
 int store_get_record(const struct store *s, const struct digest *config, struct run_record *ret, struct snap_error *e);
@@ -126,16 +128,17 @@ void run_record_free(struct run_record *r);
 
 struct image_ref {
 	char name[REF_NAME_MAX + 1]; /* canonical; "" for an image kept by its manifest digest alone */
-	struct digest manifest; /* of the platform's manifest */
-	struct digest list;	/* of the list it was chosen from (docker's repository digest); zero: none */
-	struct digest config; /* docker's image ID */
+	struct digest manifest;	     /* of the platform's manifest */
+	struct digest list;	     /* of the list it was chosen from (docker's repository digest); zero: none */
+	struct digest config;	     /* docker's image ID */
 	struct digest chain;
-	char platform[64];  /* linux/amd64[/v8] */
-	int64_t pulled;	    /* seconds since 1970 */
-	uint64_t layers;    /* number of layers */
+	char platform[64]; /* linux/amd64[/v8] */
+	int64_t pulled;	   /* seconds since 1970 */
+	uint64_t layers;   /* number of layers */
 };
 
-/** store_set_ref - add a reference, or point it somewhere else. Its blobs, record and image must have been published. */
+/** store_set_ref - add a reference, or point it somewhere else. Its blobs, record and image must have been published.
+ */
 int store_set_ref(struct store_txn *t, const struct image_ref *ref, struct snap_error *e);
 
 /** store_list_refs - all references, sorted by name. *ret is malloc'd. */
@@ -143,20 +146,22 @@ int store_list_refs(const struct store *s, struct image_ref **ret, size_t *n, st
 
 /**
  * store_resolve - find the image a person means
- * @text: a name with docker's defaults, name@digest, or a prefix (4 hex digits and up) of an image ID or manifest digest
+ * @text: a name with docker's defaults, name@digest, or a prefix (4 hex digits and up) of an image ID or manifest
+ * digest
  *
  * Returns 0, -ENOENT, -EINVAL (not a name), -ENOTUNIQ (ambiguous prefix).
  */
 int store_resolve(const struct store *s, const char *text, struct image_ref *ret, struct snap_error *e);
 
-/** store_remove_ref - forget a reference (as store_resolve finds it); an image ID removes all its names. No collection. */
+/** store_remove_ref - forget a reference (as store_resolve finds it); an image ID removes all its names. No collection.
+ */
 int store_remove_ref(struct store *s, const char *text, size_t *removed, struct snap_error *e);
 
 struct store_gc_stats {
 	uint64_t images;
 	uint64_t layers;
 	uint64_t blobs;
-	uint64_t bytes; /* freed on disk */
+	uint64_t bytes;	      /* freed on disk */
 	uint64_t kept_in_use; /* images without a reference that somebody still reads */
 };
 
@@ -167,7 +172,8 @@ struct store_gc_stats {
  */
 int store_collect(struct store *s, struct store_gc_stats *stats, struct snap_error *e);
 
-/** store_verify - check every blob, index and pack. @report is called with a sentence for each fault. Returns 0, -EUCLEAN. */
+/** store_verify - check every blob, index and pack. @report is called with a sentence for each fault. Returns 0,
+ * -EUCLEAN. */
 int store_verify(struct store *s, void (*report)(void *arg, const char *text), void *arg, struct snap_error *e);
 
 /** store_pull_lock - wait until no other process pulls the same thing; *ret_fd holds the lock until closed. */

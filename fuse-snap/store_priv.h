@@ -9,12 +9,13 @@
 #include "index.h"
 #include "store.h"
 
-#define STORE_BLOBS   "blobs/sha256"
-#define STORE_LAYERS  "layers"
-#define STORE_IMAGES  "images"
+#define STORE_BLOBS "blobs/sha256"
+#define STORE_LAYERS "layers"
+#define STORE_IMAGES "images"
 #define STORE_RECORDS "records"
-#define STORE_TMP     "tmp"
-#define STORE_LOCKS   "locks"
+#define STORE_TMP "tmp"
+#define STORE_LOCKS "locks"
+#define STORE_PARTIAL "partial" /* net/'s; may be missing */
 
 struct store {
 	char *path;
@@ -28,7 +29,7 @@ struct store_txn {
 	int lock_fd;
 	char tmp[64]; /* tmp/PID-RANDOM, of this transaction alone */
 	int tmp_fd;
-	atomic_uint next; /* names in it */
+	atomic_uint next;     /* names in it */
 	pthread_mutex_t lock; /* guards dedup */
 	struct dedup *dedup;  /* made by the first layer writer */
 };

@@ -273,7 +273,8 @@ static int begin_plain(struct tar *t, const struct tar_header *h, struct snap_er
 	if (type == '0')
 		return begin_regular(t, h->type, stored, e);
 	if (!header_only(type))
-		return snap_fail(e, EBADMSG, "the archive has an entry of unknown type %#x: %.200s", (uint8_t)h->type, t->path);
+		return snap_fail(
+			e, EBADMSG, "the archive has an entry of unknown type %#x: %.200s", (uint8_t)h->type, t->path);
 	t->pad = 0;
 	return begin_entry(t, 0, e);
 }

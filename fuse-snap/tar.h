@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A push parser of tar archives: ustar, pax, GNU, V7 (tar(5), POSIX.1-2017 pax). Bytes go in, entries and data come out by
- * callbacks. The archive is hostile: every number is checked for overflow, every length is bounded.
+ * A push parser of tar archives: ustar, pax, GNU, V7 (tar(5), POSIX.1-2017 pax). Bytes go in, entries and data come out
+ * by callbacks. The archive is hostile: every number is checked for overflow, every length is bounded.
  */
 #ifndef PICKET_SNAP_TAR_H
 #define PICKET_SNAP_TAR_H
@@ -12,13 +12,13 @@
 
 #include "error.h"
 
-#define TAR_BLOCK	  512u
-#define TAR_PATH_MAX	  4096u		  /* with the terminator */
-#define TAR_META_MAX	  (1u << 20)	  /* bytes of one pax header or long name */
-#define TAR_XATTR_MAX	  65536u	  /* as XATTR_SIZE_MAX */
-#define TAR_XATTR_COUNT	  64u		  /* of one entry */
-#define TAR_SEGMENTS_MAX  (1u << 20)	  /* of one sparse file */
-#define TAR_SIZE_MAX	  (INT64_C(1) << 56)
+#define TAR_BLOCK 512u
+#define TAR_PATH_MAX 4096u	    /* with the terminator */
+#define TAR_META_MAX (1u << 20)	    /* bytes of one pax header or long name */
+#define TAR_XATTR_MAX 65536u	    /* as XATTR_SIZE_MAX */
+#define TAR_XATTR_COUNT 64u	    /* of one entry */
+#define TAR_SEGMENTS_MAX (1u << 20) /* of one sparse file */
+#define TAR_SIZE_MAX (INT64_C(1) << 56)
 
 struct tar_xattr {
 	const char *name; /* terminated */
@@ -43,9 +43,9 @@ struct tar_entry {
 	uint32_t minor;
 	int64_t mtime_sec;
 	uint32_t mtime_nsec;
-	uint64_t size;	 /* of the file */
-	uint64_t stored; /* bytes of data that follow */
-	bool sparse;	 /* the data are the segments' */
+	uint64_t size;			    /* of the file */
+	uint64_t stored;		    /* bytes of data that follow */
+	bool sparse;			    /* the data are the segments' */
 	const struct tar_segment *segments; /* stays until the file is done; the rest only during the call */
 	size_t segment_count;
 	const struct tar_xattr *xattrs;
@@ -55,7 +55,7 @@ struct tar_entry {
 struct tar_ops {
 	int (*entry)(void *arg, const struct tar_entry *en, struct snap_error *e);
 	int (*data)(void *arg, const void *data, size_t len, struct snap_error *e); /* regular files only */
-	int (*done)(void *arg, struct snap_error *e);				    /* all data of a regular file came */
+	int (*done)(void *arg, struct snap_error *e); /* all data of a regular file came */
 };
 
 struct tar;
@@ -64,7 +64,8 @@ struct tar;
 struct tar *tar_new(const struct tar_ops *ops, void *arg);
 void tar_free(struct tar *t);
 
-/** tar_feed - the next bytes. Returns 0, -EBADMSG, -ENOMEM, or what a callback returned; then the parser is done for. */
+/** tar_feed - the next bytes. Returns 0, -EBADMSG, -ENOMEM, or what a callback returned; then the parser is done for.
+ */
 int tar_feed(struct tar *t, const void *data, size_t len, struct snap_error *e);
 
 /** tar_finish - the archive has ended: -EBADMSG if inside an entry. */

@@ -127,7 +127,8 @@ static void field(char *dst, const uint8_t *p, size_t len)
 	dst[n] = 0;
 }
 
-/* ustar has a prefix for the name; star's variant a shorter one, marked in the last bytes; GNU's has other things there. */
+/* ustar has a prefix for the name; star's variant a shorter one, marked in the last bytes; GNU's has other things
+ * there. */
 static void full_name(const uint8_t *b, bool ustar, struct tar_header *h)
 {
 	size_t prefix_len = !memcmp(b + 508, "tar\0", 4) ? 131 : 155;
@@ -148,7 +149,7 @@ int tar_header_parse(const uint8_t *b, struct tar_header *h, struct snap_error *
 	uint32_t mode = 0;
 	int r;
 
-	*h = (struct tar_header){ .type = (char)b[156] };
+	*h = (struct tar_header){.type = (char)b[156]};
 	if (!checksum_ok(b))
 		return damaged(e, "a header's checksum is wrong");
 	full_name(b, ustar, h);
@@ -186,7 +187,7 @@ static int map_add(struct tar_map *map, uint64_t off, uint64_t len, struct snap_
 		map->seg = seg;
 		map->cap = cap;
 	}
-	map->seg[map->count++] = (struct tar_segment){ off, len };
+	map->seg[map->count++] = (struct tar_segment){off, len};
 	return 0;
 }
 
@@ -258,7 +259,8 @@ int tar_map_check(struct tar_map *map, uint64_t size, uint64_t stored, const cha
 		struct tar_segment s = map->seg[i];
 
 		if (s.off < at || s.off > size || s.len > size - s.off)
-			return snap_fail(e, EBADMSG, "the map of sparse file %.200s is out of order or out of bounds", path);
+			return snap_fail(
+				e, EBADMSG, "the map of sparse file %.200s is out of order or out of bounds", path);
 		at = s.off + s.len;
 		sum += s.len; /* at most size: no overflow */
 		if (s.len)
@@ -336,12 +338,13 @@ static int pax_xattr(struct tar_pax *pax, const struct record *rec, struct snap_
 		return damaged(e, "an extended attribute is too long or has no name");
 	for (size_t i = 0; i < pax->xattr_count; i++)
 		if (!strcmp(pax->xattrs[i].name, name)) {
-			pax->xattrs[i] = (struct tar_xattr){ name, rec->value, rec->len };
+			pax->xattrs[i] = (struct tar_xattr){name, rec->value, rec->len};
 			return 0;
 		}
 	if (pax->xattr_count == TAR_XATTR_COUNT)
-		return snap_fail(e, EBADMSG, "the archive has a file with more than %u extended attributes", TAR_XATTR_COUNT);
-	pax->xattrs[pax->xattr_count++] = (struct tar_xattr){ name, rec->value, rec->len };
+		return snap_fail(
+			e, EBADMSG, "the archive has a file with more than %u extended attributes", TAR_XATTR_COUNT);
+	pax->xattrs[pax->xattr_count++] = (struct tar_xattr){name, rec->value, rec->len};
 	return 0;
 }
 
@@ -449,7 +452,7 @@ static int next_record(char **at, char *end, struct record *rec)
 		return -EBADMSG;
 	*eq = 0;
 	stop[-1] = 0;
-	*rec = (struct record){ space + 1, eq + 1, (size_t)(stop - 1 - (eq + 1)) };
+	*rec = (struct record){space + 1, eq + 1, (size_t)(stop - 1 - (eq + 1))};
 	*at = stop;
 	return 0;
 }

@@ -8,8 +8,8 @@
 
 #include "tree.h"
 
-#define ARENA_CHUNK   (1u << 20)
-#define LINKS_MAX     40 /* as Linux */
+#define ARENA_CHUNK (1u << 20)
+#define LINKS_MAX 40 /* as Linux */
 #define TABLE_INITIAL 1024u
 
 struct chunk {
@@ -349,7 +349,7 @@ static int walk_path(struct walk *w, const char *p, const char *end, bool last_c
 
 int tree_walk(struct tree *t, const char *path, size_t len, bool create, bool follow_last, struct tree_node **ret)
 {
-	struct walk w = { .t = t, .create = create, .follow_last = follow_last, .at = t->root };
+	struct walk w = {.t = t, .create = create, .follow_last = follow_last, .at = t->root};
 	int r = walk_path(&w, path, path + len, true);
 
 	if (!r)
@@ -359,7 +359,7 @@ int tree_walk(struct tree *t, const char *path, size_t len, bool create, bool fo
 
 int tree_follow(struct tree *t, struct tree_node *dir, const struct tree_node *link, struct tree_node **ret)
 {
-	struct walk w = { .t = t, .follow_last = true, .at = *link->target == '/' ? t->root : dir };
+	struct walk w = {.t = t, .follow_last = true, .at = *link->target == '/' ? t->root : dir};
 	int r = walk_path(&w, link->target, link->target + link->size, true);
 
 	if (!r)

@@ -118,7 +118,7 @@ static int sort_entries(struct writer *w, const struct tree_node *dir)
 		w->sort_cap = dir->entry_count;
 	}
 	for (struct tree_entry *en = dir->entries; en; en = en->next)
-		w->sort[i++] = (struct sorted){ snap_name_hash(en->name, en->name_len), en };
+		w->sort[i++] = (struct sorted){snap_name_hash(en->name, en->name_len), en};
 	if (i > 1)
 		qsort(w->sort, i, sizeof(*w->sort), cmp_entries);
 	return 0;
@@ -177,7 +177,7 @@ static int write_extents(struct writer *w, const struct tree_node *n, uint32_t *
 static int write_xattr(struct writer *w, const struct tree_xattr *x)
 {
 	struct snap_xattr *o = append(w, SNAP_SEC_XATTRS, sizeof(*o));
-	struct snap_xattr rec = { .name_len = (uint16_t)x->name_len, .value_len = x->value_len };
+	struct snap_xattr rec = {.name_len = (uint16_t)x->name_len, .value_len = x->value_len};
 	const char *bytes = w->sec[SNAP_SEC_BYTES].p;
 	int r = 0;
 
@@ -236,14 +236,14 @@ static int write_inode(struct writer *w, struct tree_node *n)
 }
 
 /*
- * Write the packs that extents point into, and leave out the others (a layer's whose files are all hidden by upper layers):
- * each pack is a descriptor at run time.
+ * Write the packs that extents point into, and leave out the others (a layer's whose files are all hidden by upper
+ * layers): each pack is a descriptor at run time.
  */
 static int write_packs(struct writer *w, const struct tree_meta *m)
 {
 	struct snap_extent *x = w->sec[SNAP_SEC_EXTENTS].p;
 	size_t count = w->sec[SNAP_SEC_EXTENTS].len / sizeof(*x);
-	uint32_t number[SNAP_MAX_PACKS + 1] = { 0 }, next = 0; /* first whether used, then the new one */
+	uint32_t number[SNAP_MAX_PACKS + 1] = {0}, next = 0; /* first whether used, then the new one */
 
 	for (size_t i = 0; i < count; i++)
 		number[x[i].pack] = 1;
@@ -305,7 +305,7 @@ static int write_all(int fd, const void *data, size_t len, off_t at)
 
 static int emit(struct writer *w, int fd, const struct tree_meta *m)
 {
-	struct snap_super sb = { .magic = SNAP_MAGIC, .version = SNAP_VERSION, .flags = m->flags };
+	struct snap_super sb = {.magic = SNAP_MAGIC, .version = SNAP_VERSION, .flags = m->flags};
 	uint64_t at = sizeof(sb);
 	int r = 0;
 
@@ -314,7 +314,7 @@ static int emit(struct writer *w, int fd, const struct tree_meta *m)
 	for (int i = 0; i < SNAP_SEC_COUNT && !r; i++) {
 		struct out *o = &w->sec[i];
 
-		sb.sec[i] = (struct snap_section){ at, o->len };
+		sb.sec[i] = (struct snap_section){at, o->len};
 		if (o->len % 8 && !append(w, (enum snap_section_id)i, 8 - o->len % 8))
 			return -ENOMEM;
 		sb.body_crc = snap_crc32c(sb.body_crc, o->p, o->len);
@@ -328,7 +328,7 @@ static int emit(struct writer *w, int fd, const struct tree_meta *m)
 
 int tree_write(struct tree *t, int fd, const struct tree_meta *m)
 {
-	struct writer w = { 0 };
+	struct writer w = {0};
 	int r = build(&w, t, m);
 
 	if (!r)

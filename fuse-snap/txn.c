@@ -125,8 +125,8 @@ int store_put_blob(struct store_txn *t, const struct digest *d, const void *data
 
 	sha256_of(data, len, &got);
 	if (!digest_equal(d, &got))
-		return snap_fail(e, EBADMSG, "the digest of a blob is wrong: it should be %s but is %s", digest_text(d, a),
-			digest_text(&got, b));
+		return snap_fail(e, EBADMSG, "the digest of a blob is wrong: it should be %s but is %s",
+			digest_text(d, a), digest_text(&got, b));
 	if (store_exists(t->store, n.s))
 		return 0;
 	r = publish_file(t, n.s, data, len);
@@ -189,8 +189,14 @@ struct record_field {
 	bool list;
 };
 
-#define RECORD_LIST(word, field) { word, offsetof(struct run_record, field), true }
-#define RECORD_TEXT(word, field) { word, offsetof(struct run_record, field), false }
+#define RECORD_LIST(word, field)                                                                                       \
+	{                                                                                                              \
+		word, offsetof(struct run_record, field), true                                                         \
+	}
+#define RECORD_TEXT(word, field)                                                                                       \
+	{                                                                                                              \
+		word, offsetof(struct run_record, field), false                                                        \
+	}
 
 static const struct record_field fields[] = {
 	RECORD_LIST("env", env),
@@ -240,7 +246,7 @@ static void put_field(struct text *t, const struct record_field *f, const struct
 
 int store_put_record(struct store_txn *t, const struct digest *config, const struct run_record *r, struct snap_error *e)
 {
-	struct text text = { 0 };
+	struct text text = {0};
 	char created[32];
 	int err;
 
@@ -321,7 +327,7 @@ static int parse_record(const char *p, size_t len, struct run_record *ret)
 
 int store_get_record(const struct store *s, const struct digest *config, struct run_record *ret, struct snap_error *e)
 {
-	struct run_record rec = { 0 };
+	struct run_record rec = {0};
 	char text[DIGEST_TEXT_LEN + 1];
 	size_t len;
 	void *p;
@@ -348,7 +354,7 @@ void run_record_free(struct run_record *r)
 		else
 			free(*record_text(&fields[i], r));
 	}
-	*r = (struct run_record){ 0 };
+	*r = (struct run_record){0};
 }
 
 int store_pull_lock(struct store *s, const char *key, int *ret_fd, struct snap_error *e)

@@ -81,7 +81,8 @@ static void verify_pack(struct verify *v, const struct snap_index *ix, const str
 		if (ix->extents[i].pack == pack && !extent_matches(v, fd, &ix->extents[i]))
 			bad++;
 	if (bad)
-		fault(v, "the pack of layer %s is damaged in %llu places", digest_text(layer, text), (unsigned long long)bad);
+		fault(v, "the pack of layer %s is damaged in %llu places", digest_text(layer, text),
+			(unsigned long long)bad);
 	close(fd);
 }
 
@@ -182,7 +183,7 @@ static int verify_refs(struct verify *v, struct snap_error *e)
 
 int store_verify(struct store *s, void (*report)(void *arg, const char *text), void *arg, struct snap_error *e)
 {
-	struct verify v = { .store = s, .report = report, .arg = arg, .buf = malloc(CHUNK) };
+	struct verify v = {.store = s, .report = report, .arg = arg, .buf = malloc(CHUNK)};
 	int r = v.buf ? 0 : -ENOMEM;
 
 	if (!r)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libFuzzer: a layer of any bytes, through the parser and the tree. The first byte says in what pieces it is fed. Checksums
- * of headers are put right wherever a block looks like one.
+ * libFuzzer: a layer of any bytes, through the parser and the tree. The first byte says in what pieces it is fed.
+ * Checksums of headers are put right wherever a block looks like one.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -45,7 +45,7 @@ static bool looks_like_header(const uint8_t *h)
 static void feed(struct layer_writer *w, const uint8_t *p, size_t len, size_t piece)
 {
 	struct snap_error e;
-	struct digest d = { { 1 } };
+	struct digest d = {{1}};
 
 	while (len) {
 		size_t n = len < piece ? len : piece;

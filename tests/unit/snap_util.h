@@ -56,11 +56,11 @@ static inline int tar_ingest(struct store_txn *txn, const struct tarball *t, str
 }
 
 /* An image of @n layers with everything a pull would publish. @config is its config's text. */
-static inline int publish_image(struct store_txn *txn, const char *name, const char *config, const struct tarball *layers,
-	size_t n, struct image_ref *ref, struct snap_error *e)
+static inline int publish_image(struct store_txn *txn, const char *name, const char *config,
+	const struct tarball *layers, size_t n, struct image_ref *ref, struct snap_error *e)
 {
-	char *env[] = { (char *)(uintptr_t) "PATH=/bin", NULL };
-	struct run_record rec = { .env = env };
+	char *env[] = {(char *)(uintptr_t) "PATH=/bin", NULL};
+	struct run_record rec = {.env = env};
 	struct digest ids[16];
 	int r = 0;
 

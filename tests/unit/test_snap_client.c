@@ -33,7 +33,7 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	struct tarball t[2] = { { 0 } };
+	struct tarball t[2] = {{0}};
 	struct store_txn *txn;
 	char path[96];
 
@@ -284,7 +284,8 @@ static void test_crowd(void **state)
 		for (unsigned int n = 0; n < 15; n++) {
 			struct snap_image img;
 
-			if (snap_open_image(f->s, &f->ref.chain, PICKET_SNAPD, 0, &img, &f->e) || img.via != SNAP_VIA_FUSE)
+			if (snap_open_image(f->s, &f->ref.chain, PICKET_SNAPD, 0, &img, &f->e) ||
+				img.via != SNAP_VIA_FUSE)
 				_exit(1);
 			if (pread(img.pack_fds[1], f->data, 1, 0) != 1)
 				_exit(2);

@@ -31,9 +31,9 @@ static struct tree_node *add(struct tree *t, struct tree_node *dir, const char *
 
 static int make_image(void **state)
 {
-	static const struct tree_xattr xattr = { "user.a", "value", 6, 5 };
-	struct snap_pack pack = { .size = 1 << 20 };
-	struct tree_meta meta = { .packs = &pack, .pack_count = 1 };
+	static const struct tree_xattr xattr = {"user.a", "value", 6, 5};
+	struct snap_pack pack = {.size = 1 << 20};
+	struct tree_meta meta = {.packs = &pack, .pack_count = 1};
 	struct tree *t = tree_new();
 	struct tree_node *d, *f;
 	struct stat st;
@@ -50,7 +50,9 @@ static int make_image(void **state)
 		f->size = 10000;
 		f->xattrs = &xattr;
 		f->xattr_count = 1;
-		assert_int_equal(tree_add_extent(t, f, &(struct snap_extent){ .file_off = 4096, .len = 4096, .pack_off = 8192 }), 0);
+		assert_int_equal(
+			tree_add_extent(t, f, &(struct snap_extent){.file_off = 4096, .len = 4096, .pack_off = 8192}),
+			0);
 	}
 	f = add(t, d, "link", S_IFLNK | 0777);
 	f->target = "file-1";
@@ -170,7 +172,7 @@ static uint8_t *guarded(size_t len, void **base, size_t *map_len)
 
 static void test_damage(void **state)
 {
-	static const uint8_t values[] = { 0x00, 0xff, 0x80, 0x01 };
+	static const uint8_t values[] = {0x00, 0xff, 0x80, 0x01};
 	unsigned int seed = 1, opened = 0;
 	size_t map_len;
 	void *base;
@@ -219,7 +221,7 @@ static void test_refusal(void **state)
 	memcpy(p, image, image_len);
 	p[image_len - 1] ^= 1;
 	assert_int_equal(snap_index_open(p, image_len, &ix), 0);
-	assert_int_equal(snap_index_check(&ix, &(const char *){ 0 }), -EINVAL);
+	assert_int_equal(snap_index_check(&ix, &(const char *){0}), -EINVAL);
 	free(p);
 }
 

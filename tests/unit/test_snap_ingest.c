@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layers of every header kind, hostile ones among them, through ingestion and merging. make_layers.py makes the archives
- * with this machine's tar and Python's tarfile and says what must come out; each is fed whole and in small pieces.
+ * Layers of every header kind, hostile ones among them, through ingestion and merging. make_layers.py makes the
+ * archives with this machine's tar and Python's tarfile and says what must come out; each is fed whole and in small
+ * pieces.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,7 +20,6 @@
 
 #include "fuse-snap/index.h"
 #include "fuse-snap/ingest.h"
-
 
 static char work[64];
 
@@ -99,9 +99,9 @@ static void print_inode(const struct image *im, const char *path, uint32_t ino, 
 	FILE *f = open_memstream(&text, &len);
 
 	assert_non_null(f);
-	fprintf(f, "%s %c %04o %u %u %llu %lld.%09u %u ", path, kinds[(in->mode & S_IFMT) >> 12], in->mode & 07777, in->uid,
-		in->gid, S_ISREG(in->mode) || S_ISLNK(in->mode) ? (unsigned long long)in->size : 0, (long long)in->mtime_sec,
-		in->mtime_nsec, in->nlink);
+	fprintf(f, "%s %c %04o %u %u %llu %lld.%09u %u ", path, kinds[(in->mode & S_IFMT) >> 12], in->mode & 07777,
+		in->uid, in->gid, S_ISREG(in->mode) || S_ISLNK(in->mode) ? (unsigned long long)in->size : 0,
+		(long long)in->mtime_sec, in->mtime_nsec, in->nlink);
 	if (S_ISREG(in->mode)) {
 		hash_file(im, ino, hex);
 		fputs(hex, f);
@@ -187,7 +187,8 @@ static char *slurp(const char *path, size_t *len)
 	return p;
 }
 
-static int ingest(struct store_txn *t, const char *tar, size_t len, size_t piece, struct digest *id, struct snap_error *e)
+static int ingest(
+	struct store_txn *t, const char *tar, size_t len, size_t piece, struct digest *id, struct snap_error *e)
 {
 	struct digest want;
 	struct layer_writer *w;
@@ -240,7 +241,7 @@ static int by_text(const void *a, const void *b)
 static void compare(struct store *s, const char *name, const struct digest *chain, char *expect)
 {
 	static char path[8192];
-	struct lines got = { 0 };
+	struct lines got = {0};
 	struct image *im = calloc(1, sizeof(*im));
 	char *line, *p = expect;
 
@@ -264,7 +265,7 @@ static void compare(struct store *s, const char *name, const struct digest *chai
 static void run_case(const char *dir, const char *name, size_t piece)
 {
 	char store_dir[512], path[512], *expect;
-	struct snap_error e = { 0 };
+	struct snap_error e = {0};
 	struct store_txn *t;
 	struct digest chain;
 	struct store *s;

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -64,7 +65,7 @@ static size_t count_dir(struct fixture *f, const char *sub)
 
 static void add_image(struct fixture *f, const char *name, const char *config, const char *text)
 {
-	struct tarball t[2] = { { 0 } };
+	struct tarball t[2] = {{0}};
 	struct store_txn *txn;
 	struct image_ref ref;
 
@@ -96,23 +97,35 @@ static void test_names(void **state)
 		const char *canonical; /* NULL: refused */
 		const char *familiar;
 	} t[] = {
-		{ "busybox", "docker.io/library/busybox:latest", "busybox:latest" },
-		{ "debian:12", "docker.io/library/debian:12", "debian:12" },
-		{ "foo/bar", "docker.io/foo/bar:latest", "foo/bar:latest" },
-		{ "docker.io/busybox", "docker.io/library/busybox:latest", "busybox:latest" },
-		{ "index.docker.io/busybox", "docker.io/library/busybox:latest", "busybox:latest" },
-		{ "localhost/x", "localhost/x:latest", "localhost/x:latest" },
-		{ "localhost:5000/a/b:c", "localhost:5000/a/b:c", "localhost:5000/a/b:c" },
-		{ "127.0.0.1:5000/x", "127.0.0.1:5000/x:latest", "127.0.0.1:5000/x:latest" },
-		{ "ghcr.io/a/b__c-d.e", "ghcr.io/a/b__c-d.e:latest", "ghcr.io/a/b__c-d.e:latest" },
-		{ "docker.io/a.b/c", "docker.io/a.b/c:latest", "docker.io/a.b/c:latest" },
-		{ "x@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "docker.io/library/x", "x" },
-		{ "Upper" }, { "x:" }, { ":x" }, { "/x" }, { "x//y" }, { "x/" }, { "-x" }, { "x..y" }, { "" }, { "x@sha256:1" },
-		{ "a b" }, { "x:a/b:c:d" }, { "x\n" },
+		{"busybox", "docker.io/library/busybox:latest", "busybox:latest"},
+		{"debian:12", "docker.io/library/debian:12", "debian:12"},
+		{"foo/bar", "docker.io/foo/bar:latest", "foo/bar:latest"},
+		{"docker.io/busybox", "docker.io/library/busybox:latest", "busybox:latest"},
+		{"index.docker.io/busybox", "docker.io/library/busybox:latest", "busybox:latest"},
+		{"localhost/x", "localhost/x:latest", "localhost/x:latest"},
+		{"localhost:5000/a/b:c", "localhost:5000/a/b:c", "localhost:5000/a/b:c"},
+		{"127.0.0.1:5000/x", "127.0.0.1:5000/x:latest", "127.0.0.1:5000/x:latest"},
+		{"ghcr.io/a/b__c-d.e", "ghcr.io/a/b__c-d.e:latest", "ghcr.io/a/b__c-d.e:latest"},
+		{"docker.io/a.b/c", "docker.io/a.b/c:latest", "docker.io/a.b/c:latest"},
+		{"x@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "docker.io/library/x",
+			"x"},
+		{"Upper"},
+		{"x:"},
+		{":x"},
+		{"/x"},
+		{"x//y"},
+		{"x/"},
+		{"-x"},
+		{"x..y"},
+		{""},
+		{"x@sha256:1"},
+		{"a b"},
+		{"x:a/b:c:d"},
+		{"x\n"},
 	};
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
-		struct snap_error e = { 0 };
+		struct snap_error e = {0};
 		char out[REF_NAME_MAX + 1];
 		struct ref_name r;
 
@@ -162,8 +175,8 @@ static void test_refs(void **state)
 static void test_record(void **state)
 {
 	struct fixture *f = *state;
-	char *env[] = { (char *)(uintptr_t) "A=1", (char *)(uintptr_t) "B=x\ny", (char *)(uintptr_t) "C=", NULL };
-	struct run_record in = { .env = env, .user = (char *)(uintptr_t) "1:2", .created = -5 }, out;
+	char *env[] = {(char *)(uintptr_t) "A=1", (char *)(uintptr_t) "B=x\ny", (char *)(uintptr_t) "C=", NULL};
+	struct run_record in = {.env = env, .user = (char *)(uintptr_t) "1:2", .created = -5}, out;
 	struct store_txn *txn;
 	struct digest d;
 
@@ -182,6 +195,64 @@ static void test_record(void **state)
 	assert_string_equal(out.user, "1:2");
 	assert_int_equal(out.created, -5);
 	run_record_free(&out);
+}
+
+/* ---- Many layers at once ---- */
+
+struct job {
+	struct store_txn *txn;
+	struct tarball *t;
+	struct digest id;
+	int r;
+	struct snap_error e;
+};
+
+static void *ingest_thread(void *arg)
+{
+	struct job *j = arg;
+
+	j->r = tar_ingest(j->txn, j->t, &j->id, &j->e);
+	return NULL;
+}
+
+/* Four threads bring layers with content in common; twice, so that the second round finds all of it. */
+static void test_threads(void **state)
+{
+	struct fixture *f = *state;
+	struct tarball t[8] = {{0}};
+	uint8_t *data = malloc(200000);
+	struct store_txn *txn;
+
+	assert_non_null(data);
+	for (size_t i = 0; i < 200000; i++)
+		data[i] = (uint8_t)(i * 2654435761u >> 9);
+	assert_int_equal(store_begin(f->s, &txn, &f->e), 0);
+	for (unsigned int round = 0; round < 2; round++) {
+		struct job jobs[4];
+		pthread_t threads[4];
+
+		for (unsigned int i = 0; i < 4; i++) {
+			struct tarball *tar = &t[round * 4 + i];
+			char name[32];
+
+			for (unsigned int n = 0; n < 40; n++) {
+				snprintf(name, sizeof(name), "r%u-l%u-f%u", round, i, n);
+				tar_file(tar, name, data + n * 1000, 5000 + 1000 * ((n + i) % 7));
+			}
+			jobs[i] = (struct job){.txn = txn, .t = tar};
+			assert_int_equal(pthread_create(&threads[i], NULL, ingest_thread, &jobs[i]), 0);
+		}
+		for (unsigned int i = 0; i < 4; i++) {
+			assert_int_equal(pthread_join(threads[i], NULL), 0);
+			assert_int_equal(jobs[i].r, 0);
+			assert_true(store_has_layer(f->s, &jobs[i].id));
+		}
+	}
+	store_end(txn);
+	expect_clean(f);
+	for (size_t i = 0; i < 8; i++)
+		free(t[i].p);
+	free(data);
 }
 
 /* ---- Collection and locks ---- */
@@ -227,7 +298,7 @@ static void test_shared_pack(void **state)
 {
 	struct fixture *f = *state;
 	char *big = malloc(100000);
-	struct tarball t[2] = { { 0 } };
+	struct tarball t[2] = {{0}};
 	struct store_gc_stats st;
 	struct store_txn *txn;
 	struct image_ref ref;
@@ -277,11 +348,13 @@ static void test_verify(void **state)
 
 	add_image(f, "docker.io/library/a:1", "{a}", "first");
 	assert_int_equal(store_verify(f->s, count_fault, &faults, &f->e), 0);
-	snprintf(cmd, sizeof(cmd), "for p in %s/layers/*/pack; do printf Z | dd of=$p conv=notrunc bs=1 status=none; done", f->dir);
+	snprintf(cmd, sizeof(cmd),
+		"for p in %s/layers/*/pack; do printf Z | dd of=$p conv=notrunc bs=1 status=none; done", f->dir);
 	assert_int_equal(system(cmd), 0);
 	assert_int_equal(store_verify(f->s, count_fault, &faults, &f->e), -EUCLEAN);
 	assert_int_equal(faults, 2);
-	snprintf(cmd, sizeof(cmd), "for p in %s/images/*/index; do printf Z | dd of=$p conv=notrunc bs=1 seek=300 status=none; done",
+	snprintf(cmd, sizeof(cmd),
+		"for p in %s/images/*/index; do printf Z | dd of=$p conv=notrunc bs=1 seek=300 status=none; done",
 		f->dir);
 	assert_int_equal(system(cmd), 0);
 	assert_int_equal(store_verify(f->s, count_fault, &faults, &f->e), -EUCLEAN);
@@ -305,13 +378,14 @@ static void pull_big(const char *dir, const struct tarball *t)
 	_exit(0);
 }
 
-/* kill -9 at many moments of a pull: afterwards the image is there, or nothing of it is, once the next command has run. */
+/* kill -9 at many moments of a pull: afterwards the image is there, or nothing of it is, once the next command has run.
+ */
 static void test_kill(void **state)
 {
 	struct fixture *f = *state;
 	size_t size = 3u << 20;
 	uint8_t *data = malloc(size);
-	struct tarball t[2] = { { 0 } };
+	struct tarball t[2] = {{0}};
 	unsigned int before = 0, after = 0;
 
 	assert_non_null(data);
@@ -320,7 +394,7 @@ static void test_kill(void **state)
 	tar_file(&t[0], "a", data, size);
 	tar_file(&t[1], "b", data + 1, size - 1);
 	for (long us = 0; us < 600000; us += us < 6000 ? 400 : us / 6) {
-		struct timespec ts = { 0, us * 1000 };
+		struct timespec ts = {0, us * 1000};
 		struct store_gc_stats st;
 		struct store_txn *txn;
 		struct image_ref ref;
@@ -372,7 +446,7 @@ static int write_text(const char *path, const char *text)
 static int full_disk(const struct tarball *t, size_t size_kb)
 {
 	char opt[64], map[64], dir[] = "/tmp/picket-full-XXXXXX";
-	struct fixture f = { 0 };
+	struct fixture f = {0};
 	struct store_txn *txn;
 	struct image_ref ref;
 	int r;
@@ -407,7 +481,7 @@ static void test_full_disk(void **state)
 {
 	size_t size = 4u << 20;
 	char *data = malloc(size);
-	struct tarball t = { 0 };
+	struct tarball t = {0};
 
 	assert_non_null(data);
 	memset(data, 'x', size);
@@ -466,6 +540,7 @@ int main(void)
 		cmocka_unit_test(test_open),
 		cmocka_unit_test_setup_teardown(test_refs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_record, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_collect, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shared_pack, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_verify, setup, teardown),
