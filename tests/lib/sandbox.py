@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""What the isolation and mode tests share: running picket, counting what is left over, reporting."""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TESTS = os.path.dirname(HERE)
+NAMES = ("picket", "picket-sentry", "picket-stub", "picket-snapd", "slirp4netns")
+
+
+class Suite:
+    def __init__(self, build):
+        self.build = os.path.abspath(build)
+        self.picket = os.path.join(self.build, "cmd", "picket")
+        self.failed = 0
+        self.work = tempfile.mkdtemp(prefix="picket-suite-")
+        os.chmod(self.work, 0o755)
+
+    def check(self, name, ok, detail=""):
+        print("%s %s" % ("ok" if ok else "not ok", name), flush=True)
+        if not ok:
+            self.failed += 1
+            if detail:
+                print("# " + detail.strip().replace("\n", "\n# "), flush=True)
+        return ok
+
+    def compile(self, source, *flags):
+        out = os.path.join(self.work, os.path.basename(source)[:-2])
+        subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-pthread", "-w", *flags, "-o", out,
+                        os.path.join(TESTS, source)], check=True)
+        return out
+
+    def argv(self, command, options=(), image="host", network="none"):
+        return [self.picket, "run", "--network", network, "-v", self.work + ":/t:ro", *options, image, "--", *command]
+
+    def run(self, command, options=(), timeout=60, wrapper=(), image="host", env=None, network="none"):
+        """Returns (status, output); a time-out ends picket as a person would, with SIGKILL."""
+        p = subprocess.Popen([*wrapper, *self.argv(command, options, image, network)], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+                             env=dict(os.environ, **(env or {})))
+        try:
+            out, _ = p.communicate(timeout=timeout)
+            return p.returncode, out.decode(errors="replace")
+        except subprocess.TimeoutExpired:
+            os.killpg(p.pid, signal.SIGKILL)
+            out, _ = p.communicate()
+            return "timeout", out.decode(errors="replace")
+
+    def finish(self):
+        shutil.rmtree(self.work, ignore_errors=True)
+        sys.exit(1 if self.failed else 0)
+
+
+def ours():
+    """Host processes of Picket that belong to this user and to this test: those with its build directory's programs."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.stat("/proc/" + pid).st_uid != os.getuid():
+                continue
+            with open("/proc/%s/comm" % pid) as f:
+                if f.read().strip() in NAMES:
+                    found.append(int(pid))
+        except OSError:
+            continue
+    return set(found)
+
+
+def left_over(before, seconds=2.0):
+    """Processes of Picket that were not there before and are still there after *seconds*."""
+    end = time.monotonic() + seconds
+    while True:
+        rest = ours() - before
+        if not rest or time.monotonic() > end:
+            return rest
+        time.sleep(0.05)
