@@ -97,6 +97,7 @@ int rootfs_mount_root(struct kernel *k, const struct config *c, struct rootfs_er
 	int r = -EINVAL;
 
 	host_identity(&k->host_uid, &k->host_gid);
+	host_raise_nofile();
 	switch (c->root) {
 	case CONFIG_ROOT_IS_SNAP:
 		r = lower_snap(k, c, &lower, err);

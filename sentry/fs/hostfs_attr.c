@@ -32,9 +32,8 @@ uint64_t host_ino(const struct hostfs *fs, uint64_t dev, uint64_t ino)
 
 bool host_hidden(const struct hostfs *fs, const char *name, const struct statx *st)
 {
-	static const char *const secrets[] = {"shadow", "shadow-", "gshadow", "gshadow-", "sudoers", "sudoers.d", "sudoers.dist",
-		"opasswd", "krb5.keytab", "machine-id", "shadow.bak", "master.passwd", "securetty.secret", "credstore",
-		"credstore.encrypted", "cryptsetup-keys.d", "wireguard", "docker.env"};
+	static const char *const secrets[] = {"shadow", "shadow-", "gshadow", "gshadow-", "sudoers", "sudoers.d", "opasswd",
+		"krb5.keytab", "machine-id", "master.passwd"};
 
 	if (!fs->hide || S_ISLNK(st->stx_mode))
 		return false;

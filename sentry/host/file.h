@@ -50,6 +50,8 @@ int host_add_seals(int fd, unsigned seals); /* F_SEAL_*, of a memfd */
 int host_dup(int fd); /* close-on-exec */
 /* Who the host takes us for; also clears the process's umask. At set-up only. */
 void host_identity(uint32_t *uid, uint32_t *gid);
+/* As many descriptors as the host lets us have: open files of volumes are one each. At set-up only. */
+void host_raise_nofile(void);
 /* Map all of a file read-only, for good. -EINVAL: empty or not a regular file. */
 int host_map_file(int fd, const void **ret, size_t *len);
 
