@@ -241,13 +241,9 @@ static void receive_plain(struct ldisc *ld, uint8_t c)
 {
 	if (ld->tio.c_lflag & ECHO) {
 		finish_erasing(ld);
-		if (c == '\n') {
-			echo_raw(ld, c);
-		} else {
-			if (ld->head == ld->canon)
-				ld->line_column = ld->column;
-			echo_char(ld, c);
-		}
+		if (ld->head == ld->canon)
+			ld->line_column = ld->column;
+		echo_char(ld, c);
 	}
 	put_marked(ld, c);
 }

@@ -443,7 +443,7 @@ static void master_release(struct file *f)
 	tty->master_closed = true;
 	lock_release(&tty->lock);
 	devpts_remove(tty);
-	tty_hangup(tty, false);
+	tty_hangup(tty);
 	tty_put(tty);
 }
 

@@ -151,7 +151,6 @@ void tty_kick_console(struct tty *tty)
 struct session_walk {
 	struct tty *tty;
 	int sid;
-	unsigned dropped;
 };
 
 /* The session loses its terminal. */
@@ -184,14 +183,12 @@ static void tell_leader(struct tty *tty, int sid)
 	task_put(leader);
 }
 
-void tty_hangup(struct tty *tty, bool session_exits)
+void tty_hangup(struct tty *tty)
 {
 	struct session_walk w = {.tty = tty};
-	int pgrp;
 
 	lock_acquire(&tty->lock);
 	w.sid = tty->sid;
-	pgrp = tty->pgrp;
 	tty->sid = tty->pgrp = 0;
 	tty->hangups++;
 	ldisc_flush_input(&tty->ld);
@@ -200,12 +197,7 @@ void tty_hangup(struct tty *tty, bool session_exits)
 	tty->n_pending = 0;
 	lock_release(&tty->lock);
 	if (w.sid) {
-		if (!session_exits)
-			tell_leader(tty, w.sid);
-		else if (pgrp)
-			signal_kernel_pgrp(tty->kernel, pgrp, SIGHUP);
-		if (session_exits && pgrp)
-			signal_kernel_pgrp(tty->kernel, pgrp, SIGCONT);
+		tell_leader(tty, w.sid);
 		tg_for_each(tty->kernel, lose_terminal, &w);
 	}
 	wait_queue_wake(&tty->slave_wait, EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM | EPOLLERR | EPOLLHUP);

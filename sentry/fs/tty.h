@@ -22,8 +22,8 @@ void tty_put(struct tty *tty); /* NULL allowed; takes leaf locks only */
 /*
  * The controlling terminal of a session. thread_group.ctty holds a reference and is guarded by tasklist_lock: fork copies it
  * with tty_get(), setsid() and the release of a group drop it with tty_put(). When a session leader exits, it must
- * call tty_session_leader_exit() (no locks held): the terminal's foreground group gets SIGHUP and SIGCONT, and the session
- * loses the terminal.
+ * call tty_session_leader_exit() (no locks held): the terminal's foreground group gets SIGHUP, and the session loses the
+ * terminal.
  */
 void tty_session_leader_exit(struct task *t);
 /* The guest's number of the device (0: none) and the foreground group (-1: none), for /proc/PID/stat. */

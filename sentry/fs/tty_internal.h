@@ -62,7 +62,7 @@ size_t tty_input(struct tty *tty, const uint8_t *data, size_t len);
 void tty_pump_pending(struct tty *tty);
 /* Act on what the discipline left to do: signals, packet status. tty->lock held. */
 void tty_settle(struct tty *tty);
-void tty_hangup(struct tty *tty, bool session_exits); /* no locks held */
+void tty_hangup(struct tty *tty); /* the line is gone; no locks held */
 /* After tty->lock was dropped: let the console move bytes. */
 void tty_kick_console(struct tty *tty);
 

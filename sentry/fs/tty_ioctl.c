@@ -390,7 +390,7 @@ static int64_t common_ioctl(struct task *t, struct file *f, struct tty *tty, boo
 	case TIOCVHANGUP:
 		if (!task_capable(t, CAP_SYS_ADMIN))
 			return -EPERM;
-		tty_hangup(tty, false);
+		tty_hangup(tty);
 		return 0;
 	case TIOCSTI: /* typing for others: refused to everybody */
 		return -EIO;

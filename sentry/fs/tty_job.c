@@ -108,11 +108,28 @@ int tty_acquire(struct task *t, struct tty *tty, bool steal, bool readable)
 	return 0;
 }
 
+/* The leader gives its terminal up, or ends: the foreground group is told, the session loses the terminal, which stays usable. */
+static void leave_session(struct task *t, struct tty *tty, bool ends)
+{
+	int pgrp = 0;
+
+	lock_acquire(&tty->lock);
+	if (tty->sid == t->tg->sid) {
+		pgrp = tty->pgrp;
+		tty->sid = tty->pgrp = 0;
+	}
+	lock_release(&tty->lock);
+	if (pgrp) {
+		signal_kernel_pgrp(t->kernel, pgrp, SIGHUP);
+		if (!ends)
+			signal_kernel_pgrp(t->kernel, pgrp, SIGCONT);
+	}
+	tg_for_each(t->kernel, drop_ctty, tty);
+}
+
 int tty_give_up(struct task *t, struct tty *tty)
 {
-	struct kernel *k = t->kernel;
 	struct tty *mine = tty_of_session(t);
-	int pgrp = 0;
 
 	if (mine)
 		tty_put(mine);
@@ -122,17 +139,7 @@ int tty_give_up(struct task *t, struct tty *tty)
 		drop_ctty(t->tg, tty);
 		return 0;
 	}
-	lock_acquire(&tty->lock);
-	if (tty->sid == t->tg->sid) {
-		pgrp = tty->pgrp;
-		tty->sid = tty->pgrp = 0;
-	}
-	lock_release(&tty->lock);
-	if (pgrp) {
-		signal_kernel_pgrp(k, pgrp, SIGHUP);
-		signal_kernel_pgrp(k, pgrp, SIGCONT);
-	}
-	tg_for_each(k, drop_ctty, tty);
+	leave_session(t, tty, false);
 	return 0;
 }
 
@@ -143,10 +150,9 @@ void tty_session_leader_exit(struct task *t)
 	if (!tty)
 		return;
 	if (is_session_leader(t) && tty->sid == t->tg->sid)
-		tty_hangup(tty, true);
+		leave_session(t, tty, true);
 	else
 		drop_ctty(t->tg, tty);
-	tty_kick_console(tty);
 	tty_put(tty);
 }
 
@@ -176,13 +182,13 @@ int tty_set_foreground(struct task *t, struct tty *tty, int pgrp)
 
 	if (err)
 		return err == -EIO ? -ENOTTY : err;
+	if (pgrp < 0)
+		return -EINVAL;
 	mine = tty_of_session(t);
 	if (mine)
 		tty_put(mine);
 	if (mine != tty || tty->sid != t->tg->sid)
 		return -ENOTTY;
-	if (pgrp < 0)
-		return -EINVAL;
 	tg_for_each(t->kernel, look_for_pgrp, &f);
 	if (!f.found)
 		return -ESRCH;
