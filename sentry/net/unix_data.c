@@ -234,6 +234,23 @@ static void dgram_forget(struct unix_sock *u, struct unix_sock *to)
 		unix_put(to);
 }
 
+/*
+ * Is there no room at *to*? Asked before the message is made: freeing one that was not queued wakes the sender's own queue, where
+ * the caller may sleep.
+ */
+static bool dgram_no_room(struct unix_sock *u, struct unix_sock *to)
+{
+	LOCK_SCOPE(&to->lock);
+	return u != to && !to->dead && !(to->shut & 1) && (!to->peer || to->peer == u) && unix_dgram_full(u, to);
+}
+
+static int dgram_wait_for(struct net_msg *m, struct unix_sock *to)
+{
+	unix_get(to);
+	m->full = &to->sock;
+	return -EAGAIN;
+}
+
 /* to->lock held. */
 static int dgram_queue(struct unix_sock *u, struct unix_sock *to, struct unix_skb *skb, struct unix_scm *scm)
 {
@@ -261,6 +278,8 @@ static ssize_t dgram_to(struct task *t, struct unix_sock *u, struct unix_sock *t
 		return -EPIPE;
 	if (u->wmem >= (uint64_t)u->sock.soft.sndbuf)
 		return -EAGAIN;
+	if (dgram_no_room(u, to))
+		return dgram_wait_for(m, to);
 	err = skb_alloc(u, len, &skb);
 	if (err)
 		return err;
@@ -279,10 +298,8 @@ static ssize_t dgram_to(struct task *t, struct unix_sock *u, struct unix_sock *t
 	}
 	uio_rewind(m->uio, len);
 	skb_release(skb);
-	if (err == -EAGAIN) {
-		unix_get(to);
-		m->full = &to->sock;
-	}
+	if (err == -EAGAIN)
+		return dgram_wait_for(m, to);
 	if (err == -ECONNREFUSED)
 		dgram_forget(u, to);
 	return err;
