@@ -66,8 +66,6 @@ int memfd_create_file(struct kernel *k, const char *name, unsigned flags, struct
 	dentry_put(p.dentry);
 	if (!f)
 		return -ENFILE;
-	inode_get_write(inode);
-	f->wrote = true;
 	*ret = f;
 	return 0;
 }

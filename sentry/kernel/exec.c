@@ -52,7 +52,8 @@ static int check_file(struct task *t, struct file *f)
 		return -EACCES;
 	if (f->path.mnt && (f->path.mnt->flags & MS_NOEXEC))
 		return -EACCES;
-	return inode_permission(t, f->inode, MAY_EXEC);
+	r = inode_permission(t, f->inode, MAY_EXEC);
+	return !r && f->inode->writers > 0 ? -ETXTBSY : r;
 }
 
 /* --- scripts ------------------------------------------------------------------------------------------------------ */
@@ -256,11 +257,14 @@ static int load_interp(struct task *t, struct exec_image *im)
 	return r == -ENOEXEC ? -ELIBBAD : r;
 }
 
-static void set_mm_ranges(struct exec_image *im, struct file *f)
+static int set_mm_ranges(struct exec_image *im, struct file *f)
 {
 	struct mm *mm = im->mm;
 	uint32_t rnd = 0;
+	int r = inode_deny_write(f->inode);
 
+	if (r)
+		return r;
 	host_random(&rnd, sizeof(rnd));
 	mm->start_code = im->elf.start_code;
 	mm->end_code = im->elf.end_code;
@@ -268,8 +272,8 @@ static void set_mm_ranges(struct exec_image *im, struct file *f)
 	mm->end_data = im->elf.end_data;
 	mm->start_brk = mm->brk = mm->brk_mapped = im->elf.end + (uint64_t)(rnd % BRK_RANDOM_PAGES) * PAGE_SIZE_;
 	mm->exe = f->path;
-	if (mm->exe.dentry)
-		path_get(&mm->exe);
+	path_get(&mm->exe);
+	return 0;
 }
 
 static int build(struct task *t, struct file *f, struct exec_args *args, const struct exec_creds *ec,
@@ -281,9 +285,10 @@ static int build(struct task *t, struct file *f, struct exec_args *args, const s
 		r = load_interp(t, im);
 	if (!r)
 		r = map_stack(t, im);
+	if (!r)
+		r = set_mm_ranges(im, f);
 	if (r)
 		return r;
-	set_mm_ranges(im, f);
 	return write_stack(im, args, ec->cred ? ec->cred : t->cred, ec->secure);
 }
 

@@ -76,6 +76,7 @@ struct mm *mm_copy(struct mm *from, struct aspace *as)
 	if (from->exe.dentry) {
 		mm->exe = from->exe;
 		path_get(&mm->exe);
+		inode_deny_write(mm->exe.dentry->inode); /* succeeds: the parent denies too */
 	}
 	list_for_each_entry(m, &from->file_maps, link) {
 		copy = map_dup(m);
@@ -101,8 +102,10 @@ void mm_put(struct mm *mm)
 		return;
 	list_for_each_entry_safe(m, tmp, &mm->file_maps, link)
 		map_free(m);
-	if (mm->exe.dentry)
+	if (mm->exe.dentry) {
+		inode_allow_write(mm->exe.dentry->inode);
 		path_put(&mm->exe);
+	}
 	aspace_put(mm->as);
 	lock_destroy(&mm->lock);
 	free(mm);
