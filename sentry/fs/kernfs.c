@@ -141,6 +141,11 @@ static int kernfs_setattr(struct inode *inode, const struct setattr *attr)
 	return attr->valid & (ATTR_MODE | ATTR_UID | ATTR_GID) ? -EPERM : 0;
 }
 
+static bool is_proc(const struct super_block *sb)
+{
+	return !strcmp(sb->type, "proc");
+}
+
 static int kernfs_permission(struct task *t, struct inode *inode, int mask)
 {
 	const struct kentry *e = kernfs_entry(inode);
@@ -158,12 +163,18 @@ static int kernfs_permission(struct task *t, struct inode *inode, int mask)
 		return err;
 	}
 	/* Capabilities do not make a read-only control writable by its mode: the store function is what is missing. */
-	if (!err && S_ISREG(e->mode) && mask & MAY_WRITE && !e->store && !e->fops)
+	if (!err && S_ISREG(e->mode) && mask & MAY_WRITE && !e->store && !e->fops && !is_proc(inode->sb))
 		return -EACCES;
 	return err;
 }
 
 /* --- directories ---------------------------------------------------------------------------------------------------------- */
+
+/* Has the task that the node speaks of been waited for? Its number may be another's by now. */
+static bool gone(const struct kobj *o)
+{
+	return o->task && (o->task->tg->reaped || o->task->state == TASK_DEAD);
+}
 
 static int find_child(struct task *viewer, const struct kentry *e, const struct kobj *o, const char *name,
 	const struct kentry **entry, struct kobj *child)
@@ -190,8 +201,23 @@ static int kernfs_lookup(struct inode *dir, const char *name, size_t len, struct
 		return -ENAMETOOLONG;
 	memcpy(buf, name, len);
 	buf[len] = 0;
+	if (gone(&child))
+		return -ENOENT;
 	err = find_child(NULL, kernfs_entry(dir), kernfs_object(dir), buf, &entry, &child);
 	return err ? err : kernfs_inode_make(dir->sb, entry, &child, ret);
+}
+
+/* A name that is not there cannot be made: in /proc it is as if it could not even be looked for. */
+static int no_create(struct inode *dir, const char *name, size_t len, uint32_t mode, uint64_t rdev, const struct cred *cred,
+	struct inode **ret)
+{
+	return is_proc(dir->sb) ? -ENOENT : -EPERM;
+}
+
+static int no_symlink(struct inode *dir, const char *name, size_t len, const char *target, const struct cred *cred,
+	struct inode **ret)
+{
+	return is_proc(dir->sb) ? -ENOENT : -EPERM;
 }
 
 static unsigned dirent_type(const struct kentry *e)
@@ -232,6 +258,8 @@ static int kernfs_readdir(struct file *f, struct dir_emit *de, int64_t *pos)
 	const struct kentry *e = kernfs_entry(f->inode);
 	const struct kobj *o = kernfs_object(f->inode);
 
+	if (gone(o))
+		return -ENOENT;
 	if (!dir_emit_dots(f, de, pos))
 		return 0;
 	for (; *pos - 2 < (int64_t)e->n_children; ++*pos) {
@@ -297,7 +325,9 @@ static int fill(struct file *f, struct task *t)
 	uint64_t old_charge;
 	int err = 0;
 
-	if (e->text)
+	if (gone(o))
+		err = -ESRCH;
+	else if (e->text)
 		seq_puts(&s, e->text);
 	else if (e->show)
 		err = e->show(t, o, &s);
@@ -374,7 +404,7 @@ static ssize_t kernfs_write(struct file *f, struct uio *src, int64_t *pos)
 	int err;
 
 	if (!e->store || !src->task)
-		return -EIO;
+		return o->task ? -EINVAL : -EIO;
 	if (src->left > KERNFS_WRITE_MAX)
 		return -EINVAL;
 	n = uio_take(src, text, src->left);
@@ -440,6 +470,8 @@ static int kernfs_get_link(struct task *t, struct inode *inode, struct path *ret
 
 static const struct inode_ops kernfs_dir_iops = {
 	.lookup = kernfs_lookup,
+	.create = no_create,
+	.symlink = no_symlink,
 	.getattr = kernfs_getattr,
 	.setattr = kernfs_setattr,
 	.permission = kernfs_permission,

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define GUEST_O_LARGEFILE 0100000 /* the C library of 64-bit systems has 0 */
+
 /* --- paths ---------------------------------------------------------------------------------------------------------------------- */
 
 static int path_text(struct task *v, struct path *p, char **ret)
@@ -146,7 +148,7 @@ static int fdinfo_show(struct task *v, const struct kobj *o, struct seq *s)
 	if (!f)
 		return -ENOENT;
 	seq_printf(s, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", (long long)f->pos,
-		(unsigned)(f->flags | O_LARGEFILE | (cloexec ? O_CLOEXEC : 0)), f->path.mnt ? f->path.mnt->id : 15,
+		(unsigned)(f->flags | GUEST_O_LARGEFILE | (cloexec ? O_CLOEXEC : 0)), f->path.mnt ? f->path.mnt->id : 15,
 		f->inode->ino);
 	if (!f->ops || !f->ops->show_fdinfo)
 		return 0;

@@ -273,6 +273,18 @@ static void status_processors(struct kernel *k, struct seq *s)
 	seq_puts(s, "Mems_allowed:\t1\nMems_allowed_list:\t0\n");
 }
 
+static void seq_name(struct seq *s, const char *comm)
+{
+	for (; *comm; comm++) {
+		if (*comm == '\n')
+			seq_puts(s, "\\n");
+		else if (*comm == '\\')
+			seq_puts(s, "\\\\");
+		else
+			seq_write(s, comm, 1);
+	}
+}
+
 int proc_show_status(struct task *v, const struct kobj *o, struct seq *s)
 {
 	struct task *t = o->task;
@@ -281,7 +293,7 @@ int proc_show_status(struct task *v, const struct kobj *o, struct seq *s)
 
 	gather(v, o, &f);
 	seq_puts(s, "Name:\t");
-	seq_escape(s, f.comm, "\n");
+	seq_name(s, f.comm);
 	seq_puts(s, "\n");
 	if (fs) {
 		seq_printf(s, "Umask:\t%04o\n", fs->umask);

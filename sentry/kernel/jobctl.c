@@ -11,12 +11,13 @@ static bool anchors_pgrp(const struct thread_group *tg)
 	return p && !p->zombie && p->pid != 1 && p->pgid != tg->pgid && p->sid == tg->sid;
 }
 
-static bool orphaned_locked(struct kernel *k, int pgid, const struct thread_group *except)
+/* Without *dying* (NULL: as things are now). */
+static bool orphaned_locked(struct kernel *k, int pgid, const struct thread_group *dying)
 {
 	struct thread_group *tg;
 
 	for (int pid = 1; (tg = tg_next(k, pid)); pid = tg->pid + 1) {
-		if (tg->pgid != pgid || tg == except || (tg->zombie && tg->n_threads == 0))
+		if (tg->pgid != pgid || tg == dying || (tg->zombie && tg->n_threads == 0) || (dying && tg->parent == dying))
 			continue;
 		if (anchors_pgrp(tg) || (tg->parent && tg->parent->pid == 1 && tg->parent->pgid != pgid &&
 					 tg->parent->sid == tg->sid))
@@ -57,12 +58,12 @@ void notify_parent_stopped(struct thread_group *tg, int signo)
 	tg_put(parent);
 }
 
-static bool has_stopped(struct kernel *k, int pgid)
+static bool has_stopped(struct kernel *k, int pgid, const struct thread_group *dying)
 {
 	struct thread_group *tg;
 
 	for (int pid = 1; (tg = tg_next(k, pid)); pid = tg->pid + 1)
-		if (tg->pgid == pgid && tg->stopped)
+		if (tg->pgid == pgid && tg->stopped && tg != dying)
 			return true;
 	return false;
 }
@@ -74,15 +75,16 @@ void orphaned_pgrps_on_exit(struct thread_group *dead)
 	int pgids[64], n = 0;
 
 	lock_acquire(&k->tasklist_lock);
-	/* Its own group, and those of its children, may have lost their last anchor. */
-	if (orphaned_locked(k, dead->pgid, dead) && has_stopped(k, dead->pgid))
+	/* Its own group, if it was what held it, and those of its children may have lost their last anchor. */
+	if (dead->parent && dead->parent->pgid != dead->pgid && dead->parent->sid == dead->sid &&
+	    orphaned_locked(k, dead->pgid, dead) && has_stopped(k, dead->pgid, dead))
 		pgids[n++] = dead->pgid;
 	list_for_each_entry(c, &dead->children, sibling) {
 		if (n == (int)ARRAY_SIZE(pgids))
 			break;
 		if (c->pgid == dead->pgid || c->sid != dead->sid || !c->stopped)
 			continue;
-		if (has_stopped(k, c->pgid))
+		if (orphaned_locked(k, c->pgid, dead) && has_stopped(k, c->pgid, dead) && (!n || pgids[n - 1] != c->pgid))
 			pgids[n++] = c->pgid;
 	}
 	lock_release(&k->tasklist_lock);
