@@ -5,6 +5,19 @@
 
 #include "fuse-snap/store.h"
 
+/* LeakSanitizer reads /proc and attaches itself at the end: a build with AddressSanitizer is not confined. */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define CONFINE_OFF 1
+#endif
+#endif
+#if !defined(CONFINE_OFF) && defined(__SANITIZE_ADDRESS__)
+#define CONFINE_OFF 1
+#endif
+#ifndef CONFINE_OFF
+#define CONFINE_OFF 0
+#endif
+
 /*
  * Confine the calling thread and those it starts, by landlock where the kernel has it: writing in the store alone,
  * reading there, in the system's directories and of `source` (an archive or directory; NULL: none). network: false if

@@ -9,6 +9,7 @@
 #include "registry.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,7 @@ struct pull {
 	struct http_conn **conns; /* one for each worker; [0] fetches the documents */
 	unsigned int workers;
 	unsigned int connections; /* for one large layer */
+	atomic_bool disk_full;	  /* a layer met it: what the others have of partial files only takes space */
 
 	struct registry_doc top;   /* what the reference names: an index or a manifest */
 	struct registry_doc image; /* the manifest; its data is top's if that was no index */
@@ -287,6 +289,12 @@ static int transfer_lock(
 	return r;
 }
 
+/* May a later pull go on where this one failed with `err`? If it was the connection, or another layer's failure. */
+static bool worth_keeping(int err)
+{
+	return err == -EIO || err == -ETIMEDOUT || err == -EHOSTUNREACH || err == -ECANCELED || err == -EBUSY;
+}
+
 static int pull_layer(void *arg, unsigned int worker, const struct layer_task *task, struct snap_error *e)
 {
 	struct pull *p = arg;
@@ -307,8 +315,9 @@ static int pull_layer(void *arg, unsigned int worker, const struct layer_task *t
 		partial_empty(&t.partial);
 		r = transfer_run(p, worker, task, &t, e);
 	}
-	/* Kept for a later pull if it was the connection that failed. */
-	partial_close(&t.partial, r == -EIO || r == -ETIMEDOUT || r == -EHOSTUNREACH || r == -ECANCELED || r == -EBUSY);
+	if (r == -ENOSPC || r == -EDQUOT)
+		atomic_store(&p->disk_full, true);
+	partial_close(&t.partial, worth_keeping(r) && !atomic_load(&p->disk_full));
 	return r;
 }
 
