@@ -162,13 +162,21 @@ static bool prepare(struct thread_group *tg, int signo)
 /* Nothing of the group shall run on: end its stub at once, unless another group lives in it (vfork). False: no memory left. */
 static bool kill_aspace(struct task *t)
 {
-	LOCK_SCOPE(&t->cred_lock);
+	struct aspace *as = NULL;
+	bool alive;
 
-	if (!t->mm)
-		return false;
-	if (atomic_load(&t->mm->n_groups) == 1)
-		aspace_kill(t->mm->as);
-	return true;
+	lock_acquire(&t->cred_lock); /* a leaf: the platform's locks are not taken under it */
+	alive = t->mm;
+	if (alive && atomic_load(&t->mm->n_groups) == 1) {
+		as = t->mm->as;
+		aspace_get(as);
+	}
+	lock_release(&t->cred_lock);
+	if (as) {
+		aspace_kill(as);
+		aspace_put(as);
+	}
+	return alive;
 }
 
 void group_kill_locked(struct thread_group *tg, int code)
