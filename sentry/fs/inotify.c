@@ -68,7 +68,7 @@ static void watch_put(struct watch *w)
 static bool same_event(const struct event *e, const struct inotify_event *head, const char *name, size_t len)
 {
 	return e->head.wd == head->wd && e->head.mask == head->mask && e->head.cookie == head->cookie &&
-	       e->head.len == head->len && memcmp(e->name, name, len) == 0;
+	       e->head.len == head->len && (len == 0 || memcmp(e->name, name, len) == 0);
 }
 
 static struct event *event_alloc(struct inotify *in, size_t padded)
