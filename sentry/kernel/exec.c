@@ -175,6 +175,8 @@ static void fill_auxv(struct exec_image *im, const struct cred *c, bool secure, 
 {
 	if (aspace_vdso(im->as))
 		aux(a, AT_SYSINFO_EHDR, aspace_vdso(im->as));
+	if (aspace_fast_entry(im->as))
+		aux(a, AT_PICKET_FASTCALL, aspace_fast_entry(im->as));
 	aux(a, 51 /* AT_MINSIGSTKSZ */, getauxval(51) ? getauxval(51) : 2048);
 	aux(a, AT_HWCAP, getauxval(AT_HWCAP));
 	aux(a, AT_PAGESZ, PAGE_SIZE_);
