@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The same programs in each mode of the host: user namespace, one inside another, none, no /dev/fuse, no landlock."""
+import difflib
 import os
 import subprocess
 import sys
@@ -27,6 +28,10 @@ def expected(script, scratch):
     return p.returncode, p.stdout.decode(errors="replace")
 
 
+def difference(a, b):
+    return "\n".join(list(difflib.unified_diff(a.splitlines(), b.splitlines(), "native", "sandbox", "", "", 1))[:30])
+
+
 def main(build):
     s = Suite(build)
     before = ours()
@@ -47,7 +52,8 @@ def main(build):
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ, **env), timeout=120)
             got = (p.returncode, p.stdout.decode(errors="replace"))
             s.check("%s: %s" % (mode, script), got == want[script],
-                    "status %d, not %d\n%s" % (got[0], want[script][0], p.stderr.decode(errors="replace")[-600:]))
+                    "status %d, not %d\n%s\n%s" % (got[0], want[script][0], difference(want[script][1], got[1]),
+                                                   p.stderr.decode(errors="replace")[-600:]))
         status, out = s.run(["sh", "-c", "echo image; ls /; id -u"], wrapper=wrapper, env=env, image="modes")
         s.check("%s: an image" % mode, status == 0 and "image" in out and "\n0" in out, "status %s\n%s" % (status, out))
     s.check("nothing left over", not left_over(before), str(left_over(before, 0)))
