@@ -31,9 +31,16 @@ struct inotify {
 	struct wait_queue waiters;
 };
 
+/* struct inotify_event without its open end. */
+struct event_head {
+	int32_t wd;
+	uint32_t mask, cookie, len;
+};
+_Static_assert(sizeof(struct event_head) == sizeof(struct inotify_event), "layout of inotify events");
+
 struct event {
 	struct list_head link;
-	struct inotify_event head; /* len: bytes of name, padded */
+	struct event_head head; /* len: bytes of name, padded */
 	char name[];
 };
 
@@ -65,7 +72,7 @@ static void watch_put(struct watch *w)
 
 /* --- the queue ----------------------------------------------------------------------------------------------------------- */
 
-static bool same_event(const struct event *e, const struct inotify_event *head, const char *name, size_t len)
+static bool same_event(const struct event *e, const struct event_head *head, const char *name, size_t len)
 {
 	return e->head.wd == head->wd && e->head.mask == head->mask && e->head.cookie == head->cookie &&
 	       e->head.len == head->len && (len == 0 || memcmp(e->name, name, len) == 0);
@@ -96,14 +103,14 @@ static void event_free(struct inotify *in, struct event *e)
 static void queue_event(struct inotify *in, int wd, uint32_t mask, uint32_t cookie, const char *name)
 {
 	size_t len = name ? strlen(name) : 0;
-	size_t padded = len ? (len + sizeof(struct inotify_event)) / sizeof(struct inotify_event) * sizeof(struct inotify_event) : 0;
-	struct inotify_event head = {.wd = wd, .mask = mask, .cookie = cookie, .len = (uint32_t)padded};
+	size_t padded = len ? (len + sizeof(struct event_head)) / sizeof(struct event_head) * sizeof(struct event_head) : 0;
+	struct event_head head = {.wd = wd, .mask = mask, .cookie = cookie, .len = (uint32_t)padded};
 	struct event *e;
 
 	if (in->n_events >= QUEUE_MAX) {
 		if (in->n_events > QUEUE_MAX)
 			return;
-		head = (struct inotify_event){.wd = -1, .mask = IN_Q_OVERFLOW};
+		head = (struct event_head){.wd = -1, .mask = IN_Q_OVERFLOW};
 		len = padded = 0;
 	}
 	if (!list_empty(&in->events) && same_event(container_of(in->events.prev, struct event, link), &head, name, len))
