@@ -28,6 +28,7 @@
 
 #define MAX_CLIENTS 1000u
 #define FIRST_MS 10000 /* a server nobody comes to leaves after this */
+#define LINGER_MS 1000 /* after the last client: the next run of the image finds a server, and its pages in memory */
 #define RETRY_MS 20    /* a client is just arriving: look again */
 
 struct server {
@@ -45,7 +46,8 @@ struct server {
 static int fail(struct server *s, const char *what)
 {
 	s->err = errno ? errno : EIO;
-	snprintf(s->why, sizeof(s->why), "%s: %s", what, strerror(s->err));
+	snprintf(s->why, sizeof(s->why), "%s: %s", what,
+		s->err == EDQUOT ? "their number is limited (user.max_user_namespaces)" : strerror(s->err));
 	return -1;
 }
 
@@ -68,8 +70,11 @@ static int enter_namespaces(struct server *s)
 	unsigned int uid = geteuid(), gid = getegid();
 	char map[64];
 
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNS))
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS)) {
+		if (errno == ENOSPC) /* not the disk's */
+			errno = EDQUOT;
 		return fail(s, "no user namespace can be made here");
+	}
 	snprintf(map, sizeof(map), "%u %u 1", uid, uid);
 	if (write_proc("/proc/self/uid_map", map))
 		return fail(s, "no user namespace can be used here");
@@ -258,12 +263,28 @@ static bool is_mine(int fd)
 	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) && cred.uid == geteuid();
 }
 
+/*
+ * With no client the index is not locked, so the image may be collected, and even pulled again with another layout of
+ * its packs. Then this server is of no use any more.
+ */
+static void hold_image(struct server *s)
+{
+	struct stat st;
+
+	if (s->err || s->clients)
+		return;
+	errno = ESTALE;
+	if (flock(s->snap->index_fd, LOCK_SH) || fstat(s->snap->index_fd, &st) || !st.st_nlink)
+		fail(s, "the image was just removed");
+}
+
 static void welcome(struct server *s)
 {
 	int fd = accept4(SNAPD_LISTEN, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd < 0)
 		return;
+	hold_image(s);
 	if (s->clients == MAX_CLIENTS || !is_mine(fd) || answer(s, fd)) {
 		close(fd);
 		return;
@@ -280,6 +301,8 @@ static void farewell(struct server *s)
 		close(s->polls[i].fd);
 		s->polls[i] = s->polls[s->clients--];
 	}
+	if (!s->clients)
+		flock(s->snap->index_fd, LOCK_UN);
 }
 
 /*
@@ -297,6 +320,7 @@ static bool may_leave(struct server *s)
 	return true;
 }
 
+/* The socket first: whoever finds no lock file makes a new socket. */
 static void remove_names(const char *name)
 {
 	char lock[64];
@@ -331,13 +355,18 @@ int serve(struct snapshot *snap, const char *name)
 			farewell(s);
 			if (revents)
 				welcome(s);
-			timeout = RETRY_MS;
+			timeout = LINGER_MS;
 		}
-		if (s->clients && s->err) /* told: the next one tries afresh */
+		if (s->clients && s->err) { /* told: the next one tries afresh */
+			remove_names(name);
 			return 1;
-		if (!s->clients && (n == 0 || timeout == RETRY_MS) && may_leave(s)) {
+		}
+		if (n || s->clients)
+			continue;
+		if (may_leave(s)) {
 			remove_names(name);
 			return 0;
 		}
+		timeout = RETRY_MS;
 	}
 }

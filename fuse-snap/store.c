@@ -349,7 +349,7 @@ static int make_layout(const struct store *s)
 			return -errno;
 		close(fd);
 	}
-	snprintf(tmp, sizeof(tmp), STORE_TMP "/version-%d", getpid());
+	snprintf(tmp, sizeof(tmp), "version.%d", getpid()); /* not in tmp/: another's first command may be cleaning it */
 	unlinkat(s->dirfd, tmp, 0);
 	r = store_write_file(s, tmp, STORE_VERSION, strlen(STORE_VERSION));
 	/* Another process that made the store at the same time may already be at work, and have cleaned tmp/. */

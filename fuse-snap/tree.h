@@ -11,8 +11,8 @@
 #include "error.h"
 #include "index.h"
 
-#define TREE_MAX_ENTRIES (4u << 20)
-#define TREE_MAX_BYTES (UINT64_C(1) << 30) /* of memory for metadata */
+#define TREE_MAX_ENTRIES (2u << 20)
+#define TREE_MAX_BYTES (UINT64_C(768) << 20) /* of memory for metadata */
 #define TREE_MAX_DEPTH 2048u
 
 struct tree;
