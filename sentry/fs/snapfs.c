@@ -122,7 +122,8 @@ static int node_get(struct super_block *sb, uint32_t num, uint32_t dir, struct i
 	if (r < 0)
 		return r;
 	node = calloc(1, sizeof(*node));
-	inode = node ? inode_alloc(sb, ops, fops, rec->mode) : NULL;
+	/* Archives say what they like about links; on Linux every link is 0777. */
+	inode = node ? inode_alloc(sb, ops, fops, S_ISLNK(rec->mode) ? S_IFLNK | 0777 : rec->mode) : NULL;
 	if (!inode) {
 		free(node);
 		return -ENOMEM;
