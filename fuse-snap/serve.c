@@ -343,6 +343,8 @@ int serve(struct snapshot *snap, const char *name)
 	s->mount_fd = -1;
 	s->fs = (struct snapfuse){&snap->ix, snap->pack_fds};
 	s->polls[0] = (struct pollfd){.fd = SNAPD_LISTEN, .events = POLLIN};
+	if (chdir("/")) /* not to keep the client's directory busy */
+		return 1;
 	start(s); /* if it fails, whoever asks is told why */
 	for (;;) {
 		int n = poll(s->polls, s->clients + 1, s->clients ? -1 : timeout);

@@ -387,6 +387,22 @@ static int check_owner(const struct store *s, struct snap_error *e)
 	return 0;
 }
 
+/* picket-snapd opens it by path, from another directory. */
+static int absolute_path(const char *path, char **ret)
+{
+	char *cwd;
+	int n;
+
+	if (*path == '/')
+		return (*ret = strdup(path)) ? 0 : -ENOMEM;
+	cwd = getcwd(NULL, 0);
+	if (!cwd)
+		return -errno;
+	n = asprintf(ret, "%s/%s", cwd, path);
+	free(cwd);
+	return n < 0 ? -ENOMEM : 0;
+}
+
 int store_open(const char *path, struct store **ret, struct snap_error *e)
 {
 	struct store *s = calloc(1, sizeof(*s));
@@ -395,10 +411,10 @@ int store_open(const char *path, struct store **ret, struct snap_error *e)
 	if (!s)
 		return snap_fail_errno(e, ENOMEM, "cannot open the store");
 	s->dirfd = -1;
-	r = path ? ((s->path = strdup(path)) ? 0 : -ENOMEM) : default_path(&s->path, e);
+	r = path ? absolute_path(path, &s->path) : default_path(&s->path, e);
 	if (r) {
-		if (r == -ENOMEM)
-			snap_fail_errno(e, ENOMEM, "cannot open the store");
+		if (path || r == -ENOMEM)
+			snap_fail_errno(e, -r, "cannot open the store");
 		goto fail;
 	}
 	s->dirfd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
