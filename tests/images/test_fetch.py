@@ -798,6 +798,20 @@ def load_oci_layouts(c):
 
 
 @test
+def load_one_platform_of_several(c):
+    arm = Image([make_tar({'a': b'arm'})], arch='arm64')
+    files = dict(oci_files(arm, {}), **oci_files(c.image, {}))
+    files['index.json'] = json.dumps({'schemaVersion': 2, 'manifests': [
+        {'mediaType': i.type, 'digest': sha(i.manifest), 'size': len(i.manifest)} for i in (arm, c.image)]}).encode()
+    path = write(c, 'p.tar', oci_archive(files))
+    assert load(c, '--ref=lib:p', path)[:2] == (0, 'Loaded image: lib:p\n')
+    assert load(c, '--platform=linux/arm64', path)[:2] == (0, 'Loaded image ID: %s\n' % sha(arm.config))
+    shutil.rmtree(c.store)
+    code, out, err = load(c, '--platform=linux/s390x', path)
+    c.refused(code, out, err, ('no image for linux/s390x',))
+
+
+@test
 def load_hybrids(c):
     files = oci_files(c.image, {})
     files['manifest.json'] = json.dumps([{'Config': 'blobs/sha256/' + sha(c.image.config)[7:], 'RepoTags': ['lib:h'],
