@@ -265,6 +265,7 @@ int hostfd_file_create(struct kernel *k, int host_fd, int flags, struct file **r
 		inode_put(inode);
 		return err;
 	}
-	snprintf(name, sizeof(name), S_ISSOCK(inode->mode) ? "socket:[%lu]" : "pipe:[%lu]", (unsigned long)inode->ino);
+	snprintf(name, sizeof(name), "%s:[%lu]", S_ISSOCK(inode->mode) ? "socket" : h->regular ? "host file" : "pipe",
+		(unsigned long)inode->ino);
 	return open_anon(inode, name, flags, ret);
 }

@@ -151,12 +151,13 @@ static void drop_resources(struct task *t)
 		fs_context_put(fs);
 	if (!mm)
 		return;
+	if (t->tg->n_threads == 1)
+		tg_account_aspace(t->tg, t); /* while it can still be asked */
 	lock_acquire(&t->cred_lock);
 	t->mm = NULL;
 	lock_release(&t->cred_lock);
 	if (t->tg->n_threads == 1) {
 		/* The last one: the stub goes with it, unless a vfork's other half still lives there. */
-		tg_account_aspace(t->tg, t);
 		if (atomic_fetch_sub(&mm->n_groups, 1) == 1)
 			aspace_kill(mm->as);
 	}
