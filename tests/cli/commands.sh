@@ -62,6 +62,15 @@ if command -v bash >/dev/null; then
   check "bash: words" test "$(complete_bash picket run --network s)" = slirp
   check "bash: live" test "$(complete_bash picket run hos)" = host
 fi
+if command -v fish >/dev/null; then
+  "$picket" completion fish >"$work/completion"
+  complete_fish() {
+    HOME=$work PATH=$work/bin:$PATH fish -c "source $work/completion; complete -C '$1'" | cut -f1 | sort | tr '\n' ' '
+  }
+  check "fish: commands" test "$(complete_fish 'picket doc')" = "doctor "
+  check "fish: words" test "$(complete_fish 'picket run --network ')" = "host none slirp "
+  check "fish: live" test "$(complete_fish 'picket run ho')" = "host "
+fi
 status "manual page" 0 "$picket" __man
 if command -v man >/dev/null; then
   check "  without warnings" test -z "$(man -l --warnings "$work/out" 2>&1 >/dev/null)"

@@ -35,12 +35,16 @@ def check(name, good):
 class Run:
     """A run on a new terminal."""
 
-    def __init__(self, *args):
+    def __init__(self, *args, command=None):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execv(picket, [picket, "run", "--network", "none"] + list(args))
+            command = command or [picket, "run", "--network", "none"] + list(args)
+            os.execvp(command[0], command)
 
-    def read(self, wanted, seconds=5):
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def read(self, wanted, seconds=15):
         out, end = b"", time.time() + seconds
         while wanted not in out and time.time() < end:
             if select.select([self.fd], [], [], 0.1)[0]:
@@ -119,6 +123,51 @@ check("and ends the program", run.end() == 130)
 run = Run("-t", "host", "config")
 check("-t alone has a size", run.read(b"tty 1 rows 24 cols 80"))
 check("and ends well", run.end() == 0)
+
+# The same with the real sentry and real programs.
+if os.path.exists(build + "/sentry/picket-sentry"):
+    shutil.copy(build + "/sentry/picket-sentry", work + "/bin/picket-sentry")
+    run = Run("-it", "-e", "PS1=ready> ", "host", "--", "bash", "--norc", "--noprofile")
+    check("bash starts", run.read(b"ready> "))
+    run.resize(33, 111)
+    time.sleep(0.3)
+    run.type("tty; stty size\r")
+    check("it has a terminal of the window's size", run.read(b"/dev/pts/0\r\n33 111\r\n"))
+    run.read(b"ready> ", 1)
+    run.type("sleep 100; echo status=$?\r")
+    time.sleep(1)
+    run.type("\x03")
+    check("Ctrl-C ends the program in front", run.read(b"^C"))
+    run.read(b"ready> ", 2)
+    run.type("sleep 100\r")
+    time.sleep(1)
+    run.type("\x1a")
+    check("Ctrl-Z stops it", run.read(b"Stopped"))
+    run.type("kill %1; wait; cat\r")
+    time.sleep(1)
+    run.type("typed\r")
+    check("cat echoes", run.read(b"typed\r\ntyped\r\n"))
+    run.type("\x04")
+    time.sleep(0.5)
+    run.type("exit 9\r")
+    check("the status of the shell", run.end() == 9)
+    check("the terminal is put back after bash", not run.raw())
+
+    os.environ["PS1"] = "outer> "
+    run = Run(command=["bash", "--norc", "--noprofile", "-i"])
+    run.read(b"outer> ")
+    run.type(picket + " run --network none -it host -- bash --norc --noprofile &\n")
+    time.sleep(0.5)
+    run.type("jobs\n")
+    check("in the background it stops", run.read(b"Stopped"))
+    run.type("fg\n")
+    run.read(b"# ")
+    run.type("echo in$((1+1))\r")
+    check("and goes on in the foreground", run.read(b"in2"))
+    run.type("exit\r")
+    run.read(b"outer> ")
+    run.type("exit\n")
+    run.end()
 
 shutil.rmtree(work, ignore_errors=True)
 sys.exit(1 if failures else 0)
