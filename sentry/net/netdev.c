@@ -33,8 +33,8 @@ static int64_t ioctl_ifconf(struct task *t, struct net_state *net, uint64_t arg)
 
 	if (err)
 		return err;
-	if (guest.ifc_len < 0)
-		return -EINVAL;
+	if (guest.ifc_len < 0) /* programs that only ask for the size leave it unset */
+		guest.ifc_len = 0;
 	buf = (uint64_t)(uintptr_t)guest.ifc_buf;
 	reqs = calloc(CONF_MAX, sizeof(*reqs));
 	if (!reqs)
