@@ -481,7 +481,8 @@ static int peer_groups(struct unix_sock *u, void *val, uint32_t *len)
 		*len = need;
 		return -ERANGE;
 	}
-	memcpy(val, c->groups, need);
+	if (need)
+		memcpy(val, c->groups, need);
 	*len = need;
 	return 0;
 }
