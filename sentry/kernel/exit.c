@@ -35,6 +35,15 @@ static struct thread_group *new_parent(struct kernel *k, struct thread_group *tg
 	return p == tg ? NULL : p;
 }
 
+/* PR_SET_PDEATHSIG; tasklist_lock held, so not SIGCONT, whose news to the parent would need it again. */
+static void send_pdeath(struct thread_group *c)
+{
+	struct ksiginfo info = {.signo = c->leader->pdeath_signal, .code = SI_USER};
+
+	if (info.signo > 0 && info.signo != SIGCONT && !c->zombie)
+		signal_send_group(c, &info);
+}
+
 /* tasklist_lock held. Children of a dead group go to a subreaper or to init. Returns whether one of them is a zombie. */
 static bool reparent_children(struct kernel *k, struct thread_group *tg)
 {
@@ -46,8 +55,10 @@ static bool reparent_children(struct kernel *k, struct thread_group *tg)
 		c->parent = to;
 		if (to)
 			list_add_tail(&c->sibling, &to->children);
-		if (c->leader)
+		if (c->leader) {
 			c->leader->exit_signal = SIGCHLD;
+			send_pdeath(c);
+		}
 		zombie |= c->zombie;
 	}
 	return zombie;

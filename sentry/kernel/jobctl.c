@@ -3,26 +3,21 @@
 #include "kernel/jobctl.h"
 #include "kernel/pid.h"
 
-/* tasklist_lock held. Has *tg* a parent outside its group but inside its session? Then it keeps the group from being orphaned. */
+/* tasklist_lock held. A parent outside the group but inside the session keeps the group from being orphaned. */
 static bool anchors_pgrp(const struct thread_group *tg)
 {
 	const struct thread_group *p = tg->parent;
 
-	return p && !p->zombie && p->pid != 1 && p->pgid != tg->pgid && p->sid == tg->sid;
+	return p && !p->zombie && p->pgid != tg->pgid && p->sid == tg->sid;
 }
 
-/* Without *dying* (NULL: as things are now). */
-static bool orphaned_locked(struct kernel *k, int pgid, const struct thread_group *dying)
+static bool orphaned_locked(struct kernel *k, int pgid, const struct thread_group *except)
 {
 	struct thread_group *tg;
 
-	for (int pid = 1; (tg = tg_next(k, pid)); pid = tg->pid + 1) {
-		if (tg->pgid != pgid || tg == dying || (tg->zombie && tg->n_threads == 0) || (dying && tg->parent == dying))
-			continue;
-		if (anchors_pgrp(tg) || (tg->parent && tg->parent->pid == 1 && tg->parent->pgid != pgid &&
-					 tg->parent->sid == tg->sid))
+	for (int pid = 1; (tg = tg_next(k, pid)); pid = tg->pid + 1)
+		if (tg->pgid == pgid && tg != except && !tg->zombie && anchors_pgrp(tg))
 			return false;
-	}
 	return true;
 }
 

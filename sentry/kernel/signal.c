@@ -68,22 +68,12 @@ void task_kick(struct task *t)
 		gthread_interrupt(t->th);
 }
 
-static bool is_init(const struct thread_group *tg)
-{
-	return tg->pid == 1;
-}
-
 void signal_drop_ignored(struct thread_group *tg, int signo)
 {
 	uint64_t h = tg->sighand->action[signo - 1].handler;
 
 	if (h == (uint64_t)SIG_IGN || (h == (uint64_t)SIG_DFL && (KSIG(signo) & DEFAULT_IGNORED)))
 		group_remove_pending(tg, KSIG(signo));
-}
-
-static bool from_guest(const struct ksiginfo *info)
-{
-	return info->code <= 0; /* SI_USER, SI_QUEUE, SI_TKILL, SI_TIMER …; the kernel's own codes are positive */
 }
 
 static bool ignored(struct thread_group *tg, const struct task *t, const struct ksiginfo *info)
@@ -94,9 +84,6 @@ static bool ignored(struct thread_group *tg, const struct task *t, const struct 
 	/* A blocked signal is kept even if ignored now: the handler may change before it is unblocked. */
 	if ((t->blocked | t->real_blocked) & KSIG(s))
 		return false;
-	/* Signals without a handler do not reach the sandbox's first process from inside, as for any init. */
-	if (is_init(tg) && h == (uint64_t)SIG_DFL && from_guest(info))
-		return true;
 	return h == (uint64_t)SIG_IGN || (h == (uint64_t)SIG_DFL && (KSIG(s) & DEFAULT_IGNORED));
 }
 
