@@ -3,59 +3,25 @@
  * picket run. What takes time goes on side by side: the sandbox's process makes its namespaces and slirp4netns its
  * network while the image is opened and the configuration written.
  */
+#include "cmd/run.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "cmd/commands.h"
-#include "cmd/environment.h"
 #include "cmd/fetch.h"
-#include "cmd/launch.h"
 #include "cmd/message.h"
 #include "cmd/mode.h"
 #include "cmd/orphans.h"
 #include "cmd/programs.h"
 #include "cmd/session.h"
-#include "cmd/state.h"
 #include "cmd/terminal.h"
-#include "cmd/volume.h"
-#include "fuse-snap/client.h"
-#include "net/slirp.h"
 #include "rootless/harden.h"
-#include "rootless/sandbox.h"
 
 #define HOST_PLATFORM "linux/amd64"
-
-enum target { ON_IMAGE, ON_HOST, ON_DIR };
-
-struct run {
-	const struct run_options *o;
-	enum target target;
-	const char *image; /* as the user wrote it; for messages and the note */
-	int argc;	   /* the command */
-	char **argv;
-	struct str_list command; /* with the entry point */
-	const char *network;
-	bool network_asked;
-	bool no_namespaces;
-
-	struct store *store;
-	struct image_ref ref;
-	struct run_record record;
-	struct snap_image snap;
-	bool snap_open;
-	struct launch launch;
-	struct sandbox_state state;
-	struct sandbox sandbox;
-	struct slirp slirp;
-	int signals;
-	int control[2];
-};
 
 /* ---- What to run, and on what ---- */
 
@@ -282,181 +248,6 @@ static int start_network(struct run *r)
 		status = slirp_spawn(&so, &r->slirp, &err) < 0 ? no_network(r, err) : 0;
 	free(program);
 	return status;
-}
-
-/* ---- The configuration ---- */
-
-static int write_image_root(struct run *r)
-{
-	unsigned int flags = r->no_namespaces || test_mode("nofuse") ? SNAP_OPEN_NO_FUSE : 0;
-	char *snapd = flags ? NULL : find_program("picket-snapd");
-	struct snap_error e;
-	int result;
-
-	if (!snapd)
-		flags = SNAP_OPEN_NO_FUSE;
-	result = snap_open_image(r->store, &r->ref.chain, snapd, flags, &r->snap, &e);
-	free(snapd);
-	if (result < 0)
-		return complain(EXIT_PICKET, "%s", e.text);
-	r->snap_open = true;
-	launch_record(&r->launch, CONFIG_ROOT_SNAP, launch_lend(&r->launch, r->snap.index_fd));
-	for (uint32_t i = 0; i < r->snap.pack_count; i++) {
-		char number[16];
-
-		snprintf(number, sizeof(number), "%u", i);
-		launch_record(&r->launch, CONFIG_PACK, number, launch_lend(&r->launch, r->snap.pack_fds[i]));
-	}
-	return 0;
-}
-
-static int write_dir_root(struct run *r)
-{
-	int fd = open(r->o->rootfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return complain(EXIT_PICKET, "cannot open the root directory %s: %s", r->o->rootfs, strerror(errno));
-	launch_record(&r->launch, CONFIG_ROOT_DIR, launch_give(&r->launch, fd));
-	return 0;
-}
-
-static int write_root(struct run *r)
-{
-	if (r->target == ON_IMAGE)
-		return write_image_root(r);
-	return r->target == ON_DIR ? write_dir_root(r) : write_host_root(&r->launch);
-}
-
-/* The whole of a small host file; "" if it cannot be read. */
-static char *host_file(const char *path)
-{
-	char buf[65536];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, buf, sizeof(buf) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	buf[n > 0 ? n : 0] = '\0';
-	return xstrdup(buf);
-}
-
-/* The files docker makes for each container. */
-static void write_files(struct run *r, const char *hostname)
-{
-	bool host = strcmp(r->network, "host") == 0, slirp = strcmp(r->network, "slirp") == 0;
-	char *hosts, *line = xasprintf("%s\n", hostname);
-
-	launch_record(&r->launch, CONFIG_FILE, "/etc/hostname", "644", line);
-	free(line);
-	hosts = host ? host_file("/etc/hosts")
-		     : xasprintf("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n%s\t%s\n",
-				slirp ? SLIRP_GUEST_ADDRESS : "127.0.0.1", hostname);
-	launch_record(&r->launch, CONFIG_FILE, "/etc/hosts", "644", hosts);
-	free(hosts);
-	hosts = host ? host_file("/etc/resolv.conf") : xstrdup(slirp ? SLIRP_RESOLV_CONF : "");
-	launch_record(&r->launch, CONFIG_FILE, "/etc/resolv.conf", "644", hosts);
-	free(hosts);
-}
-
-static void write_stdio(struct run *r)
-{
-	struct launch *l = &r->launch;
-	unsigned int rows, cols;
-	char text[2][16];
-
-	launch_record(l, CONFIG_STDIO, r->o->interactive ? launch_lend(l, STDIN_FILENO) : "-1",
-		launch_lend(l, STDOUT_FILENO), launch_lend(l, STDERR_FILENO));
-	if (!r->o->tty)
-		return;
-	terminal_size(r->o->interactive ? STDIN_FILENO : STDOUT_FILENO, &rows, &cols);
-	snprintf(text[0], sizeof(text[0]), "%u", rows);
-	snprintf(text[1], sizeof(text[1]), "%u", cols);
-	launch_record(l, CONFIG_TTY, text[0], text[1]);
-}
-
-static int write_trace(struct run *r)
-{
-	const char *path = r->o->trace;
-	int fd;
-
-	if (!path)
-		return 0;
-	if (!*path) {
-		launch_record(&r->launch, CONFIG_TRACE, launch_lend(&r->launch, STDERR_FILENO));
-		return 0;
-	}
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (fd < 0)
-		return complain(EXIT_PICKET, "cannot write the trace to %s: %s", path, strerror(errno));
-	launch_record(&r->launch, CONFIG_TRACE, launch_give(&r->launch, fd));
-	return 0;
-}
-
-static void write_limits(struct run *r)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%lld", (long long)r->o->memory);
-	launch_record(&r->launch, CONFIG_MEMORY, text);
-	/* -1 is docker's "no limit": the highest pid_max there is. */
-	snprintf(text, sizeof(text), "%lld", r->o->pids < 0 ? 4194304LL : (long long)r->o->pids);
-	launch_record(&r->launch, CONFIG_PIDS, text);
-}
-
-static const char *working_directory(const struct run *r)
-{
-	if (r->o->workdir)
-		return r->o->workdir;
-	if (r->record.workdir && r->record.workdir[0] == '/')
-		return r->record.workdir;
-	return r->target == ON_HOST ? "/root" : "/";
-}
-
-static int write_program(struct run *r, const char *hostname)
-{
-	struct str_list env = {0};
-	const char *user = r->o->user ? r->o->user : r->record.user;
-	int status = collect_environment(&env, r->o, r->record.env, hostname);
-
-	if (status)
-		return status;
-	for (size_t i = 0; i < r->command.count; i++)
-		launch_record(&r->launch, CONFIG_ARG, r->command.items[i]);
-	for (size_t i = 0; i < env.count; i++)
-		launch_record(&r->launch, CONFIG_ENV, env.items[i]);
-	launch_record(&r->launch, CONFIG_CWD, working_directory(r));
-	launch_record(&r->launch, CONFIG_USER, user ? user : "");
-	launch_record(&r->launch, CONFIG_HOSTNAME, hostname);
-	str_list_free(&env);
-	return 0;
-}
-
-static int write_config(struct run *r)
-{
-	const char *hostname = r->o->hostname ? r->o->hostname : r->state.id;
-	char proc[16];
-	int status;
-
-	launch_record(&r->launch, CONFIG_VERSION, CONFIG_FORMAT);
-	launch_record(&r->launch, CONFIG_ID, r->state.id);
-	status = write_program(r, hostname);
-	status = status ? status : write_root(r);
-	status = status ? status : write_volumes(&r->launch, r->o);
-	status = status ? status : write_trace(r);
-	if (status)
-		return status;
-	launch_record(&r->launch, CONFIG_ROOT_RO, r->o->read_only ? "1" : "0");
-	write_stdio(r);
-	write_limits(r);
-	launch_record(&r->launch, CONFIG_CONTROL, launch_lend(&r->launch, r->control[1]));
-	snprintf(proc, sizeof(proc), "%d", SANDBOX_PROC_FD);
-	if (r->sandbox.proc)
-		launch_record(&r->launch, CONFIG_PROC, proc);
-	if (r->no_namespaces)
-		launch_word(&r->launch, CONFIG_NOUSERNS);
-	launch_record(&r->launch, CONFIG_NETWORK, r->network);
-	write_files(r, hostname);
-	return 0;
 }
 
 /* ---- The run ---- */
