@@ -104,6 +104,20 @@ void partial_close(struct partial *p, bool keep)
 	p->fd = p->dir_fd = -1;
 }
 
+void partial_drop(const struct store *s, const struct digest *d)
+{
+	char path[DIGEST_HEX_LEN + 16], hex[DIGEST_HEX_LEN + 1];
+	int fd;
+
+	snprintf(path, sizeof(path), "partial/%s", digest_hex(d, hex));
+	fd = openat(store_dirfd(s), path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (!partial_lock(fd))
+		unlinkat(store_dirfd(s), path, 0);
+	close(fd);
+}
+
 void partial_clean(const struct store *s, int64_t age)
 {
 	int dir_fd = partial_dir(s);

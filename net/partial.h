@@ -30,6 +30,9 @@ void partial_empty(struct partial *p);
 /* Unlock; remove the file unless `keep`. */
 void partial_close(struct partial *p, bool keep);
 
+/* Remove the file of a blob whose layer the store has: a kill may have come between the two. */
+void partial_drop(const struct store *s, const struct digest *d);
+
 /* Remove the files that nobody uses and nobody has written to for `age` seconds. */
 void partial_clean(const struct store *s, int64_t age);
 

@@ -353,6 +353,9 @@ static int pull_layers(struct pull *p, size_t *fetched, struct snap_error *e)
 	int r;
 
 	r = layer_tasks(p->f, &p->config, p->manifest.layers, NULL, progress, &pool.tasks, &pool.count, e);
+	for (size_t i = 0; !r && i < p->config.layer_count; i++)
+		if (store_has_layer(p->f->store, &p->config.diffids[i]))
+			partial_drop(p->f->store, &p->manifest.layers[i].digest);
 	if (!r && pool.count) {
 		p->connections = pull_connections(p, &pool);
 		progress_start(progress);

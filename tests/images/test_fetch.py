@@ -365,6 +365,17 @@ def damaged_partial_file(c):
 
 
 @test
+def partial_file_of_a_layer_held(c):
+    c.good()
+    partial = '%s/partial/%s' % (c.store, sha(c.image.layers[0])[7:])
+    with open(partial, 'wb') as f:
+        f.write(c.image.layers[0])
+    c.reg.put('x', '2', Image(c.image.tars + [make_tar({'etc/three': b'3\n'})]))
+    c.good(c.reg.host + '/x:2')
+    assert not os.path.exists(partial)
+
+
+@test
 def two_at_once(c):
     for layer in c.image.layers:
         c.reg.hooks.append(on_blob(layer, lambda h, layer=layer: trickle(h, layer, 1 << 20, 0.2, 20)))
