@@ -192,7 +192,10 @@ static void zsh_action(FILE *out, enum complete_kind kind, const char *choices)
 static void zsh_option(FILE *out, const struct opt_spec *o, const char *spelling)
 {
 	fprintf(out, " \\\n\t\t'%s%s%s", o->kind == OPT_LIST ? "*" : "", spelling,
-		o->kind == OPT_FLAG ? "" : spelling[1] != '-' ? "+" : o->kind == OPT_OPTIONAL ? "=-" : "=");
+		o->kind == OPT_FLAG	  ? ""
+		: spelling[1] != '-'	  ? "+"
+		: o->kind == OPT_OPTIONAL ? "=-"
+					  : "=");
 	fputc('[', out);
 	quoted(out, o->help, "[]:\\");
 	fputc(']', out);
@@ -207,7 +210,8 @@ static void zsh_option(FILE *out, const struct opt_spec *o, const char *spelling
 
 static void zsh_command(FILE *out, const struct cmd_spec *cmd)
 {
-	fprintf(out, "\t%s)\n\t\t_arguments -s%s '--help[explain the command]'", cmd->name, cmd->stop_at_arg ? " -A '-*'" : "");
+	fprintf(out, "\t%s)\n\t\t_arguments -s%s '--help[explain the command]'", cmd->name,
+		cmd->stop_at_arg ? " -A '-*'" : "");
 	for (size_t i = 0; i < cmd->opt_count; i++) {
 		const struct opt_spec *o = &cmd->opts[i];
 		char spelling[64];

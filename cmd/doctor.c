@@ -61,15 +61,15 @@ static void mend(struct finding *f, const char *fmt, ...)
 static void explain_namespaces(struct finding *f)
 {
 	if (probe_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1)
-		mend(f, "Ubuntu's AppArmor rule: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 (or a profile "
-			"for picket, see docs/rootless.md)");
+		mend(f, "Ubuntu's AppArmor rule: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 (or a "
+			"profile for picket, see docs/rootless.md)");
 	else if (probe_number("/proc/sys/kernel/unprivileged_userns_clone") == 0)
 		mend(f, "sudo sysctl -w kernel.unprivileged_userns_clone=1");
 	else if (probe_number("/proc/sys/user/max_user_namespaces") == 0)
 		mend(f, "sudo sysctl -w user.max_user_namespaces=15000");
 	else
-		mend(f, "in a container: run it with --security-opt seccomp=unconfined, or a profile that allows unshare and "
-			"mount");
+		mend(f, "in a container: run it with --security-opt seccomp=unconfined, or a profile that allows "
+			"unshare and mount");
 }
 
 /* The launcher itself is the probe: it makes all the namespaces of a sandbox and its root. */
@@ -104,10 +104,13 @@ static void check_seccomp(struct finding *f, bool *no_namespaces)
 	int r = probe_seccomp_notify();
 
 	if (r < 0) {
-		found(f, VERDICT_FATAL, "no seccomp user notification (%s): guest code cannot be confined", strerror(-r));
-		mend(f, "Linux 5.9 or later with CONFIG_SECCOMP_FILTER; in a container a seccomp profile that allows seccomp(2)");
+		found(f, VERDICT_FATAL, "no seccomp user notification (%s): guest code cannot be confined",
+			strerror(-r));
+		mend(f, "Linux 5.9 or later with CONFIG_SECCOMP_FILTER; in a container a seccomp profile that allows "
+			"seccomp(2)");
 	} else if (probe_seccomp_killable() < 0) {
-		found(f, VERDICT_LOSS, "filters with user notification, without uninterruptible waits (before Linux 5.19): slower");
+		found(f, VERDICT_LOSS,
+			"filters with user notification, without uninterruptible waits (before Linux 5.19): slower");
 	} else {
 		found(f, VERDICT_OK, "filters with user notification");
 	}
@@ -122,7 +125,8 @@ static void check_landlock(struct finding *f, bool *no_namespaces)
 		return;
 	}
 	found(f, *no_namespaces ? VERDICT_FATAL : VERDICT_LOSS, "none: %s",
-		*no_namespaces ? "with no namespaces either, a sandbox would not be safe" : "one layer of protection less");
+		*no_namespaces ? "with no namespaces either, a sandbox would not be safe"
+			       : "one layer of protection less");
 	mend(f, "Linux 5.13 or later with landlock in the lsm= list of the kernel's command line");
 }
 
@@ -148,14 +152,17 @@ static void check_fuse(struct finding *f, bool *no_namespaces)
 	char *helper = find_in_path("fusermount3");
 
 	if (r < 0) {
-		found(f, VERDICT_LOSS, "/dev/fuse: %s: images are read from the store directly, picket mount does not work",
+		found(f, VERDICT_LOSS,
+			"/dev/fuse: %s: images are read from the store directly, picket mount does not work",
 			strerror(-r));
-		mend(f, r == -EACCES ? "sudo chmod 666 /dev/fuse" : "sudo modprobe fuse; in a container: --device /dev/fuse");
+		mend(f, r == -EACCES ? "sudo chmod 666 /dev/fuse"
+				     : "sudo modprobe fuse; in a container: --device /dev/fuse");
 	} else if (!helper) {
 		found(f, VERDICT_LOSS, "fusermount3 is not installed: picket mount does not work");
 		mend(f, "sudo apt-get install fuse3, or the package of that name");
 	} else if (*no_namespaces) {
-		found(f, VERDICT_LOSS, "/dev/fuse can be opened; without namespaces images are read from the store directly");
+		found(f, VERDICT_LOSS,
+			"/dev/fuse can be opened; without namespaces images are read from the store directly");
 	} else {
 		found(f, VERDICT_OK, "/dev/fuse can be opened: images are served by picket-snapd");
 	}
@@ -174,7 +181,8 @@ static void check_network(struct finding *f, bool *no_namespaces)
 		mend(f, "sudo apt-get install slirp4netns, or the package of that name");
 	} else if (tun < 0) {
 		found(f, VERDICT_LOSS, "/dev/net/tun: %s: sandboxes have no network", strerror(-tun));
-		mend(f, tun == -EACCES ? "sudo chmod 666 /dev/net/tun" : "sudo modprobe tun; in a container: --device /dev/net/tun");
+		mend(f, tun == -EACCES ? "sudo chmod 666 /dev/net/tun"
+				       : "sudo modprobe tun; in a container: --device /dev/net/tun");
 	} else {
 		found(f, VERDICT_OK, "%s and /dev/net/tun", slirp);
 	}
@@ -198,7 +206,8 @@ static void check_memory(struct finding *f, bool *no_namespaces)
 	human_size(probe_meminfo("MemTotal"), total, sizeof(total));
 	human_size(probe_meminfo("MemAvailable"), avail, sizeof(avail));
 	if (probe_number("/proc/sys/vm/overcommit_memory") == 2) {
-		found(f, VERDICT_LOSS, "%s, %s free; strict overcommit: programs that reserve much memory fail as they do outside",
+		found(f, VERDICT_LOSS,
+			"%s, %s free; strict overcommit: programs that reserve much memory fail as they do outside",
 			total, avail);
 		mend(f, "sudo sysctl -w vm.overcommit_memory=0");
 	} else {
@@ -241,7 +250,8 @@ static void check_kernel(struct finding *f, bool *no_namespaces)
 static void check_user(struct finding *f, bool *no_namespaces)
 {
 	if (geteuid() != 0)
-		found(f, VERDICT_OK, "ordinary user %u; subordinate ids (/etc/subuid) are not needed", (unsigned int)geteuid());
+		found(f, VERDICT_OK, "ordinary user %u; subordinate ids (/etc/subuid) are not needed",
+			(unsigned int)geteuid());
 	else if (probe_number("/proc/self/uid_map") == 0 && getenv("container") == NULL)
 		found(f, VERDICT_OK, "user 0: Picket needs no root; an ordinary user is one layer of protection more");
 	else
@@ -264,11 +274,12 @@ static const struct check checks[] = {
 
 static void print_text(const struct check *c, const struct finding *f)
 {
-	static const enum tint tints[] = {[VERDICT_OK] = TINT_GREEN, [VERDICT_LOSS] = TINT_YELLOW, [VERDICT_FATAL] = TINT_RED};
+	static const enum tint tints[] = {
+		[VERDICT_OK] = TINT_GREEN, [VERDICT_LOSS] = TINT_YELLOW, [VERDICT_FATAL] = TINT_RED};
 	static const char *const words[] = {[VERDICT_OK] = "ok", [VERDICT_LOSS] = "less", [VERDICT_FATAL] = "no"};
 
-	printf("%s%-5s%s %-11s %s\n", tint(stdout, tints[f->verdict]), words[f->verdict], tint(stdout, TINT_END), c->name,
-		f->what);
+	printf("%s%-5s%s %-11s %s\n", tint(stdout, tints[f->verdict]), words[f->verdict], tint(stdout, TINT_END),
+		c->name, f->what);
 	if (f->mend[0])
 		printf("%-17s %smend:%s %s\n", "", tint(stdout, TINT_BOLD), tint(stdout, TINT_END), f->mend);
 }
@@ -312,9 +323,9 @@ int cmd_doctor(const void *opts, int argc, char **argv)
 		json_string(&j, "mode", no_namespaces ? "no namespaces" : "namespaces");
 		json_close(&j, '}');
 	} else {
-		printf("\n%s\n", fatal ? "Sandboxes cannot run here." : no_namespaces
-				? "Sandboxes can run here, without namespaces."
-				: "Sandboxes can run here.");
+		printf("\n%s\n", fatal		 ? "Sandboxes cannot run here."
+				 : no_namespaces ? "Sandboxes can run here, without namespaces."
+						 : "Sandboxes can run here.");
 	}
 	status = finish_output();
 	return status ? status : fatal ? EXIT_FAILED : EXIT_OK;

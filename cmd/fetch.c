@@ -44,7 +44,8 @@ int fetch_pull(const char *name, const char *platform, const char *tls_verify, b
 	return r;
 }
 
-/* 125 tells Picket's failures from the program's: of a run. Here there is no program, and a failure is 1 as docker's. */
+/* 125 tells Picket's failures from the program's: of a run. Here there is no program, and a failure is 1 as docker's.
+ */
 static int own_status(int status)
 {
 	return status == EXIT_PICKET ? EXIT_FAILED : status;
@@ -67,8 +68,9 @@ int cmd_load(const void *opts, int argc, char **argv)
 	if (o->input && argc)
 		return complain(EXIT_FAILED, "picket load takes one archive, not both %s and %s", o->input, argv[0]);
 	if (strcmp(input, "-") == 0 && isatty(STDIN_FILENO))
-		return complain(EXIT_FAILED, "picket load reads an archive from standard input, which is a terminal; name a file "
-					     "or a directory");
+		return complain(EXIT_FAILED,
+			"picket load reads an archive from standard input, which is a terminal; name a file or a "
+			"directory");
 	str_list_add(&args, NULL);
 	str_list_add(&args, xstrdup("load"));
 	if (o->quiet)

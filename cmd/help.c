@@ -81,7 +81,8 @@ void print_overview(FILE *out)
 		if (!commands[i].hidden)
 			fprintf(out, "  %s%-12s%s %s\n", tint(out, TINT_BOLD), commands[i].name, tint(out, TINT_END),
 				commands[i].help);
-	fprintf(out, "\npicket COMMAND --help explains a command. docker's words work: picket image ls, picket system info.\n");
+	fprintf(out, "\npicket COMMAND --help explains a command. docker's words work: picket image ls, "
+		     "picket system info.\n");
 }
 
 static void print_option(FILE *out, const struct opt_spec *o)
@@ -171,8 +172,8 @@ void print_man_page(FILE *out)
 		".SH NAME\npicket \\- run untrusted code in a sandbox\n"
 		".SH SYNOPSIS\n.B picket\n.I COMMAND\n[\\fIOPTIONS\\fR] \\&...\n"
 		".SH DESCRIPTION\n"
-		"Picket pulls container images into snapshots and runs programs in them under an application kernel in user\n"
-		"space: the host kernel serves almost none of their system calls. It needs no root, no daemon and no\n"
+		"Picket pulls container images into snapshots and runs programs in them under an application kernel\n"
+		"in user space: the host kernel serves almost none of their system calls. It needs no root, no daemon and no\n"
 		"subordinate user ids. Commands and options are docker's wherever both have the same thing.\n"
 		".SH COMMANDS\n",
 		PICKET_VERSION);
@@ -180,10 +181,12 @@ void print_man_page(FILE *out)
 		if (!commands[i].hidden)
 			man_command(out, &commands[i]);
 	fputs(".SH EXIT STATUS\n"
-	      ".B picket run\nreturns the program's status, 128+n if signal n ended it, 125 if Picket failed, 126 if the\n"
-	      "program cannot be executed and 127 if it is not found. The other commands return 0, or 1 after a failure.\n"
+	      ".B picket run\nreturns the program's status, 128+n if signal n ended it, 125 if Picket failed, 126\n"
+	      "if the program cannot be executed and 127 if it is not found. The other commands return 0, or 1 after\n"
+	      "a failure.\n"
 	      ".SH ENVIRONMENT\n"
-	      ".TP\n.B PICKET_STORE\nthe directory of the store (default $XDG_DATA_HOME/picket, ~/.local/share/picket)\n"
+	      ".TP\n.B PICKET_STORE\nthe directory of the store (default $XDG_DATA_HOME/picket, "
+	      "~/.local/share/picket)\n"
 	      ".TP\n.B XDG_RUNTIME_DIR\nwhere running sandboxes are noted (default /tmp/picket\\-UID)\n"
 	      ".TP\n.B NO_COLOR\nif set, no colours\n"
 	      ".TP\n.B DOCKER_CONFIG\ndirectory of config.json, which holds the credentials of registries\n"

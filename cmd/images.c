@@ -68,7 +68,8 @@ static const char *iso_time(int64_t when, char *buf, size_t len)
 /* The repository and the tag of a canonical name, as docker's table parts them. */
 static void split_name(const char *name, char *repository, char *tag, size_t len)
 {
-	const char *shown = *name ? ref_familiar(name) : "<none>", *colon = strrchr(shown, ':'), *at = strchr(shown, '@');
+	const char *shown = *name ? ref_familiar(name) : "<none>", *colon = strrchr(shown, ':'),
+		   *at = strchr(shown, '@');
 
 	if (at) {
 		snprintf(repository, len, "%.*s", (int)(at - shown), shown);
@@ -229,7 +230,8 @@ int cmd_rmi(const void *opts, int argc, char **argv)
 		status = EXIT_FAILED;
 	if (stats.kept_in_use)
 		warn("%" PRIu64 " of them %s still in use by a running sandbox or a mount; picket prune frees %s later",
-			stats.kept_in_use, stats.kept_in_use == 1 ? "is" : "are", stats.kept_in_use == 1 ? "it" : "them");
+			stats.kept_in_use, stats.kept_in_use == 1 ? "is" : "are",
+			stats.kept_in_use == 1 ? "it" : "them");
 	store_close(s);
 	return status ? status : finish_output();
 }
@@ -249,7 +251,8 @@ int cmd_prune(const void *opts, int argc, char **argv)
 		return EXIT_FAILED;
 	if (o->all && store_list_refs(s, &refs, &n, &e) == 0)
 		for (size_t i = 0; i < n; i++)
-			store_remove_ref(s, *refs[i].name ? refs[i].name : image_id(&refs[i].config, true, id, sizeof(id)),
+			store_remove_ref(s,
+				*refs[i].name ? refs[i].name : image_id(&refs[i].config, true, id, sizeof(id)),
 				&(size_t){0}, &e);
 	free(refs);
 	status = collect(s, &stats);
@@ -281,8 +284,9 @@ int cmd_verify(const void *opts, int argc, char **argv)
 	r = store_verify(s, report_fault, &faults, &e);
 	store_close(s);
 	if (r == -EUCLEAN || faults)
-		return complain(EXIT_FAILED, "the store has %zu fault%s; picket rmi and picket pull replace a damaged image",
-			faults, faults == 1 ? "" : "s");
+		return complain(EXIT_FAILED,
+			"the store has %zu fault%s; picket rmi and picket pull replace a damaged image", faults,
+			faults == 1 ? "" : "s");
 	if (r < 0)
 		return complain(EXIT_FAILED, "%s", e.text);
 	puts("The store is sound.");
@@ -352,7 +356,8 @@ static void inspect_text(const struct store *s, const struct image_ref *ref, con
 	printf("%-12s %s\n", "Digest", image_id(&ref->manifest, true, text, sizeof(text)));
 	printf("%-12s %s\n", "Platform", ref->platform);
 	printf("%-12s %s\n", "Created", iso_time(r->created, when, sizeof(when)));
-	printf("%-12s %s, %" PRIu64 " layers\n", "Size", human_size(image_size(s, ref), text, sizeof(text)), ref->layers);
+	printf("%-12s %s, %" PRIu64 " layers\n", "Size", human_size(image_size(s, ref), text, sizeof(text)),
+		ref->layers);
 	printf("%-12s %s\n", "User", r->user && *r->user ? r->user : "root");
 	printf("%-12s %s\n", "Directory", r->workdir && *r->workdir ? r->workdir : "/");
 	text_list("Entry point", r->entrypoint);

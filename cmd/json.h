@@ -19,7 +19,7 @@ void json_close(struct json *j, char bracket);
 void json_string(struct json *j, const char *key, const char *value);
 void json_number(struct json *j, const char *key, int64_t value);
 void json_bool(struct json *j, const char *key, bool value);
-void json_strings(struct json *j, const char *key, char *const *values); /* NULL-terminated; NULL is [] */
+void json_strings(struct json *j, const char *key, char *const *values);      /* NULL-terminated; NULL is [] */
 void json_raw(struct json *j, const char *key, const char *text, size_t len); /* text is JSON already */
 
 #endif

@@ -17,8 +17,8 @@ struct launch {
 };
 
 /* Append a record; the strings after `keyword` must be as many as the table says. A NULL string is an empty one. */
-#define launch_record(l, keyword, ...) \
-	launch_append(l, keyword, (const char *[]){__VA_ARGS__}, \
+#define launch_record(l, keyword, ...)                                                                                 \
+	launch_append(l, keyword, (const char *[]){__VA_ARGS__},                                                       \
 		sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *))
 void launch_append(struct launch *l, enum config_keyword keyword, const char *const *args, size_t count);
 

@@ -41,7 +41,8 @@ static void __attribute__((format(printf, 3, 0))) say(enum tint colour, const ch
 	for (char *p = text; *p; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = *p == '\n' || *p == '\t' ? ' ' : '?';
-	len = snprintf(line, sizeof(line), "%spicket:%s %s%s\n", tint(stderr, colour), tint(stderr, TINT_END), kind, text);
+	len = snprintf(
+		line, sizeof(line), "%spicket:%s %s%s\n", tint(stderr, colour), tint(stderr, TINT_END), kind, text);
 	fflush(stdout);
 	if (write(STDERR_FILENO, line, (size_t)len) < 0)
 		return;

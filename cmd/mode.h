@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Modes forced for tests, with PICKET_TEST_MODE: words parted by commas. Each makes picket behave as on a host that lacks
- * something; none makes a sandbox weaker than it would be on such a host.
+ * Modes forced for tests, with PICKET_TEST_MODE: words parted by commas. Each makes picket behave as on a host that
+ *lacks something; none makes a sandbox weaker than it would be on such a host.
  *
  *	nouserns    no user namespaces
  *	nofuse      no /dev/fuse

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * picket mount and picket umount. picket-snapd serves the tree until it is unmounted; the kernel's list of mounts is the
- * only record of where. Its source field is the image's canonical name, or its ID where it has none.
+ * picket mount and picket umount. picket-snapd serves the tree until it is unmounted; the kernel's list of mounts is
+ * the only record of where. Its source field is the image's canonical name, or its ID where it has none.
  */
 #include "cmd/mounts.h"
 

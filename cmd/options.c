@@ -51,8 +51,8 @@ static int unknown_option(const struct parser *p, const char *word)
 		}
 	}
 	if (name)
-		return complain(p->cmd->failure, "unknown option %s of picket %s; did you mean --%s?", word, p->cmd->name,
-			name);
+		return complain(p->cmd->failure, "unknown option %s of picket %s; did you mean --%s?", word,
+			p->cmd->name, name);
 	return complain(p->cmd->failure, "unknown option %s of picket %s; see picket %s --help", word, p->cmd->name,
 		p->cmd->name);
 }
@@ -101,7 +101,8 @@ static int set_value(const struct parser *p, const struct opt_spec *o, char *val
 		return 0;
 	case OPT_CHOICE:
 		if (!is_choice(o->choices, value))
-			return complain(p->cmd->failure, "--%s takes one of: %s; not \"%s\"", o->name, o->choices, value);
+			return complain(
+				p->cmd->failure, "--%s takes one of: %s; not \"%s\"", o->name, o->choices, value);
 		*(const char **)field = value;
 		return 0;
 	case OPT_LIST:

@@ -49,8 +49,8 @@ char *find_program(const char *name)
 			free(places[i]);
 	}
 	if (!found)
-		complain(EXIT_PICKET, "%s is not installed: looked beside %s/picket and in %s/../libexec/picket", name, exe,
-			exe);
+		complain(EXIT_PICKET, "%s is not installed: looked beside %s/picket and in %s/../libexec/picket", name,
+			exe, exe);
 	return found;
 }
 

@@ -5,7 +5,8 @@
 
 /*
  * Path of picket-sentry, picket-fetch or picket-snapd: beside the running program, in the build tree it belongs to, or
- * in the libexec directory it was installed with. Never from PATH. Returns an allocated path, or NULL after a complaint.
+ * in the libexec directory it was installed with. Never from PATH. Returns an allocated path, or NULL after a
+ * complaint.
  */
 char *find_program(const char *name);
 

@@ -31,7 +31,8 @@ static int choose_target(struct run *r, int argc, char **argv)
 		r->target = ON_DIR;
 		r->image = r->o->rootfs;
 	} else if (argc == 0) {
-		return complain(EXIT_PICKET, "picket run needs an image, \"host\", or --rootfs DIR; see picket run --help");
+		return complain(
+			EXIT_PICKET, "picket run needs an image, \"host\", or --rootfs DIR; see picket run --help");
 	} else {
 		r->target = strcmp(argv[0], "host") == 0 ? ON_HOST : ON_IMAGE;
 		r->image = argv[0];
@@ -60,7 +61,8 @@ static bool other_platform(const struct run *r)
 	const char *wanted = r->o->platform;
 	size_t len = wanted ? strlen(wanted) : 0;
 
-	return wanted && !(strncmp(r->ref.platform, wanted, len) == 0 && (!r->ref.platform[len] || r->ref.platform[len] == '/'));
+	return wanted &&
+	       !(strncmp(r->ref.platform, wanted, len) == 0 && (!r->ref.platform[len] || r->ref.platform[len] == '/'));
 }
 
 /* Find the image in the store, pulling it as --pull says. */
@@ -87,8 +89,8 @@ static int resolve_image(struct run *r)
 	if (found < 0)
 		return complain(EXIT_PICKET, "%s", e.text);
 	if (other_platform(r))
-		return complain(EXIT_PICKET, "%s is here for %s, not for %s; picket pull --platform %s %s fetches that", r->image,
-			r->ref.platform, r->o->platform, r->o->platform, r->image);
+		return complain(EXIT_PICKET, "%s is here for %s, not for %s; picket pull --platform %s %s fetches that",
+			r->image, r->ref.platform, r->o->platform, r->o->platform, r->image);
 	if (strncmp(r->ref.platform, HOST_PLATFORM, strlen(HOST_PLATFORM)) != 0)
 		warn("%s is for %s, this machine is %s", r->image, r->ref.platform, HOST_PLATFORM);
 	if (store_get_record(r->store, &r->ref.config, &r->record, &e) < 0)
@@ -132,13 +134,15 @@ static int check_options(const struct run *r)
 	if (o->tty && !o->interactive && !isatty(STDOUT_FILENO) && !isatty(STDERR_FILENO))
 		return complain(EXIT_PICKET, "the output is not a terminal: leave out -t");
 	if (o->workdir && o->workdir[0] != '/')
-		return complain(EXIT_PICKET, "the working directory inside must be an absolute path, not \"%s\"", o->workdir);
+		return complain(
+			EXIT_PICKET, "the working directory inside must be an absolute path, not \"%s\"", o->workdir);
 	if (o->hostname && (strlen(o->hostname) > 63 || !*o->hostname || strpbrk(o->hostname, " /\n\t")))
 		return complain(EXIT_PICKET, "\"%s\" is no host name", o->hostname);
 	if (o->memory && o->memory < 6 << 20)
 		return complain(EXIT_PICKET, "--memory must be at least 6m");
 	if (strcmp(r->network, "host") == 0)
-		warn("--network host is unsafe: the sandbox can reach everything this machine can, its own services included");
+		warn("--network host is unsafe: the sandbox can reach everything this machine can, its own services "
+		     "included");
 	return 0;
 }
 
@@ -169,15 +173,21 @@ static int fall_back(struct run *r, const char *why)
 	if (r->o->userns && strcmp(r->o->userns, "auto") == 0)
 		return complain(EXIT_PICKET, "%s; picket doctor says how to mend it", why);
 	if (landlock_abi() < 1 || test_mode("nolandlock"))
-		return complain(EXIT_PICKET, "this host gives neither user namespaces (%s) nor landlock: a sandbox would not be "
-					     "safe; picket doctor says how to mend it", why);
+		return complain(EXIT_PICKET,
+			"this host gives neither user namespaces (%s) nor landlock: a sandbox would not be safe; "
+			"picket doctor says how to mend it",
+			why);
 	if (strcmp(r->network, "host") == 0)
-		return complain(EXIT_PICKET, "--network host needs user namespaces, which this host does not give: %s", why);
+		return complain(
+			EXIT_PICKET, "--network host needs user namespaces, which this host does not give: %s", why);
 	if (strcmp(r->network, "slirp") == 0 && r->network_asked)
-		return complain(EXIT_PICKET, "--network slirp needs user namespaces, which this host does not give (%s); use "
-					     "--network none", why);
+		return complain(EXIT_PICKET,
+			"--network slirp needs user namespaces, which this host does not give (%s); use --network none",
+			why);
 	if (strcmp(r->network, "slirp") == 0)
-		warn("this host gives no user namespaces (%s): the sandbox has no network; picket doctor says how to mend it", why);
+		warn("this host gives no user namespaces (%s): the sandbox has no network; picket doctor says how to "
+		     "mend it",
+			why);
 	r->network = "none";
 	r->no_namespaces = true;
 	return 0;
@@ -258,8 +268,8 @@ static int hand_over(struct run *r)
 	int config, status = 0;
 
 	if (r->launch.len > CONFIG_SIZE_MAX)
-		return complain(EXIT_PICKET, "the arguments and variables are too long: %zu bytes, %u are possible", r->launch.len,
-			CONFIG_SIZE_MAX);
+		return complain(EXIT_PICKET, "the arguments and variables are too long: %zu bytes, %u are possible",
+			r->launch.len, CONFIG_SIZE_MAX);
 	config = launch_finish(&r->launch);
 	if (config < 0)
 		return complain(EXIT_PICKET, "cannot write the sandbox's configuration: %s", strerror(errno));

@@ -79,7 +79,7 @@ static void write_files(struct run *r, const char *hostname)
 	free(line);
 	hosts = host ? host_file("/etc/hosts")
 		     : xasprintf("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n%s\t%s\n",
-				slirp ? SLIRP_GUEST_ADDRESS : "127.0.0.1", hostname);
+			       slirp ? SLIRP_GUEST_ADDRESS : "127.0.0.1", hostname);
 	launch_record(&r->launch, CONFIG_FILE, "/etc/hosts", "644", hosts);
 	free(hosts);
 	hosts = host ? host_file("/etc/resolv.conf") : xstrdup(slirp ? SLIRP_RESOLV_CONF : "");

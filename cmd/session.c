@@ -106,7 +106,8 @@ static void interrupted(struct session *s, struct progress *p, int sig)
 	finish(p, complain(128 + sig, "ended by force after %d signals", p->interrupts));
 }
 
-/* slirp4netns has told how it went, or died, or takes too long: tell the sentry, which holds the first program until then. */
+/* slirp4netns has told how it went, or died, or takes too long: tell the sentry, which holds the first program until
+ * then. */
 static void network_settled(struct session *s, struct progress *p, bool late)
 {
 	struct slirp_options so = {0};
@@ -175,7 +176,8 @@ static void read_message(struct progress *p, char *text)
 		return;
 	if (sscanf(text, "exit %d%n", &status, &at) == 1 && text[at] == '\0') {
 		finish(p, shell_status(status));
-	} else if (sscanf(text, "error %d %n", &status, &at) == 1 && status >= EXIT_PICKET && status <= EXIT_NOT_FOUND) {
+	} else if (sscanf(text, "error %d %n", &status, &at) == 1 && status >= EXIT_PICKET &&
+		   status <= EXIT_NOT_FOUND) {
 		terminal_restore();
 		finish(p, complain(status, "%s", text + at));
 	}
@@ -207,10 +209,11 @@ static void end_sentry(struct session *s, struct progress *p)
 	if (waitid(P_PID, (id_t)s->sandbox->pid, &si, WEXITED | WNOWAIT | (p->done ? WNOHANG : 0)) == 0 && !p->done) {
 		terminal_restore();
 		if (si.si_code == CLD_EXITED)
-			finish(p, complain(EXIT_PICKET, "the sandbox's sentry ended without a result (status %d)", si.si_status));
+			finish(p, complain(EXIT_PICKET, "the sandbox's sentry ended without a result (status %d)",
+					  si.si_status));
 		else
-			finish(p, complain(EXIT_PICKET, "the sandbox's sentry was ended by signal %d (%s)", si.si_status,
-					  strsignal(si.si_status)));
+			finish(p, complain(EXIT_PICKET, "the sandbox's sentry was ended by signal %d (%s)",
+					  si.si_status, strsignal(si.si_status)));
 	}
 	sandbox_kill(s->sandbox);
 }
@@ -232,7 +235,8 @@ static void drop_network(struct session *s)
 static void snapd_gone(struct session *s, struct progress *p)
 {
 	terminal_restore();
-	finish(p, complain(EXIT_PICKET, "picket-snapd, which serves the image's files, ended; the sandbox cannot go on"));
+	finish(p,
+		complain(EXIT_PICKET, "picket-snapd, which serves the image's files, ended; the sandbox cannot go on"));
 	sandbox_kill(s->sandbox);
 }
 

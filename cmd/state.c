@@ -83,7 +83,8 @@ static int read_note(int dirfd, const char *id, struct sandbox_note *note)
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	text[n > 0 ? n : 0] = '\0';
-	*note = (struct sandbox_note){.pid = (pid_t)note_number(text, "\"pid\": "), .start = note_number(text, "\"start\": ")};
+	*note = (struct sandbox_note){
+		.pid = (pid_t)note_number(text, "\"pid\": "), .start = note_number(text, "\"start\": ")};
 	snprintf(note->id, sizeof(note->id), "%s", id);
 	p = strstr(text, "\"name\": \"");
 	end = p ? strchr(p + 9, '"') : NULL;
@@ -160,7 +161,8 @@ static bool valid_name(const char *name)
 }
 
 /* Written beside and renamed over, so that a reader never sees half a note. */
-static int write_note(const struct sandbox_state *s, const char *name, const char *image, char *const *command, pid_t sentry)
+static int write_note(
+	const struct sandbox_state *s, const char *name, const char *image, char *const *command, pid_t sentry)
 {
 	char *new = xasprintf("%s/state.json.new", s->dir), *final = xasprintf("%s/state.json", s->dir);
 	FILE *f = fopen(new, "wxe");
@@ -218,12 +220,14 @@ int state_create(struct sandbox_state *s, const char *name, const char *image, c
 	if (!dir || make_id(s->id) < 0)
 		return -1;
 	if (name && !valid_name(name))
-		return complain(-1, "\"%s\" is no name for a sandbox: letters, digits, and _ . - after the first, 63 at most",
+		return complain(-1,
+			"\"%s\" is no name for a sandbox: letters, digits, and _ . - after the first, 63 at most",
 			name);
 	lock = lock_dir(dir);
 	walk(dir, true, match_name, &search);
 	if (search.id[0])
-		r = complain(-1, "the name \"%s\" is in use by the running sandbox %s; choose another", name, search.id);
+		r = complain(
+			-1, "the name \"%s\" is in use by the running sandbox %s; choose another", name, search.id);
 	if (r == 0) {
 		s->dir = xasprintf("%s/%s", dir, s->id);
 		if (mkdir(s->dir, 0700) < 0 || write_note(s, name, image, command, 0) < 0)

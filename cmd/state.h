@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Running sandboxes, noted in the runtime directory: ID/state.json. A note whose picket process is gone (its pid, or the
- * pid's start time, is another's) is left over from a crash and is removed by the next one who looks.
+ * Running sandboxes, noted in the runtime directory: ID/state.json. A note whose picket process is gone (its pid, or
+ * the pid's start time, is another's) is left over from a crash and is removed by the next one who looks.
  */
 #ifndef PICKET_CMD_STATE_H
 #define PICKET_CMD_STATE_H
@@ -14,8 +14,8 @@
 
 struct sandbox_note {
 	char id[SANDBOX_ID_LEN + 1];
-	char name[64]; /* "" if none was given */
-	pid_t pid;     /* of picket */
+	char name[64];	/* "" if none was given */
+	pid_t pid;	/* of picket */
 	uint64_t start; /* of that process, in ticks since boot */
 };
 

@@ -26,13 +26,13 @@ enum complete_kind {
 	COMPLETE_NOTHING,
 	COMPLETE_FILE,
 	COMPLETE_DIR,
-	COMPLETE_WORDS,	    /* the option's choices */
-	COMPLETE_IMAGE,	    /* live: names in the store */
-	COMPLETE_RUNNABLE,  /* live: names in the store, and `host` */
-	COMPLETE_SANDBOX,   /* live: names of running sandboxes */
-	COMPLETE_MOUNTED,   /* live: where images are mounted */
-	COMPLETE_COMMAND,   /* the commands of this table */
-	COMPLETE_VARIABLE,  /* names of environment variables */
+	COMPLETE_WORDS,	   /* the option's choices */
+	COMPLETE_IMAGE,	   /* live: names in the store */
+	COMPLETE_RUNNABLE, /* live: names in the store, and `host` */
+	COMPLETE_SANDBOX,  /* live: names of running sandboxes */
+	COMPLETE_MOUNTED,  /* live: where images are mounted */
+	COMPLETE_COMMAND,  /* the commands of this table */
+	COMPLETE_VARIABLE, /* names of environment variables */
 };
 
 struct opt_spec {
@@ -54,9 +54,9 @@ struct cmd_spec {
 	const char *text;  /* more for --help and the manual page; NULL: none */
 	const struct opt_spec *opts;
 	size_t opt_count;
-	size_t opts_size; /* of the structure the options fill */
+	size_t opts_size;	/* of the structure the options fill */
 	int min_args, max_args; /* -1: any number */
-	bool stop_at_arg; /* what follows the first argument is not looked at (run) */
+	bool stop_at_arg;	/* what follows the first argument is not looked at (run) */
 	enum complete_kind complete;
 	bool hidden;
 	int failure; /* exit status of bad usage: 125 as docker's run, or 1 */

@@ -35,7 +35,8 @@ static int open_source(const char *path, bool *writable)
 		}
 	} else {
 		close(at);
-		return complain(-1, "%s is neither a directory nor a regular file: it cannot be shown in a sandbox", path);
+		return complain(
+			-1, "%s is neither a directory nor a regular file: it cannot be shown in a sandbox", path);
 	}
 	if (fd < 0)
 		complain(-1, "cannot open %s to show it in the sandbox: %s", path, strerror(errno));
@@ -48,7 +49,8 @@ static int bind(struct launch *l, const char *source, const char *target, bool w
 	int fd;
 
 	if (target[0] != '/')
-		return complain(EXIT_PICKET, "the place of a volume inside must be an absolute path, not \"%s\"", target);
+		return complain(
+			EXIT_PICKET, "the place of a volume inside must be an absolute path, not \"%s\"", target);
 	fd = open_source(source, &writable);
 	if (fd < 0)
 		return EXIT_PICKET;
@@ -78,7 +80,8 @@ static int volume_options(const char *text, const char *whole, bool *writable)
 		for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
 			known = known || (strlen(same[i]) == len && strncmp(text, same[i], len) == 0);
 		if (!known)
-			return complain(EXIT_PICKET, "unknown option \"%.*s\" in -v %s; ro and rw are known", (int)len, text, whole);
+			return complain(EXIT_PICKET, "unknown option \"%.*s\" in -v %s; ro and rw are known", (int)len,
+				text, whole);
 		text += len;
 		text += *text == ',';
 	}
@@ -93,8 +96,10 @@ static int write_volume(struct launch *l, const char *text)
 
 	if (!target) {
 		free(source);
-		return complain(EXIT_PICKET, "-v %s names no place on the host: write SRC:DST; there are no volumes of Picket's "
-					     "own yet (--tmpfs gives an empty directory)", text);
+		return complain(EXIT_PICKET,
+			"-v %s names no place on the host: write SRC:DST; there are no volumes of Picket's own yet "
+			"(--tmpfs gives an empty directory)",
+			text);
 	}
 	*target++ = '\0';
 	options = strchr(target, ':');
@@ -103,8 +108,10 @@ static int write_volume(struct launch *l, const char *text)
 		r = volume_options(options, text, &writable);
 	}
 	if (r == 0 && !is_path(source))
-		r = complain(EXIT_PICKET, "-v %s: \"%s\" would be a named volume, and there are none yet; for a directory here "
-					  "write ./%s", text, source, source);
+		r = complain(EXIT_PICKET,
+			"-v %s: \"%s\" would be a named volume, and there are none yet; for a directory here write "
+			"./%s",
+			text, source, source);
 	if (r == 0)
 		r = bind(l, source, target, writable);
 	free(source);
@@ -139,8 +146,9 @@ static int tmpfs_option(char *out, size_t size, const char *word)
 		snprintf(out + at, size - at, "%s%s", gap, word);
 		return 0;
 	}
-	return complain(EXIT_PICKET, "unknown option \"%s\" of a tmpfs; size=, mode=, uid=, gid=, ro, noexec, nosuid and nodev "
-				     "are known", word);
+	return complain(EXIT_PICKET,
+		"unknown option \"%s\" of a tmpfs; size=, mode=, uid=, gid=, ro, noexec, nosuid and nodev are known",
+		word);
 }
 
 static int write_tmpfs(struct launch *l, const char *text)
@@ -188,7 +196,8 @@ static int mount_word(struct mount_words *m, char *word, const char *whole)
 	else if (value && (strcmp(word, "tmpfs-size") == 0 || strcmp(word, "tmpfs-mode") == 0)) {
 		snprintf(buf, sizeof(buf), "%s=%s", word + strlen("tmpfs-"), value);
 		return tmpfs_option(m->tmpfs, sizeof(m->tmpfs), buf);
-	} else if (!((strcmp(word, "ro") == 0 || strcmp(word, "readonly") == 0) && value && strcmp(value, "false") == 0))
+	} else if (!((strcmp(word, "ro") == 0 || strcmp(word, "readonly") == 0) && value &&
+			   strcmp(value, "false") == 0))
 		return complain(EXIT_PICKET, "unknown word \"%s\" in --mount %s", word, whole);
 	return 0;
 }

@@ -31,8 +31,8 @@ struct child {
 };
 
 /* Tell the parent and end. `err` is a positive errno. */
-static void __attribute__((noreturn, format(printf, 4, 5))) give_up(
-	struct child *c, bool mode_missing, int err, const char *fmt, ...)
+static void __attribute__((noreturn, format(printf, 4, 5)))
+give_up(struct child *c, bool mode_missing, int err, const char *fmt, ...)
 {
 	char msg[SANDBOX_MSG_MAX] = {SANDBOX_MSG_ERROR, mode_missing ? 'm' : 'f'};
 	va_list ap;
@@ -97,8 +97,9 @@ static int write_file(const char *path, const char *text)
 }
 
 /*
- * The caller is user 0 of the namespace: slirp4netns will join it only as that, and a volume's files are root's inside, as
- * with other rootless tools. Being 0 gives nothing: SECBIT_NOROOT is locked and the bounding set empty before execve.
+ * The caller is user 0 of the namespace: slirp4netns will join it only as that, and a volume's files are root's inside,
+ * as with other rootless tools. Being 0 gives nothing: SECBIT_NOROOT is locked and the bounding set empty before
+ * execve.
  */
 static void map_ids(struct child *c)
 {
@@ -133,8 +134,9 @@ static bool is_dynamic(int fd)
 }
 
 /*
- * The guest's root binds any port and pings, as root does everywhere: in a network namespace of our own, ports below 1024 and
- * ICMP echo sockets are opened to its users. Where /proc/sys cannot be written those two things are refused inside.
+ * The guest's root binds any port and pings, as root does everywhere: in a network namespace of our own, ports below
+ * 1024 and ICMP echo sockets are opened to its users. Where /proc/sys cannot be written those two things are refused
+ * inside.
  */
 static void loosen_network(void)
 {

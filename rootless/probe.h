@@ -12,7 +12,8 @@ int probe_seccomp_notify(void);
 /* The same with waits that only a fatal signal ends (Linux 5.19); 0 or a negative errno. */
 int probe_seccomp_killable(void);
 
-/* Whether a parent may read the memory of its child with process_vm_readv: 0 or a negative errno (Yama, ptrace rules). */
+/* Whether a parent may read the memory of its child with process_vm_readv: 0 or a negative errno (Yama, ptrace rules).
+ */
 int probe_child_memory(void);
 
 /* Whether `path` can be opened for reading and writing: 0 or a negative errno. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The empty root. The new mount interface (fsopen(2) and others) is used because its mounts are descriptors: the private
- * /proc never has a path, and no directory of the host is needed as a mount point.
+ * The empty root. The new mount interface (fsopen(2) and others) is used because its mounts are descriptors: the
+ * private /proc never has a path, and no directory of the host is needed as a mount point.
  */
 #include "rootless/root.h"
 

@@ -30,7 +30,8 @@ static void close_fd(int *fd)
 
 static unsigned long namespace_flags(const struct sandbox_options *opt)
 {
-	unsigned long flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+	unsigned long flags =
+		CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 
 	if (opt->no_namespaces)
 		return 0;

@@ -23,10 +23,10 @@
 #define SANDBOX_FDS_MAX 4096
 
 struct sandbox_options {
-	const char *sentry;  /* path of picket-sentry */
-	bool no_namespaces;  /* run without any namespace: no_new_privs and no capabilities only */
-	bool host_network;   /* share the caller's network namespace */
-	uid_t uid;	     /* the caller's effective ids, which a new user namespace does not tell any more */
+	const char *sentry; /* path of picket-sentry */
+	bool no_namespaces; /* run without any namespace: no_new_privs and no capabilities only */
+	bool host_network;  /* share the caller's network namespace */
+	uid_t uid;	    /* the caller's effective ids, which a new user namespace does not tell any more */
 	gid_t gid;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A sentry that runs nothing: it reads the launch configuration as the real one does, looks at what the launcher left it
- * with, and plays the guest program that the first argument names. The launcher's tests run it in place of picket-sentry.
+ * A sentry that runs nothing: it reads the launch configuration as the real one does, looks at what the launcher left
+ *it with, and plays the guest program that the first argument names. The launcher's tests run it in place of
+ *picket-sentry.
  *
  *	report            print what the launcher set up, one fact a line
  *	config            print the configuration
@@ -137,7 +138,8 @@ static void report(const struct config *c, FILE *out)
 	report_root(out);
 	report_network(out);
 	if (c->proc_fd >= 0)
-		fprintf(out, "proc self %s\n", readlinkat(c->proc_fd, "self", link, sizeof(link) - 1) > 0 ? link : "none");
+		fprintf(out, "proc self %s\n",
+			readlinkat(c->proc_fd, "self", link, sizeof(link) - 1) > 0 ? link : "none");
 	fprintf(out, "nouserns %s\n", yes(c->nouserns));
 }
 
@@ -152,7 +154,8 @@ static void print_config(const struct config *c, FILE *out)
 	fprintf(out, "cwd %s\nuser %s\nhostname %s\n", c->cwd, c->user ? c->user : "", c->hostname);
 	fprintf(out, "root kind %d ro %d\n", c->root, c->root_ro);
 	for (size_t i = 0; i < c->n_host_entries; i++)
-		fprintf(out, "host %s %s\n", c->host_entries[i].name, c->host_entries[i].target ? c->host_entries[i].target : "dir");
+		fprintf(out, "host %s %s\n", c->host_entries[i].name,
+			c->host_entries[i].target ? c->host_entries[i].target : "dir");
 	for (size_t i = 0; i < c->n_packs; i++)
 		fprintf(out, "pack %u\n", c->packs[i].number);
 	for (size_t i = 0; i < c->n_binds; i++)
@@ -161,7 +164,8 @@ static void print_config(const struct config *c, FILE *out)
 		fprintf(out, "tmpfs %s %s\n", c->tmpfs[i].target, c->tmpfs[i].options);
 	for (size_t i = 0; i < c->n_files; i++)
 		fprintf(out, "file %s %o %zu\n", c->files[i].path, c->files[i].mode, strlen(c->files[i].content));
-	fprintf(out, "network %s\nmemory %llu\npids %u\n", networks[c->network], (unsigned long long)c->memory, c->pids);
+	fprintf(out, "network %s\nmemory %llu\npids %u\n", networks[c->network], (unsigned long long)c->memory,
+		c->pids);
 	fprintf(out, "tty %d rows %u cols %u trace %s\n", c->tty, c->rows, c->cols, yes(c->trace_fd >= 0));
 }
 

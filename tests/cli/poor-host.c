@@ -2,8 +2,8 @@
 /*
  * Run a program as on a host that refuses something: poor-host KIND PROGRAM ARG…
  *
- *	container   what container seccomp profiles do: clone and unshare of namespaces EPERM, clone3 ENOSYS, mounts EPERM
- *	apparmor    what Ubuntu's AppArmor rule does: user namespaces can be made, but mounts in them are EACCES
+ *	container   what container seccomp profiles do: clone and unshare of namespaces EPERM, clone3 ENOSYS, mounts
+ *EPERM apparmor    what Ubuntu's AppArmor rule does: user namespaces can be made, but mounts in them are EACCES
  *	nolandlock  a kernel without landlock: ENOSYS
  *	bare        container and nolandlock together
  */

@@ -86,8 +86,8 @@ static void test_volumes(void **state)
 
 static void test_bad_volumes(void **state)
 {
-	static const char *const bad_volume[] = {"/tmp", "name:/x", "/tmp:x", "/nonexistent-dir:/x", "/tmp:/x:exotic",
-		"/dev/null:/x", ":/x", ""};
+	static const char *const bad_volume[] = {
+		"/tmp", "name:/x", "/tmp:x", "/nonexistent-dir:/x", "/tmp:/x:exotic", "/dev/null:/x", ":/x", ""};
 	static const char *const bad_mount[] = {"type=volume,dst=/x", "src=/tmp,dst=/x", "type=bind,dst=/x",
 		"type=bind,src=/tmp", "type=bind,src=/tmp,dst=/x,nonsense", "type=tmpfs,dst=/x,tmpfs-size=big"};
 	static const char *const bad_tmpfs[] = {"x", "/x:size=", "/x:mode=9", "/x:uid=-1", "/x:frob"};

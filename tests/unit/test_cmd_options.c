@@ -38,7 +38,10 @@ static void test_run_options(void **state)
 	struct parsed p;
 	const struct run_options *o;
 
-	assert_int_equal(parse("run", "-it -eA=1 -e B=2 --env=C=3 -v /a:/b:ro --memory 64m -u=7 --network none img sh -c -x", &p), 0);
+	assert_int_equal(
+		parse("run", "-it -eA=1 -e B=2 --env=C=3 -v /a:/b:ro --memory 64m -u=7 --network none img sh -c -x",
+			&p),
+		0);
 	o = p.opts;
 	assert_true(o->interactive && o->tty && !o->read_only);
 	assert_int_equal(o->env.count, 3);
@@ -113,7 +116,8 @@ static void test_table(void **state)
 
 			assert_non_null(o->help);
 			assert_true(o->kind == OPT_FLAG || o->kind == OPT_REFUSED || o->value);
-			assert_true((o->complete == COMPLETE_WORDS) == (o->kind == OPT_CHOICE) && (o->kind != OPT_CHOICE || o->choices));
+			assert_true((o->complete == COMPLETE_WORDS) == (o->kind == OPT_CHOICE) &&
+				    (o->kind != OPT_CHOICE || o->choices));
 			for (size_t m = 0; m < k; m++) {
 				assert_string_not_equal(o->name, c->opts[m].name);
 				assert_true(!o->letter || o->letter != c->opts[m].letter);

@@ -17,7 +17,8 @@ static void test_sizes(void **state)
 		int64_t value;
 	} good[] = {{"0", 0}, {"512", 512}, {"1b", 1}, {"64k", 65536}, {"1.5g", 1610612736}, {"2GiB", INT64_C(2) << 30},
 		{"3MB", 3 << 20}, {"1t", INT64_C(1) << 40}};
-	static const char *const bad[] = {"", "-1", "k", "1x", "1kk", "0x10", "1e3", "inf", "nan", "9999999t", "1 k", "12bb"};
+	static const char *const bad[] = {
+		"", "-1", "k", "1x", "1kk", "0x10", "1e3", "inf", "nan", "9999999t", "1 k", "12bb"};
 	int64_t v;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
