@@ -55,8 +55,7 @@ static int allow_values(scmp_filter_ctx ctx, int nr, unsigned arg, const uint32_
 
 static int rule_fcntl(scmp_filter_ctx ctx, int nr)
 {
-	static const uint32_t cmds[] = {
-		F_DUPFD_CLOEXEC, F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_ADD_SEALS, F_GET_SEALS};
+	static const uint32_t cmds[] = {F_DUPFD_CLOEXEC, F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_ADD_SEALS, F_GET_SEALS};
 
 	return allow_values(ctx, nr, 1, cmds, ARRAY_SIZE(cmds));
 }
@@ -64,11 +63,28 @@ static int rule_fcntl(scmp_filter_ctx ctx, int nr)
 static int rule_ioctl(scmp_filter_ctx ctx, int nr)
 {
 	static const uint32_t requests[] = {
-		(uint32_t)SECCOMP_IOCTL_NOTIF_RECV, (uint32_t)SECCOMP_IOCTL_NOTIF_SEND,
-		(uint32_t)SECCOMP_IOCTL_NOTIF_ID_VALID, (uint32_t)SECCOMP_IOCTL_NOTIF_ADDFD,
-		(uint32_t)SECCOMP_IOW(4, uint64_t) /* SET_FLAGS */, FIONREAD, TIOCGWINSZ, 0x8905 /* SIOCATMARK */,
-		SIOCGIFCONF, SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFNETMASK, SIOCGIFBRDADDR, SIOCGIFDSTADDR, SIOCGIFMTU,
-		SIOCGIFHWADDR, SIOCGIFINDEX, SIOCGIFNAME, SIOCGIFTXQLEN, SIOCGIFMETRIC, SIOCGIFMAP, TIOCOUTQ,
+		(uint32_t)SECCOMP_IOCTL_NOTIF_RECV,
+		(uint32_t)SECCOMP_IOCTL_NOTIF_SEND,
+		(uint32_t)SECCOMP_IOCTL_NOTIF_ID_VALID,
+		(uint32_t)SECCOMP_IOCTL_NOTIF_ADDFD,
+		(uint32_t)SECCOMP_IOW(4, uint64_t) /* SET_FLAGS */,
+		FIONREAD,
+		TIOCGWINSZ,
+		0x8905 /* SIOCATMARK */,
+		SIOCGIFCONF,
+		SIOCGIFFLAGS,
+		SIOCGIFADDR,
+		SIOCGIFNETMASK,
+		SIOCGIFBRDADDR,
+		SIOCGIFDSTADDR,
+		SIOCGIFMTU,
+		SIOCGIFHWADDR,
+		SIOCGIFINDEX,
+		SIOCGIFNAME,
+		SIOCGIFTXQLEN,
+		SIOCGIFMETRIC,
+		SIOCGIFMAP,
+		TIOCOUTQ,
 		0x894B /* SIOCOUTQNSD */,
 	};
 
@@ -93,8 +109,8 @@ static int rule_noexec(scmp_filter_ctx ctx, int nr)
 static int rule_thread(scmp_filter_ctx ctx, int nr)
 {
 	const uint64_t thread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
-	const uint64_t never = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
-			       CLONE_NEWNET;
+	const uint64_t never = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
+			       CLONE_NEWPID | CLONE_NEWNET;
 	const struct scmp_arg_cmp c = SCMP_CMP(0, SCMP_CMP_MASKED_EQ, thread | never, thread);
 
 	return allow(ctx, nr, 1, &c);
@@ -127,15 +143,17 @@ static int rule_family(scmp_filter_ctx ctx, int nr)
 	static const struct {
 		uint32_t family, type, protocol;
 	} kinds[] = {
-		{AF_INET, SOCK_STREAM, IPPROTO_TCP}, {AF_INET, SOCK_DGRAM, IPPROTO_UDP}, {AF_INET, SOCK_DGRAM, IPPROTO_ICMP},
-		{AF_INET6, SOCK_STREAM, IPPROTO_TCP}, {AF_INET6, SOCK_DGRAM, IPPROTO_UDP},
+		{AF_INET, SOCK_STREAM, IPPROTO_TCP},
+		{AF_INET, SOCK_DGRAM, IPPROTO_UDP},
+		{AF_INET, SOCK_DGRAM, IPPROTO_ICMP},
+		{AF_INET6, SOCK_STREAM, IPPROTO_TCP},
+		{AF_INET6, SOCK_DGRAM, IPPROTO_UDP},
 		{AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6},
 	};
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(kinds); i++) {
-		const struct scmp_arg_cmp c[] = {
-			SCMP_CMP(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, kinds[i].family),
+		const struct scmp_arg_cmp c[] = {SCMP_CMP(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, kinds[i].family),
 			SCMP_CMP(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, kinds[i].type | SOCK_NONBLOCK | SOCK_CLOEXEC),
 			SCMP_CMP(2, SCMP_CMP_MASKED_EQ, UINT32_MAX, kinds[i].protocol)};
 

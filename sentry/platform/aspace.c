@@ -40,7 +40,7 @@ struct gthread *listener_find(struct listener *l, pid_t tid)
 {
 	struct gthread *th;
 
-	list_for_each_entry(th, &l->tids[(unsigned)tid % TID_BUCKETS], tid_link)
+	list_for_each_entry (th, &l->tids[(unsigned)tid % TID_BUCKETS], tid_link)
 		if (th->tid == tid)
 			return th;
 	return NULL;
@@ -53,8 +53,8 @@ int slots_new(uint8_t **ret_map)
 
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, (off_t)SLOTS_SIZE) < 0 ||
-		(map = mmap(NULL, SLOTS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0)) == MAP_FAILED) {
+	if (ftruncate(fd, (off_t)SLOTS_SIZE) < 0 || (map = mmap(NULL, SLOTS_SIZE, PROT_READ | PROT_WRITE,
+							     MAP_SHARED | MAP_NORESERVE, fd, 0)) == MAP_FAILED) {
 		int err = -errno;
 
 		close(fd);
@@ -117,7 +117,7 @@ struct aspace *aspace_by_pid(struct platform *p, pid_t pid)
 	struct aspace *as, *found = NULL;
 
 	lock_acquire(&p->lock);
-	list_for_each_entry(as, &p->pids[(unsigned)pid % TID_BUCKETS], pid_link)
+	list_for_each_entry (as, &p->pids[(unsigned)pid % TID_BUCKETS], pid_link)
 		if (as->pid == pid) {
 			refs_get(&as->refs);
 			found = as;
@@ -127,7 +127,7 @@ struct aspace *aspace_by_pid(struct platform *p, pid_t pid)
 	return found;
 }
 
-/* --- slots and descriptor numbers -------------------------------------------------------------------------------------- */
+/* --- slots and descriptor numbers -------------------------------------------------------------- */
 
 static bool test_bit(const uint64_t *map, unsigned n)
 {
@@ -184,7 +184,8 @@ int aspace_fd_alloc(struct aspace *as)
 	const unsigned n = as->p->n_stub_fds;
 	int found = -EMFILE;
 
-	/* Round about: a number is not used again soon, so that closing a descriptor under an order hits nothing else. */
+	/* Round about: a number is not used again soon, so that closing a descriptor under an order hits nothing else.
+	 */
 	lock_acquire(&as->lock);
 	for (unsigned i = 0; i < n; i++) {
 		unsigned k = (as->fd_next + i) % n;
@@ -207,7 +208,7 @@ void aspace_fd_free(struct aspace *as, unsigned fd)
 	lock_release(&as->lock);
 }
 
-/* --- death ---------------------------------------------------------------------------------------------------------------- */
+/* --- death ------------------------------------------------------------------------------------- */
 
 static void queue_gone(struct gthread *th)
 {
@@ -228,7 +229,7 @@ void aspace_kill(struct aspace *as)
 	if (!as->dead && as->pid > 0)
 		kill(as->pid, SIGKILL);
 	if (as->dead)
-		list_for_each_entry(th, &as->threads, as_link)
+		list_for_each_entry (th, &as->threads, as_link)
 			if (th->state == TH_HELD)
 				queue_gone(th);
 	lock_release(&l->lock);
@@ -239,7 +240,7 @@ static struct gthread *next_victim(struct aspace *as, bool *report)
 {
 	struct gthread *th;
 
-	list_for_each_entry(th, &as->threads, as_link) {
+	list_for_each_entry (th, &as->threads, as_link) {
 		if (th->told_dead)
 			continue;
 		th->told_dead = true;
@@ -273,7 +274,7 @@ void aspace_died(struct aspace *as)
 	as->dead = true;
 	if (--l->n_aspaces == 0)
 		l->dead = true;
-	list_for_each_entry(th, &as->threads, as_link) {
+	list_for_each_entry (th, &as->threads, as_link) {
 		th->dead = true;
 		if (th->state == TH_OUT || th->fast || (th->state == TH_HELD && !th->rung))
 			l->n_out--;
@@ -295,7 +296,7 @@ void aspace_died(struct aspace *as)
 	aspace_put(as);
 }
 
-/* --- memory ---------------------------------------------------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------------------------------ */
 
 uint64_t aspace_min(struct aspace *as)
 {
@@ -337,7 +338,8 @@ static ssize_t transfer(struct aspace *as, const struct iovec *giov, size_t n, v
 
 	if (as->dead)
 		return -EFAULT; /* the number may be another's */
-	r = write ? process_vm_writev(as->pid, &local, 1, giov, n, 0) : process_vm_readv(as->pid, &local, 1, giov, n, 0);
+	r = write ? process_vm_writev(as->pid, &local, 1, giov, n, 0)
+		  : process_vm_readv(as->pid, &local, 1, giov, n, 0);
 	return r < 0 ? -EFAULT : r;
 }
 
@@ -380,7 +382,8 @@ int aspace_write(struct aspace *as, uint64_t addr, const void *buf, size_t len, 
 /* At most this many ranges in one host call. */
 #define IOV_BATCH 64
 
-static ssize_t copy_vector(struct aspace *as, const struct guest_iovec *giov, size_t n, uint8_t *buf, size_t len, bool write)
+static ssize_t copy_vector(
+	struct aspace *as, const struct guest_iovec *giov, size_t n, uint8_t *buf, size_t len, bool write)
 {
 	size_t done = 0;
 

@@ -135,7 +135,8 @@ static bool resolve(struct builder *b)
 	return !b->overflow;
 }
 
-/* Go to *other* unless argument *addr* is below GUEST_MAX and argument *len* below STUB_LEN_MAX: the sum is below the stub. */
+/* Go to *other* unless argument *addr* is below GUEST_MAX and argument *len* below STUB_LEN_MAX: the sum is below the
+ * stub. */
 static void guest_range(struct builder *b, unsigned addr, unsigned len, unsigned other)
 {
 	load_high(b, addr);
@@ -212,11 +213,11 @@ static void allow_madvise(struct builder *b, unsigned other)
 	jump_ne(b, __NR_madvise, next);
 	guest_range(b, 0, 1, other);
 	load_low(b, 2);
-	jump_gt(b, 25, other);	/* COLLAPSE is the last */
-	jump_ge(b, 14, yes);	/* HUGEPAGE and later */
-	jump_ge(b, 12, other);	/* MERGEABLE, UNMERGEABLE */
-	jump_ge(b, 10, yes);	/* DONTFORK, DOFORK */
-	jump_eq(b, 8, yes);	/* FREE */
+	jump_gt(b, 25, other); /* COLLAPSE is the last */
+	jump_ge(b, 14, yes);   /* HUGEPAGE and later */
+	jump_ge(b, 12, other); /* MERGEABLE, UNMERGEABLE */
+	jump_ge(b, 10, yes);   /* DONTFORK, DOFORK */
+	jump_eq(b, 8, yes);    /* FREE */
 	jump_ge(b, 5, other);
 	place(b, yes);
 	ret(b, SECCOMP_RET_ALLOW);

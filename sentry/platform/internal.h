@@ -2,14 +2,15 @@
 /*
  * The platform's own structures.
  *
- * Locks, in the order they are taken: listener.lock, aspace.lock, platform.lock. None is held while the client is called
- * or a host call blocks. gthread_interrupt() takes listener.lock and may be called under any of the client's locks.
+ * Locks, in the order they are taken: listener.lock, aspace.lock, platform.lock. None is held while the client is
+ * called or a host call blocks. gthread_interrupt() takes listener.lock and may be called under any of the client's
+ * locks.
  *
  * Who receives: per listener at most one worker sits in RECV, the *receiver*. It serves the entry that it received
- * itself, inline, and gives the role up before. Whoever ends an entry and finds the role free takes it. A worker that goes
- * to sleep in an entry while the role is free and guest threads are out wakes an idle worker for it. A worker that waits
- * for an ordered call takes the role if it is free; entries that it receives go to idle workers. So the role is never
- * held by somebody who waits for another guest thread, a client's lock, or the disk.
+ * itself, inline, and gives the role up before. Whoever ends an entry and finds the role free takes it. A worker that
+ * goes to sleep in an entry while the role is free and guest threads are out wakes an idle worker for it. A worker that
+ * waits for an ordered call takes the role if it is free; entries that it receives go to idle workers. So the role is
+ * never held by somebody who waits for another guest thread, a client's lock, or the disk.
  */
 #pragma once
 
@@ -58,12 +59,12 @@ struct worker {
 	struct list_head idle_link; /* in platform.idle; guarded by platform.lock */
 	_Atomic uint32_t go;	    /* futex: a job is there */
 	struct job job;
-	_Atomic pid_t tid;	    /* 0 until it runs; cancel is looked at before it waits */
-	_Atomic int cancel;	    /* leave RECV */
-	struct gthread *current;    /* whose entry is being served, or NULL */
-	struct listener *home;	    /* the listener of current */
-	bool polling;		    /* is platform.poller */
-	struct listener *adopt;	    /* referenced: started by this worker, to be received after the entry */
+	_Atomic pid_t tid;	 /* 0 until it runs; cancel is looked at before it waits */
+	_Atomic int cancel;	 /* leave RECV */
+	struct gthread *current; /* whose entry is being served, or NULL */
+	struct listener *home;	 /* the listener of current */
+	bool polling;		 /* is platform.poller */
+	struct listener *adopt;	 /* referenced: started by this worker, to be received after the entry */
 };
 
 /* One waiting for something that the receiver will bring. Guarded by listener.lock. */
@@ -81,11 +82,11 @@ struct listener {
 	int fd;
 	struct lock lock; /* RANK_PLATFORM; guards what follows and the marked fields of gthreads */
 	struct worker *receiver;
-	unsigned n_out;		    /* threads in the guest: they may ring at any time */
-	unsigned n_aspaces;	    /* processes alive */
-	bool dead;		    /* nobody can ring any more */
-	struct list_head waiters;   /* of wait_point */
-	struct list_head births;    /* of struct birth */
+	unsigned n_out;		  /* threads in the guest: they may ring at any time */
+	unsigned n_aspaces;	  /* processes alive */
+	bool dead;		  /* nobody can ring any more */
+	struct list_head waiters; /* of wait_point */
+	struct list_head births;  /* of struct birth */
 	struct list_head tids[TID_BUCKETS];
 };
 
@@ -114,13 +115,13 @@ struct aspace {
 	struct refs refs;
 	struct platform *p;
 	struct listener *l;
-	uint8_t *slots;		     /* our mapping of all slots */
-	pid_t pid;		     /* of the stub; 0 until known, or when reaped */
-	struct list_head pid_link;   /* in platform.pids; guarded by platform.lock */
-	struct list_head threads;    /* of gthread; guarded by l->lock */
-	_Atomic bool dead;	     /* the process is gone; set under l->lock */
-	bool killed;		     /* by aspace_kill(); guarded by l->lock */
-	struct lock lock;	     /* guards the slot and descriptor numbers */
+	uint8_t *slots;		   /* our mapping of all slots */
+	pid_t pid;		   /* of the stub; 0 until known, or when reaped */
+	struct list_head pid_link; /* in platform.pids; guarded by platform.lock */
+	struct list_head threads;  /* of gthread; guarded by l->lock */
+	_Atomic bool dead;	   /* the process is gone; set under l->lock */
+	bool killed;		   /* by aspace_kill(); guarded by l->lock */
+	struct lock lock;	   /* guards the slot and descriptor numbers */
 	uint64_t slot_used[SLOT_COUNT / 64];
 	uint64_t slot_leaving[SLOT_COUNT / 64]; /* exit was ordered: free when ctid is 0 */
 	unsigned slot_next;
@@ -155,23 +156,23 @@ struct gthread {
 
 	/* guarded by listener.lock */
 	enum gthread_state state;
-	bool dead;	      /* its process is gone */
-	bool told_dead;	      /* aspace_died() has dealt with it */
-	bool gone_queued;     /* thread_gone() is on its way */
-	bool rung;	      /* held: it stands in the bell (notif_id) */
-	bool start_wanted;    /* gthread_start() came before it rang */
-	bool interrupted;     /* interrupt asked for while inside or held */
-	bool ordered;	      /* BELL_DONE is expected */
-	bool signal_sent;     /* an interrupt is on its way through the host */
-	bool fast;	      /* TH_LIGHT: entered through the fast entry; still counted in n_out */
-	bool fast_rang;	      /* the bell of a fast entry has come (notif_id) */
-	bool fast_owed;	      /* and this: its answer is in the slot, the bell will come */
+	bool dead;	   /* its process is gone */
+	bool told_dead;	   /* aspace_died() has dealt with it */
+	bool gone_queued;  /* thread_gone() is on its way */
+	bool rung;	   /* held: it stands in the bell (notif_id) */
+	bool start_wanted; /* gthread_start() came before it rang */
+	bool interrupted;  /* interrupt asked for while inside or held */
+	bool ordered;	   /* BELL_DONE is expected */
+	bool signal_sent;  /* an interrupt is on its way through the host */
+	bool fast;	   /* TH_LIGHT: entered through the fast entry; still counted in n_out */
+	bool fast_rang;	   /* the bell of a fast entry has come (notif_id) */
+	bool fast_owed;	   /* and this: its answer is in the slot, the bell will come */
 	struct expected_call expect;
 	struct wait_point ring;
 
 	/*
-	 * of the worker that serves it; the next one sees what it left through the guest, which the language does not know:
-	 * handed is released before an answer and acquired behind a notification
+	 * of the worker that serves it; the next one sees what it left through the guest, which the language does not
+	 * know: handed is released before an answer and acquired behind a notification
 	 */
 	_Atomic uint32_t handed;
 	uint64_t notif_id;
@@ -184,7 +185,7 @@ struct gthread {
 	uint64_t clear_tid;
 	bool tail;
 	struct stub_order tail_order;
-	int tail_fd;		 /* our own duplicate, or -1 */
+	int tail_fd; /* our own duplicate, or -1 */
 	unsigned tail_stub_fd;
 };
 
@@ -203,14 +204,14 @@ struct platform {
 		uint8_t bytes[48];
 	} fx_sw;
 
-	struct lock lock; /* RANK_PLATFORM_INNER; guards the lists and counts below */
+	struct lock lock;      /* RANK_PLATFORM_INNER; guards the lists and counts below */
 	struct list_head idle; /* of worker */
 	unsigned n_workers, n_idle;
 	struct list_head pids[TID_BUCKETS]; /* of aspace */
-	struct list_head births; /* of birth, by all_link */
-	bool sweep_wanted;	 /* some ordered clone may have left a child that never rang */
-	pid_t max_pid;		 /* the highest number of a stub so far */
-	struct list_head pool; /* of ready_stub */
+	struct list_head births;	    /* of birth, by all_link */
+	bool sweep_wanted;		    /* some ordered clone may have left a child that never rang */
+	pid_t max_pid;			    /* the highest number of a stub so far */
+	struct list_head pool;		    /* of ready_stub */
 	unsigned n_pool;
 	unsigned n_transit; /* stubs on the way into or out of the pool */
 	unsigned n_aspaces;
@@ -221,7 +222,7 @@ struct platform {
 
 	/* The poller (poller.c). */
 	struct worker *_Atomic poller;
-	pthread_mutex_t poll_lock; /* innermost; guards the set */
+	pthread_mutex_t poll_lock;	  /* innermost; guards the set */
 	struct gthread *polled[POLL_MAX]; /* referenced */
 	unsigned n_polled;
 	unsigned n_cpus;
@@ -250,6 +251,15 @@ struct worker *worker_self(struct platform *p);
 int worker_init(struct platform *p);
 /* Give a job to an idle worker, or to a new one. -EAGAIN: no thread could be made. */
 int worker_assign(struct platform *p, const struct job *job);
+/* The role is free: give it to one that waits for an order, if there is one. l->lock is held. */
+void listener_promote(struct listener *l);
+
+/* route.c */
+/*
+ * Act on a notification. Returns the thread whose entry the caller has to serve, or NULL. With *nested* the caller
+ * waits for something else: entries go to other workers.
+ */
+struct gthread *worker_dispatch(struct worker *w, struct listener *l, const struct seccomp_notif *n, bool nested);
 /* Wait until wp->done; 0, or -ESRCH when *th*'s process has died. l->lock is held, and dropped in between. */
 int worker_wait(struct listener *l, struct wait_point *wp, const struct gthread *th);
 /* Wake whoever waits at *wp*; l->lock is held. */
@@ -296,6 +306,10 @@ void gthread_answer(struct gthread *th);
 void gthread_report_gone(struct gthread *th, bool unexpected);
 void gthread_signal(struct gthread *th);
 struct x86_ucontext *gthread_frame(struct gthread *th);
+/* Our mapping of *len* bytes at *addr* of the stub, if they are in the thread's own stack; else NULL. */
+void *gthread_in_stack(struct gthread *th, uint64_t addr, uint64_t len);
+/* The gs base to load: the slot's address where the guest has none of its own. */
+uint64_t gthread_gs_wanted(const struct gthread *th);
 uint64_t gthread_slot_addr(const struct gthread *th); /* in the stub */
 void gthread_store_regs(const struct gthread *th, struct x86_ucontext *uc);
 /* From the first frame of the first stub: sizes and features of the extended state. */

@@ -33,8 +33,8 @@ int notify_recv(struct worker *w, struct listener *l, struct seccomp_notif *n)
 }
 
 /*
- * The signal that cancels RECV may hit the worker anywhere. SEND then fails with EINTR before it has done anything, and is
- * repeated.
+ * The signal that cancels RECV may hit the worker anywhere. SEND then fails with EINTR before it has done anything, and
+ * is repeated.
  */
 static int send_response(struct listener *l, struct seccomp_notif_resp *resp)
 {

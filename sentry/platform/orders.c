@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Orders: host calls that a stub thread makes for the sentry. They are written into its slot and started by the answer to
- * its bell; the calls that matter come back as notifications and are compared with what was ordered.
+ * Orders: host calls that a stub thread makes for the sentry. They are written into its slot and started by the answer
+ * to its bell; the calls that matter come back as notifications and are compared with what was ordered.
  */
 #include "platform/internal.h"
 
@@ -57,8 +57,8 @@ static void expect_call(struct gthread *th, const struct stub_order *o)
 }
 
 /*
- * Execute *n* orders; with *src_fd* >= 0 that descriptor is the stub's *stub_fd* meanwhile. Returns 0 when they have been
- * executed: the results are in orders[].result, as the stub tells them.
+ * Execute *n* orders; with *src_fd* >= 0 that descriptor is the stub's *stub_fd* meanwhile. Returns 0 when they have
+ * been executed: the results are in orders[].result, as the stub tells them.
  */
 static int run_orders(struct gthread *th, struct stub_order *orders, unsigned n, int src_fd, unsigned stub_fd)
 {
@@ -97,8 +97,8 @@ static int run_orders(struct gthread *th, struct stub_order *orders, unsigned n,
 	return r;
 }
 
-static int64_t order_call(struct gthread *th, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
-	uint64_t a5)
+static int64_t order_call(
+	struct gthread *th, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
 	struct stub_order o = {.nr = nr, .args = {a0, a1, a2, a3, a4, a5}};
 	int r = run_orders(th, &o, 1, -1, 0);
@@ -128,7 +128,8 @@ static int64_t check_code(int64_t r)
 
 int64_t gthread_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off)
 {
-	struct stub_order o[2] = {{.nr = __NR_mmap, .args = {addr, len, (unsigned)prot, (unsigned)flags, UINT64_MAX, 0}}};
+	struct stub_order o[2] = {
+		{.nr = __NR_mmap, .args = {addr, len, (unsigned)prot, (unsigned)flags, UINT64_MAX, 0}}};
 	int stub_fd, r;
 
 	if (!range_ok(addr, len))
@@ -183,7 +184,8 @@ int64_t gthread_munmap(struct gthread *th, uint64_t addr, uint64_t len)
 	return range_ok(addr, len) ? check_code(order_call(th, __NR_munmap, addr, len, 0, 0, 0, 0)) : -EINVAL;
 }
 
-int64_t gthread_mremap(struct gthread *th, uint64_t addr, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr)
+int64_t gthread_mremap(
+	struct gthread *th, uint64_t addr, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr)
 {
 	if (!range_ok(addr, old_len) || new_len > STUB_GUEST_MAX ||
 		((flags & MREMAP_FIXED) && !range_ok(new_addr, new_len)))
@@ -231,7 +233,7 @@ int64_t gthread_futex_wake(struct gthread *th, uint64_t addr, int count)
 	return o[1].result > 0 && o[1].result <= INT32_MAX - r ? r + o[1].result : r;
 }
 
-/* --- fork and threads ---------------------------------------------------------------------------------------------------- */
+/* --- fork and threads -------------------------------------------------------------------------- */
 
 /* A nonce that only the ordered child knows. */
 static uint32_t new_nonce(void)
@@ -403,7 +405,8 @@ int gthread_clone(struct gthread *th, void *owner, struct gthread **ret_th)
 	__atomic_store_n(&b.th->slot->ctid, 1, __ATOMIC_RELEASE);
 	inherit(b.th, th);
 	birth_begin(&b, as->l);
-	o.args[0] = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_CHILD_CLEARTID;
+	o.args[0] =
+		CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_CHILD_CLEARTID;
 	o.args[1] = (b.th->uc_addr - 512) & ~63ull;
 	o.args[2] = b.th->uc_addr;
 	o.args[3] = gthread_slot_addr(b.th) + offsetof(struct slot, ctid);

@@ -17,8 +17,7 @@ static void unknown_death(struct platform *p)
 	struct worker *w;
 
 	lock_acquire(&p->lock);
-	list_for_each_entry(b, &p->births, all_link)
-	{
+	list_for_each_entry (b, &p->births, all_link) {
 		/* birth.wp is guarded by the listener's lock, which ranks before ours: only set the word, and nudge. */
 		atomic_store(&b->died, true);
 		wait_point_wake(&b->wp);
@@ -64,10 +63,10 @@ static bool is_known(struct platform *p, pid_t pid)
 	struct ready_stub *r;
 	struct aspace *as;
 
-	list_for_each_entry(as, &p->pids[(unsigned)pid % TID_BUCKETS], pid_link)
+	list_for_each_entry (as, &p->pids[(unsigned)pid % TID_BUCKETS], pid_link)
 		if (as->pid == pid)
 			return true;
-	list_for_each_entry(r, &p->pool, link)
+	list_for_each_entry (r, &p->pool, link)
 		if (r->pid == pid)
 			return true;
 	return pid == p->zygote_pid;
@@ -82,7 +81,8 @@ void platform_sweep(struct platform *p)
 			siginfo_t si;
 
 			/* Is it a child of ours? */
-			if (!is_known(p, pid) && waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0)
+			if (!is_known(p, pid) &&
+				waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0)
 				kill(pid, SIGKILL);
 		}
 	}
@@ -144,7 +144,7 @@ static void kill_all(struct platform *p)
 
 	lock_acquire(&p->lock);
 	for (unsigned i = 0; i < TID_BUCKETS; i++)
-		list_for_each_entry(as, &p->pids[i], pid_link)
+		list_for_each_entry (as, &p->pids[i], pid_link)
 			kill(as->pid, SIGKILL);
 	lock_release(&p->lock);
 }
@@ -221,8 +221,12 @@ int aspace_create(struct platform *p, void *owner, struct aspace **ret_as, struc
 void platform_get_stats(struct platform *p, struct platform_stats *st)
 {
 	*st = (struct platform_stats){
-		.light = p->stats.light, .full = p->stats.full, .polled = p->stats.polled,
-		.interrupts = p->stats.interrupts, .faults = p->stats.faults, .stubs_made = p->stats.stubs_made,
+		.light = p->stats.light,
+		.full = p->stats.full,
+		.polled = p->stats.polled,
+		.interrupts = p->stats.interrupts,
+		.faults = p->stats.faults,
+		.stubs_made = p->stats.stubs_made,
 		.orders = p->stats.orders,
 	};
 }

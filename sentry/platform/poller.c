@@ -12,11 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STREAK 4		 /* calls in a row before it starts */
-#define STREAK_NS 60000		 /* so close together */
-#define IDLE_NS 100000		 /* ends after this long without a request */
-#define WORTH 32		 /* a run that served fewer was in the way: */
-#define PAUSE_NS 10000000	 /* not again so soon */
+#define STREAK 4	  /* calls in a row before it starts */
+#define STREAK_NS 60000	  /* so close together */
+#define IDLE_NS 100000	  /* ends after this long without a request */
+#define WORTH 32	  /* a run that served fewer was in the way: */
+#define PAUSE_NS 10000000 /* not again so soon */
 
 static int64_t now_ns(void)
 {
@@ -125,8 +125,8 @@ static bool scan(struct worker *w)
 			break;
 		th = p->polled[i];
 		if (__atomic_load_n(&th->slot->fast_state, __ATOMIC_ACQUIRE) != FAST_REQ ||
-			!__atomic_compare_exchange_n(&th->slot->fast_state, &req, FAST_BUSY, false, __ATOMIC_SEQ_CST,
-				__ATOMIC_RELAXED))
+			!__atomic_compare_exchange_n(
+				&th->slot->fast_state, &req, FAST_BUSY, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 			continue;
 		hit = true;
 		gthread_serve_fast(w, th);

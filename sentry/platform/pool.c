@@ -33,7 +33,8 @@ static int make_image(void)
 
 	if (fd < 0)
 		return -errno;
-	if (write(fd, stub_image, sizeof(stub_image)) != (ssize_t)sizeof(stub_image) || fcntl(fd, F_ADD_SEALS, seals) < 0) {
+	if (write(fd, stub_image, sizeof(stub_image)) != (ssize_t)sizeof(stub_image) ||
+		fcntl(fd, F_ADD_SEALS, seals) < 0) {
 		int err = errno ? -errno : -EIO;
 
 		close(fd);
@@ -302,7 +303,7 @@ int pool_start_zygote(struct platform *p, const char **err)
 	return send_setup(p);
 }
 
-/* --- the pool ------------------------------------------------------------------------------------------------------------ */
+/* --- the pool ---------------------------------------------------------------------------------- */
 
 void pool_transit(struct platform *p, int change)
 {
@@ -346,9 +347,9 @@ int pool_init(struct platform *p, const char **err)
 	int e = make_stub(p, &r);
 
 	if (e < 0) {
-		*err = e == -EINVAL ? "the kernel is too old: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (5.19) is needed" :
-		       e == -EACCES || e == -EPERM ? "the kernel refuses a seccomp filter with a listener" :
-						     "the first stub could not be made";
+		*err = e == -EINVAL ? "the kernel is too old: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (5.19) is needed"
+		       : e == -EACCES || e == -EPERM ? "the kernel refuses a seccomp filter with a listener"
+						     : "the first stub could not be made";
 		return e;
 	}
 	e = gthread_learn_xstate(p, r->slots, r->first.data.args[1]);
@@ -393,8 +394,7 @@ void pool_stop(struct platform *p)
 	pthread_cond_broadcast(&p->pool_cond);
 	lock_release(&p->lock);
 	pthread_join(p->filler, NULL);
-	list_for_each_entry_safe(r, tmp, &p->pool, link)
-	{
+	list_for_each_entry_safe (r, tmp, &p->pool, link) {
 		list_del(&r->link);
 		kill(r->pid, SIGKILL);
 		ready_stub_free(r);

@@ -452,9 +452,11 @@ static int cmd_native(int argc, char **argv)
 	if (p == MAP_FAILED || (uint64_t)p >= 0x7e0000000000ull)
 		return fail("native mmap");
 	memset(p, 1, 1 << 20);
-	if (mprotect(p, 4096, PROT_READ) || madvise(p + 4096, 4096, MADV_DONTNEED) || p[4096] != 0 || munmap(p, 1 << 20))
+	if (mprotect(p, 4096, PROT_READ) || madvise(p + 4096, 4096, MADV_DONTNEED) || p[4096] != 0 ||
+		munmap(p, 1 << 20))
 		return fail("native calls");
-	if (mmap((void *)0x7f8000000000ul, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
+	if (mmap((void *)0x7f8000000000ul, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
+		MAP_FAILED)
 		return fail("mapped over the stub");
 	if (munmap((void *)0x7f8000000000ul, 4096) == 0)
 		return fail("unmapped the stub");
@@ -464,7 +466,7 @@ static int cmd_native(int argc, char **argv)
 
 static int cmd_vsyscall(int argc, char **argv)
 {
-	time_t (*f)(time_t *) = (time_t (*)(time_t *))0xffffffffff600400ul;
+	time_t (*f)(time_t *) = (time_t(*)(time_t *))0xffffffffff600400ul;
 
 	if (f(NULL) < 1000000)
 		return fail("vsyscall time");
@@ -505,7 +507,7 @@ static int cmd_forkmix(int argc, char **argv)
 
 static int cmd_loop(int argc, char **argv);
 
-/* --- hostile ---------------------------------------------------------------------------------------------------------------- */
+/* --- hostile ----------------------------------------------------------------------------------- */
 
 #define STUB 0x7f8000000000ul
 #define SLOTS 0x7f9000000000ul
@@ -546,7 +548,8 @@ static int cmd_jump(int argc, char **argv)
 		pid_t p = fork();
 
 		if (p == 0) {
-			void (*f)(long, long, long, long, long, long) = (void (*)(long, long, long, long, long, long))(STUB + (unsigned)i * 7);
+			void (*f)(long, long, long, long, long, long) =
+				(void (*)(long, long, long, long, long, long))(STUB + (unsigned)i * 7);
 
 			f(i & 1 ? 57 : 1000, 0, 0, 0, 0, 0);
 			_exit(0);
@@ -586,8 +589,8 @@ static int cmd_int80(int argc, char **argv)
 	return 1;
 }
 
-static long (*const stub_call)(long, long, long, long, long, long, long) =
-	(long (*)(long, long, long, long, long, long, long))(STUB + 0x13);
+static long (*const stub_call)(
+	long, long, long, long, long, long, long) = (long (*)(long, long, long, long, long, long, long))(STUB + 0x13);
 
 /* Ring with made-up frames and signals. */
 static int cmd_bell(int argc, char **argv)
@@ -626,10 +629,10 @@ static int cmd_sigreturn(int argc, char **argv)
 	pid_t p = fork();
 
 	if (p == 0) {
-		frame[21] = (uint64_t)cmd_loop;		    /* rip: uc_mcontext is at 40, rip the 17th word */
-		frame[20] = (uint64_t)&frame[100];	    /* rsp */
-		frame[23] = 0x002b000000000033ull;	    /* cs, gs, fs, ss */
-		frame[37] = ~0ull;			    /* uc_sigmask */
+		frame[21] = (uint64_t)cmd_loop;	   /* rip: uc_mcontext is at 40, rip the 17th word */
+		frame[20] = (uint64_t)&frame[100]; /* rsp */
+		frame[23] = 0x002b000000000033ull; /* cs, gs, fs, ss */
+		frame[37] = ~0ull;		   /* uc_sigmask */
 		__asm__ volatile("mov %0, %%rsp\n jmp *%1" : : "r"(frame), "r"(STUB + 0x3b) : "memory");
 	}
 	{
@@ -743,12 +746,37 @@ static const struct {
 	const char *name;
 	int (*fn)(int, char **);
 } cmds[] = {
-	{"hello", cmd_hello}, {"light", cmd_light}, {"fast", cmd_fast}, {"fastsignal", cmd_fastsignal}, {"full", cmd_full}, {"fork", cmd_fork}, {"exec", cmd_exec},
-	{"spawn", cmd_spawn}, {"threads", cmd_threads}, {"pingpong", cmd_pingpong}, {"signal", cmd_signal},
-	{"interrupt", cmd_interrupt}, {"sleepers", cmd_sleepers}, {"fault", cmd_fault}, {"segv", cmd_segv},
-	{"mmap", cmd_mmap}, {"native", cmd_native}, {"vsyscall", cmd_vsyscall}, {"forkmix", cmd_forkmix},
-	{"scribble", cmd_scribble}, {"jump", cmd_jump}, {"rawclone", cmd_rawclone}, {"int80", cmd_int80},
-	{"loop", cmd_loop}, {"bell", cmd_bell}, {"sigreturn", cmd_sigreturn}, {"closer", cmd_closer}, {"replace", cmd_replace}, {"killloop", cmd_killloop}, {"true", cmd_true}, {"stats", cmd_stats},
+	{"hello", cmd_hello},
+	{"light", cmd_light},
+	{"fast", cmd_fast},
+	{"fastsignal", cmd_fastsignal},
+	{"full", cmd_full},
+	{"fork", cmd_fork},
+	{"exec", cmd_exec},
+	{"spawn", cmd_spawn},
+	{"threads", cmd_threads},
+	{"pingpong", cmd_pingpong},
+	{"signal", cmd_signal},
+	{"interrupt", cmd_interrupt},
+	{"sleepers", cmd_sleepers},
+	{"fault", cmd_fault},
+	{"segv", cmd_segv},
+	{"mmap", cmd_mmap},
+	{"native", cmd_native},
+	{"vsyscall", cmd_vsyscall},
+	{"forkmix", cmd_forkmix},
+	{"scribble", cmd_scribble},
+	{"jump", cmd_jump},
+	{"rawclone", cmd_rawclone},
+	{"int80", cmd_int80},
+	{"loop", cmd_loop},
+	{"bell", cmd_bell},
+	{"sigreturn", cmd_sigreturn},
+	{"closer", cmd_closer},
+	{"replace", cmd_replace},
+	{"killloop", cmd_killloop},
+	{"true", cmd_true},
+	{"stats", cmd_stats},
 };
 
 int main(int argc, char **argv)

@@ -76,7 +76,7 @@ static int copy_in_string(struct aspace *as, uint64_t addr, char *buf, size_t si
 	return strlen(buf) < done ? 0 : -EFAULT;
 }
 
-/* --- programs --------------------------------------------------------------------------------------------------------- */
+/* --- programs ---------------------------------------------------------------------------------- */
 
 static int map_segment(struct gthread *th, int fd, const Elf64_Phdr *ph)
 {
@@ -95,7 +95,8 @@ static int map_segment(struct gthread *th, int fd, const Elf64_Phdr *ph)
 	if (file_end % PAGE)
 		aspace_write(gthread_aspace(th), file_end, zeros, PAGE - file_end % PAGE, NULL);
 	if (UP(end) > UP(file_end)) {
-		r = gthread_mmap(th, UP(file_end), UP(end) - UP(file_end), prot, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0);
+		r = gthread_mmap(
+			th, UP(file_end), UP(end) - UP(file_end), prot, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0);
 		if (r < 0)
 			return (int)r;
 	}
@@ -124,7 +125,8 @@ static int load(struct gthread *th, struct proc *proc, char **argv, int argc)
 		proc->brk = proc->brk_end = UP(ph[i].p_vaddr + ph[i].p_memsz);
 	}
 	r = (int)(gthread_mmap(th, stack_top - stack_size, stack_size, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0) >> 63);
+			  MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0) >>
+		  63);
 	if (r < 0)
 		return r;
 	v[n++] = (uint64_t)argc;
@@ -151,7 +153,7 @@ static int load(struct gthread *th, struct proc *proc, char **argv, int argc)
 	return 0;
 }
 
-/* --- tasks -------------------------------------------------------------------------------------------------------------- */
+/* --- tasks ------------------------------------------------------------------------------------- */
 
 static struct task *task_new(struct proc *proc)
 {
@@ -239,8 +241,7 @@ static int64_t do_wait(struct task *t, uint64_t status_addr)
 		bool any = false;
 
 		pthread_mutex_lock(&mini.lock);
-		list_for_each_entry_safe(p, tmp, &mini.procs, link)
-		{
+		list_for_each_entry_safe (p, tmp, &mini.procs, link) {
 			if (p->parent != t->proc)
 				continue;
 			any = true;
@@ -358,7 +359,7 @@ static int64_t do_exec(struct task *t, const struct guest_syscall *c)
 	return 0;
 }
 
-/* --- signals ------------------------------------------------------------------------------------------------------------- */
+/* --- signals ----------------------------------------------------------------------------------- */
 
 static void die(struct task *t, int status)
 {
@@ -443,8 +444,7 @@ static int64_t do_kill(int pid, int sig)
 	int64_t r = -ESRCH;
 
 	pthread_mutex_lock(&mini.lock);
-	list_for_each_entry(t, &mini.tasks, link)
-	{
+	list_for_each_entry (t, &mini.tasks, link) {
 		if (t->tid != pid || !t->th)
 			continue;
 		t->pending |= 1ull << sig;
@@ -472,7 +472,7 @@ static uint64_t take_pending(struct task *t)
 	return p;
 }
 
-/* --- system calls ---------------------------------------------------------------------------------------------------------- */
+/* --- system calls ------------------------------------------------------------------------------ */
 
 static int64_t do_write(struct task *t, uint64_t fd, uint64_t addr, uint64_t len)
 {
@@ -630,8 +630,8 @@ static int64_t sys(struct task *t, const struct guest_entry *e)
 		struct platform_stats st;
 
 		platform_get_stats(mini.p, &st);
-		fprintf(stderr, "light %lu full %lu polled %lu interrupts %lu faults %lu stubs %lu orders %lu\n", st.light,
-			st.full, st.polled, st.interrupts, st.faults, st.stubs_made, st.orders);
+		fprintf(stderr, "light %lu full %lu polled %lu interrupts %lu faults %lu stubs %lu orders %lu\n",
+			st.light, st.full, st.polled, st.interrupts, st.faults, st.stubs_made, st.orders);
 		return 0;
 	}
 	default:

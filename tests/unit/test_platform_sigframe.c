@@ -27,10 +27,18 @@ static struct guest_xstate *make_xstate(void)
 
 static void test_round_trip(void **state)
 {
-	struct arch_sigframe sf = {.handler = 0x4000, .restorer = 0x5000, .mask = 0x1234, .sas_sp = 0x9000, .sas_size = 8192,
-		.sas_flags = 2, .trapno = 14, .error_code = 4, .cr2 = 0x77};
-	struct guest_regs regs = {.rip = 0x1111, .rsp = 0x7000000, .rax = 1, .rbx = 2, .rdi = 3, .r15 = 4, .eflags = 0x646},
-			  before = regs, after = {.fs_base = 9};
+	struct arch_sigframe sf = {.handler = 0x4000,
+		.restorer = 0x5000,
+		.mask = 0x1234,
+		.sas_sp = 0x9000,
+		.sas_size = 8192,
+		.sas_flags = 2,
+		.trapno = 14,
+		.error_code = 4,
+		.cr2 = 0x77};
+	struct guest_regs
+		regs = {.rip = 0x1111, .rsp = 0x7000000, .rax = 1, .rbx = 2, .rdi = 3, .r15 = 4, .eflags = 0x646},
+		before = regs, after = {.fs_base = 9};
 	struct guest_xstate *xs = make_xstate();
 	static uint8_t buf[ARCH_SIGFRAME_MAX];
 	struct arch_sigframe out;

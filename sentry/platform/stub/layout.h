@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the stub and the sentry agree on: the address-space layout, the slots, the bell and its answers. Freestanding; it is
- * included by both. Everything in a slot can be overwritten by the guest at any time: the sentry copies once and checks.
+ * What the stub and the sentry agree on: the address-space layout, the slots, the bell and its answers. Freestanding;
+ * it is included by both. Everything in a slot can be overwritten by the guest at any time: the sentry copies once and
+ * checks.
  */
 #pragma once
 
@@ -9,15 +10,15 @@
 #include <stdint.h>
 
 /*
- * Addresses. A native call of the guest names an address below GUEST_MAX and a length below STUB_LEN_MAX, so that the sum
- * cannot reach STUB_FLOOR; the filter needs the high words alone for that.
+ * Addresses. A native call of the guest names an address below GUEST_MAX and a length below STUB_LEN_MAX, so that the
+ * sum cannot reach STUB_FLOOR; the filter needs the high words alone for that.
  */
 #define STUB_GUEST_MIN 0x10000ull
 #define STUB_GUEST_MAX 0x7e0000000000ull
 #define STUB_LEN_MAX 0x10000000000ull
 #define STUB_FLOOR 0x7f0000000000ull /* nothing of the guest's is at or above */
 #define STUB_TEXT 0x7f8000000000ull
-#define STUB_TEXT_SIZE 0x10000ull /* code; a call whose ip is in it comes from the stub */
+#define STUB_TEXT_SIZE 0x10000ull   /* code; a call whose ip is in it comes from the stub */
 #define STUB_FAST 0x7f8000020000ull /* the fast entry: its plain calls are the guest's own, not the stub's */
 #define STUB_DATA 0x7f8000100000ull
 #define STUB_SLOTS 0x7f9000000000ull
@@ -48,7 +49,8 @@ enum bell_kind {
 #define BELL_KIND(arg) ((unsigned)(arg)&0xff)
 #define BELL_SIGNO(arg) ((unsigned)((arg) >> 8) & 0xff)
 
-/* Answers to the bell. A negative one means that the sentry is gone. At and above STUB_FD_FIRST: orders, with a descriptor. */
+/* Answers to the bell. A negative one means that the sentry is gone. At and above STUB_FD_FIRST: orders, with a
+ * descriptor. */
 #define BELL_RESUME 0
 #define BELL_ORDERS 1
 
@@ -60,7 +62,8 @@ enum order_then {
 	THEN_EXIT,	 /* end this host thread */
 };
 
-/* Pseudo numbers: clone, with the child's first steps. args: flags, stack, ucontext of the child, ctid, descriptor, nonce. */
+/* Pseudo numbers: clone, with the child's first steps. args: flags, stack, ucontext of the child, ctid, descriptor,
+ * nonce. */
 #define ORDER_THREAD 0x1000
 #define ORDER_FORK 0x1001
 
@@ -72,9 +75,9 @@ struct stub_order {
 #define STUB_ORDER_MAX 6
 
 /*
- * The fast entry (stub/entry.S): store the request, REQ; a poller takes it (BUSY) and answers (REPLY, or SLOW: make the call
- * plainly). A stub that has spun long enough takes REQ back to IDLE and makes the call plainly, or turns BUSY into BUSY_BELL
- * and rings.
+ * The fast entry (stub/entry.S): store the request, REQ; a poller takes it (BUSY) and answers (REPLY, or SLOW: make the
+ * call plainly). A stub that has spun long enough takes REQ back to IDLE and makes the call plainly, or turns BUSY into
+ * BUSY_BELL and rings.
  */
 #define FAST_IDLE 0
 #define FAST_REQ 1

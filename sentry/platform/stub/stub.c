@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stub: the host program in whose processes guest code runs. It starts as the zygote, which makes ready stubs on the
- * sentry's command; in a stub it only carries signals to the sentry and executes what the sentry orders. It holds no
- * secrets and enforces nothing: the filter and the sentry do.
+ * The stub: the host program in whose processes guest code runs. It starts as the zygote, which makes ready stubs on
+ * the sentry's command; in a stub it only carries signals to the sentry and executes what the sentry orders. It holds
+ * no secrets and enforces nothing: the filter and the sentry do.
  */
 #include "layout.h"
 
@@ -20,8 +20,8 @@ void stub_restorer(void);
 void stub_signal(long sig, void *info, void *uc);
 void stub_child(void *uc, uint64_t nonce, long how);
 _Noreturn void stub_main(uint64_t *sp);
-extern char stub_text_end[], stub_fast_section_end[], stub_data_end[], stub_fast[], stub_fast_end[], stub_fast_call[], stub_fast_trap[], stub_fast_trap_before[],
-	stub_fast_out[], stub_fast_bell[], stub_fast_bell_end[];
+extern char stub_text_end[], stub_fast_section_end[], stub_data_end[], stub_fast[], stub_fast_end[], stub_fast_call[],
+	stub_fast_trap[], stub_fast_trap_before[], stub_fast_out[], stub_fast_bell[], stub_fast_bell_end[];
 
 #define SYS(nr, a0, a1, a2, a3, a4, a5)                                                                                \
 	stub_syscall(nr, (long)(a0), (long)(a1), (long)(a2), (long)(a3), (long)(a4), (long)(a5))
@@ -60,7 +60,8 @@ enum {
 #define TASK_END 0x7ffffffff000ull
 #define VDSO_BEFORE (16 * PAGE) /* its data pages lie before it */
 #define VDSO_AFTER (4 * PAGE)
-#define SA_FLAGS (4u /* SIGINFO */ | 0x04000000u /* RESTORER */ | 0x08000000u /* ONSTACK */ | 0x10000000u /* RESTART */)
+#define SA_FLAGS (4u /* SIGINFO */ | 0x04000000u /* RESTORER */ | 0x08000000u /* ONSTACK */ | 0x10000000u /* RESTART   \
+													   */)
 
 /* Set up in the zygote, then made read-only. */
 struct globals {
@@ -144,15 +145,16 @@ static void serve(struct slot *s, long kind, void *info, void *uc, uint64_t nonc
 }
 
 /*
- * A signal in the fast entry. Before its last check an interrupt is only noted; the two traps are how it comes back, with the
- * registers of a finished or a not yet begun call. True: nothing to report now.
+ * A signal in the fast entry. Before its last check an interrupt is only noted; the two traps are how it comes back,
+ * with the registers of a finished or a not yet begun call. True: nothing to report now.
  */
 static int in_fast_entry(struct slot *s, long *sig, void *uc)
 {
 	volatile uint64_t *rip = (volatile uint64_t *)((char *)uc + STUB_UC_RIP_OFFSET);
 
-	if (*sig == STUB_SIG_INTERRUPT && ((*rip >= (uint64_t)stub_fast && *rip < (uint64_t)stub_fast_end) ||
-						  (*rip >= (uint64_t)stub_fast_bell && *rip < (uint64_t)stub_fast_bell_end))) {
+	if (*sig == STUB_SIG_INTERRUPT &&
+		((*rip >= (uint64_t)stub_fast && *rip < (uint64_t)stub_fast_end) ||
+			(*rip >= (uint64_t)stub_fast_bell && *rip < (uint64_t)stub_fast_bell_end))) {
 		__atomic_store_n(&s->fast_pending, 1, __ATOMIC_RELAXED);
 		return 1;
 	}
@@ -207,7 +209,7 @@ void stub_child(void *uc, uint64_t nonce, long how)
 	serve(s, BELL_THREAD, 0, uc, nonce);
 }
 
-/* --- the zygote ---------------------------------------------------------------------------------------------------- */
+/* --- the zygote -------------------------------------------------------------------------------- */
 
 struct iov {
 	void *base;
