@@ -129,6 +129,17 @@ static int open_snapshot(const struct options *o, struct snapshot *s, struct sna
 	return r ? snap_fail_errno(e, -r, "the index of the image is damaged") : open_packs(s, e);
 }
 
+/* Two descriptors a pack, one a client: the usual soft limit may be too low. */
+static void raise_limit(void)
+{
+	struct rlimit lim;
+
+	if (!getrlimit(RLIMIT_NOFILE, &lim)) {
+		lim.rlim_cur = lim.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &lim);
+	}
+}
+
 static void close_snapshot(struct snapshot *s)
 {
 	for (uint32_t i = 0; s->pack_fds && i < s->ix.pack_count; i++)
@@ -154,6 +165,7 @@ int main(int argc, char **argv)
 		return 125;
 	}
 	umask(077);
+	raise_limit();
 	if (open_snapshot(&o, &s, &e))
 		status = complain(e.text);
 	else if (o.serve)

@@ -62,10 +62,10 @@ void store_end(struct store_txn *t)
 {
 	if (!t)
 		return;
-	if (t->tmp_fd >= 0) {
+	if (t->tmp_fd >= 0)
 		close(t->tmp_fd);
+	if (*t->tmp)
 		store_remove_tree(t->store, t->tmp, NULL);
-	}
 	dedup_free(t->dedup);
 	if (t->lock_fd >= 0)
 		close(t->lock_fd);
