@@ -21,7 +21,7 @@ struct fake *fake_create(const struct tmpfs_options *opt)
 {
 	struct fake *f = calloc(1, sizeof(*f));
 	struct super_block *sb;
-	struct mount *m;
+	struct mount *m = NULL;
 	struct path root;
 
 	must(f);
