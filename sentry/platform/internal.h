@@ -271,8 +271,8 @@ void worker_started(struct worker *w, struct listener *l);
 /* Make a worker leave RECV and look again. */
 void worker_nudge(struct worker *w);
 void workers_quit(struct platform *p);
-/* Before the calling worker blocks: see to it that somebody receives. */
-void worker_release_role(struct worker *w);
+/* Before the calling worker blocks: see to it that somebody receives. False: nobody could be found, try again soon. */
+bool worker_release_role(struct worker *w);
 
 /* listener and aspace.c */
 struct listener *listener_new(struct platform *p, int fd);

@@ -120,11 +120,11 @@ int platform_create(const struct platform_options *opt, const struct platform_cl
 	*err = "out of memory";
 	if (!p)
 		return -ENOMEM;
-	r = pool_start_zygote(p, err);
+	r = worker_init(p);
+	if (r == 0)
+		r = pool_start_zygote(p, err);
 	if (r == 0)
 		r = pool_init(p, err);
-	if (r == 0)
-		r = worker_init(p);
 	if (r == 0)
 		r = -pthread_create(&p->reaper, NULL, reap, p);
 	if (r == 0)

@@ -28,9 +28,10 @@ static int64_t now_ns(void)
 
 void poller_init(struct platform *p)
 {
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t set;
 
-	p->n_cpus = n > 0 ? (unsigned)n : 1;
+	/* Those we may run on, not those there are. */
+	p->n_cpus = sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 	pthread_mutex_init(&p->poll_lock, NULL);
 }
 

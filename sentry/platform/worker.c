@@ -53,6 +53,15 @@ static void on_cancel(int sig, siginfo_t *info, void *uc)
 	arch_cancel_in_handler(uc);
 }
 
+static void unblock_cancel(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, PLATFORM_SIG_CANCEL);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 #ifdef __SANITIZE_THREAD__
 #define RESTART 0 /* its handler runs ours late: the wait must end by itself */
 #else
@@ -63,6 +72,9 @@ int worker_init(struct platform *p)
 {
 	struct sigaction sa = {.sa_sigaction = on_cancel, .sa_flags = SA_SIGINFO | RESTART};
 
+	/* As we need them, whatever we were started with: an ignored SIGCHLD would hide the stubs' deaths. */
+	signal(SIGCHLD, SIG_DFL);
+	unblock_cancel();
 	sigemptyset(&sa.sa_mask);
 	return sigaction(PLATFORM_SIG_CANCEL, &sa, NULL) < 0 ? -errno : 0;
 }
@@ -181,32 +193,38 @@ static void find_receiver(struct listener *l)
 	/* platform.lock is ranked behind listener.lock; making a thread under it is rare. */
 	w = worker_get(l->p);
 	if (!w)
-		return; /* whoever ends an entry next takes the role; until then the guests wait */
+		return; /* no thread to be had now: the caller tries again, or whoever ends an entry takes the role */
 	refs_get(&l->refs);
 	worker_give(w, &(struct job){.kind = JOB_RECEIVE, .l = l});
 }
 
-void worker_release_role(struct worker *w)
+/* See to it that somebody receives on *l*. False: nobody could be found. */
+static bool provide_receiver(struct listener *l)
 {
-	struct listener *l;
+	bool ok;
+
+	lock_acquire(&l->lock);
+	find_receiver(l);
+	ok = l->receiver || l->dead || !l->n_out;
+	lock_release(&l->lock);
+	return ok;
+}
+
+bool worker_release_role(struct worker *w)
+{
+	struct listener *l = w->adopt;
+	bool ok = true;
 
 	if (w->polling)
 		poller_stop(w);
-	if (w->adopt) {
-		l = w->adopt;
-		w->adopt = NULL;
-		lock_acquire(&l->lock);
-		find_receiver(l);
-		lock_release(&l->lock);
-		listener_put(l);
+	if (l) {
+		ok = provide_receiver(l);
+		if (ok) {
+			w->adopt = NULL;
+			listener_put(l);
+		}
 	}
-	l = w->home;
-	if (!l)
-		return;
-	lock_acquire(&l->lock);
-	if (!l->receiver && l->n_out)
-		find_receiver(l);
-	lock_release(&l->lock);
+	return (!w->home || provide_receiver(w->home)) && ok;
 }
 
 void worker_started(struct worker *w, struct listener *l)
@@ -330,6 +348,7 @@ static void *worker_main(void *arg)
 	struct worker *w = arg;
 
 	current_worker = w;
+	unblock_cancel();
 	atomic_store(&w->tid, (pid_t)syscall(__NR_gettid));
 	while (!atomic_load(&w->go)) /* the first job comes right behind its creation */
 		futex_wait_word(&w->go, 0, -1);
@@ -363,21 +382,37 @@ void workers_quit(struct platform *p)
 
 /* --- sleeping ---------------------------------------------------------------------------------- */
 
+#define RETRY_NS 10000000
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
+}
+
 enum { WAKER_IDLE, WAKER_WOKEN, WAKER_ASLEEP };
 
 int platform_sleep(struct platform *p, struct platform_waker *waker, int64_t deadline_ns)
 {
 	uint32_t idle = WAKER_IDLE;
 	struct worker *w = current_worker;
+	int64_t retry_ns = -1;
 	long r = 0;
 
-	if (w && w->current)
-		worker_release_role(w);
+	/* Without a thread that could receive instead, sleep for a short time only: the caller comes again. */
+	if (w && w->current && !worker_release_role(w))
+		retry_ns = now_ns() + RETRY_NS;
+	if (retry_ns >= 0 && (deadline_ns < 0 || retry_ns < deadline_ns))
+		deadline_ns = retry_ns;
+	else
+		retry_ns = -1;
 	if (atomic_compare_exchange_strong(&waker->word, &idle, WAKER_ASLEEP))
 		r = futex_wait_word(&waker->word, WAKER_ASLEEP, deadline_ns);
 	if (atomic_exchange(&waker->word, WAKER_IDLE) == WAKER_WOKEN)
 		return 0;
-	return r == -ETIMEDOUT ? -ETIMEDOUT : 0;
+	return r == -ETIMEDOUT && retry_ns < 0 ? -ETIMEDOUT : 0;
 }
 
 void platform_wake(struct platform_waker *waker)
