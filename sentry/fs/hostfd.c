@@ -26,14 +26,14 @@ struct hostfd { /* one per inode */
 };
 
 static const struct inode_ops hostfd_iops;
-static const struct file_ops hostfd_fops;
+static const struct file_ops hostfd_fops, own_pos_fops;
 
 #define CHUNK 65536
 
 /* Where to read or write: the description's own position unless the caller named one (pread, pwrite). */
 static int64_t offset(const struct file *f, const struct hostfd *h, const int64_t *pos)
 {
-	return h->regular && pos != &f->pos ? *pos : -1;
+	return h->regular && (pos != &f->pos || f->ops == &own_pos_fops) ? *pos : -1;
 }
 
 static ssize_t hostfd_read(struct file *f, struct uio *dst, int64_t *pos)
@@ -65,6 +65,8 @@ static ssize_t hostfd_read(struct file *f, struct uio *dst, int64_t *pos)
 			break;
 	}
 	free(chunk);
+	if (done > 0 && off >= 0)
+		*pos += done;
 	return done;
 }
 
@@ -96,6 +98,8 @@ static ssize_t hostfd_write(struct file *f, struct uio *src, int64_t *pos)
 			break;
 	}
 	free(chunk);
+	if (done > 0 && off >= 0)
+		*pos += done;
 	return done;
 }
 
@@ -104,6 +108,16 @@ static int64_t hostfd_lseek(struct file *f, int64_t off, int whence)
 	struct hostfd *h = f->priv;
 
 	return h->regular ? host_stdio_seek(h->fd, off, whence) : -ESPIPE;
+}
+
+/* A regular file opened again has a position of its own. */
+static int64_t own_pos_lseek(struct file *f, int64_t off, int whence)
+{
+	struct hostfd *h = f->priv;
+	struct stat hs;
+	int err = host_stdio_stat(h->fd, &hs);
+
+	return err ? err : file_lseek_size(f, off, whence, (uint64_t)hs.st_size);
 }
 
 static uint32_t hostfd_poll(struct file *f, struct waiter *w)
@@ -132,6 +146,14 @@ static const struct file_ops hostfd_fops = {
 	.read = hostfd_read,
 	.write = hostfd_write,
 	.lseek = hostfd_lseek,
+	.poll = hostfd_poll,
+	.ioctl = hostfd_ioctl,
+};
+
+static const struct file_ops own_pos_fops = {
+	.read = hostfd_read,
+	.write = hostfd_write,
+	.lseek = own_pos_lseek,
 	.poll = hostfd_poll,
 	.ioctl = hostfd_ioctl,
 };
@@ -166,18 +188,24 @@ static int hostfd_getattr(struct inode *inode, struct kstat *st)
 
 static int hostfd_setattr(struct inode *inode, const struct setattr *attr)
 {
-	if (attr->valid & ATTR_SIZE)
-		return -EPERM;
+	const struct hostfd *h = inode->priv;
+
+	if (attr->valid & ATTR_SIZE) {
+		int err = h->regular ? host_stdio_truncate(h->fd, attr->size) : -EINVAL;
+
+		if (err)
+			return err;
+	}
 	inode_setattr_copy(inode, attr);
 	return 0;
 }
 
-/* Opened again through /dev/stdout or /proc/PID/fd: another file on the same description. */
+/* Opened again through /dev/stdout or /proc/PID/fd. */
 static int hostfd_open(struct task *t, struct inode *inode, struct file *file)
 {
 	struct hostfd *h = inode->priv;
 
-	file->ops = &hostfd_fops;
+	file->ops = h->regular ? &own_pos_fops : &hostfd_fops;
 	file->priv = h;
 	file->stream = file->write_all = !h->regular;
 	return 0;
@@ -227,6 +255,7 @@ static int open_anon(struct inode *inode, const char *name, int flags, struct fi
 	if (!f)
 		return -ENOMEM;
 	hostfd_open(NULL, inode, f);
+	f->ops = &hostfd_fops; /* shares the caller's position */
 	*ret = f;
 	return 0;
 }

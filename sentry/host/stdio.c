@@ -75,6 +75,11 @@ int64_t host_stdio_seek(int fd, int64_t off, int whence)
 	return r < 0 ? -errno : r;
 }
 
+int host_stdio_truncate(int fd, uint64_t size)
+{
+	return ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
+}
+
 int host_stdio_stat(int fd, struct stat *st)
 {
 	return fstat(fd, st) < 0 ? -errno : 0;

@@ -17,6 +17,7 @@ ssize_t host_stdio_read(int fd, void *buf, size_t len, int64_t off);
 ssize_t host_stdio_write(int fd, const void *buf, size_t len, int64_t off);
 /* Regular files: position and metadata. */
 int64_t host_stdio_seek(int fd, int64_t off, int whence);
+int host_stdio_truncate(int fd, uint64_t size);
 int host_stdio_stat(int fd, struct stat *st);
 /* Bytes that can be read now (FIONREAD). */
 int host_stdio_pending(int fd, int *ret);
