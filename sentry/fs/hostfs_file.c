@@ -148,27 +148,30 @@ static ssize_t hostfs_read(struct file *f, struct uio *dst, int64_t *pos)
 	return n;
 }
 
-/* The inode's lock orders appends of this sandbox; against other writers of the host O_APPEND is not atomic. */
+/* After an append: where the end is now. */
+static void set_end(struct file *f, ssize_t n, int64_t *pos)
+{
+	struct statx st;
+
+	*pos = host_stat(handle_of(f)->fd, "", &st) == 0 ? (int64_t)st.stx_size : *pos + n;
+}
+
 static ssize_t hostfs_write(struct file *f, struct uio *src, int64_t *pos)
 {
 	struct inode *inode = f->inode;
-	struct statx st;
+	bool append = f->flags & O_APPEND;
 	ssize_t n;
 
 	LOCK_SCOPE(&inode->lock);
-	if (f->flags & O_APPEND) {
-		int r = host_stat(handle_of(f)->fd, "", &st);
-
-		if (r < 0)
-			return r;
-		*pos = (int64_t)st.stx_size;
-	}
-	n = host_file_from_uio(platform_of(f), handle_of(f)->fd, (uint64_t)*pos, src->left, src);
-	if (n > 0) {
+	n = host_file_from_uio(platform_of(f), handle_of(f)->fd, append ? HOST_APPEND : (uint64_t)*pos, src->left, src);
+	if (n <= 0)
+		return n;
+	if (append)
+		set_end(f, n, pos);
+	else
 		*pos += n;
-		if ((uint64_t)*pos > inode->size)
-			inode->size = (uint64_t)*pos;
-	}
+	if ((uint64_t)*pos > inode->size)
+		inode->size = (uint64_t)*pos;
 	return n;
 }
 

@@ -18,7 +18,7 @@
 	CALL(readv, "stdio in several pieces")                                                                         \
 	CALL(writev, "stdio in several pieces; messages of the C library")                                             \
 	CALL(preadv2, "stdio without blocking (RWF_NOWAIT)")                                                           \
-	CALL(pwritev2, "stdio without blocking (RWF_NOWAIT)")                                                          \
+	CALL(pwritev2, "stdio without blocking (RWF_NOWAIT), appending to files of volumes (RWF_APPEND)")              \
 	CALL(lseek, "SEEK_DATA and SEEK_HOLE of volumes")                                                              \
 	CALL(close, "descriptors")                                                                                     \
 	RULE(fcntl, fcntl, "F_DUPFD_CLOEXEC, F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_ADD_SEALS, F_GET_SEALS")            \

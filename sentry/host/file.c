@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -62,6 +63,11 @@ ssize_t host_pread(int fd, void *buf, size_t len, uint64_t off)
 
 ssize_t host_pwrite(int fd, const void *buf, size_t len, uint64_t off)
 {
+	if (off == HOST_APPEND) {
+		struct iovec iov = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
+
+		return HOST_CALL(pwritev2(fd, &iov, 1, 0, RWF_APPEND));
+	}
 	return HOST_CALL(pwrite(fd, buf, len, (off_t)off));
 }
 
@@ -296,7 +302,7 @@ ssize_t host_file_from_uio(struct platform *p, int fd, uint64_t off, size_t len,
 			break;
 		}
 		platform_host_block_begin(p);
-		n = host_pwrite(fd, c.buf, (size_t)got, off + done);
+		n = host_pwrite(fd, c.buf, (size_t)got, off == HOST_APPEND ? off : off + done);
 		platform_host_block_end(p);
 		if (n < 0) {
 			uio_rewind(src, (size_t)got);

@@ -21,6 +21,7 @@ struct uio;
 int host_open_beneath(int dirfd, const char *name, int flags, uint32_t mode);
 void host_close(int fd);
 ssize_t host_pread(int fd, void *buf, size_t len, uint64_t off);
+#define HOST_APPEND UINT64_MAX /* as the offset of a write: at the end, wherever that is by then */
 ssize_t host_pwrite(int fd, const void *buf, size_t len, uint64_t off);
 /* *name* empty: *fd* itself (also O_PATH). */
 int host_stat(int fd, const char *name, struct statx *st);
