@@ -21,6 +21,7 @@
 #define MANIFEST_SECONDS 120
 #define LOOPBACK_CONNECT_MS 3000
 #define MESSAGE_MAX 240
+#define MANIFEST_OF "manifest of "
 
 static const char manifest_types[] =
 	MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_LIST ", " MEDIA_DOCKER_MANIFEST
@@ -242,8 +243,11 @@ int registry_fail_status(
 		return snap_fail(e, EACCES, "%s forbids access to the %s%s: your account may not read it", r->name,
 			rq->what, said);
 	case 404:
-		return snap_fail(e, ENOENT, "the %s was not found in the registry %s%s: check the name and the tag",
-			rq->what, r->name, said);
+		/* "manifest of x:1" is image x:1 to people. */
+		return snap_fail(e, ENOENT, "the %s%s was not found in the registry %s%s: check the name and the tag",
+			strncmp(rq->what, MANIFEST_OF, strlen(MANIFEST_OF)) ? "" : "image ",
+			strncmp(rq->what, MANIFEST_OF, strlen(MANIFEST_OF)) ? rq->what : rq->what + strlen(MANIFEST_OF),
+			r->name, said);
 	case 429:
 		return snap_fail(e, EBUSY,
 			"%s answers that there were too many requests (429)%s: wait a while, or log in for a "
@@ -340,7 +344,7 @@ static int manifest_request(struct registry *r, struct http_conn *c, const char 
 
 	snprintf(path, sizeof(path), "manifests/%s", reference);
 	snprintf(
-		what, sizeof(what), "manifest of %s%s%s", r->repository, strchr(reference, ':') ? "@" : ":", reference);
+		what, sizeof(what), MANIFEST_OF "%s%s%s", r->repository, strchr(reference, ':') ? "@" : ":", reference);
 	return request_document(r, c, &rq, resp, e);
 }
 
