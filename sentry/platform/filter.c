@@ -264,7 +264,7 @@ static void when(struct builder *b, uint32_t nr, uint32_t action)
 static void stub_calls(struct builder *b)
 {
 	static const uint32_t own[] = {__NR_rt_sigreturn, __NR_munmap, __NR_mprotect, __NR_mremap, __NR_madvise,
-		__NR_msync, __NR_futex, __NR_close, __NR_close_range, __NR_sigaltstack, __NR_exit, __NR_exit_group};
+		__NR_msync, __NR_close, __NR_close_range, __NR_sigaltstack, __NR_exit, __NR_exit_group};
 	unsigned next, kill = new_label(b);
 
 	when(b, STUB_BELL, SECCOMP_RET_USER_NOTIF);
@@ -347,6 +347,7 @@ unsigned filter_build(struct sock_filter *prog, unsigned max)
 
 	place(&b, not_allowed);
 	load(&b, offsetof(struct seccomp_data, instruction_pointer) + 4);
+	jump_eq(&b, UINT32_MAX, trap); /* the vsyscall page, where an interrupted question could not be repeated */
 	jump_ne(&b, STUB_TEXT >> 32, outside);
 	load(&b, offsetof(struct seccomp_data, instruction_pointer));
 	jump_ge(&b, STUB_TEXT_SIZE, outside);

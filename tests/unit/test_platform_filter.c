@@ -149,6 +149,8 @@ static void test_stub(void **state)
 	assert_int_equal(call_at(ip, __NR_mmap, 0, 4096, 1, 2), N);
 	assert_int_equal(call_at(ip, __NR_mmap, STUB_SLOTS, 4096, 3, 0x32), A);
 	assert_int_equal(call_at(ip, __NR_mmap, 0, 4096, 3, 0x40022), K);
+	assert_int_equal(call_at(ip, __NR_futex, 0, 1, 0, 0), A);
+	assert_int_equal(call_at(ip, __NR_futex, 0, 6, 0, 0), K); /* no priority inheritance for anybody */
 	assert_int_equal(call_at(ip, __NR_rt_sigreturn, 0, 0, 0, 0), A);
 	assert_int_equal(call_at(ip, __NR_exit, 0, 0, 0, 0), A);
 	assert_int_equal(call_at(ip, __NR_prctl, 1, 9, 0, 0), A);
@@ -159,6 +161,7 @@ static void test_stub(void **state)
 	assert_int_equal(call_at(ip, __NR_read, 0, 0, 0, 0), K);
 	assert_int_equal(call_at(ip, __NR_openat, 0, 0, 0, 0), K);
 	assert_int_equal(call_at(ip, __NR_fork, 0, 0, 0, 0), K);
+	assert_int_equal(call_at(0xffffffffff600400ull, __NR_time, 0, 0, 0, 0), T);
 	/* The fast entry's call is the guest's own. */
 	assert_int_equal(call_at(STUB_FAST + 0xe2, __NR_read, 0, 0, 0, 0), N);
 	assert_int_equal(call_at(STUB_FAST + 0xe2, __NR_clone, 0, 0, 0, 0), T);
