@@ -91,6 +91,31 @@ static struct mm_file_map *find_map(struct mm *mm, const struct maps_line *l)
 	return NULL;
 }
 
+void mm_prune_file_maps(struct mm *mm, struct kernel *k)
+{
+	struct mm_file_map *m, *tmp;
+	char *host = NULL, *line, *save = NULL;
+	struct maps_line l;
+
+	if (read_host(mm, k, "maps", &host) < 0)
+		return;
+	list_for_each_entry(m, &mm->file_maps, link)
+		m->seen = false;
+	for (line = strtok_r(host, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		m = parse_line(line, &l) && l.ino ? find_map(mm, &l) : NULL;
+		if (m)
+			m->seen = true;
+	}
+	free(host);
+	list_for_each_entry_safe(m, tmp, &mm->file_maps, link) {
+		if (m->seen)
+			continue;
+		list_del(&m->link);
+		mm->n_file_maps--;
+		mm_file_map_free(m);
+	}
+}
+
 static void show_line(struct task *viewer, struct mm *mm, const struct maps_line *l, FILE *out)
 {
 	char name[4200] = "";

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FILE_MAPS_PRUNE 64 /* munmap is not seen here: from this many records on those unmapped are looked for */
 #define FILE_MAPS_MAX 4096 /* names in /proc/PID/maps are a courtesy; a guest cannot make us hold more */
 
 struct mm *mm_alloc(struct kernel *k, struct aspace *as)
@@ -26,7 +27,7 @@ struct mm *mm_alloc(struct kernel *k, struct aspace *as)
 	return mm;
 }
 
-static void map_free(struct mm_file_map *m)
+void mm_file_map_free(struct mm_file_map *m)
 {
 	list_del(&m->link);
 	if (m->path.dentry)
@@ -101,7 +102,7 @@ void mm_put(struct mm *mm)
 	if (!refs_put(&mm->refs))
 		return;
 	list_for_each_entry_safe(m, tmp, &mm->file_maps, link)
-		map_free(m);
+		mm_file_map_free(m);
 	if (mm->exe.dentry) {
 		inode_allow_write(mm->exe.dentry->inode);
 		path_put(&mm->exe);
@@ -137,7 +138,13 @@ void mm_note_file(struct mm *mm, const struct mm_file_map *n)
 	struct mm_file_map *m;
 	LOCK_SCOPE(&mm->lock);
 
-	if (widen(mm, n) || mm->n_file_maps >= FILE_MAPS_MAX)
+	if (widen(mm, n))
+		return;
+	if (mm->n_file_maps >= FILE_MAPS_PRUNE && mm->n_file_maps >= mm->prune_at && n->inode) {
+		mm_prune_file_maps(mm, n->inode->sb->kernel);
+		mm->prune_at = mm->n_file_maps * 2;
+	}
+	if (mm->n_file_maps >= FILE_MAPS_MAX)
 		return;
 	m = map_dup(n);
 	if (!m)

@@ -14,6 +14,7 @@
 
 struct kernel;
 struct task;
+struct kernel;
 struct aspace;
 
 struct mm_file_map { /* a host file that was mapped on order: names the line of /proc/PID/maps with this device and inode */
@@ -23,6 +24,7 @@ struct mm_file_map { /* a host file that was mapped on order: names the line of 
 	uint64_t file_off;	 /* the guest file's offset that host_off stands for */
 	struct path path;	 /* held; dentry NULL: anonymous shared memory */
 	struct inode *inode;	 /* held */
+	bool seen;		 /* while pruning */
 };
 
 struct mm {
@@ -36,7 +38,7 @@ struct mm {
 	bool brk_busy;		 /* a thread is moving brk */
 	struct path exe;	 /* held */
 	struct list_head file_maps;
-	unsigned n_file_maps;
+	unsigned n_file_maps, prune_at;
 	unsigned char auxv[512];
 	unsigned auxv_len;
 	_Atomic int n_groups;	 /* thread groups that live in it: more than one between vfork and exec */
@@ -53,6 +55,10 @@ void mm_put(struct mm *mm);
  * own lines are left out. malloc'ed, NUL-terminated; length or a negative errno.
  */
 ssize_t mm_show_maps(struct task *viewer, struct mm *mm, bool smaps, char **ret);
+void mm_file_map_free(struct mm_file_map *m);
+/* Drop the records of what is no longer mapped: a guest unmaps without telling. mm->lock is held. */
+void mm_prune_file_maps(struct mm *mm, struct kernel *k);
+
 struct mm_usage {
 	uint64_t size, resident, shared, text, data; /* pages, as /proc/PID/statm */
 };
