@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/str.h"
@@ -54,7 +55,9 @@ const char *launch_lend(struct launch *l, int fd)
 	char *s = text[turn++ % 8];
 
 	l->fds = xrealloc(l->fds, (l->fd_count + 1) * sizeof(*l->fds));
+	l->fd_kinds = xrealloc(l->fd_kinds, l->fd_count + 1);
 	l->fds[l->fd_count] = fd;
+	l->fd_kinds[l->fd_count] = SANDBOX_FD_PLAIN;
 	snprintf(s, sizeof(text[0]), "%zu", SANDBOX_FIRST_FD + l->fd_count++);
 	return s;
 }
@@ -64,6 +67,16 @@ const char *launch_give(struct launch *l, int fd)
 	l->owned = xrealloc(l->owned, (l->owned_count + 1) * sizeof(*l->owned));
 	l->owned[l->owned_count++] = fd;
 	return launch_lend(l, fd);
+}
+
+const char *launch_give_host(struct launch *l, int fd, bool writable)
+{
+	const char *number = launch_give(l, fd);
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+		l->fd_kinds[l->fd_count - 1] = writable ? SANDBOX_FD_DIR_RW : SANDBOX_FD_DIR_RO;
+	return number;
 }
 
 int launch_finish(const struct launch *l)
@@ -92,6 +105,7 @@ void launch_free(struct launch *l)
 		close(l->owned[i]);
 	free(l->owned);
 	free(l->fds);
+	free(l->fd_kinds);
 	free(l->data);
 	*l = (struct launch){0};
 }

@@ -3,6 +3,7 @@
 #ifndef PICKET_CMD_LAUNCH_H
 #define PICKET_CMD_LAUNCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "sentry/control/config.h"
@@ -10,7 +11,8 @@
 struct launch {
 	char *data;
 	size_t len, size;
-	int *fds; /* in the order of their numbers inside, from SANDBOX_FIRST_FD */
+	int *fds;		 /* in the order of their numbers inside, from SANDBOX_FIRST_FD */
+	unsigned char *fd_kinds; /* enum sandbox_fd_kind */
 	size_t fd_count;
 	int *owned; /* those of them that launch_free closes */
 	size_t owned_count;
@@ -31,6 +33,9 @@ void launch_word(struct launch *l, enum config_keyword keyword);
  */
 const char *launch_give(struct launch *l, int fd);
 const char *launch_lend(struct launch *l, int fd);
+
+/* Give a file or a directory of the host, which the sandbox may write to or not. */
+const char *launch_give_host(struct launch *l, int fd, bool writable);
 
 /* The configuration as a sealed memfd at its beginning; -1 with errno. */
 int launch_finish(const struct launch *l);

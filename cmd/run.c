@@ -273,7 +273,7 @@ static int hand_over(struct run *r)
 	config = launch_finish(&r->launch);
 	if (config < 0)
 		return complain(EXIT_PICKET, "cannot write the sandbox's configuration: %s", strerror(errno));
-	if (sandbox_exec(&r->sandbox, config, r->launch.fds, r->launch.fd_count, &err) < 0)
+	if (sandbox_exec(&r->sandbox, config, r->launch.fds, r->launch.fd_kinds, r->launch.fd_count, &err) < 0)
 		status = complain(EXIT_PICKET, "%s", err);
 	free(err);
 	close(config);

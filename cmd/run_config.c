@@ -45,7 +45,7 @@ static int write_dir_root(struct run *r)
 
 	if (fd < 0)
 		return complain(EXIT_PICKET, "cannot open the root directory %s: %s", r->o->rootfs, strerror(errno));
-	launch_record(&r->launch, CONFIG_ROOT_DIR, launch_give(&r->launch, fd));
+	launch_record(&r->launch, CONFIG_ROOT_DIR, launch_give_host(&r->launch, fd, false));
 	return 0;
 }
 

@@ -54,7 +54,7 @@ static int bind(struct launch *l, const char *source, const char *target, bool w
 	fd = open_source(source, &writable);
 	if (fd < 0)
 		return EXIT_PICKET;
-	launch_record(l, CONFIG_BIND, target, launch_give(l, fd), writable ? "rw" : "ro");
+	launch_record(l, CONFIG_BIND, target, launch_give_host(l, fd, writable), writable ? "rw" : "ro");
 	return 0;
 }
 
@@ -260,7 +260,7 @@ int write_host_root(struct launch *l)
 		}
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd >= 0)
-			launch_record(l, CONFIG_HOST_DIR, names[i], launch_give(l, fd));
+			launch_record(l, CONFIG_HOST_DIR, names[i], launch_give_host(l, fd, false));
 		else if (errno != ENOENT)
 			return complain(EXIT_PICKET, "cannot open %s of this machine: %s", path, strerror(errno));
 	}

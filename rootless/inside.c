@@ -28,6 +28,7 @@ struct child {
 	int sock;
 	int sentry;
 	int proc; /* -1: none */
+	int root; /* the empty root to be entered; -1: none */
 };
 
 /* Tell the parent and end. `err` is a positive errno. */
@@ -154,7 +155,8 @@ static void enter_namespaces(struct child *c)
 		check(c, root_loopback_up(), "bring up the loopback interface");
 		loosen_network();
 	}
-	check(c, root_replace(is_dynamic(c->sentry)), "make the sandbox's empty root");
+	c->root = root_prepare(is_dynamic(c->sentry));
+	check(c, c->root, "make the sandbox's empty root");
 }
 
 /* The descriptors 0 and 1 are of no use to the sentry; 2 stays for what it has to say before it is up. */
@@ -170,15 +172,14 @@ static void plain_stdio(struct child *c)
 		close(null);
 }
 
-/* One message of the parent: up to SANDBOX_BATCH descriptors into fds; *total is the number still to come in all. */
-static size_t receive_batch(struct child *c, int *fds, size_t *total)
+/* One message of the parent: up to SANDBOX_BATCH descriptors into fds, and what they are for. Returns how many. */
+static size_t receive_batch(struct child *c, int *fds, struct sandbox_fds_msg *data)
 {
-	char data[1 + sizeof(*total)];
 	union {
 		char buf[CMSG_SPACE(sizeof(int) * SANDBOX_BATCH)];
 		struct cmsghdr align;
 	} control;
-	struct iovec iov = {.iov_base = data, .iov_len = sizeof(data)};
+	struct iovec iov = {.iov_base = data, .iov_len = sizeof(*data)};
 	struct msghdr msg = {
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf)};
 	struct cmsghdr *cmsg;
@@ -190,10 +191,9 @@ static size_t receive_batch(struct child *c, int *fds, size_t *total)
 	} while (n < 0 && errno == EINTR);
 	if (n == 0)
 		_exit(125); /* the parent is gone, or wants nothing any more */
-	cmsg = n == (ssize_t)sizeof(data) && !(msg.msg_flags & MSG_CTRUNC) ? CMSG_FIRSTHDR(&msg) : NULL;
+	cmsg = n == (ssize_t)sizeof(*data) && !(msg.msg_flags & MSG_CTRUNC) ? CMSG_FIRSTHDR(&msg) : NULL;
 	if (!cmsg || cmsg->cmsg_type != SCM_RIGHTS)
 		give_up(c, false, n < 0 ? errno : EMFILE, "cannot receive the sandbox's descriptors");
-	memcpy(total, data + 1, sizeof(*total));
 	count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 	memcpy(fds, CMSG_DATA(cmsg), count * sizeof(int));
 	return count;
@@ -219,17 +219,39 @@ static void place(struct child *c, int fd, int number)
 }
 
 /*
+ * A directory of the host becomes a mount of its own, so that nothing leads out of it and a read-only one stays so even
+ * if the sentry is taken over. Where that cannot be done (no namespaces, a file system that cannot be copied) landlock
+ * holds.
+ */
+static int confine(struct child *c, int fd, unsigned char kind)
+{
+	int own;
+
+	if (kind == SANDBOX_FD_PLAIN || c->proc < 0 || c->root < 0)
+		return fd;
+	own = root_confine(c->proc, fd, kind == SANDBOX_FD_DIR_RW);
+	if (own < 0 && landlock_abi() < 1)
+		give_up(c, false, -own, "cannot confine a directory of the host, and there is no landlock");
+	if (own < 0)
+		return fd;
+	close(fd);
+	return own;
+}
+
+/*
  * Receive the descriptors and give each its number. All are first moved above the numbers that will be in use, so
  * that none is overwritten. What is not named here is closed.
  */
 static void take_descriptors(struct child *c)
 {
+	struct sandbox_fds_msg msg;
 	int batch[SANDBOX_BATCH], config, *fds;
-	size_t total = 0, have = 0;
+	size_t total, have = 0;
 	int floor;
 
-	if (receive_batch(c, &config, &total) != 1 || total > SANDBOX_FDS_MAX)
+	if (receive_batch(c, &config, &msg) != 1 || msg.total > SANDBOX_FDS_MAX)
 		give_up(c, false, EINVAL, "cannot receive the sandbox's descriptors");
+	total = msg.total;
 	floor = SANDBOX_FIRST_FD + (int)total;
 	fds = calloc(total + 1, sizeof(*fds));
 	if (!fds)
@@ -239,12 +261,16 @@ static void take_descriptors(struct child *c)
 	c->sentry = move_up(c, c->sentry, floor);
 	if (c->proc >= 0)
 		c->proc = move_up(c, c->proc, floor);
+	if (c->root >= 0)
+		c->root = move_up(c, c->root, floor);
 	while (have < total) {
-		size_t n = receive_batch(c, batch, &total);
+		size_t n = receive_batch(c, batch, &msg);
 
 		for (size_t i = 0; i < n && have < total; i++)
-			fds[have++] = move_up(c, batch[i], floor);
+			fds[have++] = move_up(c, confine(c, batch[i], msg.kinds[i]), floor);
 	}
+	if (c->root >= 0)
+		check(c, root_enter(c->root), "enter the sandbox's empty root");
 	place(c, config, SANDBOX_CONFIG_FD);
 	if (c->proc >= 0)
 		place(c, c->proc, SANDBOX_PROC_FD);
@@ -282,7 +308,7 @@ static void execute(struct child *c)
 
 void sandbox_child(const struct sandbox_options *opt, int sock, int parent_pidfd)
 {
-	struct child c = {.opt = opt, .sock = sock, .sentry = -1, .proc = -1};
+	struct child c = {.opt = opt, .sock = sock, .sentry = -1, .proc = -1, .root = -1};
 
 	bind_life(&c, parent_pidfd);
 	reset_signals();

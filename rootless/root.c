@@ -6,6 +6,8 @@
 #include "rootless/root.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <string.h>
@@ -108,7 +110,7 @@ static int show_libraries(int root)
 	return r;
 }
 
-int root_replace(int libraries)
+int root_prepare(int libraries)
 {
 	int root = new_mount("tmpfs", "64k", NEW_ATTR_NOSUID | NEW_ATTR_NODEV);
 	int r;
@@ -118,13 +120,54 @@ int root_replace(int libraries)
 	r = syscall(SYS_move_mount, root, "", AT_FDCWD, "/", NEW_MOVE_F_EMPTY_PATH) < 0 ? -errno : 0;
 	if (r == 0 && libraries)
 		r = show_libraries(root);
+	if (r < 0)
+		close(root);
+	return r < 0 ? r : root;
+}
+
+int root_enter(int root)
+{
+	int r = 0;
+
 	/* The tmpfs lies over the old root; pivot_root(".", ".") stacks the old one on it, and it is taken off. */
-	if (r == 0 && (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
-			      chdir("/") < 0))
+	if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		r = -errno;
 	if (r == 0)
 		r = set_attributes(root, 0, NEW_ATTR_RDONLY | NEW_ATTR_NOSUID | NEW_ATTR_NODEV);
 	close(root);
+	return r;
+}
+
+/* Whether two descriptors are the same directory. */
+static bool same_directory(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+int root_confine(int proc, int fd, bool writable)
+{
+	uint64_t attrs = NEW_ATTR_NOSUID | NEW_ATTR_NODEV | (writable ? 0 : NEW_ATTR_RDONLY);
+	char link[32], path[PATH_MAX];
+	ssize_t n;
+	int tree, r;
+
+	/* The caller's descriptor belongs to another mount namespace, of which nothing can be copied: its path can. */
+	snprintf(link, sizeof(link), "self/fd/%d", fd);
+	n = readlinkat(proc, link, path, sizeof(path) - 1);
+	if (n < 0)
+		return -errno;
+	path[n] = '\0';
+	tree = (int)syscall(SYS_open_tree, AT_FDCWD, path, NEW_OPEN_TREE_CLONE | NEW_AT_RECURSIVE | O_CLOEXEC);
+	if (tree < 0)
+		return -errno;
+	r = same_directory(tree, fd) ? set_attributes(tree, NEW_AT_RECURSIVE, attrs) : -ESTALE;
+	if (r == 0) {
+		r = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		r = r < 0 ? -errno : r;
+	}
+	close(tree);
 	return r;
 }
 

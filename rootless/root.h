@@ -3,12 +3,27 @@
 #ifndef PICKET_ROOTLESS_ROOT_H
 #define PICKET_ROOTLESS_ROOT_H
 
+#include <stdbool.h>
+
 /* A detached /proc of the caller's pid namespace, not reachable by any path. Returns its descriptor. */
 int root_private_proc(void);
 
-/* Replace the root of the mount namespace by an empty read-only tmpfs; with `libraries`, by one that holds the system's
- * shared libraries, read only (a sentry that is not linked statically, as sanitizers need). */
-int root_replace(int libraries);
+/*
+ * Make the empty tmpfs that will be the root; with `libraries`, one that holds the system's shared libraries, read only
+ * (a sentry that is not linked statically, as sanitizers need). Returns its descriptor. The caller still sees the
+ * host's tree.
+ */
+int root_prepare(int libraries);
+
+/* Make `root` the root of the mount namespace, read only, and detach the host's tree. Closes `root`. */
+int root_enter(int root);
+
+/*
+ * A copy of the mount of directory `fd`, reachable by its descriptor alone: its ".." is itself, and without `writable`
+ * the kernel writes nothing there, whatever the process becomes. `proc` is a /proc of the pid namespace. Returns a
+ * descriptor.
+ */
+int root_confine(int proc, int fd, bool writable);
 
 /* Bring the loopback interface of the network namespace up. */
 int root_loopback_up(void);

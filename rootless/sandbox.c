@@ -115,14 +115,14 @@ int sandbox_ready(struct sandbox *s, char **err)
 }
 
 /* Send up to SANDBOX_BATCH descriptors. */
-static int send_batch(int sock, size_t total, const int *fds, size_t count)
+static int send_batch(int sock, size_t total, const int *fds, const unsigned char *kinds, size_t count)
 {
-	char data[1 + sizeof(total)] = {SANDBOX_MSG_FDS};
+	struct sandbox_fds_msg data = {.type = SANDBOX_MSG_FDS, .total = total};
 	union {
 		char buf[CMSG_SPACE(sizeof(int) * SANDBOX_BATCH)];
 		struct cmsghdr align;
 	} control = {0};
-	struct iovec iov = {.iov_base = data, .iov_len = sizeof(data)};
+	struct iovec iov = {.iov_base = &data, .iov_len = sizeof(data)};
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -132,7 +132,7 @@ static int send_batch(int sock, size_t total, const int *fds, size_t count)
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
 	ssize_t n;
 
-	memcpy(data + 1, &total, sizeof(total));
+	memcpy(data.kinds, kinds, count);
 	cmsg->cmsg_level = SOL_SOCKET;
 	cmsg->cmsg_type = SCM_RIGHTS;
 	cmsg->cmsg_len = CMSG_LEN(sizeof(int) * count);
@@ -143,8 +143,9 @@ static int send_batch(int sock, size_t total, const int *fds, size_t count)
 	return n < 0 ? -1 : 0;
 }
 
-int sandbox_exec(struct sandbox *s, int config, const int *fds, size_t count, char **err)
+int sandbox_exec(struct sandbox *s, int config, const int *fds, const unsigned char *kinds, size_t count, char **err)
 {
+	const unsigned char plain = SANDBOX_FD_PLAIN;
 	char msg[SANDBOX_MSG_MAX];
 	ssize_t n;
 
@@ -153,11 +154,11 @@ int sandbox_exec(struct sandbox *s, int config, const int *fds, size_t count, ch
 		return err_set(err, "too many descriptors for one sandbox: %zu", count);
 	}
 	/* A failed send means that the child is gone; the message it left, or end of file, says so below. */
-	if (send_batch(s->setup_sock, count, &config, 1) == 0) {
+	if (send_batch(s->setup_sock, count, &config, &plain, 1) == 0) {
 		for (size_t done = 0; done < count;) {
 			size_t part = count - done < SANDBOX_BATCH ? count - done : SANDBOX_BATCH;
 
-			if (send_batch(s->setup_sock, count, fds + done, part) < 0)
+			if (send_batch(s->setup_sock, count, fds + done, kinds + done, part) < 0)
 				break;
 			done += part;
 		}

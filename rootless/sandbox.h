@@ -44,12 +44,19 @@ int sandbox_spawn(const struct sandbox_options *opt, struct sandbox *out, char *
 /* Wait until its namespaces and its root stand. On failure returns -1 with *err; the process is gone. */
 int sandbox_ready(struct sandbox *s, char **err);
 
+/* What a descriptor is given for. */
+enum sandbox_fd_kind {
+	SANDBOX_FD_PLAIN,  /* a file, a socket: as it is */
+	SANDBOX_FD_DIR_RO, /* a directory of the host: confined to what is below it, nothing is written there */
+	SANDBOX_FD_DIR_RW, /* the same, written to */
+};
+
 /*
- * Give it fds[0..count), which become SANDBOX_FIRST_FD and up, and the descriptor `config`, and let it execute the
- * sentry. Returns 0 when execve has succeeded; -1 with *err, and the process gone, if not. The caller's descriptors
- * stay open and its own.
+ * Give it fds[0..count), each with its kind (enum sandbox_fd_kind), which become SANDBOX_FIRST_FD and up, and the
+ * descriptor `config`, and let it execute the sentry. Returns 0 when execve has succeeded; -1 with *err, and the
+ * process gone, if not. The caller's descriptors stay open and its own.
  */
-int sandbox_exec(struct sandbox *s, int config, const int *fds, size_t count, char **err);
+int sandbox_exec(struct sandbox *s, int config, const int *fds, const unsigned char *kinds, size_t count, char **err);
 
 /* SIGKILL, reap, and forget. Safe on a zeroed struct and after sandbox_reap. */
 void sandbox_kill(struct sandbox *s);
@@ -60,8 +67,14 @@ void sandbox_child(const struct sandbox_options *opt, int sock, int parent_pidfd
 /* The first bytes of the set-up messages. */
 #define SANDBOX_MSG_READY 'R' /* child: then '1' or '0' for proc */
 #define SANDBOX_MSG_ERROR 'E' /* child: then 'm' (mode missing) or 'f', then a sentence */
-#define SANDBOX_MSG_FDS 'F'   /* parent: size_t total; descriptors with SCM_RIGHTS, the configuration first */
+#define SANDBOX_MSG_FDS 'F'   /* parent: struct sandbox_fds_msg; descriptors with SCM_RIGHTS, the configuration first */
 #define SANDBOX_MSG_MAX 512
 #define SANDBOX_BATCH 200 /* descriptors in one message; the kernel's limit is 253 */
+
+struct sandbox_fds_msg {
+	char type;
+	unsigned char kinds[SANDBOX_BATCH];
+	size_t total; /* of all messages, without the configuration */
+};
 
 #endif

@@ -118,6 +118,27 @@ static void report_network(FILE *out)
 	close(sock);
 }
 
+static bool leads_out(int fd)
+{
+	struct stat here, above;
+	int up = openat(fd, "..", O_PATH | O_DIRECTORY);
+
+	return up >= 0 && fstat(fd, &here) == 0 && fstat(up, &above) == 0 && here.st_ino != above.st_ino;
+}
+
+/* What a sentry that has been taken over could do with the directories of the host, before landlock. */
+static void report_directories(const struct config *c, FILE *out)
+{
+	for (size_t i = 0; i < c->n_host_entries; i++)
+		if (c->host_entries[i].fd >= 0 && leads_out(c->host_entries[i].fd))
+			fprintf(out, "%s leads out\n", c->host_entries[i].name);
+	for (size_t i = 0; i < c->n_binds; i++) {
+		int fd = openat(c->binds[i].fd, "written", O_WRONLY | O_CREAT, 0600);
+
+		fprintf(out, "%s leads out %s, written %s\n", c->binds[i].target, yes(leads_out(c->binds[i].fd)), yes(fd >= 0));
+	}
+}
+
 static void report(const struct config *c, FILE *out)
 {
 	struct rlimit files, core;
@@ -137,6 +158,7 @@ static void report(const struct config *c, FILE *out)
 	report_descriptors(out);
 	report_root(out);
 	report_network(out);
+	report_directories(c, out);
 	if (c->proc_fd >= 0)
 		fprintf(out, "proc self %s\n",
 			readlinkat(c->proc_fd, "self", link, sizeof(link) - 1) > 0 ? link : "none");

@@ -15,6 +15,13 @@ for fact in "pid 1" "session leader yes" "death signal 9" "environment 0" "core 
 done
 check "  only loopback" grep -qx 'interfaces lo' "$work/out"
 
+# Directories of the host: nothing leads out of them, and the kernel keeps a read-only one so.
+mkdir "$work/volume"
+status "directories" 0 run -v "$work/volume:/rw" -v "$work/volume:/ro:ro" host report
+check "  none of host leads out" sh -c "! grep -q '^[a-z0-9]* leads out' '$work/out'"
+says "/rw leads out no, written yes"
+says "/ro leads out no, written no"
+
 # The configuration.
 SECRET=1 NAMED=yes status "configuration" 0 run -e NAMED -e A=b --env=C=d -w /work -u 5:6 --hostname box --read-only \
   --memory 64m --pids-limit 77 -v /tmp:/x:ro -v /etc/passwd:/y --tmpfs /z:size=1k host config one -- two
