@@ -198,8 +198,6 @@ void fsnotify_inode_deleted_slow(struct inode *inode)
 	struct list_head ended;
 
 	list_init(&ended);
-	if (!S_ISDIR(inode->mode))
-		tell(inode, IN_ATTRIB, 0, NULL, false, &ended); /* its link count changed first */
 	tell(inode, IN_DELETE_SELF, 0, NULL, true, &ended);
 	put_ended(&ended);
 }

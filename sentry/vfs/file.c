@@ -27,6 +27,7 @@ struct file *file_alloc(const struct path *p, struct inode *inode, const struct 
 	f->ops = ops;
 	f->inode = inode;
 	inode_get(inode);
+	atomic_fetch_add(&inode->n_files, 1);
 	f->path = *p;
 	path_get(&f->path);
 	atomic_init(&f->flags, flags);
@@ -88,6 +89,8 @@ void file_put(struct file *f)
 	}
 	if (f->wrote)
 		inode_put_write(f->inode);
+	atomic_fetch_sub(&f->inode->n_files, 1);
+	fsnotify_closed(f->inode);
 	path_put(&f->path);
 	inode_put(f->inode);
 	lock_destroy(&f->pos_lock);

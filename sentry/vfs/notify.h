@@ -48,15 +48,22 @@ static inline void fsnotify_name(struct inode *dir, uint32_t mask, const char *n
 	fsnotify(dir, mask | (child && (child->mode & S_IFMT) == S_IFDIR ? IN_ISDIR : 0), 0, name);
 }
 
-/* After an unlink, rmdir or replacing rename took a link of *inode*: IN_ATTRIB while links are left, else the end of its watches. */
+/* After an unlink, rmdir or replacing rename took a link of *inode*: IN_ATTRIB; the end of its watches if it was the last and nobody has it open. */
 static inline void fsnotify_unlinked(struct inode *inode, bool last_link)
 {
 	if (!fsnotify_watched(inode))
 		return;
-	if (last_link)
-		fsnotify_inode_deleted_slow(inode);
-	else
+	if (!S_ISDIR(inode->mode))
 		fsnotify_inode_slow(inode, IN_ATTRIB, 0, NULL);
+	if (last_link && !atomic_load(&inode->n_files))
+		fsnotify_inode_deleted_slow(inode);
+}
+
+/* An open file of *inode* went, whose count is down already. */
+static inline void fsnotify_closed(struct inode *inode)
+{
+	if (fsnotify_watched(inode) && !inode->nlink && !atomic_load(&inode->n_files))
+		fsnotify_inode_deleted_slow(inode);
 }
 
 /* *what* moved from (odir, oname) to (ndir, nname): IN_MOVED_FROM, IN_MOVED_TO with one cookie, IN_MOVE_SELF. */

@@ -164,6 +164,7 @@ struct inode {
 	struct wait_queue waiters;   /* for files that are themselves pollable (fifos) */
 	_Atomic(struct file_lock_list *) locks; /* POSIX, OFD and flock locks; allocated at first use */
 	_Atomic(struct watch_list *) watches;	 /* inotify */
+	_Atomic int n_files;	     /* open files: watches of a removed inode end with the last */
 	_Atomic(void *) bound;	     /* the unix socket bound here, or the fifo's pipe; owner defines locking */
 	_Atomic int writers;	     /* open for writing: ETXTBSY; negative: denied by exec */
 	void *priv;		     /* of the file system */

@@ -120,6 +120,20 @@ int main(void)
 	wd = inotify_add_watch(in, "w", IN_CREATE);
 	say("remove", inotify_rm_watch(in, wd));
 	drain(in, "removed");
+	fd = open("w/open", O_CREAT | O_RDWR, 0644);
+	inotify_add_watch(in, "w/open", IN_ALL_EVENTS);
+	unlink("w/open");
+	drain(in, "removed while open");
+	n = write(fd, "x", 1);
+	drain(in, "written");
+	close(fd);
+	drain(in, "closed");
+	fd = open("w/other", O_CREAT | O_RDWR, 0644);
+	close(open("w/new", O_CREAT | O_RDWR, 0644));
+	inotify_add_watch(in, "w/other", IN_ALL_EVENTS);
+	rename("w/new", "w/other");
+	close(fd);
+	drain(in, "replaced while open");
 	(void)n;
 	return 0;
 }
