@@ -18,13 +18,15 @@
 #include <stdlib.h>
 
 #define CHUNK 4096
+#define TURN 16 /* pieces of CHUNK bytes: more than the terminal's buffers hold */
 
 struct console {
 	struct kernel *kernel;
 	struct tty *tty; /* held: as a master's file would */
 	int in, out;	 /* host descriptors, -1: none */
-	struct host_event in_event, out_event;
-	bool in_watched, out_watched;
+	struct host_event in_event, out_event, turn_event;
+	bool in_watched, out_watched, turn_watched;
+	int turn_fd;	 /* rung by whoever moved enough for one turn: the host loop goes on */
 	struct lock out_lock, in_lock; /* RANK_CONSOLE: one mover in each direction */
 	_Atomic bool out_again, in_again; /* somebody asked for a move while another was moving */
 	bool in_eof;	 /* in_lock */
@@ -63,14 +65,24 @@ static bool move_out(struct console *c)
 	return true;
 }
 
-static void pump_out(struct console *c)
+/*
+ * Move until nothing is left, on behalf of all who asked meanwhile; but no longer than a turn: a guest that writes without
+ * end must not keep the host loop, nor another guest thread, in here.
+ */
+static void pump(struct console *c, struct lock *lock, _Atomic bool *again, bool (*move)(struct console *c))
 {
-	atomic_store(&c->out_again, true);
-	while (atomic_load(&c->out_again) && lock_tryacquire(&c->out_lock)) {
-		while (atomic_exchange(&c->out_again, false))
-			while (move_out(c))
-				;
-		lock_release(&c->out_lock);
+	unsigned left = TURN;
+
+	atomic_store(again, true);
+	while (atomic_load(again) && lock_tryacquire(lock)) {
+		while (left && atomic_exchange(again, false))
+			while (left && move(c))
+				left--;
+		lock_release(lock);
+		if (left)
+			continue;
+		host_turn_ring(c->turn_fd);
+		return;
 	}
 }
 
@@ -113,23 +125,24 @@ static bool move_in(struct console *c)
 	return took > 0;
 }
 
-static void pump_in(struct console *c)
+static void pump_out(struct console *c)
 {
-	if (c->in < 0)
-		return;
-	atomic_store(&c->in_again, true);
-	while (atomic_load(&c->in_again) && lock_tryacquire(&c->in_lock)) {
-		while (atomic_exchange(&c->in_again, false))
-			while (move_in(c))
-				;
-		lock_release(&c->in_lock);
-	}
+	pump(c, &c->out_lock, &c->out_again, move_out);
 }
 
 void console_pump(struct console *c)
 {
-	pump_in(c);
+	if (c->in >= 0)
+		pump(c, &c->in_lock, &c->in_again, move_in);
 	pump_out(c); /* echoes of what came in, too */
+}
+
+static void next_turn(struct host_event *he, uint32_t events)
+{
+	struct console *c = he->data;
+
+	if (host_turn_taken(c->turn_fd))
+		console_pump(c);
 }
 
 static void host_ready(struct host_event *he, uint32_t events)
@@ -139,11 +152,12 @@ static void host_ready(struct host_event *he, uint32_t events)
 
 /* --- set-up ------------------------------------------------------------------------------------------------------------------- */
 
-static int watch(struct console *c, int fd, struct host_event *he, bool *watched)
+static int watch(struct console *c, int fd, struct host_event *he, bool *watched,
+	void (*fn)(struct host_event *he, uint32_t events))
 {
 	int err;
 
-	*he = (struct host_event){.fd = fd, .fn = host_ready, .data = c};
+	*he = (struct host_event){.fd = fd, .fn = fn, .data = c};
 	if (fd < 0)
 		return 0;
 	err = host_loop_add(c->kernel->loop, he);
@@ -157,6 +171,10 @@ static void console_free(struct console *c)
 		host_loop_remove(&c->in_event);
 	if (c->out_watched)
 		host_loop_remove(&c->out_event);
+	if (c->turn_watched)
+		host_loop_remove(&c->turn_event);
+	if (c->turn_fd >= 0)
+		host_stdio_close(c->turn_fd);
 	if (c->tty) {
 		c->tty->console = NULL;
 		devpts_remove(c->tty);
@@ -197,16 +215,23 @@ int console_create(struct kernel *k, const int fds[3], unsigned rows, unsigned c
 	lock_init(&c->in_lock, RANK_CONSOLE);
 	lock_init(&c->out_lock, RANK_CONSOLE);
 	c->held = malloc(CHUNK);
-	err = c->held ? devpts_new(k, 0, &c->tty) : -ENOMEM;
+	c->turn_fd = host_turn_create();
+	err = c->held ? 0 : -ENOMEM;
+	if (!err && c->turn_fd < 0)
+		err = c->turn_fd;
+	if (!err)
+		err = devpts_new(k, 0, &c->tty);
 	if (!err) {
 		c->tty->win = (struct winsize){.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
 		c->tty->console = c;
 		err = make_stdio(c, stdio);
 	}
 	if (!err)
-		err = watch(c, c->in, &c->in_event, &c->in_watched);
+		err = watch(c, c->in, &c->in_event, &c->in_watched, host_ready);
 	if (!err)
-		err = watch(c, c->out, &c->out_event, &c->out_watched);
+		err = watch(c, c->out, &c->out_event, &c->out_watched, host_ready);
+	if (!err)
+		err = watch(c, c->turn_fd, &c->turn_event, &c->turn_watched, next_turn);
 	if (err) {
 		console_free(c);
 		return err;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -100,4 +101,24 @@ void host_stdio_wait_writable(int fd, int ms)
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
 
 	poll(&p, 1, ms);
+}
+
+int host_turn_create(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	return fd < 0 ? -errno : fd;
+}
+
+void host_turn_ring(int fd)
+{
+	/* Fails only when it is rung already as often as can be. */
+	(void)eventfd_write(fd, 1);
+}
+
+bool host_turn_taken(int fd)
+{
+	eventfd_t n;
+
+	return eventfd_read(fd, &n) == 0;
 }

@@ -24,3 +24,7 @@ int host_stdio_pending(int fd, int *ret);
 void host_stdio_close(int fd);
 /* Wait until *fd* takes bytes, at most *ms* milliseconds. */
 void host_stdio_wait_writable(int fd, int ms);
+/* A bell for the host loop (eventfd): ring it, and take what was rung (false: nothing). */
+int host_turn_create(void);
+void host_turn_ring(int fd);
+bool host_turn_taken(int fd);
