@@ -45,7 +45,7 @@ static void detach(void)
 
 static int run_server(struct snapshot *s, const char *path, const char *name, int ready)
 {
-	struct snapfuse fs = {&s->ix, s->pack_fds};
+	struct snapfuse fs = {.ix = &s->ix, .pack_fds = s->pack_fds};
 	struct fuse_session *session = make_session(&fs, name);
 	int r = 1;
 

@@ -202,6 +202,10 @@ static int drop_capabilities(struct server *s)
 
 static int start(struct server *s)
 {
+	if (snapfuse_make_views(&s->fs)) {
+		errno = ENOMEM;
+		return fail(s, "the packs cannot be served");
+	}
 	if (enter_namespaces(s) || start_session(s) || drop_capabilities(s) || start_thread(s))
 		return -1;
 	return open_packs(s);
@@ -341,7 +345,7 @@ int serve(struct snapshot *snap, const char *name)
 		return 1;
 	s->snap = snap;
 	s->mount_fd = -1;
-	s->fs = (struct snapfuse){&snap->ix, snap->pack_fds};
+	s->fs = (struct snapfuse){.ix = &snap->ix, .pack_fds = snap->pack_fds};
 	s->polls[0] = (struct pollfd){.fd = SNAPD_LISTEN, .events = POLLIN};
 	if (chdir("/")) /* not to keep the client's directory busy */
 		return 1;

@@ -16,7 +16,6 @@
 #define FOREVER 1e9
 #define SPLICE_FLAGS                                                                                                   \
 	((enum fuse_buf_copy_flags)0) /* not MOVE: it takes pages from the pack's cache, which others need */
-#define READ_PIECES 16		      /* runs joined in one answer to a read; the kernel asks again for the rest */
 
 static const struct snapfuse *snap_of(fuse_req_t req)
 {
@@ -117,63 +116,86 @@ static void tree_readlink(fuse_req_t req, fuse_ino_t ino)
 	fuse_reply_readlink(req, target);
 }
 
-/* Room for the pieces behind the vector's own first. */
-struct pieces {
-	struct fuse_bufvec v;
-	struct fuse_buf more[READ_PIECES - 1];
-};
+/* ---- Data ---- */
 
-static void add_piece(struct pieces *p, const struct fuse_buf *b)
+/* Where the bytes of an inode from @off on are; at least what is needed to know about @size bytes. As snap_data_at. */
+typedef int find_run(const struct snapfuse *s, fuse_ino_t ino, uint64_t off, size_t size, struct snap_run *run);
+
+static void reply_splice(fuse_req_t req, const struct snap_run *run, size_t size)
 {
-	size_t i = p->v.count++;
+	struct fuse_bufvec v = FUSE_BUFVEC_INIT(size);
 
-	if (i)
-		p->more[i - 1] = *b;
-	else
-		p->v.buf[0] = *b;
+	v.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK | FUSE_BUF_FD_RETRY;
+	v.buf[0].fd = snap_of(req)->pack_fds[run->pack];
+	v.buf[0].pos = (off_t)run->pack_off;
+	fuse_reply_data(req, &v, SPLICE_FLAGS);
 }
 
-/* Describe up to @size bytes at @off by pieces of packs, and @zeros (size bytes) for holes. */
-static int gather(
-	const struct snapfuse *s, fuse_ino_t ino, size_t size, uint64_t off, const void *zeros, struct pieces *p)
+static int read_run(const struct snapfuse *s, const struct snap_run *run, uint8_t *buf, size_t len)
 {
-	while (size && p->v.count < READ_PIECES) {
-		struct snap_run run;
-		struct fuse_buf b = {0};
-		int r = snap_data_at(s->ix, (uint32_t)ino, off, &run);
+	for (size_t at = 0; at < len && !run->hole;) {
+		ssize_t n = pread(s->pack_fds[run->pack], buf + at, len - at, (off_t)(run->pack_off + at));
 
-		if (r)
-			return r;
-		if (!run.len)
-			return 0;
-		b.size = run.len < size ? (size_t)run.len : size;
-		if (run.hole) {
-			b.mem = (void *)(uintptr_t)zeros;
-		} else {
-			b.flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK | FUSE_BUF_FD_RETRY;
-			b.fd = s->pack_fds[run.pack];
-			b.pos = (off_t)run.pack_off;
-		}
-		add_piece(p, &b);
-		off += b.size;
-		size -= b.size;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -EIO;
+		at += (size_t)n;
 	}
 	return 0;
 }
 
-static void tree_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+/* Several runs, holes among them. A short answer would mean the end of the file, so it must be whole. */
+static void reply_copy(fuse_req_t req, find_run *find, fuse_ino_t ino, size_t size, uint64_t off)
 {
-	struct pieces p = {0};
-	void *zeros = calloc(1, size ? size : 1);
-	int r = zeros && off >= 0 ? gather(snap_of(req), ino, size, (uint64_t)off, zeros, &p) : -ENOMEM;
+	const struct snapfuse *s = snap_of(req);
+	uint8_t *buf = calloc(1, size);
+	size_t done = 0;
+	int r = buf ? 0 : -ENOMEM;
 
+	while (!r && done < size) {
+		struct snap_run run;
+		size_t n;
+
+		r = find(s, ino, off + done, size - done, &run);
+		if (r || !run.len)
+			break;
+		n = run.len < size - done ? (size_t)run.len : size - done;
+		r = read_run(s, &run, buf + done, n);
+		done += n;
+	}
 	if (r)
 		fuse_reply_err(req, positive(r));
-	else if (!p.v.count)
-		fuse_reply_buf(req, NULL, 0);
 	else
-		fuse_reply_data(req, &p.v, SPLICE_FLAGS);
-	free(zeros);
+		fuse_reply_buf(req, (const char *)buf, done);
+	free(buf);
+}
+
+static void reply_data(fuse_req_t req, find_run *find, fuse_ino_t ino, size_t size, off_t off)
+{
+	struct snap_run run, next = {0};
+	int r = off < 0 ? -EINVAL : find(snap_of(req), ino, (uint64_t)off, size, &run);
+
+	if (!r && run.len && run.len < size)
+		r = find(snap_of(req), ino, (uint64_t)off + run.len, size - run.len, &next);
+	if (r)
+		fuse_reply_err(req, positive(r));
+	else if (!run.len || !size)
+		fuse_reply_buf(req, NULL, 0);
+	else if (run.hole || next.len)
+		reply_copy(req, find, ino, size, (uint64_t)off);
+	else
+		reply_splice(req, &run, run.len < size ? (size_t)run.len : size);
+}
+
+static int find_tree_run(const struct snapfuse *s, fuse_ino_t ino, uint64_t off, size_t size, struct snap_run *run)
+{
+	return snap_data_at(s->ix, (uint32_t)ino, off, run);
+}
+
+static void tree_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	reply_data(req, find_tree_run, ino, size, off);
 }
 
 /* Position 0 is ".", 1 is "..", the entries follow. */
@@ -364,19 +386,82 @@ static void pack_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	fuse_reply_entry(req, &p);
 }
 
+/* ---- The part of a pack that the image may see ---- */
+
+/*
+ * Packs are shared: by de-duplication an image may point into the pack of another one, whose other files are none of
+ * its business, nor are the hidden files of its own layers. Guests get these descriptors mapped and could reach beyond
+ * (mremap). So a page of a pack that no extent of this image covers reads as zeros.
+ */
+static void mark_pages(struct pack_view *v, uint64_t off, uint64_t len)
+{
+	uint64_t end = (off + len + SNAP_PAGE - 1) / SNAP_PAGE;
+
+	for (uint64_t page = off / SNAP_PAGE; page < end && page < v->pages; page++)
+		v->bits[page / 64] |= UINT64_C(1) << page % 64;
+}
+
+void snapfuse_free_views(struct snapfuse *s)
+{
+	for (uint32_t i = 0; s->views && i < s->ix->pack_count; i++)
+		free(s->views[i].bits);
+	free(s->views);
+	s->views = NULL;
+}
+
+int snapfuse_make_views(struct snapfuse *s)
+{
+	const struct snap_index *ix = s->ix;
+
+	s->views = calloc(ix->pack_count + 1, sizeof(*s->views));
+	for (uint32_t i = 0; s->views && i < ix->pack_count; i++) {
+		s->views[i].pages = ix->packs[i].size / SNAP_PAGE;
+		s->views[i].bits = calloc(s->views[i].pages / 64 + 1, sizeof(uint64_t));
+		if (!s->views[i].bits)
+			snapfuse_free_views(s);
+	}
+	if (!s->views)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < ix->extent_count; i++) {
+		const struct snap_extent *x = &ix->extents[i];
+
+		if (x->pack < ix->pack_count && x->len <= ix->packs[x->pack].size &&
+			x->pack_off <= ix->packs[x->pack].size - x->len)
+			mark_pages(&s->views[x->pack], x->pack_off, x->len);
+	}
+	return 0;
+}
+
+static bool page_seen(const struct pack_view *v, uint64_t page)
+{
+	return v->bits[page / 64] >> page % 64 & 1;
+}
+
+static int find_pack_run(const struct snapfuse *s, fuse_ino_t ino, uint64_t off, size_t size, struct snap_run *run)
+{
+	uint32_t pack = (uint32_t)(ino - PACK_INO(0));
+	const struct pack_view *v = &s->views[pack];
+	uint64_t page = off / SNAP_PAGE, end = (off + size + SNAP_PAGE - 1) / SNAP_PAGE, stop = page;
+	bool seen;
+
+	*run = (struct snap_run){.hole = true};
+	if (end > v->pages)
+		end = v->pages;
+	if (page >= end)
+		return 0;
+	seen = page_seen(v, page);
+	while (stop < end && page_seen(v, stop) == seen)
+		stop++;
+	*run = (struct snap_run){.hole = !seen, .pack = pack, .pack_off = off, .len = stop * SNAP_PAGE - off};
+	return 0;
+}
+
 static void pack_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	const struct snapfuse *s = snap_of(req);
-	struct fuse_bufvec v = FUSE_BUFVEC_INIT(size);
-
-	if (ino < PACK_INO(0) || ino >= PACK_INO(s->ix->pack_count)) {
+	if (ino < PACK_INO(0) || ino >= PACK_INO(snap_of(req)->ix->pack_count))
 		fuse_reply_err(req, EISDIR);
-		return;
-	}
-	v.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK | FUSE_BUF_FD_RETRY;
-	v.buf[0].fd = s->pack_fds[ino - PACK_INO(0)];
-	v.buf[0].pos = off;
-	fuse_reply_data(req, &v, SPLICE_FLAGS);
+	else
+		reply_data(req, find_pack_run, ino, size, off);
 }
 
 const struct fuse_lowlevel_ops snapfuse_pack_ops = {

@@ -354,6 +354,43 @@ static void test_lock(void **state)
 	expect_gone(f);
 }
 
+/* Of another image's pack an image sees what it has itself, and zeros. */
+static void test_view(void **state)
+{
+	struct fixture *f = *state;
+	struct tarball low = {0}, top = {0};
+	uint8_t *buf = malloc(FILE_SIZE), *map;
+	struct snap_image img;
+	struct image_ref ref;
+
+	if (!have_fuse(f)) {
+		free(buf);
+		skip();
+	}
+	tar_file(&low, "secret", "of another image", 16);
+	tar_file(&low, "common", f->data + 3, 20000);
+	tar_file(&low, "secret2", "of another image", 15);
+	publish(f, "docker.io/library/victim:1", &low, 1);
+	tar_file(&top, "mine", f->data + 3, 20000);
+	publish(f, "docker.io/library/thief:1", &top, 1);
+	assert_int_equal(store_resolve(f->s, "thief:1", &ref, &f->e), 0);
+	assert_int_equal(snap_open_image(f->s, &ref.chain, PICKET_SNAPD, 0, &img, &f->e), 0);
+	assert_int_equal(img.via, SNAP_VIA_FUSE);
+	assert_int_equal(img.pack_count, 1);
+	assert_int_equal(pread(img.pack_fds[0], buf, FILE_SIZE, 0), 4096 + 20480 + 4096);
+	map = mmap(NULL, 28672, PROT_READ, MAP_PRIVATE, img.pack_fds[0], 0);
+	assert_ptr_not_equal(map, MAP_FAILED);
+	for (size_t i = 0; i < 28672; i++) {
+		uint8_t want = i >= 4096 && i < 24096 ? f->data[3 + i - 4096] : 0;
+
+		assert_int_equal(buf[i], want);
+		assert_int_equal(map[i], want);
+	}
+	munmap(map, 28672);
+	snap_close_image(&img);
+	free(buf);
+}
+
 static void test_runtime_dir(void **state)
 {
 	struct fixture *f = *state;
@@ -427,6 +464,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_client_dies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_crowd, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lock, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_view, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_runtime_dir, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mount, setup, teardown),
 	};
