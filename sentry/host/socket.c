@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static inline int result(int r)
@@ -83,6 +84,13 @@ ssize_t host_recvmsg(int fd, struct msghdr *m, int flags)
 int host_sock_ioctl(int fd, uint32_t cmd, void *arg)
 {
 	return result(ioctl(fd, (unsigned long)cmd, arg));
+}
+
+uint64_t host_sock_ino(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) < 0 ? 0 : st.st_ino;
 }
 
 void host_sock_close(int fd)

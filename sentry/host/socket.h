@@ -26,4 +26,6 @@ ssize_t host_sendmsg(int fd, const struct msghdr *m, int flags);
 ssize_t host_recvmsg(int fd, struct msghdr *m, int flags);
 /* FIONREAD, SIOCOUTQ, SIOCATMARK and SIOCGIF* only. */
 int host_sock_ioctl(int fd, uint32_t cmd, void *arg);
+/* Inode number, by which /proc/net/tcp names the socket; 0: unknown. */
+uint64_t host_sock_ino(int fd);
 void host_sock_close(int fd);

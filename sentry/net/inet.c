@@ -56,6 +56,7 @@ static int inet_wrap(struct kernel *k, int fd, int family, int type, int protoco
 		socket_init(&i->sock, k, type == SOCK_RAW ? &ping_ops : &inet_ops, family, type, protocol);
 		i->fd = i->event.fd = fd;
 		i->event.queue = &i->sock.waiters;
+		i->sock.ino = host_sock_ino(fd);
 		err = type == SOCK_RAW ? ping_enable(i) : 0;
 		if (!err)
 			err = host_loop_add(k->loop, &i->event);

@@ -262,6 +262,8 @@ int socket_file(struct socket *s, int flags, struct file **ret)
 
 	if (!inode)
 		return -ENOMEM;
+	if (s->ino)
+		inode->ino = s->ino;
 	snprintf(name, sizeof(name), "socket:[%llu]", (unsigned long long)inode->ino);
 	path.dentry = d_alloc_anon(inode, name);
 	if (path.dentry) {

@@ -94,7 +94,7 @@ struct socket {
 	_Atomic int64_t rcvtimeo_ns, sndtimeo_ns; /* -1: for ever */
 	struct socket_soft soft;
 	_Atomic(struct file *) file; /* not held; NULL before and after */
-	uint64_t ino;		     /* of the file */
+	uint64_t ino;		     /* of the file; set before it is made where /proc/net tells another */
 };
 
 void socket_init(struct socket *s, struct kernel *k, const struct socket_ops *ops, int family, int type, int protocol);
