@@ -149,7 +149,7 @@ static void timed(const char *what, int vmin, int vtime, const char *now, const 
 	tcsetattr(s, TCSAFLUSH, &t);
 	if (now)
 		write(m, now, strlen(now));
-	usleep(2000);
+	usleep(20000);
 	pid_t child = 0;
 	if (later && !(child = fork())) {
 		usleep((unsigned)after_ms * 1000);
@@ -159,7 +159,7 @@ static void timed(const char *what, int vmin, int vtime, const char *now, const 
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	n = read(s, buf, sizeof(buf));
 	long ms = ms_since(&start);
-	printf("%s: %zd, waited %s\n", what, n, ms < 40 ? "not" : ms < 140 ? "some" : "long");
+	printf("%s: %zd, waited %s\n", what, n, ms < 150 ? "not" : "yes");
 	if (child)
 		waitpid(child, NULL, 0);
 	tcflush(s, TCIFLUSH);
@@ -170,22 +170,22 @@ static void min_time(void)
 	open_pair();
 	timed("min 0 time 0 empty", 0, 0, NULL, NULL, 0);
 	timed("min 0 time 0 some", 0, 0, "abc", NULL, 0);
-	timed("min 0 time 2 empty", 0, 2, NULL, NULL, 0);
-	timed("min 0 time 9 later", 0, 9, NULL, "x", 80);
+	timed("min 0 time 4 empty", 0, 4, NULL, NULL, 0);
+	timed("min 0 time 9 later", 0, 9, NULL, "x", 300);
 	timed("min 1 time 0", 1, 0, "abc", NULL, 0);
-	timed("min 5 time 0", 5, 0, "ab", "cdef", 80);
-	timed("min 5 time 2", 5, 2, "ab", NULL, 0);
-	timed("min 3 time 5", 3, 5, "ab", "cd", 80);
+	timed("min 5 time 0", 5, 0, "ab", "cdef", 300);
+	timed("min 5 time 4", 5, 4, "ab", NULL, 0);
+	timed("min 3 time 9", 3, 9, "ab", "cd", 300);
 	struct termios t;
 	tcgetattr(s, &t);
 	t.c_cc[VMIN] = 4;
 	t.c_cc[VTIME] = 0;
 	tcsetattr(s, TCSANOW, &t);
 	write(m, "ab", 2);
-	usleep(2000);
+	usleep(20000);
 	printf("poll below min %x", ready(s) & POLLIN);
 	write(m, "cd", 2);
-	usleep(2000);
+	usleep(20000);
 	printf(" at min %x\n", ready(s) & POLLIN);
 	close(s);
 	close(m);
@@ -200,7 +200,7 @@ static void closing(void)
 	printf("master ready %x\n", ready(m));
 	write(s, "bye", 3);
 	close(s);
-	usleep(2000);
+	usleep(20000);
 	printf("slave closed %x\n", ready(m));
 	n = read(m, buf, sizeof(buf));
 	printf("rest %zd\n", n);
@@ -209,7 +209,7 @@ static void closing(void)
 	s = open(ptsname(m), O_RDWR | O_NOCTTY);
 	printf("again %s ready %x\n", err(s), ready(m));
 	close(m);
-	usleep(2000);
+	usleep(20000);
 	printf("master closed, slave ready %x\n", ready(s));
 	n = read(s, buf, sizeof(buf));
 	printf("read %zd %s\n", n, err(n));

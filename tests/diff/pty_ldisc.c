@@ -49,6 +49,15 @@ static void drain(int fd, size_t size)
 		printf(" <%s>", strerror(errno));
 }
 
+/* Linux's terminals work asynchronously: wait for a first effect, and a little for the rest of it. */
+static void settle(void)
+{
+	struct pollfd p[2] = {{m, POLLIN, 0}, {s, POLLIN, 0}};
+
+	poll(p, 2, 150);
+	usleep(8000);
+}
+
 static void type(const char *what, const char *in, size_t len)
 {
 	int avail = -1;
@@ -56,7 +65,7 @@ static void type(const char *what, const char *in, size_t len)
 	printf("%s:", what);
 	if (write(m, in, len) != (ssize_t)len)
 		printf(" short");
-	usleep(2000); /* Linux's terminals work asynchronously */
+	settle();
 	printf(" echo");
 	drain(m, 8192);
 	ioctl(s, FIONREAD, &avail);
@@ -70,7 +79,7 @@ static void out(const char *what, const char *text)
 {
 	printf("%s:", what);
 	write(s, text, strlen(text));
-	usleep(2000);
+	settle();
 	drain(m, 8192);
 	printf("\n");
 }
@@ -115,12 +124,12 @@ static void editing(void)
 static void short_reads(void)
 {
 	write(m, "abcdef\nxyz\004", 11);
-	usleep(2000);
+	settle();
 	drain(m, 8192);
 	printf("\npieces:");
 	drain(s, 4);
 	write(m, "abcd\004", 5);
-	usleep(2000);
+	settle();
 	drain(m, 8192);
 	printf(" exact:");
 	drain(s, 4);
@@ -248,28 +257,28 @@ static void flow(void)
 	set(NULL);
 	T("stop swallowed", "a\023b\021c\n");
 	write(m, "\023", 1);
-	usleep(2000);
+	settle();
 	printf("stopped write: %zd", write(s, "x", 1));
 	printf(" errno %d;", errno);
 	struct pollfd p = {s, POLLOUT, 0};
 	printf(" poll %d;", poll(&p, 1, 0));
 	write(m, "\021", 1);
-	usleep(2000);
+	settle();
 	printf(" started %zd;", write(s, "y", 1));
-	usleep(2000);
+	settle();
 	drain(m, 100);
 	printf("\n");
 	printf("tcoff %d", tcflow(s, TCOOFF));
 	printf(" write %zd", write(s, "x", 1));
 	printf(" tcon %d", tcflow(s, TCOON));
 	printf(" write %zd\n", write(s, "z", 1));
-	usleep(2000);
+	settle();
 	drain(m, 100);
 	printf(" tcioff %d", tcflow(s, TCIOFF));
-	usleep(2000);
+	settle();
 	drain(m, 100);
 	printf(" tcion %d", tcflow(s, TCION));
-	usleep(2000);
+	settle();
 	drain(m, 100);
 	printf("\n");
 }
@@ -325,9 +334,9 @@ static void long_line(void)
 	set(no_echo);
 	memset(buf, 'x', sizeof(buf));
 	write(m, buf, 5000);
-	usleep(5000);
+	settle();
 	write(m, "END\n", 4);
-	usleep(5000);
+	settle();
 	n = read(s, got, sizeof(got));
 	printf("long line: %zd, last", n);
 	if (n > 3)
@@ -335,7 +344,7 @@ static void long_line(void)
 	printf("\n");
 	set(raw);
 	write(m, buf, 5000);
-	usleep(5000);
+	settle();
 	ssize_t total = 0;
 	while ((n = read(s, got, sizeof(got))) > 0)
 		total += n;
@@ -346,14 +355,14 @@ static void switching(void)
 {
 	set(no_echo);
 	write(m, "abc\ndef", 7);
-	usleep(2000);
+	settle();
 	struct termios t = base;
 	cfmakeraw(&t);
 	tcsetattr(s, TCSANOW, &t);
 	printf("canonical to raw:");
 	drain(s, 100);
 	write(m, "ghi", 3);
-	usleep(2000);
+	settle();
 	t = base;
 	no_echo(&t);
 	tcsetattr(s, TCSANOW, &t);
@@ -361,13 +370,13 @@ static void switching(void)
 	drain(s, 100);
 	printf("\n");
 	write(m, "flush me\n", 9);
-	usleep(2000);
+	settle();
 	printf("flush %d:", tcflush(s, TCIFLUSH));
 	drain(s, 100);
 	write(s, "out", 3);
-	usleep(2000);
+	settle();
 	printf(" out flush %d:", tcflush(s, TCOFLUSH));
-	usleep(2000);
+	settle();
 	printf(" bad %d", tcflush(s, 17));
 	printf(" %d\n", errno);
 	drain(m, 100);
