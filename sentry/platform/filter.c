@@ -238,16 +238,29 @@ static void allow_mremap(struct builder *b, unsigned other)
 	place(b, next);
 }
 
-/* FS and GS bases of the caller. */
-static void allow_arch_prctl(struct builder *b, unsigned ask)
+/* The thread pointer of the caller; the other bases are answered by the sentry, for whom gs may be the slot's address.
+ */
+static void allow_set_fs(struct builder *b, unsigned other)
 {
 	unsigned next = new_label(b);
 
 	jump_ne(b, __NR_arch_prctl, next);
 	load_low(b, 0);
-	jump(b, BPF_JGE, 0x1001, ask, false);
-	jump_gt(b, 0x1004, ask);
+	jump_ne(b, 0x1002, other);
 	ret(b, SECCOMP_RET_ALLOW);
+	place(b, next);
+}
+
+static void trap_bases(struct builder *b, unsigned trap)
+{
+	unsigned next = new_label(b), ask = new_label(b);
+
+	jump_ne(b, __NR_arch_prctl, next);
+	load_low(b, 0);
+	jump(b, BPF_JGE, 0x1001, ask, false);
+	jump(b, BPF_JGT, 0x1004, trap, false);
+	place(b, ask);
+	ret(b, SECCOMP_RET_USER_NOTIF);
 	place(b, next);
 }
 
@@ -342,7 +355,7 @@ unsigned filter_build(struct sock_filter *prog, unsigned max)
 	allow_mprotect(&b, not_allowed);
 	allow_madvise(&b, not_allowed);
 	allow_mremap(&b, not_allowed);
-	allow_arch_prctl(&b, not_allowed);
+	allow_set_fs(&b, not_allowed);
 	when(&b, __NR_sched_yield, SECCOMP_RET_ALLOW);
 
 	place(&b, not_allowed);
@@ -356,6 +369,7 @@ unsigned filter_build(struct sock_filter *prog, unsigned max)
 
 	place(&b, outside);
 	load_nr(&b);
+	trap_bases(&b, trap);
 	for (unsigned i = 0; i < ARRAY_SIZE(full_calls); i++)
 		jump_eq(&b, full_calls[i], trap);
 	ret(&b, SECCOMP_RET_USER_NOTIF);

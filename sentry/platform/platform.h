@@ -8,11 +8,12 @@
  * still, so its state belongs to the callee. entry() may sleep, but only in platform_sleep(), or in host calls inside
  * platform_host_block_begin()/end(): these hand the worker's other duties (receiving, polling) to another worker.
  *
- * Entries are *light* (a plain system call: number and arguments only, only a return value goes back) or *full* (all registers
- * known and settable, orders possible). Always full: clone, clone3, fork, vfork, execve, execveat, exit, exit_group, rt_sigreturn, brk,
- * mmap that is not private anonymous, mremap/munmap/mprotect/madvise outside what the filter lets the guest do natively,
- * shmat, shmdt, faults, interrupts. To turn a light entry into a full one, call gthread_reenter(): the guest thread then
- * enters again, before it runs one more instruction of its own, with ENTRY_INTERRUPT and full registers (rax as replied).
+ * Entries are *light* (a plain system call: number and arguments only, only a return value goes back) or *full* (all
+ * registers known and settable, orders possible). Always full: clone, clone3, fork, vfork, execve, execveat, exit,
+ * exit_group, rt_sigreturn, brk, mmap that is not private anonymous, mremap/munmap/mprotect/madvise outside what the filter
+ * lets the guest do natively, msync, shmat, shmdt, arch_prctl on the bases but ARCH_SET_FS (native), vsyscalls, faults,
+ * interrupts. To turn a light entry into a full one, call gthread_reenter(): the guest thread then enters again, before it
+ * runs one more instruction of its own, with ENTRY_INTERRUPT and full registers (rax as replied).
  */
 #pragma once
 

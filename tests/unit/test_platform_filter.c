@@ -117,6 +117,11 @@ static void test_not_native(void **state)
 	assert_int_equal(call(__NR_mremap, 0x10000, 4096, STUB_LEN_MAX, 1), T);
 	assert_int_equal(call(__NR_futex, 0, 6, 0, 0), N);
 	assert_int_equal(call(__NR_futex, 0, 11, 0, 0), N);
+	assert_int_equal(call(__NR_arch_prctl, 0x1001, 0, 0, 0), T);
+	assert_int_equal(call(__NR_arch_prctl, 0x1003, 0, 0, 0), T);
+	assert_int_equal(call(__NR_arch_prctl, 0x1004, 0, 0, 0), T);
+	assert_int_equal(call(__NR_arch_prctl, 0x1000, 0, 0, 0), N);
+	assert_int_equal(call(__NR_arch_prctl, 0x1005, 0, 0, 0), N);
 	assert_int_equal(call(__NR_arch_prctl, 0x1011, 0, 0, 0), N);
 	assert_int_equal(call(__NR_arch_prctl, 0x1022, 0, 0, 0), N);
 }
