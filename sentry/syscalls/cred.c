@@ -198,6 +198,21 @@ int64_t sys_setregid(struct task *t, const uint64_t *a)
 	return publish(t, n);
 }
 
+/* The capabilities that concern files go and come with a file system uid of 0; capabilities(7). */
+#define CAPS_OF_FILES                                                                                                  \
+	(1ull << CAP_CHOWN | 1ull << CAP_MKNOD | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH |              \
+	 1ull << CAP_FOWNER | 1ull << CAP_FSETID | 1ull << CAP_LINUX_IMMUTABLE | 1ull << CAP_MAC_OVERRIDE)
+
+static void fix_file_caps(uint32_t old, struct cred *n)
+{
+	if (n->securebits & 1u << SECURE_NO_SETUID_FIXUP)
+		return;
+	if (old == 0 && n->fsuid != 0)
+		n->cap_effective &= ~CAPS_OF_FILES;
+	else if (old != 0 && n->fsuid == 0)
+		n->cap_effective |= n->cap_permitted & CAPS_OF_FILES;
+}
+
 int64_t sys_setfsuid(struct task *t, const uint64_t *a)
 {
 	uint32_t id = ARG_UINT(a, 0), old = t->cred->fsuid;
@@ -209,6 +224,7 @@ int64_t sys_setfsuid(struct task *t, const uint64_t *a)
 	n = cred_copy(o);
 	if (n) {
 		n->fsuid = id;
+		fix_file_caps(old, n);
 		publish(t, n);
 	}
 	return old;
