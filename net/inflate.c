@@ -2,6 +2,8 @@
 /* Streaming decompression with ISA-L (gzip: more than twice zlib's speed) and libzstd, bounded against bombs. */
 #include "inflate.h"
 
+#include "gzhead.h"
+
 #include <errno.h>
 #include <isa-l/igzip_lib.h>
 #include <stdbool.h>
@@ -109,48 +111,79 @@ static int gzip_step(struct stream *s, struct inflate_state *z, const unsigned c
 	return stream_commit(s, space - z->avail_out);
 }
 
+/* The end of the input: what the decoder still holds comes out, and the member must be complete then. */
+static int gzip_end(struct stream *s, struct inflate_state *z)
+{
+	while (z->block_state != ISAL_BLOCK_FINISH) {
+		uint64_t before = s->out;
+		int r = gzip_step(s, z, (const unsigned char *)"", 0);
+
+		if (r)
+			return r;
+		if (z->block_state != ISAL_BLOCK_FINISH && s->out == before)
+			return cut_short(s);
+	}
+	return 0;
+}
+
+/* Bytes of a header. The decoder is made ready for the member behind it. */
+static int gzip_header(
+	struct stream *s, struct inflate_state *z, struct gzhead *head, const unsigned char *from, size_t len)
+{
+	ptrdiff_t n = gzhead_feed(head, from, len);
+
+	if (n < 0)
+		return snap_fail(s->e, EBADMSG, "the %s is damaged: its gzip data is not valid", s->what);
+	stream_consume(s, (size_t)n);
+	if (head->field == GZHEAD_DONE) {
+		isal_inflate_reset(z);
+		z->crc_flag = ISAL_GZIP_NO_HDR_VER;
+	}
+	return 0;
+}
+
+static int gzip_members(struct stream *s, struct inflate_state *z)
+{
+	struct gzhead head = {0};
+	bool first = true;
+
+	for (;;) {
+		bool between = head.field == GZHEAD_FIXED && !head.at && !first;
+		size_t len;
+		const unsigned char *from = stream_peek(s, &len);
+		int r = 0;
+
+		if (!from)
+			return -ECANCELED;
+		if (!len)
+			return between ? 0 : head.field == GZHEAD_DONE ? gzip_end(s, z) : cut_short(s);
+		if (head.field == GZHEAD_DONE) {
+			r = gzip_step(s, z, from, len);
+			if (z->block_state == ISAL_BLOCK_FINISH) {
+				head = (struct gzhead){0};
+				first = false;
+			}
+		} else if (between && !*from) {
+			if (!all_zero(from, len))
+				return snap_fail(s->e, EBADMSG, "the %s is damaged: data follows its end", s->what);
+			stream_consume(s, len);
+		} else {
+			r = gzip_header(s, z, &head, from, len);
+		}
+		if (r)
+			return r;
+	}
+}
+
 static int inflate_gzip(struct stream *s)
 {
 	struct inflate_state *z = malloc(sizeof(*z));
-	bool finished = false;
-	int r = 0;
+	int r;
 
 	if (!z)
 		return snap_fail(s->e, ENOMEM, "out of memory");
 	isal_inflate_init(z);
-	z->crc_flag = ISAL_GZIP;
-	while (!r) {
-		size_t len;
-		const unsigned char *from = stream_peek(s, &len);
-
-		if (!from) {
-			r = -ECANCELED;
-			break;
-		}
-		if (!len) {
-			/* Symbols and output may still be waiting inside the decoder. */
-			uint64_t before = s->out;
-
-			if (finished)
-				break;
-			r = gzip_step(s, z, from, 0);
-			finished = z->block_state == ISAL_BLOCK_FINISH;
-			if (!r && !finished && s->out == before)
-				r = cut_short(s);
-			continue;
-		}
-		if (finished) {
-			if (all_zero(from, len)) {
-				stream_consume(s, len);
-				continue;
-			}
-			isal_inflate_reset(z);
-			z->crc_flag = ISAL_GZIP;
-			finished = false;
-		}
-		r = gzip_step(s, z, from, len);
-		finished = z->block_state == ISAL_BLOCK_FINISH;
-	}
+	r = gzip_members(s, z);
 	free(z);
 	return r;
 }

@@ -7,7 +7,9 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
@@ -138,6 +140,46 @@ static void members(void **state)
 	assert_int_equal(run(packed, len + 1000, 1000, 1000, &got, NULL), -EBADMSG);
 }
 
+/* A header with all that it may have: an extra field, a name, a comment, and its own checksum if `crc`. */
+static size_t long_header(unsigned char *out, bool crc)
+{
+	size_t n = 10;
+	uint32_t sum;
+
+	memcpy(out, "\x1f\x8b\x08\x1c\1\2\3\4\0\xff", 10);
+	if (crc)
+		out[3] |= 2;
+	out[n++] = 0xe8;
+	out[n++] = 0x03; /* 1000 */
+	memset(out + n, 0x1f, 1000);
+	n += 1000;
+	memset(out + n, 'n', 5000);
+	n += 5000;
+	out[n++] = 0;
+	out[n++] = 'c';
+	out[n++] = 0;
+	if (crc) {
+		sum = crc32_gzip_refl(0, out, n);
+		out[n++] = (unsigned char)sum;
+		out[n++] = (unsigned char)(sum >> 8);
+	}
+	return n;
+}
+
+static void long_headers(void **state)
+{
+	static unsigned char packed[4 * PLAIN], bare[4 * PLAIN];
+	size_t len = gzip_of(bare, sizeof(bare), plain, PLAIN), n, got;
+
+	for (int crc = 0; crc < 2; crc++) {
+		n = long_header(packed, crc);
+		memcpy(packed + n, bare + 10, len - 10);
+		all_steps(packed, n + len - 10);
+		assert_int_equal(run(packed, n - 20, 1000, 1000, &got, NULL), -EBADMSG);
+		assert_int_equal(got, 0);
+	}
+}
+
 static void zstd(void **state)
 {
 	static unsigned char packed[4 * PLAIN];
@@ -186,6 +228,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gzip),
 		cmocka_unit_test(members),
+		cmocka_unit_test(long_headers),
 		cmocka_unit_test(zstd),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(none),
