@@ -118,7 +118,7 @@ static int show_pid_max(struct task *v, const struct kobj *o, struct seq *s)
 
 static int show_last_pid(struct task *v, const struct kobj *o, struct seq *s)
 {
-	seq_printf(s, "%lu\n", (unsigned long)(o->kernel->forks % PID_MAX));
+	seq_printf(s, "%lu\n", (unsigned long)((o->kernel->forks + 1) % PID_MAX));
 	return 0;
 }
 

@@ -151,7 +151,7 @@ static int show_stat(struct task *v, const struct kobj *o, struct seq *s)
 	for (unsigned i = 0; i < n; i++)
 		seq_printf(s, "cpu%u %lu 0 0 %lu 0 0 0 0 0 0\n", i, user / n, idle / n);
 	seq_printf(s, "intr 0\nctxt %lu\nbtime %ld\nprocesses %lu\nprocs_running %lu\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
-		(unsigned long)all.n_threads, (long)k->boot_realtime.tv_sec, (unsigned long)k->forks,
+		(unsigned long)all.n_threads, (long)k->boot_realtime.tv_sec, (unsigned long)k->forks + 1,
 		all.running ? all.running : 1);
 	return 0;
 }
