@@ -273,15 +273,37 @@ static struct dentry *next_victim(struct dcache *dc, struct super_block *sb, uns
 	return found;
 }
 
+/*
+ * Prune *d* (held, consumed), and then upwards what only its children held: parents are older than their children, so without
+ * this a deep tree would need one pass over the list for each level.
+ */
+static unsigned prune_up(struct dentry *d, bool all)
+{
+	unsigned done = 0;
+
+	while (d) {
+		struct dentry *parent = NULL;
+
+		if (d_try_prune(d)) {
+			done++;
+			if (all || !d->parent->referenced) {
+				parent = d->parent; /* of an unhashed dentry it never changes */
+				dentry_get(parent);
+			}
+		}
+		d_put_chain(d);
+		d = parent;
+	}
+	return done;
+}
+
 static unsigned prune(struct dcache *dc, struct super_block *sb, unsigned budget)
 {
 	unsigned done = 0;
 	struct dentry *d;
 
-	while ((d = next_victim(dc, sb, &budget))) {
-		done += d_try_prune(d);
-		d_put_chain(d);
-	}
+	while ((d = next_victim(dc, sb, &budget)))
+		done += prune_up(d, sb);
 	return done;
 }
 

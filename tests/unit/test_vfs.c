@@ -327,8 +327,17 @@ static void deep(void **state)
 {
 	struct fake *fk = *state;
 	struct task *t = &fk->task;
-	struct path p;
+	uint64_t before = fk->kernel.memory_used;
+	struct super_block *sb;
+	struct path p, at;
 
+	assert_int_equal(vfs_mkdir(t, AT_FDCWD, "m", 0755), 0);
+	assert_int_equal(vfs_walk(t, AT_FDCWD, "m", 0, &at), 0);
+	assert_int_equal(tmpfs_create(&fk->kernel, NULL, &sb), 0);
+	assert_int_equal(mount_add(fk->kernel.mounts, &at, sb, NULL, 0, NULL), 0);
+	path_put(&at);
+	assert_int_equal(vfs_walk(t, AT_FDCWD, "m", 0, &at), 0);
+	fs_set_cwd(t->fs, &at);
 	for (int i = 0; i < 20000; i++) {
 		assert_int_equal(vfs_mkdir(t, AT_FDCWD, "d", 0755), 0);
 		assert_int_equal(vfs_walk(t, AT_FDCWD, "d", 0, &p), 0);
@@ -338,6 +347,10 @@ static void deep(void **state)
 	fs_get_root(t, &p);
 	fs_set_cwd(t->fs, &p);
 	path_put(&p);
+	assert_int_equal(mount_remove(t, &at, 0), 0);
+	path_put(&at);
+	assert_int_equal(vfs_unlink(t, AT_FDCWD, "m", true), 0);
+	assert_int_equal(fk->kernel.memory_used, before);
 }
 
 static void pipes(void **state)
