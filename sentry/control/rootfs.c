@@ -232,6 +232,8 @@ static int mount_at(struct task *t, const char *path, struct super_block *sb, un
 	}
 	if (r == 0 && dir != S_ISDIR(p.dentry->inode->mode))
 		r = dir ? -ENOTDIR : -EISDIR;
+	if (r == 0 && !p.mnt->parent && p.dentry == p.mnt->root)
+		r = -EBUSY; /* what is mounted over the root is seen by nobody */
 	if (r == 0)
 		r = mount_add(t->kernel->mounts, &p, sb, NULL, flags, NULL);
 	if (r < 0) {
