@@ -77,10 +77,15 @@ int vfs_setattr(struct task *t, const struct path *p, struct setattr *attr)
 	r = check_setattr(t, inode, attr);
 	if (r < 0)
 		return r;
-	if (!inode->ops || !inode->ops->setattr)
+	if (inode->sb == inode->sb->kernel->anonfs)
+		return -EOPNOTSUPP;
+	if (inode->ops && !inode->ops->setattr)
 		return -EPERM;
 	lock_acquire(&inode->lock);
-	r = inode->ops->setattr(inode, attr);
+	if (inode->ops)
+		r = inode->ops->setattr(inode, attr);
+	else /* pipes and sockets without a name */
+		inode_setattr_copy(inode, attr);
 	lock_release(&inode->lock);
 	told = attr->valid & (ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_TIMES) ? IN_ATTRIB : IN_MODIFY;
 	if (!r)

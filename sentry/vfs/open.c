@@ -59,9 +59,12 @@ static int open_kind(struct task *t, struct inode *inode, struct file *f)
 		return dev_open(t, inode->rdev, true, f);
 	case S_IFSOCK:
 		return -ENXIO;
-	default:
+	case S_IFREG:
+	case S_IFDIR:
 		f->ops = inode->fops;
 		return 0;
+	default:
+		return -ENXIO; /* eventfd, epoll …: what they are lives in the open file alone */
 	}
 }
 
