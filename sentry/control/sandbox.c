@@ -130,6 +130,7 @@ static int create_init(struct kernel *k, struct failure *f)
 	t->tid = tg->pid = tg->pgid = tg->sid = tid;
 	tg->leader = t;
 	tg->n_threads = 1;
+	atomic_init(&tg->n_live, 1);
 	list_add_tail(&t->tg_link, &tg->threads);
 	lock_release(&k->tasklist_lock);
 	k->init = t;

@@ -347,7 +347,7 @@ static int hostfs_readdir(struct file *f, struct dir_emit *de, int64_t *pos)
 	if (*pos < 0)
 		return -EINVAL;
 	if (*pos == 0 || !h->listing) { /* rewinddir(3) shows the directory as it is now */
-		struct host_listing *l;
+		struct host_listing *l = NULL;
 		int r = listing_read(f->inode, &l);
 
 		if (r < 0)

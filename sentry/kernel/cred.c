@@ -23,7 +23,8 @@ struct cred *cred_copy(const struct cred *from)
 
 	if (!c)
 		return NULL;
-	*c = *from;
+	/* Not the count: others take and drop references meanwhile. */
+	memcpy((char *)c + sizeof(c->refs), (const char *)from + sizeof(c->refs), sizeof(*c) - sizeof(c->refs));
 	refs_init(&c->refs);
 	c->groups = NULL;
 	if (!from->n_groups)

@@ -143,7 +143,7 @@ static void group_dead(struct kernel *k, struct thread_group *tg)
 		kernel_init_exited(k, code);
 }
 
-static void drop_resources(struct task *t)
+static void drop_resources(struct task *t, bool last)
 {
 	struct mm *mm = t->mm;
 	struct fd_table *fds;
@@ -162,16 +162,14 @@ static void drop_resources(struct task *t)
 		fs_context_put(fs);
 	if (!mm)
 		return;
-	if (t->tg->n_threads == 1)
+	if (last)
 		tg_account_aspace(t->tg, t); /* while it can still be asked */
 	lock_acquire(&t->cred_lock);
 	t->mm = NULL;
 	lock_release(&t->cred_lock);
-	if (t->tg->n_threads == 1) {
-		/* The last one: the stub goes with it, unless a vfork's other half still lives there. */
-		if (atomic_fetch_sub(&mm->n_groups, 1) == 1)
-			aspace_kill(mm->as);
-	}
+	/* The stub goes with the last one, unless a vfork's other half still lives there. */
+	if (last && atomic_fetch_sub(&mm->n_groups, 1) == 1)
+		aspace_kill(mm->as);
 	mm_put(mm);
 }
 
@@ -185,7 +183,7 @@ void task_exit(struct task *t, int code)
 		return;
 	t->exited = true;
 	tg_get(tg);
-	drop_resources(t);
+	drop_resources(t, atomic_fetch_sub(&tg->n_live, 1) == 1);
 	lock_acquire(&k->tasklist_lock);
 	lock_acquire(&tg->siglock);
 	t->exit_code = code;

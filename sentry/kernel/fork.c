@@ -141,6 +141,7 @@ static int attach(struct task *t, struct task *c, const struct clone_request *q)
 	lock_acquire(&tg->siglock);
 	list_add_tail(&c->tg_link, &tg->threads);
 	tg->n_threads++;
+	atomic_fetch_add(&tg->n_live, 1);
 	lock_release(&tg->siglock);
 	atomic_fetch_add(&k->forks, 1);
 	if (q->flags & CLONE_THREAD)
@@ -168,6 +169,7 @@ static void detach(struct task *c)
 	lock_acquire(&c->tg->siglock);
 	list_del(&c->tg_link);
 	c->tg->n_threads--;
+	atomic_fetch_sub(&c->tg->n_live, 1);
 	lock_release(&c->tg->siglock);
 	if (c->tg->leader == c) {
 		list_del(&c->tg->sibling);

@@ -80,7 +80,7 @@ struct task {
 	ksigset blocked, real_blocked; /* real_blocked: mask under which a sigtimedwait sleeps */
 	struct sigpending pending;
 	_Atomic uint32_t flags;		 /* TIF_*; also read without the lock */
-	enum task_state state;
+	_Atomic(enum task_state) state; /* also read without the lock, by /proc */
 	int exit_code;			 /* wait(2) encoding */
 
 	/* guarded by cred_lock for others, read freely by self */
@@ -128,6 +128,7 @@ struct thread_group {
 	struct list_head threads;   /* task.tg_link, leader first */
 	struct task *leader;
 	unsigned n_threads;
+	_Atomic unsigned n_live;    /* threads that have not begun to exit; no lock */
 	struct thread_group *parent; /* NULL for init */
 	struct list_head children, sibling;
 	int pgid, sid;

@@ -252,10 +252,29 @@ static struct gthread *next_victim(struct aspace *as, bool *report)
 			gthread_detach(th);
 		} else {
 			refs_get(&th->refs);
+			th->telling = true;
 		}
 		return th;
 	}
 	return NULL;
+}
+
+/* The owner must not go away under thread_dying(): a report that comes meanwhile is made here, behind it. */
+static void tell_dying(struct gthread *th)
+{
+	struct listener *l = th->as->l;
+	bool gone, unexpected;
+
+	if (th->as->p->client->thread_dying)
+		th->as->p->client->thread_dying(th);
+	lock_acquire(&l->lock);
+	th->telling = false;
+	gone = th->gone_deferred;
+	unexpected = th->gone_unexpected;
+	lock_release(&l->lock);
+	if (gone)
+		gthread_report_gone(th, unexpected);
+	gthread_put(th);
 }
 
 void aspace_died(struct aspace *as)
@@ -285,9 +304,7 @@ void aspace_died(struct aspace *as)
 		if (report) {
 			gthread_report_gone(th, true);
 		} else {
-			if (p->client->thread_dying)
-				p->client->thread_dying(th);
-			gthread_put(th);
+			tell_dying(th);
 		}
 		lock_acquire(&l->lock);
 	}

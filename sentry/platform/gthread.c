@@ -60,6 +60,12 @@ void gthread_report_gone(struct gthread *th, bool unexpected)
 	struct listener *l = th->as->l;
 
 	lock_acquire(&l->lock);
+	if (th->telling) {
+		th->gone_deferred = true;
+		th->gone_unexpected = unexpected;
+		lock_release(&l->lock);
+		return;
+	}
 	th->state = TH_GONE;
 	gthread_detach(th);
 	lock_release(&l->lock);

@@ -158,6 +158,8 @@ struct gthread {
 	enum gthread_state state;
 	bool dead;	   /* its process is gone */
 	bool told_dead;	   /* aspace_died() has dealt with it */
+	bool telling;	   /* thread_dying() runs: whoever wants to report it gone leaves that to the caller of thread_dying() */
+	bool gone_deferred, gone_unexpected;
 	bool gone_queued;  /* thread_gone() is on its way */
 	bool rung;	   /* held: it stands in the bell (notif_id) */
 	bool start_wanted; /* gthread_start() came before it rang */
