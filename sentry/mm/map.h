@@ -21,4 +21,11 @@ int64_t map_file(struct task *t, struct gthread *th, struct mm *mm, struct file 
 		 int flags, uint64_t off, bool tail);
 /* Shared anonymous memory: a memfd of its own. */
 int64_t map_shared_anon(struct task *t, struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags);
+/*
+ * mremap(2) to a greater length (both whole pages): private anonymous mappings alone; -ENOMEM for others, -EFAULT where nothing is
+ * mapped. *to* counts with MREMAP_FIXED.
+ */
+int64_t mm_grow(struct task *t, uint64_t addr, uint64_t old, uint64_t len, int flags, uint64_t to);
+/* PROT_* of the one private anonymous mapping that holds a range; -ENOMEM, -EFAULT. Without the host's /proc: read, write. */
+int mm_anon_prot(struct mm *mm, struct kernel *k, uint64_t addr, uint64_t len);
 int64_t mm_brk(struct task *t, uint64_t want);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/sysmacros.h>
 
 #define MAPS_TEXT_MAX (16u << 20)
@@ -78,6 +79,31 @@ static bool parse_line(const char *s, struct maps_line *l)
 		return false;
 	l->name = s + at;
 	return true;
+}
+
+static int line_prot(const struct maps_line *l)
+{
+	return (l->perms[0] == 'r' ? PROT_READ : 0) | (l->perms[1] == 'w' ? PROT_WRITE : 0) |
+	       (l->perms[2] == 'x' ? PROT_EXEC : 0);
+}
+
+int mm_anon_prot(struct mm *mm, struct kernel *k, uint64_t addr, uint64_t len)
+{
+	char *host = NULL, *line, *save = NULL;
+	struct maps_line l;
+	int r = -EFAULT;
+
+	if (read_host(mm, k, "maps", &host) < 0)
+		return PROT_READ | PROT_WRITE;
+	for (line = strtok_r(host, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (!parse_line(line, &l) || addr < l.start || addr >= l.end)
+			continue;
+		if (len <= l.end - addr)
+			r = l.ino || l.perms[3] != 'p' ? -ENOMEM : line_prot(&l);
+		break;
+	}
+	free(host);
+	return r;
 }
 
 static struct mm_file_map *find_map(struct mm *mm, const struct maps_line *l)

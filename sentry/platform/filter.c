@@ -224,6 +224,32 @@ static void allow_madvise(struct builder *b, unsigned other)
 	place(b, next);
 }
 
+/* X = the accumulator, to compare the next value with. */
+static void to_x(struct builder *b)
+{
+	emit(b, (struct sock_filter)BPF_STMT(BPF_MISC | BPF_TAX, 0));
+}
+
+/*
+ * Go to *other* if mremap's new length is above the old one. The host is never asked to grow a mapping, not by the stub's
+ * code either: that would show what else lies in the host file behind it. The sentry does it otherwise (mm/grow.c).
+ */
+static void no_growth(struct builder *b, unsigned other)
+{
+	unsigned yes = new_label(b);
+
+	load_high(b, 1);
+	to_x(b);
+	load_high(b, 2);
+	jump(b, BPF_JGT | BPF_X, 0, other, true);
+	jump(b, BPF_JEQ | BPF_X, 0, yes, false);
+	load_low(b, 1);
+	to_x(b);
+	load_low(b, 2);
+	jump(b, BPF_JGT | BPF_X, 0, other, true);
+	place(b, yes);
+}
+
 static void allow_mremap(struct builder *b, unsigned other)
 {
 	unsigned next = new_label(b);
@@ -234,6 +260,7 @@ static void allow_mremap(struct builder *b, unsigned other)
 	jump_ge(b, STUB_LEN_MAX >> 32, other);
 	load_low(b, 3);
 	jump_any_bit(b, ~1u, other); /* MREMAP_MAYMOVE alone: the fifth argument is not used */
+	no_growth(b, other);
 	ret(b, SECCOMP_RET_ALLOW);
 	place(b, next);
 }
@@ -276,7 +303,7 @@ static void when(struct builder *b, uint32_t nr, uint32_t action)
 /* What the stub's own code does. A guest that jumps there gets no more than this. */
 static void stub_calls(struct builder *b)
 {
-	static const uint32_t own[] = {__NR_rt_sigreturn, __NR_munmap, __NR_mprotect, __NR_mremap, __NR_madvise,
+	static const uint32_t own[] = {__NR_rt_sigreturn, __NR_munmap, __NR_mprotect, __NR_madvise,
 		__NR_msync, __NR_close, __NR_close_range, __NR_sigaltstack, __NR_exit, __NR_exit_group};
 	unsigned next, kill = new_label(b);
 
@@ -284,6 +311,12 @@ static void stub_calls(struct builder *b)
 	for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		when(b, own[i], SECCOMP_RET_ALLOW);
 	when(b, __NR_clone, SECCOMP_RET_USER_NOTIF);
+
+	next = new_label(b);
+	jump_ne(b, __NR_mremap, next);
+	no_growth(b, kill);
+	ret(b, SECCOMP_RET_ALLOW);
+	place(b, next);
 
 	next = new_label(b); /* anonymous memory as ordered; with a descriptor the sentry compares the arguments */
 	jump_ne(b, __NR_mmap, next);

@@ -187,7 +187,7 @@ int64_t gthread_munmap(struct gthread *th, uint64_t addr, uint64_t len)
 int64_t gthread_mremap(
 	struct gthread *th, uint64_t addr, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr)
 {
-	if (!range_ok(addr, old_len) || new_len > STUB_GUEST_MAX ||
+	if (!range_ok(addr, old_len) || new_len > old_len || /* never: see the filter */
 		((flags & MREMAP_FIXED) && !range_ok(new_addr, new_len)))
 		return -EINVAL;
 	return check_address(order_call(th, __NR_mremap, addr, old_len, new_len, (unsigned)flags, new_addr, 0));

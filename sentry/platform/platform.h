@@ -169,6 +169,7 @@ void gthread_reenter(struct gthread *th);
  */
 int64_t gthread_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off);
 int64_t gthread_munmap(struct gthread *th, uint64_t addr, uint64_t len);
+/* Shrinks and moves; *new_len* above *old_len* is -EINVAL. */
 int64_t gthread_mremap(struct gthread *th, uint64_t addr, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr);
 int64_t gthread_mprotect(struct gthread *th, uint64_t addr, uint64_t len, int prot);
 int64_t gthread_madvise(struct gthread *th, uint64_t addr, uint64_t len, int advice);

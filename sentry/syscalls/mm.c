@@ -107,7 +107,12 @@ int64_t sys_mremap(struct task *t, const uint64_t *a)
 		return -EINVAL;
 	if (a[2] > aspace_max(t->mm->as))
 		return -ENOMEM;
-	return gthread_mremap(t->th, a[0], a[1], a[2], ARG_INT(a, 3), a[4]);
+	if (PAGE_UP(a[2]) > PAGE_UP(a[1])) {
+		if (!a[1] || (ARG_INT(a, 3) & ~(MREMAP_MAYMOVE | MREMAP_FIXED)))
+			return -EINVAL; /* old length 0 would double a shared mapping */
+		return mm_grow(t, a[0], PAGE_UP(a[1]), PAGE_UP(a[2]), ARG_INT(a, 3), a[4]);
+	}
+	return gthread_mremap(t->th, a[0], PAGE_UP(a[1]), PAGE_UP(a[2]), ARG_INT(a, 3), a[4]);
 }
 
 int64_t sys_madvise(struct task *t, const uint64_t *a)

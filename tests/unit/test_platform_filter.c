@@ -22,7 +22,7 @@ static unsigned prog_len;
 
 static uint32_t run(const struct seccomp_data *d)
 {
-	uint32_t acc = 0;
+	uint32_t acc = 0, x = 0;
 
 	for (unsigned pc = 0; pc < prog_len; pc++) {
 		const struct sock_filter *f = &prog[pc];
@@ -42,6 +42,15 @@ static uint32_t run(const struct seccomp_data *d)
 			break;
 		case BPF_JMP | BPF_JGE | BPF_K:
 			taken = acc >= f->k;
+			break;
+		case BPF_MISC | BPF_TAX:
+			x = acc;
+			continue;
+		case BPF_JMP | BPF_JEQ | BPF_X:
+			taken = acc == x;
+			break;
+		case BPF_JMP | BPF_JGT | BPF_X:
+			taken = acc > x;
 			break;
 		case BPF_JMP | BPF_JGT | BPF_K:
 			taken = acc > f->k;
@@ -86,7 +95,9 @@ static void test_native(void **state)
 	assert_int_equal(call(__NR_mprotect, 0x10000, 4096, 7, 0), A);
 	assert_int_equal(call(__NR_madvise, 0x10000, 4096, 4, 0), A);
 	assert_int_equal(call(__NR_madvise, 0x10000, 4096, 25, 0), A);
-	assert_int_equal(call(__NR_mremap, 0x10000, 4096, 8192, 1), A);
+	assert_int_equal(call(__NR_mremap, 0x10000, 8192, 4096, 1), A);
+	assert_int_equal(call(__NR_mremap, 0x10000, 4096, 4096, 1), A);
+	assert_int_equal(call(__NR_mremap, 0x10000, 0x100000000, 0xfffff000, 1), A);
 	assert_int_equal(call(__NR_futex, 0, 0x80, 0, 0), A);
 	assert_int_equal(call(__NR_futex, 0, 0x189, 0, 0), A);
 	assert_int_equal(call(__NR_futex, 0, 5, 0, 0), A);
@@ -113,7 +124,9 @@ static void test_not_native(void **state)
 	assert_int_equal(call(__NR_madvise, 0x10000, 4096, 9, 0), T);
 	assert_int_equal(call(__NR_madvise, 0x10000, 4096, 12, 0), T);
 	assert_int_equal(call(__NR_madvise, 0x10000, 4096, 100, 0), T);
-	assert_int_equal(call(__NR_mremap, 0x10000, 4096, 8192, 3), T);
+	assert_int_equal(call(__NR_mremap, 0x10000, 4096, 4096, 3), T);
+	assert_int_equal(call(__NR_mremap, 0x10000, 4096, 8192, 1), T); /* growing would show what is behind a mapping */
+	assert_int_equal(call(__NR_mremap, 0x10000, 0xfffff000, 0x100000000, 1), T);
 	assert_int_equal(call(__NR_mremap, 0x10000, 4096, STUB_LEN_MAX, 1), T);
 	assert_int_equal(call(__NR_futex, 0, 6, 0, 0), N);
 	assert_int_equal(call(__NR_futex, 0, 11, 0, 0), N);
@@ -154,6 +167,8 @@ static void test_stub(void **state)
 	assert_int_equal(call_at(ip, __NR_mmap, 0, 4096, 1, 2), N);
 	assert_int_equal(call_at(ip, __NR_mmap, STUB_SLOTS, 4096, 3, 0x32), A);
 	assert_int_equal(call_at(ip, __NR_mmap, 0, 4096, 3, 0x40022), K);
+	assert_int_equal(call_at(ip, __NR_mremap, 0x10000, 8192, 8192, 3), A);
+	assert_int_equal(call_at(ip, __NR_mremap, 0x10000, 8192, 12288, 3), K); /* a guest may jump here */
 	assert_int_equal(call_at(ip, __NR_futex, 0, 1, 0, 0), A);
 	assert_int_equal(call_at(ip, __NR_futex, 0, 6, 0, 0), K); /* no priority inheritance for anybody */
 	assert_int_equal(call_at(ip, __NR_rt_sigreturn, 0, 0, 0, 0), A);
