@@ -20,7 +20,8 @@ static void unknown_death(struct platform *p)
 	list_for_each_entry (b, &p->births, all_link) {
 		/* birth.wp is guarded by the listener's lock, which ranks before ours: only set the word, and nudge. */
 		atomic_store(&b->died, true);
-		wait_point_wake(&b->wp);
+		atomic_store(&b->wp.word, 1);
+		futex_wake_word(&b->wp.word);
 		w = b->wp.worker;
 		if (w)
 			worker_nudge(w);

@@ -195,7 +195,11 @@ int worker_wait(struct listener *l, struct wait_point *wp, const struct gthread 
 	struct seccomp_notif n;
 
 	wp->worker = w;
-	while (!wp->done && !th->dead && !(wp->abort && atomic_load(wp->abort))) {
+	for (;;) {
+		/* The word first: the reaper sets abort and the word without our lock. */
+		atomic_store(&wp->word, 0);
+		if (wp->done || th->dead || (wp->abort && atomic_load(wp->abort)))
+			break;
 		if (!l->receiver)
 			l->receiver = w;
 		if (l->receiver == w) {
@@ -205,7 +209,6 @@ int worker_wait(struct listener *l, struct wait_point *wp, const struct gthread 
 			lock_acquire(&l->lock);
 			continue;
 		}
-		atomic_store(&wp->word, 0);
 		list_add_tail(&wp->link, &l->waiters);
 		lock_release(&l->lock);
 		futex_wait_word(&wp->word, 0, -1);

@@ -98,7 +98,8 @@ void listener_kick(struct listener *l)
 void wait_point_wake(struct wait_point *wp)
 {
 	atomic_store(&wp->word, 1);
-	futex_wake_word(&wp->word);
+	if (!list_empty(&wp->link)) /* asleep, or about to be; else it is the receiver, and looks by itself */
+		futex_wake_word(&wp->word);
 }
 
 /* The role is free: give it to one that waits for an order, if there is one. l->lock is held. */
