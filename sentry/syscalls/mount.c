@@ -154,6 +154,8 @@ static int do_mount(struct task *t, const struct path *at, const char *source, c
 	if (!source || !*source)
 		return source ? -ENOENT : -EINVAL;
 	r = vfs_walk(t, AT_FDCWD, source, WALK_FOLLOW, &from);
+	if (!r && !from.mnt)
+		r = -EINVAL; /* a pipe or the like, by /proc/self/fd */
 	if (r < 0)
 		return r;
 	return flags & MS_MOVE ? mount_move(&from, at) : mount_bind(&from, at, flags);
@@ -198,6 +200,8 @@ int64_t sys_mount(struct task *t, const uint64_t *a)
 		r = vfs_walk(t, AT_FDCWD, target, WALK_FOLLOW, &at);
 	if (!r && !task_capable(t, CAP_SYS_ADMIN))
 		r = -EPERM;
+	if (!r && !at.mnt)
+		r = -ENOENT;
 	return r < 0 ? r : do_mount(t, &at, source, type, data, flags);
 }
 
@@ -217,5 +221,7 @@ int64_t sys_umount2(struct task *t, const uint64_t *a)
 	r = copy_in_path(t, a[0], false, &name);
 	if (!r)
 		r = vfs_walk(t, AT_FDCWD, name, flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW, &at);
+	if (!r && !at.mnt)
+		r = -EINVAL;
 	return r < 0 ? r : mount_remove(t, &at, flags);
 }
