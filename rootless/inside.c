@@ -227,9 +227,9 @@ static int confine(struct child *c, int fd, unsigned char kind)
 {
 	int own;
 
-	if (kind == SANDBOX_FD_PLAIN || c->proc < 0 || c->root < 0)
+	if (kind == SANDBOX_FD_PLAIN || c->root < 0)
 		return fd;
-	own = root_confine(c->proc, fd, kind == SANDBOX_FD_DIR_RW);
+	own = root_confine(fd, kind == SANDBOX_FD_DIR_RW);
 	if (own < 0 && landlock_abi() < 1)
 		give_up(c, false, -own, "cannot confine a directory of the host, and there is no landlock");
 	if (own < 0)

@@ -146,7 +146,7 @@ static bool same_directory(int a, int b)
 	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-int root_confine(int proc, int fd, bool writable)
+int root_confine(int fd, bool writable)
 {
 	uint64_t attrs = NEW_ATTR_NOSUID | NEW_ATTR_NODEV | (writable ? 0 : NEW_ATTR_RDONLY);
 	char link[32], path[PATH_MAX];
@@ -154,8 +154,8 @@ int root_confine(int proc, int fd, bool writable)
 	int tree, r;
 
 	/* The caller's descriptor belongs to another mount namespace, of which nothing can be copied: its path can. */
-	snprintf(link, sizeof(link), "self/fd/%d", fd);
-	n = readlinkat(proc, link, path, sizeof(path) - 1);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
 	if (n < 0)
 		return -errno;
 	path[n] = '\0';

@@ -20,10 +20,9 @@ int root_enter(int root);
 
 /*
  * A copy of the mount of directory `fd`, reachable by its descriptor alone: its ".." is itself, and without `writable`
- * the kernel writes nothing there, whatever the process becomes. `proc` is a /proc of the pid namespace. Returns a
- * descriptor.
+ * the kernel writes nothing there, whatever the process becomes. To be called before root_enter. Returns a descriptor.
  */
-int root_confine(int proc, int fd, bool writable);
+int root_confine(int fd, bool writable);
 
 /* Bring the loopback interface of the network namespace up. */
 int root_loopback_up(void);

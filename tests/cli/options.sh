@@ -87,6 +87,8 @@ for mode in nouserns nofuse nouserns,nofuse; do
   status "mode $mode" 7 env PICKET_TEST_MODE=$mode "$picket" run host -- sh -c 'echo a | cat >/tmp/x && test -s /tmp/x && exit 7'
 done
 status "inside unshare -r" 7 unshare -r "$picket" run --network none host -- sh -c 'echo a | cat >/tmp/x && test -s /tmp/x && exit 7'
+status "where /proc is masked, as in a container" 7 unshare -rm sh -c \
+  "mount -t tmpfs none /proc/sys && '$picket' run --network none host -- sh -c 'echo a | cat >/tmp/x && test -s /tmp/x && exit 7'"
 if [ -w /dev/net/tun ] && command -v slirp4netns >/dev/null; then
   status "slirp is up when the program starts" 0 "$picket" run host -- sh -c 'grep -q tap0 /proc/net/dev && cat /etc/resolv.conf'
   says "nameserver 10.0.2.3"
