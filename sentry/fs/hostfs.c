@@ -24,7 +24,6 @@
 #include <unistd.h>
 
 #define DIR_FDS_MAX 256u
-#define DEPTH_MAX 512u
 
 static const struct inode_ops hostfs_dir_ops, hostfs_link_ops, hostfs_file_ops, hostfs_top_ops;
 static const struct file_ops hostfs_top_fops;
@@ -92,25 +91,26 @@ static int install_fd(struct inode *dir, int fd)
 	return old >= 0 ? old : fd;
 }
 
-static int place_get(struct inode *inode, char *name, struct inode **ret_parent, unsigned depth);
-
-static int dir_get(struct inode *dir, unsigned depth)
+/* Copy a node's place; the parent is held. -ESTALE: a root. */
+static int copy_place(struct inode *inode, char *name, struct inode **ret_parent)
 {
-	struct hostfs *fs = hostfs_of(dir);
-	char name[VFS_NAME_MAX + 1];
-	struct inode *parent;
-	int fd, pfd, r;
+	struct hostfs *fs = hostfs_of(inode);
+	struct host_node *n = host_node_of(inode);
 
-	lock_acquire(&fs->lock);
-	fd = pin_fd(fs, host_node_of(dir));
-	lock_release(&fs->lock);
-	if (fd >= 0)
-		return fd;
-	pfd = place_get(dir, name, &parent, depth + 1);
-	if (pfd < 0)
-		return pfd;
-	fd = host_open_beneath(pfd, name, O_PATH | O_DIRECTORY, 0);
-	host_place_put(parent);
+	LOCK_SCOPE(&fs->lock);
+	if (!n->parent)
+		return -ESTALE;
+	inode_get(n->parent);
+	strcpy(name, n->name);
+	*ret_parent = n->parent;
+	return 0;
+}
+
+/* Open *dir* beneath its parent's descriptor and pin it. */
+static int open_dir(struct inode *dir, int pfd, const char *name)
+{
+	int r, fd = host_open_beneath(pfd, name, O_PATH | O_DIRECTORY, 0);
+
 	if (fd < 0)
 		return fd == -ENOENT ? -ESTALE : fd;
 	r = check_identity(dir, fd);
@@ -119,6 +119,87 @@ static int dir_get(struct inode *dir, unsigned depth)
 		return r;
 	}
 	return install_fd(dir, fd);
+}
+
+static int try_pin(struct inode *dir)
+{
+	struct hostfs *fs = hostfs_of(dir);
+	int fd;
+
+	lock_acquire(&fs->lock);
+	fd = pin_fd(fs, host_node_of(dir));
+	lock_release(&fs->lock);
+	return fd;
+}
+
+struct chain { /* directories from the wanted one up, each held */
+	struct inode **dirs;
+	size_t n, room;
+};
+
+static int chain_add(struct chain *c, struct inode *dir)
+{
+	if (c->n == c->room) {
+		size_t room = c->room ? c->room * 2 : 16;
+		struct inode **more = reallocarray(c->dirs, room, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		c->dirs = more;
+		c->room = room;
+	}
+	inode_get(dir);
+	c->dirs[c->n++] = dir;
+	return 0;
+}
+
+/* Go up from *dir* to one that has a descriptor, which is pinned and last in the chain. */
+static int climb(struct inode *dir, struct chain *c)
+{
+	int r = chain_add(c, dir), fd;
+
+	while (r == 0) {
+		char name[VFS_NAME_MAX + 1];
+		struct inode *parent;
+
+		fd = try_pin(c->dirs[c->n - 1]);
+		if (fd >= 0)
+			return fd;
+		r = copy_place(c->dirs[c->n - 1], name, &parent);
+		if (r == 0) {
+			r = chain_add(c, parent);
+			inode_put(parent);
+		}
+	}
+	return r;
+}
+
+/* Open what was given up, from the top down; a loop, since trees are as deep as the guest likes. */
+static int dir_get(struct inode *dir)
+{
+	struct chain c = {0};
+	int fd = try_pin(dir);
+	size_t at;
+
+	if (fd >= 0)
+		return fd;
+	fd = climb(dir, &c);
+	for (at = c.n; fd >= 0 && at > 1; at--) {
+		struct inode *upper = c.dirs[at - 1], *parent;
+		char name[VFS_NAME_MAX + 1];
+		int next = copy_place(c.dirs[at - 2], name, &parent);
+
+		if (next == 0) {
+			next = parent == upper ? open_dir(c.dirs[at - 2], fd, name) : -ESTALE;
+			inode_put(parent);
+		}
+		host_dir_put(upper);
+		fd = next;
+	}
+	while (c.n > 0)
+		inode_put(c.dirs[--c.n]);
+	free(c.dirs);
+	return fd;
 }
 
 /*
@@ -130,7 +211,7 @@ int host_dir_get(struct inode *dir)
 	int fd = -ESTALE;
 
 	for (int i = 0; i < HOSTFS_RETRIES && fd == -ESTALE; i++)
-		fd = dir_get(dir, 0);
+		fd = dir_get(dir);
 	return fd == -ESTALE ? -ENOENT : fd;
 }
 
@@ -143,38 +224,19 @@ void host_dir_put(struct inode *dir)
 	lock_release(&fs->lock);
 }
 
-static int place_get(struct inode *inode, char *name, struct inode **ret_parent, unsigned depth)
-{
-	struct hostfs *fs = hostfs_of(inode);
-	struct host_node *n = host_node_of(inode);
-	struct inode *parent;
-	int fd;
-
-	if (depth > DEPTH_MAX)
-		return -ENAMETOOLONG;
-	lock_acquire(&fs->lock);
-	parent = n->parent;
-	if (parent) {
-		inode_get(parent);
-		strcpy(name, n->name);
-	}
-	lock_release(&fs->lock);
-	if (!parent)
-		return -ESTALE;
-	fd = dir_get(parent, depth);
-	if (fd < 0) {
-		inode_put(parent);
-		return fd;
-	}
-	*ret_parent = parent;
-	return fd;
-}
-
 int host_place_get(struct inode *inode, char *name, struct inode **ret_parent)
 {
-	int fd = place_get(inode, name, ret_parent, 0);
+	struct inode *parent;
+	int fd = copy_place(inode, name, &parent);
 
-	return fd == -ESTALE ? -ENOENT : fd;
+	if (fd < 0)
+		return -ENOENT;
+	fd = host_dir_get(parent);
+	if (fd < 0)
+		inode_put(parent);
+	else
+		*ret_parent = parent;
+	return fd;
 }
 
 void host_place_put(struct inode *parent)
