@@ -21,7 +21,7 @@
 struct loop_slot {
 	struct host_event *event; /* NULL: free */
 	uint32_t generation;
-	uint32_t next_free;	  /* index + 1; 0: none */
+	uint32_t next_free; /* index + 1; 0: none */
 };
 
 struct host_loop {
@@ -31,8 +31,8 @@ struct host_loop {
 
 	/* RANK_LEAF; guards what follows. Not held while a callback runs. */
 	struct lock lock;
-	pthread_cond_t idle;	      /* running became NULL */
-	struct host_event *running;   /* whose callback runs now */
+	pthread_cond_t idle;	    /* running became NULL */
+	struct host_event *running; /* whose callback runs now */
 	struct loop_slot *slots;
 	uint32_t n_slots, first_free; /* first_free: index + 1 */
 };

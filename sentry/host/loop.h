@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One thread of the sentry waits in epoll for host descriptors (sockets of the sandbox's net namespace, the descriptors of
- * stdio, the control socket) and turns their readiness into wake-ups of wait queues.
+ * One thread of the sentry waits in epoll for host descriptors (sockets of the sandbox's net namespace, the descriptors
+ * of stdio, the control socket) and turns their readiness into wake-ups of wait queues.
  */
 #pragma once
 
@@ -27,11 +27,14 @@ int host_loop_create(struct host_loop **ret);
 int host_loop_start(struct host_loop *l);
 /* Stop the thread, if started, and free the loop. Nothing may be watched any more. Not from within a callback. */
 void host_loop_destroy(struct host_loop *l);
-/* Watch he->fd for EPOLLIN|EPOLLOUT|EPOLLRDHUP|EPOLLPRI, edge-triggered. -EPERM: a file that is always ready (regular file). */
+/*
+ * Watch he->fd for EPOLLIN|EPOLLOUT|EPOLLRDHUP|EPOLLPRI, edge-triggered. -EPERM: a file that is always ready (regular
+ * file).
+ */
 int host_loop_add(struct host_loop *l, struct host_event *he);
 /*
- * Stop watching; before the descriptor is closed. When it returns, neither queue nor fn will be touched again: it waits for a
- * running fn, so the caller holds no lock that fn takes. Not from within its own fn. Harmless when not watched.
+ * Stop watching; before the descriptor is closed. When it returns, neither queue nor fn will be touched again: it waits
+ * for a running fn, so the caller holds no lock that fn takes. Not from within its own fn. Harmless when not watched.
  */
 void host_loop_remove(struct host_event *he);
 /* Ready events of a host descriptor now: poll(2) with time-out 0, EPOLL* bits. */

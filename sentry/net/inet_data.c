@@ -124,9 +124,10 @@ static void put_buf(const uint8_t *stack, uint8_t *buf)
 		free(buf);
 }
 
-/* --- sending ---------------------------------------------------------------------------------------------------------------- */
+/* --- sending ----------------------------------------------------------------------------------------------------- */
 
-static ssize_t send_piece(struct inet_sock *i, struct net_msg *m, struct msghdr *h, struct iovec *iov, size_t len, int flags)
+static ssize_t send_piece(
+	struct inet_sock *i, struct net_msg *m, struct msghdr *h, struct iovec *iov, size_t len, int flags)
 {
 	ssize_t n = len ? uio_take(m->uio, iov->iov_base, len) : 0, sent;
 
@@ -141,7 +142,8 @@ static ssize_t send_piece(struct inet_sock *i, struct net_msg *m, struct msghdr 
 	return sent;
 }
 
-static ssize_t send_pieces(struct inet_sock *i, struct net_msg *m, struct msghdr *h, struct iovec *iov, size_t size, int flags)
+static ssize_t send_pieces(
+	struct inet_sock *i, struct net_msg *m, struct msghdr *h, struct iovec *iov, size_t size, int flags)
 {
 	ssize_t total = 0, n;
 
@@ -195,15 +197,19 @@ ssize_t inet_send(struct task *t, struct socket *s, struct net_msg *m, int flags
 	return n;
 }
 
-/* --- receiving ------------------------------------------------------------------------------------------------------------ */
+/* --- receiving --------------------------------------------------------------------------------------------------- */
 
 /* One host call; bytes as the guest is told. */
 static ssize_t recv_piece(struct inet_sock *i, struct net_msg *m, struct iovec *iov, int flags)
 {
 	uint8_t control[CONTROL_MAX] __attribute__((aligned(8)));
 	struct sockaddr_storage name;
-	struct msghdr h = {.msg_name = &name, .msg_namelen = sizeof(name), .msg_iov = iov, .msg_iovlen = 1,
-			   .msg_control = control, .msg_controllen = sizeof(control)};
+	struct msghdr h = {.msg_name = &name,
+		.msg_namelen = sizeof(name),
+		.msg_iov = iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control)};
 	ssize_t n = host_recvmsg(i->fd, &h, flags), put = 0;
 	size_t have;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Options of internet sockets that are handed to the host. What is not in the table is ENOPROTOOPT: above all packet filters
- * (programs for the host kernel), upper-layer protocols, raw headers, zero copy.
+ * Options of internet sockets that are handed to the host. What is not in the table is ENOPROTOOPT: above all packet
+ * filters (programs for the host kernel), upper-layer protocols, raw headers, zero copy.
  */
 #include "net/inet_sock.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Control messages, cmsg(3): reading what a guest sent (already copied, nothing in it believed), writing what it receives. */
+/*
+ * Control messages, cmsg(3): reading what a guest sent (already copied, nothing in it believed), writing what it
+ * receives.
+ */
 #include "net/socket.h"
 
 #include <string.h>

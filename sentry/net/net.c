@@ -17,8 +17,23 @@
 #include <unistd.h>
 
 static const char *const proc_names[] = {
-	"arp",	  "dev",  "icmp",   "if_inet6", "igmp", "ipv6_route", "netstat", "route", "snmp",
-	"snmp6", "sockstat", "sockstat6", "tcp", "tcp6", "udp", "udp6", "wireless",
+	"arp",
+	"dev",
+	"icmp",
+	"if_inet6",
+	"igmp",
+	"ipv6_route",
+	"netstat",
+	"route",
+	"snmp",
+	"snmp6",
+	"sockstat",
+	"sockstat6",
+	"tcp",
+	"tcp6",
+	"udp",
+	"udp6",
+	"wireless",
 };
 _Static_assert(ARRAY_SIZE(proc_names) < NET_PROC_MAX, "one more is for unix");
 
@@ -72,7 +87,9 @@ int net_create(struct kernel *k)
 	list_init(&net->doomed);
 	list_init(&net->netlink_all);
 	net->ioctl_fd = net->route_fd = -1;
-	/* Without a namespace of its own the sandbox has the host's network, and gets that only if it was asked for. */
+	/*
+	 * Without a namespace of its own the sandbox has the host's network, and gets that only if it was asked for.
+	 */
 	net->inet = k->config && (!k->config->nouserns || k->config->network == CONFIG_NET_HOST);
 	if (net->inet)
 		err = open_host(net);
@@ -103,7 +120,7 @@ void net_destroy(struct kernel *k)
 	free(net);
 }
 
-/* --- /proc/net ---------------------------------------------------------------------------------------------------------- */
+/* --- /proc/net --------------------------------------------------------------------------------------------------- */
 
 const char *net_proc_name(struct kernel *k, size_t i)
 {
@@ -121,8 +138,8 @@ static void show_unix(FILE *f, struct unix_sock *u)
 	bool path = u->name && u->name->un.sun_path[0];
 
 	lock_acquire(&u->lock);
-	fprintf(f, "%016" PRIx64 ": %08X 00000000 %08X %04X %02X %5" PRIu64, (uint64_t)0, (unsigned)refs_read(&u->sock.refs),
-		u->state == UNIX_LISTEN ? 0x10000 : 0, (unsigned)u->sock.type,
+	fprintf(f, "%016" PRIx64 ": %08X 00000000 %08X %04X %02X %5" PRIu64, (uint64_t)0,
+		(unsigned)refs_read(&u->sock.refs), u->state == UNIX_LISTEN ? 0x10000 : 0, (unsigned)u->sock.type,
 		u->state == UNIX_CONNECTED || u->peer ? 3 : 1, u->sock.ino);
 	if (u->name) {
 		size_t n = u->name->len - offsetof(struct sockaddr_un, sun_path);

@@ -26,18 +26,19 @@ struct net_proc_file {
 #define NET_PROC_MAX 20
 
 struct net_state {
-	bool inet;	   /* AF_INET and AF_INET6 may be opened: a namespace of our own, or the host's by --network host */
+	bool inet; /* AF_INET and AF_INET6 may be opened: a namespace of our own, or the host's by --network host */
 	_Atomic uint32_t n_inet; /* host sockets of the guest … */
 	uint32_t max_inet;	 /* … and their limit: half of the sentry's descriptors */
-	int ioctl_fd;	   /* host socket for interface ioctls, -1 without inet */
-	int route_fd;	   /* host netlink socket for vetted requests, -1 without inet */
-	struct lock route_lock; /* RANK_SOCKET_PEER: one exchange on route_fd at a time */
+	int ioctl_fd;		 /* host socket for interface ioctls, -1 without inet */
+	int route_fd;		 /* host netlink socket for vetted requests, -1 without inet */
+	struct lock route_lock;	 /* RANK_SOCKET_PEER: one exchange on route_fd at a time */
 	uint32_t route_seq;
 	struct net_proc_file proc[NET_PROC_MAX];
 	size_t n_proc;
 
 	/* AF_UNIX */
-	struct lock names_lock; /* RANK_SOCKET_PEER: the table of abstract names, inode->bound of socket nodes, all sockets */
+	struct lock names_lock; /* RANK_SOCKET_PEER: the table of abstract names, inode->bound of socket nodes, all
+				   sockets */
 	struct list_head names[UNIX_HASH_SIZE];
 	struct list_head unix_all;
 	_Atomic uint32_t autobind_next;
@@ -55,13 +56,13 @@ struct net_state {
 };
 
 /*
- * Make and tear down k->net. Opens host descriptors: call after the namespaces are entered and before the sentry locks itself
- * down; k->loop and k->config must be there. -ENOMEM, or what the host says.
+ * Make and tear down k->net. Opens host descriptors: call after the namespaces are entered and before the sentry locks
+ * itself down; k->loop and k->config must be there. -ENOMEM, or what the host says.
  */
 int net_create(struct kernel *k);
 void net_destroy(struct kernel *k);
 
-/* --- for /proc/net and /sys/class/net --------------------------------------------------------------------------------- */
+/* --- for /proc/net and /sys/class/net ---------------------------------------------------------------------------- */
 
 /* Names of the files of /proc/net, by index; NULL behind the last. */
 const char *net_proc_name(struct kernel *k, size_t i);
@@ -77,7 +78,8 @@ struct net_device {
 	uint8_t addr_len, addr[32], broadcast[32];
 	uint8_t operstate; /* IF_OPER_* */
 	bool carrier;
-	uint64_t rx_bytes, rx_packets, rx_errors, rx_dropped, tx_bytes, tx_packets, tx_errors, tx_dropped, collisions, multicast;
+	uint64_t rx_bytes, rx_packets, rx_errors, rx_dropped, tx_bytes, tx_packets, tx_errors, tx_dropped, collisions,
+		multicast;
 };
 /* All interfaces, malloc'ed (NULL when there are none). 0 or a negative errno. */
 int net_devices(struct kernel *k, struct net_device **ret, size_t *ret_n);

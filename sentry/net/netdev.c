@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Interface ioctls, netdevice(7): questions go to the host's interfaces of the sandbox's namespace, changes are EPERM. */
+/*
+ * Interface ioctls, netdevice(7): questions go to the host's interfaces of the sandbox's namespace, changes are EPERM.
+ */
 #include "net/inet.h"
 
 #include "host/socket.h"

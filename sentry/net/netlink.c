@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REQUEST_MAX 16384	/* of one send */
-#define QUEUE_MAX (1u << 20)	/* bytes of answers not yet read: ENOBUFS */
-#define DATAGRAM_MAX 16384u	/* messages of an answer are packed up to this */
+#define REQUEST_MAX 16384    /* of one send */
+#define QUEUE_MAX (1u << 20) /* bytes of answers not yet read: ENOBUFS */
+#define DATAGRAM_MAX 16384u  /* messages of an answer are packed up to this */
 
 struct nl_skb {
 	struct list_head link;
@@ -40,7 +40,7 @@ static struct netlink_sock *nl_of(struct socket *s)
 	return container_of(s, struct netlink_sock, sock);
 }
 
-/* --- the queue ------------------------------------------------------------------------------------------------------------ */
+/* --- the queue --------------------------------------------------------------------------------------------------- */
 
 static struct nl_skb *skb_new(struct netlink_sock *n, uint32_t cap)
 {
@@ -97,13 +97,15 @@ static int queue_message(struct netlink_sock *n, const void *msg, uint32_t len, 
 	return 0;
 }
 
-/* --- requests -------------------------------------------------------------------------------------------------------------- */
+/* --- requests ---------------------------------------------------------------------------------------------------- */
 
 /* NLMSG_ERROR: error 0 is an acknowledgement; errors carry the request unless NETLINK_CAP_ACK. */
 static void answer_error(struct netlink_sock *n, const struct nlmsghdr *req, int err)
 {
-	uint32_t body = err && !n->cap_ack ? req->nlmsg_len : (uint32_t)sizeof(*req), len = NLMSG_LENGTH(sizeof(int)) + body;
-	struct nlmsghdr h = {.nlmsg_len = len, .nlmsg_type = NLMSG_ERROR, .nlmsg_seq = req->nlmsg_seq, .nlmsg_pid = n->port};
+	uint32_t body = err && !n->cap_ack ? req->nlmsg_len : (uint32_t)sizeof(*req),
+		 len = NLMSG_LENGTH(sizeof(int)) + body;
+	struct nlmsghdr h = {
+		.nlmsg_len = len, .nlmsg_type = NLMSG_ERROR, .nlmsg_seq = req->nlmsg_seq, .nlmsg_pid = n->port};
 	uint8_t *msg = malloc(len);
 
 	if (!msg) {
@@ -126,8 +128,11 @@ static void answer_done(struct netlink_sock *n, const struct nlmsghdr *req)
 	struct {
 		struct nlmsghdr h;
 		int err;
-	} done = {.h = {.nlmsg_len = NLMSG_LENGTH(sizeof(int)), .nlmsg_type = NLMSG_DONE, .nlmsg_flags = NLM_F_MULTI,
-			.nlmsg_seq = req->nlmsg_seq, .nlmsg_pid = n->port}};
+	} done = {.h = {.nlmsg_len = NLMSG_LENGTH(sizeof(int)),
+			  .nlmsg_type = NLMSG_DONE,
+			  .nlmsg_flags = NLM_F_MULTI,
+			  .nlmsg_seq = req->nlmsg_seq,
+			  .nlmsg_pid = n->port}};
 
 	lock_acquire(&n->lock);
 	queue_message(n, &done, sizeof(done), false);
@@ -155,7 +160,8 @@ static int serve_get(struct netlink_sock *n, const struct nlmsghdr *req, bool du
 	struct net_state *net = n->sock.kernel->net;
 	struct answer a = {.n = n, .req = req};
 	struct route_request host;
-	int err = route_build(&host, req->nlmsg_type, dump, (const uint8_t *)req + NLMSG_HDRLEN, req->nlmsg_len - NLMSG_HDRLEN);
+	int err = route_build(
+		&host, req->nlmsg_type, dump, (const uint8_t *)req + NLMSG_HDRLEN, req->nlmsg_len - NLMSG_HDRLEN);
 
 	if (err)
 		return err;
@@ -206,7 +212,7 @@ static void serve_datagram(struct netlink_sock *n, const uint8_t *buf, size_t le
 	}
 }
 
-/* --- operations -------------------------------------------------------------------------------------------------------------- */
+/* --- operations -------------------------------------------------------------------------------------------------- */
 
 static bool port_taken(struct net_state *net, uint32_t port)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Raw ICMP sockets of the guest's root, as far as ping(8) needs them: echo requests out, their replies in. Behind one is a
- * host's ICMP echo socket, which any user may have: it writes its own identifier into requests and hands over replies to
- * them alone. The guest's identifier is put back into replies, and for IPv4 the IP header in front that raw sockets show.
+ * Raw ICMP sockets of the guest's root, as far as ping(8) needs them: echo requests out, their replies in. Behind one
+ * is a host's ICMP echo socket, which any user may have: it writes its own identifier into requests and hands over
+ * replies to them alone. The guest's identifier is put back into replies, and for IPv4 the IP header in front that raw
+ * sockets show.
  */
 #include "net/inet_sock.h"
 
@@ -72,7 +73,9 @@ static int ttl_of(const struct msghdr *h)
 	return ttl;
 }
 
-/* The reply of *len* bytes at *icmp* as a raw socket shows it; the IP header goes to *ip*. Returns the header's length. */
+/*
+ * The reply of *len* bytes at *icmp* as a raw socket shows it; the IP header goes to *ip*. Returns the header's length.
+ */
 static size_t dress(struct inet_sock *i, const struct msghdr *h, uint8_t *icmp, size_t len, struct iphdr *ip)
 {
 	const struct sockaddr_in *from = h->msg_name;
@@ -88,8 +91,12 @@ static size_t dress(struct inet_sock *i, const struct msghdr *h, uint8_t *icmp, 
 		sum = checksum(icmp, len);
 		memcpy(icmp + 2, &sum, sizeof(sum));
 	}
-	*ip = (struct iphdr){.version = 4, .ihl = 5, .tot_len = htons((uint16_t)(sizeof(*ip) + len)), .protocol = IPPROTO_ICMP,
-			     .ttl = (uint8_t)ttl_of(h), .saddr = from->sin_addr.s_addr};
+	*ip = (struct iphdr){.version = 4,
+		.ihl = 5,
+		.tot_len = htons((uint16_t)(sizeof(*ip) + len)),
+		.protocol = IPPROTO_ICMP,
+		.ttl = (uint8_t)ttl_of(h),
+		.saddr = from->sin_addr.s_addr};
 	ip->check = checksum((const uint8_t *)ip, sizeof(*ip));
 	return sizeof(*ip);
 }
@@ -134,8 +141,12 @@ ssize_t ping_recv(struct task *t, struct socket *s, struct net_msg *m, int flags
 		return -ENOMEM;
 	iov = (struct iovec){.iov_base = buf, .iov_len = PING_MAX};
 	do {
-		h = (struct msghdr){.msg_name = &name, .msg_namelen = sizeof(name), .msg_iov = &iov, .msg_iovlen = 1,
-				    .msg_control = control, .msg_controllen = sizeof(control)};
+		h = (struct msghdr){.msg_name = &name,
+			.msg_namelen = sizeof(name),
+			.msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = control,
+			.msg_controllen = sizeof(control)};
 		memset(&name, 0, sizeof(name));
 		n = host_recvmsg(i->fd, &h, flags & MSG_PEEK);
 		drop = n >= 0 && filtered(i, buf, (size_t)n);

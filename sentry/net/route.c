@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* rtnetlink as a client: vetted questions to the host, and the list of interfaces for procfs and sysfs. rtnetlink(7). */
+/*
+ * rtnetlink as a client: vetted questions to the host, and the list of interfaces for procfs and sysfs. rtnetlink(7).
+ */
 #include "net/route.h"
 
 #include "host/socket.h"
@@ -31,7 +33,7 @@ const struct rtattr *route_attr(const uint8_t **p, size_t *left)
 	return a;
 }
 
-/* --- building ------------------------------------------------------------------------------------------------------------ */
+/* --- building ---------------------------------------------------------------------------------------------------- */
 
 static void add_attr(struct route_request *req, uint16_t type, const void *data, size_t len)
 {
@@ -121,9 +123,11 @@ static void copy_fixed(struct route_request *req, uint16_t type, bool dump, cons
 	}
 	if (type == RTM_GETROUTE && !dump) {
 		memcpy(&route, payload, sizeof(route));
-		route = (struct rtmsg){.rtm_family = route.rtm_family, .rtm_dst_len = route.rtm_dst_len,
-				       .rtm_src_len = route.rtm_src_len, .rtm_tos = route.rtm_tos,
-				       .rtm_flags = route.rtm_flags & (RTM_F_LOOKUP_TABLE | RTM_F_FIB_MATCH)};
+		route = (struct rtmsg){.rtm_family = route.rtm_family,
+			.rtm_dst_len = route.rtm_dst_len,
+			.rtm_src_len = route.rtm_src_len,
+			.rtm_tos = route.rtm_tos,
+			.rtm_flags = route.rtm_flags & (RTM_F_LOOKUP_TABLE | RTM_F_FIB_MATCH)};
 		memcpy(to, &route, sizeof(route));
 	}
 }
@@ -159,7 +163,7 @@ int route_build(struct route_request *req, uint16_t type, bool dump, const uint8
 	return 0;
 }
 
-/* --- asking ---------------------------------------------------------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------------------------------------------------ */
 
 static int send_request(struct net_state *net, struct route_request *req)
 {
@@ -174,7 +178,8 @@ static int send_request(struct net_state *net, struct route_request *req)
 }
 
 /* One datagram of the answer: 1 to go on, 0 at the end, or an error. */
-static int walk_answer(uint8_t *buf, size_t len, const struct route_request *req, int (*fn)(struct nlmsghdr *h, void *arg), void *arg)
+static int walk_answer(
+	uint8_t *buf, size_t len, const struct route_request *req, int (*fn)(struct nlmsghdr *h, void *arg), void *arg)
 {
 	bool dump = req->hdr.nlmsg_flags & NLM_F_DUMP;
 	int err;
@@ -230,7 +235,7 @@ int route_ask(struct net_state *net, struct route_request *req, int (*fn)(struct
 	return err == -EAGAIN ? -EIO : err;
 }
 
-/* --- interfaces ------------------------------------------------------------------------------------------------------------ */
+/* --- interfaces -------------------------------------------------------------------------------------------------- */
 
 struct device_list {
 	struct net_device *devs;

@@ -18,8 +18,8 @@ struct route_request {
 };
 
 /*
- * Build *req* from a guest's message of *type* with *plen* bytes of payload. dump: all objects. 0; -EOPNOTSUPP for kinds that are
- * not answered; -EINVAL for attributes that lie.
+ * Build *req* from a guest's message of *type* with *plen* bytes of payload. dump: all objects. 0; -EOPNOTSUPP for
+ * kinds that are not answered; -EINVAL for attributes that lie.
  */
 int route_build(struct route_request *req, uint16_t type, bool dump, const uint8_t *payload, size_t plen);
 

@@ -73,7 +73,7 @@ int socket_create_pair(struct task *t, int family, int type, int protocol, struc
 	return -EOPNOTSUPP;
 }
 
-/* --- sleeping ---------------------------------------------------------------------------------------------------------- */
+/* --- sleeping ---------------------------------------------------------------------------------------------------- */
 
 void socket_wait_init(struct socket_wait *w, struct task *t, uint32_t events, int64_t timeo_ns, bool nonblock)
 {
@@ -191,7 +191,7 @@ int socket_accept(struct task *t, struct socket *s, bool nonblock, struct socket
 	return err;
 }
 
-/* --- files ---------------------------------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------------------------- */
 
 /* read(2) and write(2): the file layer sleeps, and sends SIGPIPE for streams. */
 static ssize_t sock_read(struct file *f, struct uio *dst, int64_t *pos)
@@ -286,7 +286,7 @@ int socket_file(struct socket *s, int flags, struct file **ret)
 	return 0;
 }
 
-/* --- options ---------------------------------------------------------------------------------------------------------------- */
+/* --- options ----------------------------------------------------------------------------------------------------- */
 
 static int set_timeout(struct socket *s, bool receive, const void *val, uint32_t len)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sockets: the object behind a descriptor, whatever its family. A family is a table of operations (struct socket_ops); the
- * layer above it sleeps, loops, and speaks to the guest. Operations never sleep but where they say so: they return
+ * Sockets: the object behind a descriptor, whatever its family. A family is a table of operations (struct socket_ops);
+ * the layer above it sleeps, loops, and speaks to the guest. Operations never sleep but where they say so: they return
  * -EAGAIN, and the caller waits on the socket's queue.
  *
  * Life: the open file holds one reference; peers, messages in flight and waiters hold others. ops->release() is called
@@ -34,8 +34,8 @@ struct net_addr { /* a socket address, copied from the guest or to be copied to 
 };
 
 /*
- * Control messages towards the guest, as put_cmsg() of Linux: what does not fit is cut and MSG_CTRUNC is set in *flags*.
- * cap is what the guest offered, bounded by NET_CONTROL_OUT_MAX, which no family ever fills.
+ * Control messages towards the guest, as put_cmsg() of Linux: what does not fit is cut and MSG_CTRUNC is set in
+ * *flags*. cap is what the guest offered, bounded by NET_CONTROL_OUT_MAX, which no family ever fills.
  */
 struct cmsg_sink {
 	uint8_t *buf;
@@ -54,7 +54,8 @@ struct net_msg {
 	struct cmsg_sink *sink; /* receive: NULL when the caller has no room for control data (read(2)) */
 	int flags;		/* receive: MSG_TRUNC, MSG_CTRUNC, MSG_EOR … for msg_flags */
 	bool stop;		/* receive: a boundary (passed descriptors): MSG_WAITALL ends here */
-	struct socket *full;	/* send returned -EAGAIN: wait on the room of this socket (held) instead of one's own queue */
+	/* send returned -EAGAIN: wait on the room of this socket (held) instead of one's own queue */
+	struct socket *full;
 };
 
 struct socket;
@@ -65,7 +66,10 @@ struct socket_ops { /* NULL: -EOPNOTSUPP; getsockopt, setsockopt NULL: -ENOPROTO
 	int (*listen)(struct task *t, struct socket *s, int backlog);
 	int (*accept)(struct task *t, struct socket *s, struct socket **ret);
 	int (*getname)(struct socket *s, bool peer, struct net_addr *ret);
-	/* Bytes moved, which may be fewer than asked for on streams; t may be NULL (then no credentials, no descriptors). */
+	/*
+	 * Bytes moved, which may be fewer than asked for on streams; t may be NULL (then no credentials, no
+	 * descriptors).
+	 */
 	ssize_t (*send)(struct task *t, struct socket *s, struct net_msg *m, int flags);
 	ssize_t (*recv)(struct task *t, struct socket *s, struct net_msg *m, int flags);
 	int (*shutdown)(struct socket *s, int how);
@@ -109,7 +113,10 @@ int socket_file(struct socket *s, int flags, struct file **ret);
 /* The socket of an open file, borrowed from it; NULL: not a socket. */
 struct socket *socket_of_file(const struct file *f);
 
-/* Send or receive, asleep unless flags has MSG_DONTWAIT. SIGPIPE is sent unless MSG_NOSIGNAL. Errors are -ERESTARTSYS, -EINTR … */
+/*
+ * Send or receive, asleep unless flags has MSG_DONTWAIT. SIGPIPE is sent unless MSG_NOSIGNAL. Errors are -ERESTARTSYS,
+ * -EINTR …
+ */
 ssize_t socket_send(struct task *t, struct socket *s, struct net_msg *m, int flags);
 ssize_t socket_recv(struct task *t, struct socket *s, struct net_msg *m, int flags);
 int socket_accept(struct task *t, struct socket *s, bool nonblock, struct socket **ret);

@@ -29,7 +29,9 @@ static void relay_notify(struct waiter *w, uint32_t events)
 
 static int unix_alloc(struct kernel *k, int type, struct unix_sock **ret)
 {
-	const struct socket_ops *ops = type == SOCK_STREAM ? &stream_ops : type == SOCK_DGRAM ? &dgram_ops : &seqpacket_ops;
+	const struct socket_ops *ops = type == SOCK_STREAM  ? &stream_ops
+				       : type == SOCK_DGRAM ? &dgram_ops
+							    : &seqpacket_ops;
 	struct unix_sock *u;
 	int err = kernel_charge(k, sizeof(*u));
 
@@ -136,7 +138,7 @@ int unix_create_pair(struct task *t, int type, int protocol, struct socket *ret[
 	return 0;
 }
 
-/* --- closing ---------------------------------------------------------------------------------------------------------------- */
+/* --- closing ----------------------------------------------------------------------------------------------------- */
 
 static void peer_closed(struct unix_sock *peer, struct unix_sock *u, bool reset)
 {
@@ -147,8 +149,8 @@ static void peer_closed(struct unix_sock *peer, struct unix_sock *u, bool reset)
 			peer->sock.soft.err = ECONNRESET;
 	}
 	lock_release(&peer->lock);
-	wait_queue_wake(&peer->sock.waiters, EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM | EPOLLRDHUP | EPOLLHUP |
-							 (reset ? EPOLLERR : 0));
+	wait_queue_wake(&peer->sock.waiters,
+		EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM | EPOLLRDHUP | EPOLLHUP | (reset ? EPOLLERR : 0));
 }
 
 static void release(struct unix_sock *u, bool embryo)
@@ -210,20 +212,22 @@ static int unix_shutdown(struct socket *s, int how)
 		unix_get(peer);
 	}
 	lock_release(&u->lock);
-	wait_queue_wake(&s->waiters, EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM | EPOLLRDHUP | (mode == 3 ? EPOLLHUP : 0));
+	wait_queue_wake(
+		&s->waiters, EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM | EPOLLRDHUP | (mode == 3 ? EPOLLHUP : 0));
 	if (!peer)
 		return 0;
 	lock_acquire(&peer->lock);
 	peer->shut |= theirs;
 	mode = peer->shut;
 	lock_release(&peer->lock);
-	wait_queue_wake(&peer->sock.waiters,
-			EPOLLOUT | EPOLLWRNORM | (mode & 1 ? EPOLLIN | EPOLLRDNORM | EPOLLRDHUP : 0) | (mode == 3 ? EPOLLHUP : 0));
+	wait_queue_wake(&peer->sock.waiters, EPOLLOUT | EPOLLWRNORM |
+						     (mode & 1 ? EPOLLIN | EPOLLRDNORM | EPOLLRDHUP : 0) |
+						     (mode == 3 ? EPOLLHUP : 0));
 	unix_put(peer);
 	return 0;
 }
 
-/* --- connecting -------------------------------------------------------------------------------------------------------------- */
+/* --- connecting -------------------------------------------------------------------------------------------------- */
 
 static int unix_listen(struct task *t, struct socket *s, int backlog)
 {
@@ -277,7 +281,8 @@ static int try_join(struct task *t, struct unix_sock *u, struct unix_sock *l, st
 	return err;
 }
 
-static int connect_loop(struct task *t, struct unix_sock *u, const struct net_addr *addr, struct unix_sock *e, bool nonblock)
+static int connect_loop(
+	struct task *t, struct unix_sock *u, const struct net_addr *addr, struct unix_sock *e, bool nonblock)
 {
 	struct unix_sock *l, *waited = NULL;
 	struct socket_wait w;
@@ -409,7 +414,7 @@ static int unix_dgram_connect(struct task *t, struct socket *s, const struct net
 	return err;
 }
 
-/* --- names, readiness ---------------------------------------------------------------------------------------------------------- */
+/* --- names, readiness -------------------------------------------------------------------------------------------- */
 
 static int unix_getname(struct socket *s, bool peer, struct net_addr *ret)
 {
@@ -467,7 +472,7 @@ static uint32_t unix_poll(struct socket *s)
 	return ev;
 }
 
-/* --- options ------------------------------------------------------------------------------------------------------------------- */
+/* --- options ----------------------------------------------------------------------------------------------------- */
 
 static int peer_groups(struct unix_sock *u, void *val, uint32_t *len)
 {

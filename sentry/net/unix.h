@@ -2,8 +2,8 @@
 /*
  * AF_UNIX, wholly in the sentry's memory: no host call is made for it. unix(7).
  *
- * unix_names.c: addresses; unix.c: connections, closing, options; unix_data.c: messages; unix_scm.c: descriptors and credentials that travel, and
- * the collection of sockets that only messages still reach.
+ * unix_names.c: addresses; unix.c: connections, closing, options; unix_data.c: messages; unix_scm.c: descriptors and
+ * credentials that travel, and the collection of sockets that only messages still reach.
  *
  * Locks: io_lock (one reader) < lock (the rest; two of them by lock_two()) < names_lock, flight_lock, room.
  */
@@ -12,9 +12,9 @@
 #include "net/net.h"
 #include "net/socket.h"
 
-#define UNIX_FD_MAX 253	       /* SCM_MAX_FD: descriptors in one message */
-#define UNIX_FLIGHT_MAX 65536  /* files in flight in one sandbox: -ETOOMANYREFS */
-#define UNIX_OVERFLOW_ID 65534 /* shown for credentials nobody recorded */
+#define UNIX_FD_MAX 253		/* SCM_MAX_FD: descriptors in one message */
+#define UNIX_FLIGHT_MAX 65536	/* files in flight in one sandbox: -ETOOMANYREFS */
+#define UNIX_OVERFLOW_ID 65534	/* shown for credentials nobody recorded */
 #define UNIX_DGRAM_QUEUE_MAX 10 /* net.unix.max_dgram_qlen */
 
 struct unix_name { /* a bound address; immutable, shared by connections */
@@ -38,9 +38,9 @@ struct unix_rights {
 	struct file *files[UNIX_FD_MAX];
 };
 
-struct unix_skb { /* a message, or a piece of a stream */
-	struct list_head link;	   /* unix_sock.queue, or net_state.doomed */
-	struct unix_sock *sender;  /* held: accounting of its send buffer, its name */
+struct unix_skb {		  /* a message, or a piece of a stream */
+	struct list_head link;	  /* unix_sock.queue, or net_state.doomed */
+	struct unix_sock *sender; /* held: accounting of its send buffer, its name */
 	struct unix_creds creds;
 	struct unix_rights *rights; /* NULL: none. Only the collector takes it away, and then nobody can receive */
 	uint32_t len, off, truesize;
@@ -63,8 +63,9 @@ struct unix_sock {
 	struct unix_name *name; /* held; NULL: unnamed. Set once. */
 	struct list_head queue; /* struct unix_skb */
 	unsigned n_queue;
-	uint64_t bytes;		/* unread, in the queue */
-	struct list_head embryos; /* listening: connections not accepted yet, each held; changed under lock and flight_lock */
+	uint64_t bytes; /* unread, in the queue */
+	struct list_head
+		embryos; /* listening: connections not accepted yet, each held; changed under lock and flight_lock */
 	struct list_head embryo_link;
 	unsigned n_embryos, backlog;
 	struct waiter relay;	/* datagram: tells our pollers that the connected peer has room again */
@@ -79,7 +80,7 @@ struct unix_sock {
 	/* Guarded by net->flight_lock. */
 	struct list_head flight_link; /* net->flight, while n_flight > 0 */
 	struct list_head flight_in;   /* struct unix_rights of the messages on their way to this socket */
-	unsigned n_flight; /* how often this socket's file is in flight */
+	unsigned n_flight;	      /* how often this socket's file is in flight */
 	unsigned gc_left;
 	bool gc_candidate;
 
@@ -117,7 +118,10 @@ void unix_name_put(struct unix_name *n);
 
 /* unix_data.c */
 bool unix_writable(struct unix_sock *u);
-/* A datagram may not be queued to *to* by *from* now: its queue is full and they are not each other's peers. to->lock held or not. */
+/*
+ * A datagram may not be queued to *to* by *from* now: its queue is full and they are not each other's peers. to->lock
+ * held or not.
+ */
 bool unix_dgram_full(const struct unix_sock *from, const struct unix_sock *to);
 ssize_t unix_stream_send(struct task *t, struct socket *s, struct net_msg *m, int flags);
 ssize_t unix_dgram_send(struct task *t, struct socket *s, struct net_msg *m, int flags);
@@ -136,16 +140,16 @@ struct unix_scm {
 int unix_scm_parse(struct task *t, const struct net_msg *m, struct unix_scm *scm);
 void unix_rights_free(struct unix_rights *r);
 /*
- * Account for *r* as in flight to *to*, before its message is queued. -ETOOMANYREFS. And no longer: the message's files are
- * put by the next unix_drain().
+ * Account for *r* as in flight to *to*, before its message is queued. -ETOOMANYREFS. And no longer: the message's files
+ * are put by the next unix_drain().
  */
 int unix_flight_add(struct unix_sock *to, struct unix_rights *r);
 void unix_flight_retire(struct net_state *net, struct unix_skb *skb);
 /* SCM_CREDENTIALS and SCM_TIMESTAMP of a message, where the receiver asked for them. */
 void unix_deliver_creds(struct unix_sock *u, struct net_msg *m, const struct unix_skb *skb);
 /*
- * Hand a message's files to the receiver: install descriptors and write SCM_RIGHTS. With MSG_PEEK the message keeps them too.
- * Sets m->stop: the caller calls unix_drain() when it has let go of its locks.
+ * Hand a message's files to the receiver: install descriptors and write SCM_RIGHTS. With MSG_PEEK the message keeps
+ * them too. Sets m->stop: the caller calls unix_drain() when it has let go of its locks.
  */
 void unix_deliver_rights(struct task *t, struct unix_sock *u, struct net_msg *m, struct unix_skb *skb, int flags);
 void unix_collect(struct net_state *net);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages of unix sockets: queues of buffers in the receiver, accounted to the sender's send buffer and the sandbox's memory. */
+/*
+ * Messages of unix sockets: queues of buffers in the receiver, accounted to the sender's send buffer and the sandbox's
+ * memory.
+ */
 #include "net/unix.h"
 
 #include <limits.h>
@@ -13,7 +16,9 @@ bool unix_writable(struct unix_sock *u)
 	return u->wmem * 4 <= (uint64_t)u->sock.soft.sndbuf;
 }
 
-/* What Linux would account: the data in a slab of a power of two, and its descriptors of it. Small messages cost too. */
+/*
+ * What Linux would account: the data in a slab of a power of two, and its descriptors of it. Small messages cost too.
+ */
 static uint32_t truesize_of(size_t len)
 {
 	uint32_t need = (uint32_t)len + 320, size = 512;
@@ -82,7 +87,7 @@ void unix_purge(struct list_head *queue)
 	}
 }
 
-/* --- sending ---------------------------------------------------------------------------------------------------------------- */
+/* --- sending ----------------------------------------------------------------------------------------------------- */
 
 static struct unix_sock *peer_get(struct unix_sock *u)
 {
@@ -95,14 +100,14 @@ static struct unix_sock *peer_get(struct unix_sock *u)
 	return p;
 }
 
-static void fill_creds(struct task *t, struct unix_sock *u, struct unix_sock *to, struct unix_skb *skb,
-		       const struct unix_scm *scm)
+static void fill_creds(
+	struct task *t, struct unix_sock *u, struct unix_sock *to, struct unix_skb *skb, const struct unix_scm *scm)
 {
 	if (scm->creds.set)
 		skb->creds = scm->creds;
 	else if (t && (u->sock.soft.passcred || to->sock.soft.passcred))
-		skb->creds = (struct unix_creds){
-			.pid = t->tg->pid, .uid = t->cred->uid, .gid = t->cred->gid, .set = true};
+		skb->creds =
+			(struct unix_creds){.pid = t->tg->pid, .uid = t->cred->uid, .gid = t->cred->gid, .set = true};
 }
 
 /* Queue *skb* to *to*, whose lock is held; takes over scm->rights. */
@@ -131,8 +136,8 @@ static void wake_reader(struct unix_sock *to)
 }
 
 /* One piece of a stream: bytes, -EAGAIN when the send buffer is full. */
-static ssize_t stream_piece(struct task *t, struct unix_sock *u, struct unix_sock *to, struct net_msg *m,
-			    struct unix_scm *scm)
+static ssize_t stream_piece(
+	struct task *t, struct unix_sock *u, struct unix_sock *to, struct net_msg *m, struct unix_scm *scm)
 {
 	uint32_t sndbuf = (uint32_t)u->sock.soft.sndbuf;
 	size_t want = m->uio->left;
@@ -169,8 +174,8 @@ static ssize_t stream_piece(struct task *t, struct unix_sock *u, struct unix_soc
 	return n;
 }
 
-static ssize_t stream_pieces(struct task *t, struct unix_sock *u, struct unix_sock *to, struct net_msg *m,
-			     struct unix_scm *scm)
+static ssize_t stream_pieces(
+	struct task *t, struct unix_sock *u, struct unix_sock *to, struct net_msg *m, struct unix_scm *scm)
 {
 	ssize_t total = 0, n;
 
@@ -235,8 +240,8 @@ static void dgram_forget(struct unix_sock *u, struct unix_sock *to)
 }
 
 /*
- * Is there no room at *to*? Asked before the message is made: freeing one that was not queued wakes the sender's own queue, where
- * the caller may sleep.
+ * Is there no room at *to*? Asked before the message is made: freeing one that was not queued wakes the sender's own
+ * queue, where the caller may sleep.
  */
 static bool dgram_no_room(struct unix_sock *u, struct unix_sock *to)
 {
@@ -265,7 +270,8 @@ static int dgram_queue(struct unix_sock *u, struct unix_sock *to, struct unix_sk
 	return enqueue(to, skb, scm);
 }
 
-static ssize_t dgram_to(struct task *t, struct unix_sock *u, struct unix_sock *to, struct net_msg *m, struct unix_scm *scm)
+static ssize_t dgram_to(
+	struct task *t, struct unix_sock *u, struct unix_sock *to, struct net_msg *m, struct unix_scm *scm)
 {
 	struct unix_skb *skb;
 	size_t len = m->uio->left;
@@ -341,7 +347,7 @@ ssize_t unix_dgram_send(struct task *t, struct socket *s, struct net_msg *m, int
 	return res;
 }
 
-/* --- receiving -------------------------------------------------------------------------------------------------------------- */
+/* --- receiving --------------------------------------------------------------------------------------------------- */
 
 /* The first message, or the one behind *after*; the reader's lock keeps it there. NULL: none. */
 static struct unix_skb *queue_next(struct unix_sock *u, struct unix_skb *after)

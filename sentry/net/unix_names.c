@@ -59,7 +59,7 @@ static bool is_abstract(const struct net_addr *addr)
 	return addr->un.sun_path[0] == '\0';
 }
 
-/* --- abstract names ---------------------------------------------------------------------------------------------------- */
+/* --- abstract names ---------------------------------------------------------------------------------------------- */
 
 /* Each type of socket has names of its own. */
 static struct list_head *bucket(struct net_state *net, const struct sockaddr_un *un, uint32_t len, int type)
@@ -77,7 +77,8 @@ static struct unix_sock *find_name(struct net_state *net, const struct sockaddr_
 	struct unix_sock *u;
 
 	list_for_each_entry(u, bucket(net, un, len, type), name_link)
-		if (u->sock.type == type && u->name->len == len && memcmp(u->name->un.sun_path, un->sun_path, len - SUN_PATH_OFF) == 0)
+		if (u->sock.type == type && u->name->len == len &&
+			memcmp(u->name->un.sun_path, un->sun_path, len - SUN_PATH_OFF) == 0)
 			return u;
 	return NULL;
 }
@@ -135,7 +136,7 @@ int unix_autobind(struct unix_sock *u)
 	return err;
 }
 
-/* --- nodes ---------------------------------------------------------------------------------------------------------------- */
+/* --- nodes ------------------------------------------------------------------------------------------------------- */
 
 static int bind_path(struct task *t, struct unix_sock *u, const struct net_addr *addr)
 {
@@ -207,7 +208,7 @@ void unix_unbind(struct unix_sock *u)
 		path_put(&path);
 }
 
-/* --- finding --------------------------------------------------------------------------------------------------------------- */
+/* --- finding ----------------------------------------------------------------------------------------------------- */
 
 static struct unix_sock *tryget(struct unix_sock *u)
 {

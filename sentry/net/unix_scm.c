@@ -3,9 +3,9 @@
  * What travels beside the data of unix sockets: descriptors and credentials.
  *
  * A file in a message is *in flight*. A socket whose every reference is a message in flight, held by queues that nobody
- * can read any more, would live for ever; unix_collect() finds such sockets: it counts, for each candidate (all references are
- * in flight), the references that come from the queues of candidates. What is left over comes from outside and is alive,
- * and so is all that it reaches. The rest is garbage.
+ * can read any more, would live for ever; unix_collect() finds such sockets: it counts, for each candidate (all
+ * references are in flight), the references that come from the queues of candidates. What is left over comes from
+ * outside and is alive, and so is all that it reaches. The rest is garbage.
  *
  * Files of dead messages are put from one loop (unix_drain), not from within each other's release: a guest can nest
  * sockets in sockets as deep as it likes.
@@ -112,7 +112,7 @@ void unix_rights_free(struct unix_rights *r)
 	free(r);
 }
 
-/* --- accounting ---------------------------------------------------------------------------------------------------------- */
+/* --- accounting -------------------------------------------------------------------------------------------------- */
 
 static struct unix_sock *unix_of_file(const struct file *f)
 {
@@ -186,7 +186,7 @@ void unix_drain(struct net_state *net)
 	lock_release(&net->flight_lock);
 }
 
-/* --- delivery -------------------------------------------------------------------------------------------------------------- */
+/* --- delivery ---------------------------------------------------------------------------------------------------- */
 
 void unix_deliver_creds(struct unix_sock *u, struct net_msg *m, const struct unix_skb *skb)
 {
@@ -237,7 +237,7 @@ void unix_deliver_rights(struct task *t, struct unix_sock *u, struct net_msg *m,
 	unix_flight_retire(u->net, skb);
 }
 
-/* --- collection ------------------------------------------------------------------------------------------------------------ */
+/* --- collection -------------------------------------------------------------------------------------------------- */
 
 /* All of it under flight_lock. */
 typedef void (*child_fn)(struct unix_sock *u, void *arg);
@@ -318,7 +318,10 @@ static void rescue(struct net_state *net)
 	list_splice_tail(&done, &net->flight);
 }
 
-/* Take the files of all messages to *u*, which nobody will ever receive. The messages themselves go when the socket does. */
+/*
+ * Take the files of all messages to *u*, which nobody will ever receive. The messages themselves go when the socket
+ * does.
+ */
 static void doom(struct unix_sock *u, struct list_head *garbage)
 {
 	struct unix_rights *r;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* send(2) and recv(2) with their kin. The guest's msghdr, iovec, address and control data are copied once and checked. */
+/*
+ * send(2) and recv(2) with their kin. The guest's msghdr, iovec, address and control data are copied once and checked.
+ */
 #include "mm/mm.h"
 #include "syscalls/net.h"
 #include "syscalls/syscalls.h"
@@ -66,9 +68,9 @@ int64_t sys_recvfrom(struct task *t, const uint64_t *a)
 	return err ? err : n;
 }
 
-/* --- msghdr ----------------------------------------------------------------------------------------------------------------- */
+/* --- msghdr ------------------------------------------------------------------------------------------------------ */
 
-struct msg_args { /* one sendmsg or recvmsg, decoded */
+struct msg_args {	 /* one sendmsg or recvmsg, decoded */
 	struct msghdr h; /* the guest's, copied; pointers are guest addresses */
 	struct net_addr addr;
 	struct guest_iovec *iov;
@@ -151,7 +153,8 @@ static int write_back(struct task *t, uint64_t ptr, struct msg_args *ma, const s
 	if (ma->h.msg_name) {
 		err = copy_out_addr(t, GUEST_PTR(ma->h.msg_name), (int)ma->h.msg_namelen, &ma->addr);
 		if (!err)
-			err = copy_out(t, ptr + offsetof(struct msghdr, msg_namelen), &ma->addr.len, sizeof(ma->addr.len));
+			err = copy_out(
+				t, ptr + offsetof(struct msghdr, msg_namelen), &ma->addr.len, sizeof(ma->addr.len));
 	}
 	if (!err && used)
 		err = copy_out(t, GUEST_PTR(ma->h.msg_control), m->sink->buf, used);
@@ -204,7 +207,7 @@ int64_t sys_recvmsg(struct task *t, const uint64_t *a)
 	return err ? err : recv_one(t, f, s, a[1], ARG_INT(a, 2));
 }
 
-/* --- several messages -------------------------------------------------------------------------------------------------------- */
+/* --- several messages -------------------------------------------------------------------------------------------- */
 
 static int put_len(struct task *t, uint64_t entry, int64_t n)
 {
@@ -242,8 +245,8 @@ static bool over(int64_t deadline)
 	return deadline >= 0 && kernel_now_mono() >= deadline;
 }
 
-static unsigned recv_many(struct task *t, struct file *f, struct socket *s, uint64_t vec, unsigned n, int flags, int64_t deadline,
-			  int64_t *res)
+static unsigned recv_many(struct task *t, struct file *f, struct socket *s, uint64_t vec, unsigned n, int flags,
+	int64_t deadline, int64_t *res)
 {
 	unsigned done = 0;
 

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-/* --- kernel ---------------------------------------------------------------------------------------------------------------- */
+/* --- kernel ------------------------------------------------------------------------------------------------------ */
 
 int64_t kernel_now_mono(void)
 {
@@ -129,9 +129,10 @@ ssize_t aspace_writev(struct aspace *as, const struct guest_iovec *giov, size_t 
 	return -EFAULT;
 }
 
-/* --- files ------------------------------------------------------------------------------------------------------------------ */
+/* --- files ------------------------------------------------------------------------------------------------------- */
 
-struct inode *inode_alloc(struct super_block *sb, const struct inode_ops *ops, const struct file_ops *fops, uint32_t mode)
+struct inode *inode_alloc(
+	struct super_block *sb, const struct inode_ops *ops, const struct file_ops *fops, uint32_t mode)
 {
 	struct inode *inode = calloc(1, sizeof(*inode));
 
@@ -240,7 +241,7 @@ int inode_permission(struct task *t, struct inode *inode, int mask)
 /* Families that a test may bring along. */
 #define WEAK __attribute__((weak))
 
-/* --- other families ------------------------------------------------------------------------------------------------------------ */
+/* --- other families ---------------------------------------------------------------------------------------------- */
 
 WEAK int inet_create(struct task *t, int family, int type, int protocol, struct socket **ret)
 {
@@ -257,7 +258,7 @@ WEAK int64_t netdev_ioctl(struct task *t, int family, uint32_t cmd, uint64_t arg
 	return -ENOTTY;
 }
 
-/* --- the fake itself ------------------------------------------------------------------------------------------------------------ */
+/* --- the fake itself --------------------------------------------------------------------------------------------- */
 
 static void init_net(struct net_state *net)
 {

@@ -237,7 +237,8 @@ static void credentials(void **state)
 	fake_pair(f, SOCK_STREAM, a);
 	assert_int_equal(socket_getsockopt(&f->task, fake_sock(f, a[0]), SOL_SOCKET, SO_PEERCRED, &u, &len), 0);
 	assert_int_equal(u.pid, 42);
-	assert_int_equal(socket_setsockopt(&f->task, fake_sock(f, a[1]), SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)), 0);
+	assert_int_equal(
+		socket_setsockopt(&f->task, fake_sock(f, a[1]), SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)), 0);
 	assert_int_equal(fake_send(f, a[0], "x", 1, NULL), 1);
 	assert_int_equal(fake_recv(f, a[1], &c, 1, 0, &sink, NULL), 1);
 	assert_int_equal(sink.used, CMSG_SPACE(sizeof(u)));
@@ -366,7 +367,7 @@ static void cmsg_lengths(void **state)
 	assert_int_equal(cmsg_next(&it, &level, &type, &data, &len), 0);
 }
 
-/* --- threads ---------------------------------------------------------------------------------------------------------------- */
+/* --- threads ----------------------------------------------------------------------------------------------------- */
 
 #define PUMP (8u << 20)
 
@@ -440,7 +441,8 @@ static void timeout(void **state)
 	int fds[2];
 
 	fake_pair(f, SOCK_STREAM, fds);
-	assert_int_equal(socket_setsockopt(&f->task, fake_sock(f, fds[0]), SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)), 0);
+	assert_int_equal(
+		socket_setsockopt(&f->task, fake_sock(f, fds[0]), SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)), 0);
 	uio_init_kernel(&u, &c, 1);
 	m.uio = &u;
 	assert_int_equal(socket_recv(&f->task, fake_sock(f, fds[0]), &m, 0), -EAGAIN);
@@ -450,12 +452,23 @@ static void timeout(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(stream_data),	 cmocka_unit_test(stream_reset), cmocka_unit_test(back_pressure),
-		cmocka_unit_test(memory_limit),	 cmocka_unit_test(datagrams),	 cmocka_unit_test(full_receiver),
-		cmocka_unit_test(connections),	 cmocka_unit_test(rights),	 cmocka_unit_test(rights_without_room),
-		cmocka_unit_test(credentials),	 cmocka_unit_test(cycle),	 cmocka_unit_test(reachable),
-		cmocka_unit_test(cycle_by_listener), cmocka_unit_test(nested),	 cmocka_unit_test(cmsg_lengths),
-		cmocka_unit_test(two_threads),	 cmocka_unit_test(timeout),
+		cmocka_unit_test(stream_data),
+		cmocka_unit_test(stream_reset),
+		cmocka_unit_test(back_pressure),
+		cmocka_unit_test(memory_limit),
+		cmocka_unit_test(datagrams),
+		cmocka_unit_test(full_receiver),
+		cmocka_unit_test(connections),
+		cmocka_unit_test(rights),
+		cmocka_unit_test(rights_without_room),
+		cmocka_unit_test(credentials),
+		cmocka_unit_test(cycle),
+		cmocka_unit_test(reachable),
+		cmocka_unit_test(cycle_by_listener),
+		cmocka_unit_test(nested),
+		cmocka_unit_test(cmsg_lengths),
+		cmocka_unit_test(two_threads),
+		cmocka_unit_test(timeout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
