@@ -245,11 +245,22 @@ static bool d_try_prune(struct dentry *d)
 	return ok;
 }
 
+/*
+ * Where names change by themselves an unused dentry would only keep dead objects alive: it goes at once, and so do those above
+ * that only it held.
+ */
 void dentry_put(struct dentry *d)
 {
-	/* Where names change by themselves an unused dentry would only keep dead objects alive. */
-	if (d->sb->no_dcache && !d->unhashed && refs_read(&d->refs) == 2)
-		d_try_prune(d);
+	while (d->sb->no_dcache && !d->unhashed && refs_read(&d->refs) == 2) {
+		struct dentry *parent;
+
+		if (!d_try_prune(d))
+			break;
+		parent = d->parent; /* of an unhashed dentry it never changes */
+		dentry_get(parent);
+		d_put_chain(d);
+		d = parent;
+	}
 	d_put_chain(d);
 }
 
