@@ -113,6 +113,9 @@ static bool range_ok(uint64_t addr, uint64_t len)
 	return !__builtin_add_overflow(addr, len, &end) && end <= STUB_GUEST_MAX;
 }
 
+/* The filter kills a stub that asks for these; the client has to settle them itself. */
+#define MMAP_NEVER (MAP_HUGETLB | MAP_LOCKED | MAP_GROWSDOWN)
+
 /* Results are addresses of the guest or errors; anything else is the guest's doing. */
 static int64_t check_address(int64_t r)
 {
@@ -134,6 +137,8 @@ int64_t gthread_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, 
 
 	if (!range_ok(addr, len))
 		return flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) ? -ENOMEM : -EINVAL;
+	if (flags & MMAP_NEVER)
+		return -EINVAL;
 	if (flags & MAP_ANONYMOUS) {
 		r = run_orders(th, o, 1, -1, 0);
 		return r < 0 ? r : check_address(o[0].result);
@@ -153,7 +158,7 @@ void gthread_tail_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot
 {
 	struct stub_order o = {.nr = __NR_mmap, .args = {addr, len, (unsigned)prot, (unsigned)flags, UINT64_MAX, 0}};
 	int fd = -1, stub_fd = 0;
-	int64_t err = range_ok(addr, len) ? 0 : -ENOMEM;
+	int64_t err = !range_ok(addr, len) ? -ENOMEM : flags & MMAP_NEVER ? -EINVAL : 0;
 
 	if (!err && !(flags & MAP_ANONYMOUS)) {
 		stub_fd = aspace_fd_alloc(th->as);

@@ -165,7 +165,8 @@ void gthread_reenter(struct gthread *th);
 
 /*
  * Orders: host calls that the stub thread makes for us inside its own address space, synchronous, inside a full entry.
- * Return the host's result (a negative errno on failure). Addresses and lengths must lie in [aspace_min, aspace_max).
+ * Return the host's result (a negative errno on failure). Addresses and lengths must lie in [aspace_min, aspace_max). mmap
+ * refuses MAP_LOCKED, MAP_GROWSDOWN and MAP_HUGETLB with -EINVAL: the filter knows no such mappings.
  */
 int64_t gthread_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off);
 int64_t gthread_munmap(struct gthread *th, uint64_t addr, uint64_t len);
