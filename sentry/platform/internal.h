@@ -227,7 +227,7 @@ struct platform {
 	pthread_mutex_t poll_lock;	  /* innermost; guards the set */
 	struct gthread *polled[POLL_MAX]; /* referenced */
 	unsigned n_polled;
-	unsigned n_cpus;
+	unsigned n_cpus, poll_cpu;
 	int64_t poll_last_ns, poll_not_before_ns;
 	unsigned poll_streak;
 

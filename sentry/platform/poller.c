@@ -31,6 +31,7 @@ void poller_init(struct platform *p)
 	cpu_set_t set;
 
 	/* Those we may run on, not those there are. */
+	p->poll_cpu = UINT32_MAX;
 	p->n_cpus = sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 	pthread_mutex_init(&p->poll_lock, NULL);
 }
@@ -42,7 +43,7 @@ static void set_on(struct gthread *th, bool on, unsigned cpu)
 }
 
 /* Have the poller look at *th* too. poll_lock is held. */
-static void add_polled(struct platform *p, struct gthread *th, unsigned cpu)
+static void add_polled(struct platform *p, struct gthread *th)
 {
 	for (unsigned i = 0; i < p->n_polled; i++)
 		if (p->polled[i] == th)
@@ -50,8 +51,28 @@ static void add_polled(struct platform *p, struct gthread *th, unsigned cpu)
 	if (p->n_polled == POLL_MAX)
 		return;
 	refs_get(&th->refs);
-	p->polled[p->n_polled++] = th;
-	set_on(th, true, cpu);
+	p->polled[p->n_polled] = th;
+	/* The poller reads the set without the lock. */
+	__atomic_store_n(&p->n_polled, p->n_polled + 1, __ATOMIC_RELEASE);
+	set_on(th, true, p->poll_cpu);
+}
+
+/* Forget all threads. */
+static void drop_all(struct platform *p)
+{
+	struct gthread *dropped[POLL_MAX];
+	unsigned n;
+
+	pthread_mutex_lock(&p->poll_lock);
+	n = p->n_polled;
+	memcpy(dropped, p->polled, sizeof(dropped));
+	__atomic_store_n(&p->n_polled, 0, __ATOMIC_RELEASE);
+	atomic_store(&p->poller, NULL);
+	pthread_mutex_unlock(&p->poll_lock);
+	for (unsigned i = 0; i < n; i++) {
+		set_on(dropped[i], false, 0);
+		gthread_put(dropped[i]);
+	}
 }
 
 void poller_consider(struct gthread *th)
@@ -69,31 +90,14 @@ void poller_consider(struct gthread *th)
 	if (p->poll_streak >= STREAK && now >= p->poll_not_before_ns) {
 		p->poll_streak = 0;
 		start = !p->poller && !p->n_polled;
-		add_polled(p, th, UINT32_MAX);
+		add_polled(p, th);
 	}
 	pthread_mutex_unlock(&p->poll_lock);
 	if (start && worker_assign(p, &(struct job){.kind = JOB_POLL}) < 0) {
+		drop_all(p);
 		pthread_mutex_lock(&p->poll_lock);
 		p->poll_not_before_ns = now + PAUSE_NS;
 		pthread_mutex_unlock(&p->poll_lock);
-	}
-}
-
-/* Forget all threads. */
-static void drop_all(struct platform *p)
-{
-	struct gthread *dropped[POLL_MAX];
-	unsigned n;
-
-	pthread_mutex_lock(&p->poll_lock);
-	n = p->n_polled;
-	memcpy(dropped, p->polled, sizeof(dropped));
-	p->n_polled = 0;
-	atomic_store(&p->poller, NULL);
-	pthread_mutex_unlock(&p->poll_lock);
-	for (unsigned i = 0; i < n; i++) {
-		set_on(dropped[i], false, 0);
-		gthread_put(dropped[i]);
 	}
 }
 
@@ -106,6 +110,7 @@ void poller_stop(struct worker *w)
 static void set_cpu(struct platform *p, unsigned cpu)
 {
 	pthread_mutex_lock(&p->poll_lock);
+	p->poll_cpu = cpu;
 	for (unsigned i = 0; i < p->n_polled; i++)
 		__atomic_store_n(&p->polled[i]->slot->poller_cpu, cpu, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&p->poll_lock);
