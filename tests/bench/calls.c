@@ -82,6 +82,20 @@ static void call_exec(void)
 	waitpid(p, NULL, 0);
 }
 
+static void run(const char *const argv[])
+{
+	pid_t p = vfork();
+
+	if (p == 0) {
+		execv(argv[0], (char *const *)(uintptr_t)argv);
+		_exit(1);
+	}
+	waitpid(p, NULL, 0);
+}
+
+static void call_python(void) { run((const char *const[]){"/usr/bin/python3", "-c", "pass", NULL}); }
+static void call_bash(void) { run((const char *const[]){"/bin/bash", "-c", ":", NULL}); }
+
 static uint64_t fast_entry;
 
 static void call_fast(void)
@@ -111,6 +125,8 @@ int main(int argc, char **argv)
 	measure("thread-create+join", call_thread, 100);
 	measure("fork+exit+wait", call_fork, 50);
 	measure("vfork+exec+exit+wait", call_exec, 30);
+	measure("bash-c-:", call_bash, 5);
+	measure("python3-c-pass", call_python, 3);
 	fast_entry = getauxval(AT_PICKET_FASTCALL);
 	if (fast_entry)
 		measure("fast-entry-getppid", call_fast, 20000);
