@@ -104,12 +104,16 @@ static int64_t do_poll(struct task *t, uint64_t ufds, uint64_t n, int64_t deadli
 {
 	struct poll_item items_stack[ITEMS_ON_STACK], *items = items_stack;
 	struct pollfd fds_stack[ITEMS_ON_STACK], *fds = fds_stack;
+	uint64_t charged = 0;
 	int64_t r = -ENOMEM;
 
 	n = (uint32_t)n;
 	if (n > task_rlimit(t, RLIMIT_NOFILE))
 		return -EINVAL;
 	if (n > ITEMS_ON_STACK) {
+		charged = n * (sizeof(*items) + sizeof(*fds));
+		if (kernel_charge(t->kernel, charged))
+			return -ENOMEM;
 		items = reallocarray(NULL, n, sizeof(*items));
 		fds = reallocarray(NULL, n, sizeof(*fds));
 	}
@@ -125,6 +129,7 @@ out:
 		free(items);
 	if (fds != fds_stack)
 		free(fds);
+	kernel_uncharge(t->kernel, charged);
 	return r;
 }
 
