@@ -51,6 +51,7 @@ struct host_handle { /* file->priv of hostfs files */
 };
 
 extern const struct file_ops hostfs_file_fops, hostfs_dir_fops;
+extern const struct inode_ops hostfs_dir_ops, hostfs_link_ops, hostfs_file_ops, hostfs_special_ops;
 
 static inline struct hostfs *hostfs_of(const struct inode *inode)
 {
@@ -70,6 +71,14 @@ int host_place_get(struct inode *inode, char *name, struct inode **ret_parent);
 void host_place_put(struct inode *parent);
 /* Open the object itself (not a directory's entry) and make sure that it still is the one this inode stands for. */
 int host_node_open(struct inode *inode, int flags);
+/* An inode of that kind, without identity or place. NULL: no memory. */
+struct inode *host_node_alloc(struct super_block *sb, uint32_t mode);
+/* The inode for what *st* describes, seen as *name* in *parent*; held. */
+int host_node_get(struct inode *parent, const char *name, const struct statx *st, struct inode **ret);
+/* Remember where *inode* was seen. */
+void host_set_place(struct inode *inode, struct inode *parent, const char *name);
+void hostfs_free_inode(struct inode *inode);
+int hostfs_readlink(struct task *t, struct inode *inode, char **ret);
 /* Is it hidden in `host` mode? */
 bool host_hidden(const struct hostfs *fs, const char *name, const struct statx *st);
 uint64_t host_ino(const struct hostfs *fs, uint64_t dev, uint64_t ino);

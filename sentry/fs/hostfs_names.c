@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/* hostfs: operations on names. */
+#include "fs/hostfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int name_copy(char *buf, const char *name, size_t len)
+{
+	if (len > VFS_NAME_MAX)
+		return -ENAMETOOLONG;
+	if (len == 0 || memchr(name, '/', len) || memchr(name, 0, len))
+		return -EINVAL;
+	memcpy(buf, name, len);
+	buf[len] = 0;
+	return strcmp(buf, ".") == 0 || strcmp(buf, "..") == 0 ? -EINVAL : 0;
+}
+
+static int stat_entry(struct inode *dir, const char *name, struct statx *st)
+{
+	int r, fd = host_dir_get(dir);
+
+	if (fd < 0)
+		return fd;
+	platform_host_block_begin(dir->sb->kernel->platform);
+	r = host_stat(fd, name, st);
+	platform_host_block_end(dir->sb->kernel->platform);
+	host_dir_put(dir);
+	return r;
+}
+
+static int hostfs_lookup(struct inode *dir, const char *name_in, size_t len, struct inode **ret)
+{
+	char name[VFS_NAME_MAX + 1];
+	struct statx st;
+	int r = name_copy(name, name_in, len);
+
+	if (r == 0)
+		r = stat_entry(dir, name, &st);
+	if (r < 0)
+		return r;
+	if (host_hidden(hostfs_of(dir), name, &st))
+		return -ENOENT;
+	return host_node_get(dir, name, &st, ret);
+}
+
+/* Set-user-ID and set-group-ID programs of the host user are nothing a sandbox may make on the host. */
+static int check_new_mode(uint32_t mode)
+{
+	return !S_ISDIR(mode) && (mode & (S_ISUID | S_ISGID)) ? -EPERM : 0;
+}
+
+static int host_create(int dirfd, const char *name, uint32_t mode, int *ret_fd)
+{
+	int fd;
+
+	switch (mode & S_IFMT) {
+	case S_IFDIR:
+		return host_mkdir(dirfd, name, mode & 01777);
+	case S_IFREG:
+		fd = host_open_beneath(dirfd, name, O_CREAT | O_EXCL | O_RDWR, mode & 07777);
+		if (fd < 0)
+			return fd;
+		*ret_fd = fd;
+		return 0;
+	case S_IFIFO:
+	case S_IFSOCK:
+		return host_mknod(dirfd, name, mode & (S_IFMT | 0777));
+	default:
+		return -EPERM;
+	}
+}
+
+static int hostfs_create_op(struct inode *dir, const char *name_in, size_t len, uint32_t mode, uint64_t rdev,
+			    const struct cred *cred, struct inode **ret)
+{
+	char name[VFS_NAME_MAX + 1];
+	struct statx st;
+	int r = name_copy(name, name_in, len), fd = -1, dirfd;
+
+	if (r == 0)
+		r = check_new_mode(mode);
+	if (r < 0)
+		return r;
+	dirfd = host_dir_get(dir);
+	if (dirfd < 0)
+		return dirfd;
+	platform_host_block_begin(dir->sb->kernel->platform);
+	r = host_create(dirfd, name, mode, &fd);
+	if (r == 0)
+		r = fd >= 0 ? host_stat(fd, "", &st) : host_stat(dirfd, name, &st);
+	platform_host_block_end(dir->sb->kernel->platform);
+	host_dir_put(dir);
+	if (r == 0)
+		r = host_node_get(dir, name, &st, ret);
+	if (r == 0 && fd >= 0) {
+		lock_acquire(&hostfs_of(dir)->lock);
+		int old = host_node_of(*ret)->spare_fd;
+
+		host_node_of(*ret)->spare_fd = fd;
+		lock_release(&hostfs_of(dir)->lock);
+		fd = old;
+	}
+	host_close(fd);
+	return r;
+}
+
+static int hostfs_symlink(struct inode *dir, const char *name_in, size_t len, const char *target, const struct cred *cred,
+			  struct inode **ret)
+{
+	char name[VFS_NAME_MAX + 1];
+	struct statx st;
+	int r = name_copy(name, name_in, len), dirfd;
+
+	if (r < 0)
+		return r;
+	dirfd = host_dir_get(dir);
+	if (dirfd < 0)
+		return dirfd;
+	r = host_symlink(target, dirfd, name);
+	if (r == 0)
+		r = host_stat(dirfd, name, &st);
+	host_dir_put(dir);
+	return r < 0 ? r : host_node_get(dir, name, &st, ret);
+}
+
+static int hostfs_link(struct inode *dir, const char *name_in, size_t len, struct inode *target)
+{
+	char name[VFS_NAME_MAX + 1], oname[VFS_NAME_MAX + 1];
+	struct inode *oparent;
+	int r = name_copy(name, name_in, len), dirfd, ofd;
+	struct statx st;
+
+	if (r < 0)
+		return r;
+	ofd = host_place_get(target, oname, &oparent);
+	if (ofd < 0)
+		return ofd;
+	dirfd = host_dir_get(dir);
+	r = dirfd < 0 ? dirfd : host_link(ofd, oname, dirfd, name);
+	if (r == 0 && host_stat(dirfd, name, &st) == 0)
+		host_fill_inode(target, &st);
+	if (dirfd >= 0)
+		host_dir_put(dir);
+	host_place_put(oparent);
+	return r;
+}
+
+static int remove_entry(struct inode *dir, const char *name_in, size_t len, struct inode *victim, bool is_dir)
+{
+	char name[VFS_NAME_MAX + 1];
+	int r = name_copy(name, name_in, len), dirfd;
+
+	if (r < 0)
+		return r;
+	dirfd = host_dir_get(dir);
+	if (dirfd < 0)
+		return dirfd;
+	platform_host_block_begin(dir->sb->kernel->platform);
+	r = host_unlink(dirfd, name, is_dir);
+	platform_host_block_end(dir->sb->kernel->platform);
+	host_dir_put(dir);
+	if (r == 0)
+		victim->nlink = is_dir || victim->nlink == 0 ? 0 : victim->nlink - 1;
+	return r;
+}
+
+static int hostfs_unlink(struct inode *dir, const char *name, size_t len, struct inode *victim)
+{
+	return remove_entry(dir, name, len, victim, false);
+}
+
+static int hostfs_rmdir(struct inode *dir, const char *name, size_t len, struct inode *victim)
+{
+	return remove_entry(dir, name, len, victim, true);
+}
+
+static int hostfs_rename(struct inode *odir, const char *oname_in, size_t olen, struct inode *what, struct inode *ndir,
+			 const char *nname_in, size_t nlen, struct inode *target, unsigned flags)
+{
+	char oname[VFS_NAME_MAX + 1], nname[VFS_NAME_MAX + 1];
+	int r = name_copy(oname, oname_in, olen), ofd, nfd;
+
+	if (r == 0)
+		r = name_copy(nname, nname_in, nlen);
+	if (r < 0)
+		return r;
+	ofd = host_dir_get(odir);
+	if (ofd < 0)
+		return ofd;
+	nfd = host_dir_get(ndir);
+	if (nfd < 0) {
+		host_dir_put(odir);
+		return nfd;
+	}
+	platform_host_block_begin(odir->sb->kernel->platform);
+	r = host_rename(ofd, oname, nfd, nname, flags & (RENAME_NOREPLACE | RENAME_EXCHANGE));
+	platform_host_block_end(odir->sb->kernel->platform);
+	host_dir_put(ndir);
+	host_dir_put(odir);
+	if (r < 0)
+		return r;
+	host_set_place(what, ndir, nname);
+	if (target && (flags & RENAME_EXCHANGE))
+		host_set_place(target, odir, oname);
+	else if (target)
+		target->nlink = S_ISDIR(target->mode) || target->nlink == 0 ? 0 : target->nlink - 1;
+	return 0;
+}
+
+int hostfs_readlink(struct task *t, struct inode *inode, char **ret)
+{
+	char name[VFS_NAME_MAX + 1];
+	struct inode *parent;
+	char buf[VFS_PATH_MAX];
+	ssize_t n;
+	int fd;
+
+	if (host_node_of(inode)->target) {
+		*ret = strdup(host_node_of(inode)->target);
+		return *ret ? 0 : -ENOMEM;
+	}
+	fd = host_place_get(inode, name, &parent);
+	if (fd < 0)
+		return fd;
+	n = host_readlink(fd, name, buf, sizeof(buf));
+	host_place_put(parent);
+	if (n < 0)
+		return (int)n;
+	if (n == 0 || n >= (ssize_t)sizeof(buf))
+		return -ENAMETOOLONG;
+	*ret = strndup(buf, (size_t)n);
+	return *ret ? 0 : -ENOMEM;
+}
+
+const struct inode_ops hostfs_dir_ops = {
+	.lookup = hostfs_lookup,
+	.create = hostfs_create_op,
+	.symlink = hostfs_symlink,
+	.link = hostfs_link,
+	.unlink = hostfs_unlink,
+	.rmdir = hostfs_rmdir,
+	.rename = hostfs_rename,
+	.getattr = hostfs_getattr,
+	.setattr = hostfs_setattr,
+	.getxattr = hostfs_getxattr,
+	.setxattr = hostfs_setxattr,
+	.listxattr = hostfs_listxattr,
+	.removexattr = hostfs_removexattr,
+	.open = hostfs_open,
+};
+
+const struct inode_ops hostfs_link_ops = {
+	.readlink = hostfs_readlink,
+	.getattr = hostfs_getattr,
+	.setattr = hostfs_setattr,
+};
+
+const struct inode_ops hostfs_file_ops = {
+	.getattr = hostfs_getattr,
+	.setattr = hostfs_setattr,
+	.getxattr = hostfs_getxattr,
+	.setxattr = hostfs_setxattr,
+	.listxattr = hostfs_listxattr,
+	.removexattr = hostfs_removexattr,
+	.open = hostfs_open,
+};
+
+/* A device's, fifo's or socket's opening is the VFS's business, by its kind: such inodes have no open operation. */
+const struct inode_ops hostfs_special_ops = {
+	.getattr = hostfs_getattr,
+	.setattr = hostfs_setattr,
+};
