@@ -71,11 +71,21 @@ def ours():
     return set(found)
 
 
+def parent(pid):
+    """The parent's number, 0 when the process is gone."""
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return int(f.read().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
 def left_over(before, seconds=2.0):
-    """Processes of Picket that were not there before and are still there after *seconds*."""
+    """Processes of Picket that were not there before and are still there after *seconds*, but for the new stubs of a
+    sandbox that was there before."""
     end = time.monotonic() + seconds
     while True:
-        rest = ours() - before
+        rest = {pid for pid in ours() - before if parent(pid) not in before}
         if not rest or time.monotonic() > end:
             return rest
         time.sleep(0.05)
