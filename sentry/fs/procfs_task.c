@@ -25,7 +25,9 @@ struct facts { /* one consistent look at a task and its group */
 
 static char state_letter(const struct task *t)
 {
-	switch (t->state) {
+	enum task_state state = t->state;
+
+	switch (state) {
 	case TASK_RUNNING:
 		return 'R';
 	case TASK_SLEEPING:
