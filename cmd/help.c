@@ -2,12 +2,15 @@
 /* --help and the manual page, from the table. */
 #include "cmd/help.h"
 
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
 #include "cmd/message.h"
+#include "cmd/str.h"
 
 #ifndef PICKET_VERSION
 #define PICKET_VERSION "unknown"
@@ -108,8 +111,17 @@ void print_command_help(FILE *out, const struct cmd_spec *cmd)
 {
 	bool any = false;
 
-	fprintf(out, "%sUsage:%s picket %s %s\n\n", tint(out, TINT_BOLD), tint(out, TINT_END), cmd->name, cmd->usage);
-	print_wrapped(out, cmd->text ? cmd->text : cmd->help, 0, 0);
+	fprintf(out, "%sUsage:%s picket %s%s%s\n\n", tint(out, TINT_BOLD), tint(out, TINT_END), cmd->name,
+		*cmd->usage ? " " : "", cmd->usage);
+	if (cmd->text) {
+		print_wrapped(out, cmd->text, 0, 0);
+	} else {
+		/* The line of the list of commands, as a sentence. */
+		char *line = xasprintf("%c%s.", toupper((unsigned char)cmd->help[0]), cmd->help + 1);
+
+		print_wrapped(out, line, 0, 0);
+		free(line);
+	}
 	for (size_t i = 0; i < cmd->opt_count; i++) {
 		if (!is_shown(&cmd->opts[i]))
 			continue;

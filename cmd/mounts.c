@@ -5,6 +5,7 @@
  */
 #include "cmd/mounts.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <mntent.h>
@@ -119,6 +120,20 @@ static int mount_image(struct store *s, const struct image_ref *ref, const char 
 	return r < 0 ? complain(EXIT_FAILED, "%s", e.text) : 0;
 }
 
+/* What is in a directory would be out of sight until the umount. */
+static bool is_empty(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *de;
+	bool empty = true;
+
+	while (d && empty && (de = readdir(d)))
+		empty = strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0;
+	if (d)
+		closedir(d);
+	return empty;
+}
+
 static int mount_on(struct store *s, const struct image_ref *ref, const char *dir)
 {
 	char text[DIGEST_TEXT_LEN + 1];
@@ -127,6 +142,10 @@ static int mount_on(struct store *s, const struct image_ref *ref, const char *di
 	each_mount(compare, &w);
 	if (w.other)
 		return complain(EXIT_FAILED, "another image is mounted on %s; picket umount %s first", dir, dir);
+	if (!w.same && access(dir, W_OK) < 0)
+		return complain(EXIT_FAILED, "cannot mount on %s: that needs a directory that you may write", dir);
+	if (!w.same && !is_empty(dir))
+		return complain(EXIT_FAILED, "cannot mount on %s: it is not empty", dir);
 	if (!w.same && mount_image(s, ref, dir, w.source))
 		return EXIT_FAILED;
 	puts(dir);

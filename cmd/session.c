@@ -106,6 +106,17 @@ static void interrupted(struct session *s, struct progress *p, int sig)
 	finish(p, complain(128 + sig, "ended by force after %d signals", p->interrupts));
 }
 
+/* How long to wait for the news that the sandbox ended, after slirp4netns failed, in ms. */
+#define LAST_NEWS 50
+
+/* slirp4netns cannot set up the network of a sandbox that failed to start: then the sandbox's own reason counts. */
+static bool sandbox_ended(const struct session *s)
+{
+	struct pollfd end = {.fd = s->sandbox->pidfd, .events = POLLIN};
+
+	return poll(&end, 1, LAST_NEWS) > 0;
+}
+
 /* slirp4netns has told how it went, or died, or takes too long: tell the sentry, which holds the first program until
  * then. */
 static void network_settled(struct session *s, struct progress *p, bool late)
@@ -118,6 +129,10 @@ static void network_settled(struct session *s, struct progress *p, bool late)
 		err_set(&err, "slirp4netns did not set up the sandbox's network within %d s", NETWORK_TIMEOUT / 1000);
 	} else if (slirp_wait_ready(s->slirp, &so, &err) == 0) {
 		tell(s, "network up");
+		return;
+	}
+	if (sandbox_ended(s)) {
+		free(err);
 		return;
 	}
 	terminal_restore();

@@ -124,7 +124,7 @@ int archive_open(const char *source, struct store_txn *txn, const struct inflate
 		if (!archive_is_tar(a->fd))
 			r = archive_spool(a, source, txn, limits, e);
 		if (!r)
-			r = archive_scan(a, e);
+			r = archive_scan(a, strcmp(source, "-") ? source : "standard input", e);
 	}
 	if (r)
 		archive_close(a);

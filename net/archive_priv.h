@@ -27,8 +27,8 @@ struct archive {
  */
 char *archive_normalise(const char *base, const char *name);
 
-/* Fill the table from the tar in a->fd. */
-int archive_scan(struct archive *a, struct snap_error *e);
+/* Fill the table from the tar in a->fd. source: its name, for errors. */
+int archive_scan(struct archive *a, const char *source, struct snap_error *e);
 
 /* Can it be read in place: a regular file that begins with a tar header? */
 bool archive_is_tar(int fd);

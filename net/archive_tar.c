@@ -58,12 +58,13 @@ struct scan {
 	char *long_name, *long_link; /* for the next member, from pax or GNU records */
 	uint64_t pax_size;
 	bool has_pax_size;
+	const char *source; /* its name, for errors */
 	struct snap_error *e;
 };
 
 static int damaged(struct scan *s, const char *why)
 {
-	return snap_fail(s->e, EBADMSG, "the archive is damaged at byte %llu: %s", (unsigned long long)s->pos, why);
+	return snap_fail(s->e, EBADMSG, "%s is damaged at byte %llu: %s", s->source, (unsigned long long)s->pos, why);
 }
 
 /* Octal with blanks around, or GNU's base 256. -1 if it is no number that fits. */
@@ -245,7 +246,8 @@ static int scan_step(struct scan *s)
 		return 1;
 	if (!checksum_ok(&h) || parse_number(h.size, sizeof(h.size), &size))
 		return s->pos ? damaged(s, "a header is not valid")
-			      : snap_fail(s->e, EINVAL, "this is no tar archive, nor one that gzip or zstd has packed");
+			      : snap_fail(s->e, EINVAL, "%s is no tar archive, nor one that gzip or zstd has packed",
+					s->source);
 	if (s->has_pax_size && !strchr("xgLK", h.type))
 		size = s->pax_size;
 	if (h.type && strchr("123456", h.type))
@@ -275,9 +277,9 @@ static int by_name(const void *a, const void *b)
 	return c ? c : x->order > y->order ? -1 : 1;
 }
 
-int archive_scan(struct archive *a, struct snap_error *e)
+int archive_scan(struct archive *a, const char *source, struct snap_error *e)
 {
-	struct scan s = {.a = a, .e = e};
+	struct scan s = {.a = a, .source = source, .e = e};
 	struct stat st;
 	int r;
 

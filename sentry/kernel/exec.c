@@ -70,8 +70,8 @@ static int parse_shebang(char *line, char **interp, char **arg)
 	if (!*p)
 		return -ENOEXEC;
 	e = p + strcspn(p, " \t");
-	if (!nl && !*e)
-		return -ENOEXEC; /* the interpreter's name may have been cut off */
+	if (!nl && !*e && e - line >= BINPRM_SIZE)
+		return -ENOEXEC; /* the interpreter's name may have been cut off; at the end of a short file it is whole */
 	*interp = p;
 	*arg = NULL;
 	if (!*e)
