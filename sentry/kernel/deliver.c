@@ -97,7 +97,7 @@ static void stop_group(struct task *t, int signo)
 		return;
 	lock_acquire(&tg->siglock);
 	/* A SIGCONT or SIGKILL that came while the lock was away wins. */
-	if (tg->group_exiting)
+	if (tg->group_exiting || !t->stop_taken)
 		go = false;
 	else
 		begin_stop(t, signo);

@@ -5,6 +5,8 @@
 #include "mm/mm.h"
 #include "syscalls/syscalls.h"
 
+#include <stdlib.h>
+
 static int64_t dispatch(struct task *t, const struct guest_syscall *c)
 {
 	const struct syscall_desc *d = syscall_lookup(c->nr);
@@ -139,6 +141,8 @@ static void kernel_thread_gone(struct gthread *th, bool unexpected)
 	lock_release(&t->tg->siglock);
 	parent = t->vfork_parent;
 	t->vfork_parent = NULL;
+	free(t->vfork_saved);
+	t->vfork_saved = NULL;
 	task_exit(t, t->tg->group_exiting ? t->tg->group_exit_code : SIGKILL);
 	if (parent) {
 		task_exit(parent, SIGKILL);

@@ -382,6 +382,8 @@ static void become_leader(struct task *t)
 	t->tid = tg->pid;
 	t->exit_signal = old->exit_signal;
 	old->state = TASK_DEAD;
+	if (k->init == old)
+		k->init = t;
 	lock_release(&tg->siglock);
 	lock_release(&k->tasklist_lock);
 	task_put(old);
@@ -432,7 +434,7 @@ static void switch_mm(struct task *t, struct exec_image *im)
 	struct mm *old = t->mm;
 	struct gthread *old_th = t->th;
 
-	tg_account_aspace(t->tg, t);
+	tg_set_aspace(t->tg, im->as);
 	lock_acquire(&t->tg->siglock);
 	lock_acquire(&t->cred_lock);
 	t->mm = im->mm;

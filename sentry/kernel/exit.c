@@ -44,11 +44,31 @@ static void send_pdeath(struct thread_group *c)
 		signal_send_group(c, &info);
 }
 
-/* tasklist_lock held. Children of a dead group go to a subreaper or to init. Returns whether one of them is a zombie. */
-static bool reparent_children(struct kernel *k, struct thread_group *tg)
+static void fill_child_info(struct thread_group *tg, struct ksiginfo *info, int code)
 {
-	struct thread_group *c, *tmp, *to = new_parent(k, tg);
-	bool zombie = false;
+	*info = (struct ksiginfo){.signo = SIGCHLD, .pid = tg->pid};
+	info->uid = tg->leader->cred->uid;
+	info->code = WIFEXITED(code) ? CLD_EXITED : WCOREDUMP(code) ? CLD_DUMPED : CLD_KILLED;
+	info->chld.status = WIFEXITED(code) ? WEXITSTATUS(code) : WTERMSIG(code);
+	info->chld.utime = (int64_t)(tg_cpu_ns(tg) / 10000000);
+}
+
+static bool parent_ignores_children(struct thread_group *parent)
+{
+	LOCK_SCOPE(&parent->siglock);
+	struct ksigaction *a = &parent->sighand->action[SIGCHLD - 1];
+
+	return a->handler == (uint64_t)SIG_IGN || (a->flags & SA_NOCLDWAIT);
+}
+
+/*
+ * tasklist_lock held. Children of a dead group go to *to*, a subreaper or init. Returns whether one of them is a zombie;
+ * *info* is what the new parent is told of it.
+ */
+static bool reparent_children(struct kernel *k, struct thread_group *tg, struct thread_group *to, struct ksiginfo *info)
+{
+	bool zombie = false, ignores = to && parent_ignores_children(to);
+	struct thread_group *c, *tmp;
 
 	list_for_each_entry_safe(c, tmp, &tg->children, sibling) {
 		list_del(&c->sibling);
@@ -59,7 +79,12 @@ static bool reparent_children(struct kernel *k, struct thread_group *tg)
 			c->leader->exit_signal = SIGCHLD;
 			send_pdeath(c);
 		}
-		zombie |= c->zombie;
+		if (!c->zombie)
+			continue;
+		zombie = true;
+		fill_child_info(c, info, c->leader->exit_code);
+		if (ignores)
+			group_release(k, c);
 	}
 	return zombie;
 }
@@ -72,36 +97,21 @@ void group_release(struct kernel *k, struct thread_group *tg)
 	tg->reaped = true;
 	list_del(&tg->sibling);
 	pid_detach(k, tg->pid);
+	lock_acquire(&tg->siglock); /* a sender may be looking at the list */
 	list_del(&leader->tg_link);
 	tg->leader = NULL;
 	leader->state = TASK_DEAD;
+	lock_release(&tg->siglock);
 	tty_put(tg->ctty);
 	tg->ctty = NULL;
 	task_put(leader);
 }
 
-static void fill_child_info(struct thread_group *tg, struct ksiginfo *info, int code)
-{
-	*info = (struct ksiginfo){.signo = SIGCHLD, .pid = tg->pid};
-	info->uid = tg->leader->cred->uid;
-	info->code = WIFEXITED(code) ? CLD_EXITED : WCOREDUMP(code) ? CLD_DUMPED : CLD_KILLED;
-	info->chld.status = WIFEXITED(code) ? WEXITSTATUS(code) : WTERMSIG(code);
-	info->chld.utime = (int64_t)(tg_cpu_ns(tg) / 10000000);
-}
-
-static bool parent_ignores_children(struct thread_group *parent)
-{
-	struct ksigaction *a = &parent->sighand->action[SIGCHLD - 1];
-	LOCK_SCOPE(&parent->siglock);
-
-	return a->handler == (uint64_t)SIG_IGN || (a->flags & SA_NOCLDWAIT);
-}
-
 /* The last thread of *tg* has gone: zombie, and the parent is told. */
 static void group_dead(struct kernel *k, struct thread_group *tg)
 {
-	struct thread_group *parent, *heir = NULL;
-	struct ksiginfo info;
+	struct thread_group *parent, *heir;
+	struct ksiginfo info, zombie;
 	bool autoreap = false;
 	int sig = 0, code;
 
@@ -110,10 +120,15 @@ static void group_dead(struct kernel *k, struct thread_group *tg)
 	tty_session_leader_exit(tg->leader);
 	lock_acquire(&k->tasklist_lock);
 	code = tg->group_exiting ? tg->group_exit_code : tg->leader->exit_code;
+	lock_acquire(&tg->siglock);
 	tg->leader->exit_code = code;
 	tg->zombie = true;
 	tg->leader->state = TASK_ZOMBIE;
-	if (reparent_children(k, tg) && (heir = new_parent(k, tg)))
+	lock_release(&tg->siglock);
+	heir = new_parent(k, tg);
+	if (!reparent_children(k, tg, heir, &zombie))
+		heir = NULL;
+	if (heir)
 		tg_get(heir);
 	parent = tg->parent;
 	if (parent) {
@@ -136,6 +151,7 @@ static void group_dead(struct kernel *k, struct thread_group *tg)
 		tg_put(parent);
 	}
 	if (heir) {
+		signal_send_group(heir, &zombie);
 		wait_queue_wake(&heir->child_wait, EPOLLIN);
 		tg_put(heir);
 	}
@@ -163,7 +179,7 @@ static void drop_resources(struct task *t, bool last)
 	if (!mm)
 		return;
 	if (last)
-		tg_account_aspace(t->tg, t); /* while it can still be asked */
+		tg_set_aspace(t->tg, NULL); /* while it can still be asked */
 	lock_acquire(&t->cred_lock);
 	t->mm = NULL;
 	lock_release(&t->cred_lock);
@@ -171,6 +187,22 @@ static void drop_resources(struct task *t, bool last)
 	if (last && atomic_fetch_sub(&mm->n_groups, 1) == 1)
 		aspace_kill(mm->as);
 	mm_put(mm);
+}
+
+/* siglock held. Signals of the group that *t* was chosen for are now another thread's. */
+static void hand_over_signals(struct task *t)
+{
+	struct thread_group *tg = t->tg;
+	struct task *o;
+
+	if (tg->group_exiting)
+		return;
+	list_for_each_entry(o, &tg->threads, tg_link) {
+		if (o == t || o->exited || !(tg->shared_pending.set & ~o->blocked))
+			continue;
+		atomic_fetch_or(&o->flags, TIF_SIGPENDING);
+		task_kick(o);
+	}
 }
 
 void task_exit(struct task *t, int code)
@@ -187,6 +219,7 @@ void task_exit(struct task *t, int code)
 	lock_acquire(&k->tasklist_lock);
 	lock_acquire(&tg->siglock);
 	t->exit_code = code;
+	hand_over_signals(t);
 	last = --tg->n_threads == 0;
 	t->state = TASK_ZOMBIE;
 	if (t != tg->leader) {
@@ -224,7 +257,8 @@ int group_kill_others(struct task *t)
 	int r = 0;
 
 	lock_acquire(&tg->siglock);
-	if (tg->group_exiting) {
+	/* Of two threads that call exec, one is the other's victim. */
+	if (tg->group_exiting || (atomic_load(&t->flags) & TIF_KILLED)) {
 		lock_release(&tg->siglock);
 		return -EAGAIN;
 	}
@@ -243,7 +277,7 @@ int group_kill_others(struct task *t)
 		lock_release(&t->kernel->tasklist_lock);
 		if (!r)
 			break;
-		r = task_block_killable(t, kernel_now_mono() + 2000000000);
+		r = task_block_killable(t, -1);
 		if (r)
 			break;
 	}

@@ -132,17 +132,21 @@ static int attach(struct task *t, struct task *c, const struct clone_request *q)
 	LOCK_SCOPE(&k->tasklist_lock);
 	int tid;
 
-	if ((q->flags & CLONE_THREAD) && tg->group_exiting)
-		return -ERESTARTNOINTR;
-	tid = pid_attach(k, c);
+	/*
+	 * Signals come before the child, and a thread does not join a group that is stopping, dying or running exec: looked at
+	 * and joined under one hold of the lock, so that nothing that was sent to all threads misses the new one.
+	 */
+	lock_acquire(&t->tg->siglock);
+	tid = signal_pending(t) ? -ERESTARTNOINTR : pid_attach(k, c);
+	if (tid > 0) {
+		c->tid = tid;
+		list_add_tail(&c->tg_link, &tg->threads);
+		tg->n_threads++;
+		atomic_fetch_add(&tg->n_live, 1);
+	}
+	lock_release(&t->tg->siglock);
 	if (tid < 0)
 		return tid;
-	c->tid = tid;
-	lock_acquire(&tg->siglock);
-	list_add_tail(&c->tg_link, &tg->threads);
-	tg->n_threads++;
-	atomic_fetch_add(&tg->n_live, 1);
-	lock_release(&tg->siglock);
 	atomic_fetch_add(&k->forks, 1);
 	if (q->flags & CLONE_THREAD)
 		return 0;
@@ -261,18 +265,24 @@ static int make_host_side(struct task *t, struct task *c, const struct clone_req
 			goto fail;
 		mm_get(t->mm);
 		c->mm = t->mm;
-		if (!(q->flags & CLONE_THREAD))
+		if (!(q->flags & CLONE_THREAD)) {
 			atomic_fetch_add(&c->mm->n_groups, 1);
+			tg_set_aspace(c->tg, c->mm->as);
+		}
 	} else {
 		r = gthread_fork(t->th, c, &as, &th);
 		if (r)
 			goto fail;
 		c->mm = mm_copy(t->mm, as);
-		aspace_put(as);
 		if (!c->mm) {
+			gthread_set_owner(th, NULL); /* it has never run: nobody else knows it */
 			aspace_kill(as);
-			return -ENOMEM; /* thread_gone() drops the owner's reference */
+			aspace_put(as);
+			r = -ENOMEM;
+			goto fail;
 		}
+		tg_set_aspace(c->tg, as);
+		aspace_put(as);
 	}
 	child_regs(t, th, q);
 	lock_acquire(&c->tg->siglock);
@@ -332,9 +342,9 @@ int64_t task_clone(struct task *t, const struct clone_request *q)
 		if (!r) {
 			report_tids(t, c, q);
 			atomic_store(&c->in_guest, true);
-			r = gthread_start(c->th);
-			if (!r)
-				return tid;
+			/* A child that was killed before its start is a child all the same: thread_gone() ends it. */
+			gthread_start(c->th);
+			return tid;
 		}
 	}
 	if (pidfd >= 0)

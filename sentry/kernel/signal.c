@@ -2,6 +2,7 @@
 /* Signals: sending, queues, masks. Delivery is in deliver.c. */
 #include "kernel/pid.h"
 #include "kernel/task_internal.h"
+#include "kernel/time.h"
 #include "mm/mm.h"
 
 #include <stdlib.h>
@@ -87,11 +88,31 @@ static bool ignored(struct thread_group *tg, const struct task *t, const struct 
 	return h == (uint64_t)SIG_IGN || (h == (uint64_t)SIG_DFL && (KSIG(s) & DEFAULT_IGNORED));
 }
 
+/* A timer has one signal in the queue; what expires meanwhile is counted. */
+static bool merge_timer(struct sigpending *p, const struct ksiginfo *info)
+{
+	struct sigqueue *q;
+
+	list_for_each_entry(q, &p->queue, link) {
+		struct ksiginfo *i = &q->info;
+
+		if (i->signo != info->signo || i->code != SI_TIMER || i->timer.tid != info->timer.tid)
+			continue;
+		if (__builtin_add_overflow(i->timer.overrun, info->timer.overrun, &i->timer.overrun) ||
+		    __builtin_add_overflow(i->timer.overrun, 1, &i->timer.overrun))
+			i->timer.overrun = INT32_MAX;
+		return true;
+	}
+	return false;
+}
+
 static int enqueue(struct task *limit_of, struct sigpending *p, const struct ksiginfo *info)
 {
 	struct sigqueue *q;
 	unsigned n = 0;
 
+	if (info->code == SI_TIMER && (p->set & KSIG(info->signo)) && merge_timer(p, info))
+		return 0;
 	if (info->signo < KSIG_RTMIN && (p->set & KSIG(info->signo)))
 		return 0;
 	if (info->signo >= KSIG_RTMIN) {
@@ -121,6 +142,7 @@ static void resume_group(struct thread_group *tg)
 	struct task *t;
 
 	list_for_each_entry(t, &tg->threads, tg_link) {
+		t->stop_taken = false;
 		if (!(atomic_fetch_and(&t->flags, ~TIF_STOP) & TIF_STOP))
 			continue;
 		platform_wake(&t->waker);
@@ -379,6 +401,10 @@ int signal_dequeue(struct task *t, ksigset mask, struct ksiginfo *info)
 	s = __builtin_ctzll(set) + 1;
 	if (!take(&t->pending, s, info))
 		take(&t->tg->shared_pending, s, info);
+	if (info->code == SI_TIMER)
+		posix_timer_delivered(t->tg, info->timer.tid, info->timer.overrun);
+	if (KSIG(s) & STOP_SIGNALS)
+		t->stop_taken = true;
 	signal_recalc(t);
 	return s;
 }

@@ -115,6 +115,7 @@ void tg_put(struct thread_group *tg)
 	sigpending_flush(&tg->shared_pending);
 	sighand_put(tg->sighand);
 	tg_timers_free(tg);
+	tg_set_aspace(tg, NULL);
 	lock_destroy(&tg->exec_lock);
 	lock_destroy(&tg->siglock);
 	lock_destroy(&tg->limits_lock);

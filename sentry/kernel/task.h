@@ -82,6 +82,7 @@ struct task {
 	_Atomic uint32_t flags;		 /* TIF_*; also read without the lock */
 	_Atomic(enum task_state) state; /* also read without the lock, by /proc */
 	int exit_code;			 /* wait(2) encoding */
+	bool stop_taken;		 /* a stop signal is being acted on, and no SIGCONT has come since */
 
 	/* guarded by cred_lock for others, read freely by self */
 	struct lock cred_lock;		 /* RANK_LEAF */
@@ -139,6 +140,7 @@ struct thread_group {
 
 	struct lock limits_lock;    /* RANK_LEAF */
 	struct rlimit_pair rlim[RLIM_NLIMITS];
+	struct aspace *cpu_as;	    /* held; whose CPU time is the group's, by limits_lock; NULL: another group's (vfork) */
 
 	_Atomic uint64_t cutime_ns, cstime_ns, dead_utime_ns, dead_stime_ns;
 	struct itimer *itimers;	    /* kernel/time */

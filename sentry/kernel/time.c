@@ -15,6 +15,7 @@
 
 /* One timer of either kind: a period on some clock that ends in a signal. */
 struct guest_timer {
+	struct refs refs;	 /* of a POSIX timer: the table's, and those of calls that use it */
 	struct ktimer kt;
 	struct thread_group *tg; /* no reference: the group frees its timers first */
 	struct task *task;	 /* SIGEV_THREAD_ID: held */
@@ -54,19 +55,11 @@ static uint64_t host_cpu_ns(pid_t pid)
 	return (uint64_t)ts.tv_sec * NSEC + (uint64_t)ts.tv_nsec;
 }
 
-static uint64_t aspace_cpu_ns(struct task *t)
-{
-	LOCK_SCOPE(&t->cred_lock);
-
-	return t->mm ? host_cpu_ns(aspace_host_pid(t->mm->as)) : 0;
-}
-
 uint64_t tg_cpu_ns(struct thread_group *tg)
 {
-	uint64_t ns = atomic_load(&tg->dead_utime_ns);
-	struct task *leader = tg->leader;
+	LOCK_SCOPE(&tg->limits_lock);
 
-	return leader && !tg->zombie ? ns + aspace_cpu_ns(leader) : ns;
+	return atomic_load(&tg->dead_utime_ns) + (tg->cpu_as ? host_cpu_ns(aspace_host_pid(tg->cpu_as)) : 0);
 }
 
 uint64_t task_cpu_ns(struct task *t)
@@ -75,9 +68,20 @@ uint64_t task_cpu_ns(struct task *t)
 	return t->tg->n_threads <= 1 ? tg_cpu_ns(t->tg) : tg_cpu_ns(t->tg) / t->tg->n_threads;
 }
 
-void tg_account_aspace(struct thread_group *tg, struct task *t)
+void tg_set_aspace(struct thread_group *tg, struct aspace *as)
 {
-	atomic_fetch_add(&tg->dead_utime_ns, aspace_cpu_ns(t));
+	struct aspace *old;
+
+	if (as)
+		aspace_get(as);
+	lock_acquire(&tg->limits_lock);
+	old = tg->cpu_as;
+	if (old)
+		atomic_fetch_add(&tg->dead_utime_ns, host_cpu_ns(aspace_host_pid(old)));
+	tg->cpu_as = as;
+	lock_release(&tg->limits_lock);
+	if (old)
+		aspace_put(old);
 }
 
 /* CPU clock ids of other processes: clock_getcpuclockid(3). */
@@ -197,7 +201,6 @@ static void fire(struct guest_timer *g, struct lock *l)
 	} else {
 		g->expires = 0;
 	}
-	g->overrun = overrun;
 	again = g->expires;
 	lock_release(l);
 	notify(g, overrun);
@@ -378,6 +381,7 @@ int posix_timer_create(struct task *t, clockid_t clock, const struct sigevent_ar
 		return -ENOMEM;
 	}
 	ktimer_init(t->kernel, &g->kt, host, posix_fire);
+	refs_init(&g->refs);
 	g->tg = t->tg;
 	g->task = target;
 	g->clock = host;
@@ -387,6 +391,8 @@ int posix_timer_create(struct task *t, clockid_t clock, const struct sigevent_ar
 	lock_acquire(&s->lock);
 	for (r = 0; r < POSIX_TIMERS_MAX && s->v[r];)
 		r++;
+	g->id = r;
+	g->value = ev->value_is_id ? (uint64_t)r : ev->value;
 	if (r < POSIX_TIMERS_MAX)
 		s->v[r] = g;
 	lock_release(&s->lock);
@@ -395,12 +401,19 @@ int posix_timer_create(struct task *t, clockid_t clock, const struct sigevent_ar
 		free(g);
 		return -EAGAIN;
 	}
-	g->id = r;
-	g->value = ev->value;
 	return r;
 }
 
-/* POSIX timers are only touched by their own process; a racing delete by another thread is excluded by taking it out first. */
+static void timer_put(struct guest_timer *g)
+{
+	if (!refs_put(&g->refs))
+		return;
+	ktimer_cancel(&g->kt);
+	task_put(g->task);
+	free(g);
+}
+
+/* Held, so that another thread's timer_delete(2) leaves it to the caller's timer_put(). */
 static struct guest_timer *timer_get(struct task *t, int id)
 {
 	struct guest_timer *g;
@@ -409,6 +422,8 @@ static struct guest_timer *timer_get(struct task *t, int id)
 		return NULL;
 	lock_acquire(&t->tg->timers->set.lock);
 	g = t->tg->timers->set.v[id];
+	if (g)
+		refs_get(&g->refs);
 	lock_release(&t->tg->timers->set.lock);
 	return g;
 }
@@ -420,6 +435,7 @@ int posix_timer_settime(struct task *t, int id, bool absolute, const struct itim
 	if (!g)
 		return -EINVAL;
 	set(g, &t->tg->timers->set.lock, absolute, n, old);
+	timer_put(g);
 	return 0;
 }
 
@@ -432,34 +448,55 @@ int posix_timer_gettime(struct task *t, int id, struct itimerspec_ns *ret)
 	lock_acquire(&t->tg->timers->set.lock);
 	remaining(g, ret);
 	lock_release(&t->tg->timers->set.lock);
+	timer_put(g);
 	return 0;
 }
 
 int posix_timer_getoverrun(struct task *t, int id)
 {
 	struct guest_timer *g = timer_get(t, id);
-
-	return g ? g->overrun : -EINVAL;
-}
-
-static void timer_free(struct guest_timer *g)
-{
-	ktimer_cancel(&g->kt);
-	task_put(g->task);
-	free(g);
-}
-
-int posix_timer_delete(struct task *t, int id)
-{
-	struct guest_timer *g = timer_get(t, id);
+	int n;
 
 	if (!g)
 		return -EINVAL;
 	lock_acquire(&t->tg->timers->set.lock);
-	t->tg->timers->set.v[id] = NULL;
-	g->expires = 0;
+	n = g->overrun;
 	lock_release(&t->tg->timers->set.lock);
-	timer_free(g);
+	timer_put(g);
+	return n;
+}
+
+void posix_timer_delivered(struct thread_group *tg, int id, int overrun)
+{
+	if (!tg->timers || id < 0 || id >= POSIX_TIMERS_MAX)
+		return; /* a number that the guest made up */
+	LOCK_SCOPE(&tg->timers->set.lock);
+	if (tg->timers->set.v[id])
+		tg->timers->set.v[id]->overrun = overrun;
+}
+
+/* Take it out of the table; the caller's is the reference that it had. NULL: another thread was faster. */
+static struct guest_timer *timer_take(struct timer_set *s, int id)
+{
+	LOCK_SCOPE(&s->lock);
+	struct guest_timer *g = s->v[id];
+
+	if (!g)
+		return NULL;
+	s->v[id] = NULL;
+	g->expires = 0;
+	return g;
+}
+
+int posix_timer_delete(struct task *t, int id)
+{
+	struct guest_timer *g = NULL;
+
+	if (t->tg->timers && id >= 0 && id < POSIX_TIMERS_MAX)
+		g = timer_take(&t->tg->timers->set, id);
+	if (!g)
+		return -EINVAL;
+	timer_put(g);
 	return 0;
 }
 
@@ -470,15 +507,10 @@ void tg_posix_timers_free(struct thread_group *tg)
 	if (!p)
 		return;
 	for (int i = 0; i < POSIX_TIMERS_MAX; i++) {
-		struct guest_timer *g = p->set.v[i];
+		struct guest_timer *g = timer_take(&p->set, i);
 
-		if (!g)
-			continue;
-		lock_acquire(&p->set.lock);
-		p->set.v[i] = NULL;
-		g->expires = 0;
-		lock_release(&p->set.lock);
-		timer_free(g);
+		if (g)
+			timer_put(g);
 	}
 	tg->timers = NULL;
 	lock_destroy(&p->set.lock);

@@ -9,19 +9,21 @@
 
 struct task;
 struct thread_group;
+struct aspace;
 struct itimerspec_ns {
 	int64_t interval, value; /* nanoseconds */
 };
 struct sigevent_args { /* what the guest's struct sigevent says */
 	int notify, signo, tid;
 	uint64_t value;
+	bool value_is_id; /* none was given: the timer's number */
 };
 
 /* CPU time in nanoseconds, from the host's clocks of the stub, with what earlier address spaces used. */
 uint64_t tg_cpu_ns(struct thread_group *tg);
 uint64_t task_cpu_ns(struct task *t);
-/* Remember the CPU time of an address space that is about to go (exec, exit). */
-void tg_account_aspace(struct thread_group *tg, struct task *t);
+/* From now on the group's CPU time runs in *as* (NULL: nowhere); what it used in the one before is remembered. */
+void tg_set_aspace(struct thread_group *tg, struct aspace *as);
 /* Now on a guest clock, nanoseconds; -EINVAL for unknown clocks. */
 int clock_now(struct task *t, clockid_t clock, int64_t *ret_ns);
 
@@ -34,6 +36,8 @@ int posix_timer_settime(struct task *t, int id, bool absolute, const struct itim
 int posix_timer_gettime(struct task *t, int id, struct itimerspec_ns *ret);
 int posix_timer_getoverrun(struct task *t, int id);
 int posix_timer_delete(struct task *t, int id);
+/* A signal of timer *id* has been taken from the queue: timer_getoverrun(2) tells of it. siglock held. */
+void posix_timer_delivered(struct thread_group *tg, int id, int overrun);
 
 /* Disarm and free all timers of a group (exit), or the POSIX ones (exec). Idempotent. No locks held. */
 void tg_timers_free(struct thread_group *tg);

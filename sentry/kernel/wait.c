@@ -26,8 +26,11 @@ static bool eligible(const struct thread_group *c, const struct wait_args *w)
 
 static void fill(const struct thread_group *c, int code, int status, struct wait_result *res)
 {
+	struct cred *cred = task_cred_get(c->leader); /* a child that runs may be changing it */
+
 	res->pid = c->pid;
-	res->uid = c->leader->cred->uid;
+	res->uid = cred->uid;
+	cred_put(cred);
 	res->code = code;
 	res->status = status;
 	res->utime_ns = atomic_load(&c->dead_utime_ns);

@@ -153,12 +153,13 @@ int64_t sys_sched_getaffinity(struct task *t, const uint64_t *a)
 {
 	uint64_t mask[CPU_SET_MAX / 64] = {0};
 	unsigned len = ARG_UINT(a, 1), n = (t->kernel->n_cpus + 63) / 64 * 8;
-	int64_t r = check_pid(t, ARG_INT(a, 0));
+	int64_t r;
 
-	if (r)
-		return r;
 	if (len < n || (len & 7))
 		return -EINVAL;
+	r = ARG_INT(a, 0) < 0 ? -ESRCH : check_pid(t, ARG_INT(a, 0));
+	if (r)
+		return r;
 	for (unsigned i = 0; i < t->kernel->n_cpus && i < CPU_SET_MAX; i++)
 		mask[i / 64] |= 1ull << (i % 64);
 	return copy_out(t, a[2], mask, n) ? -EFAULT : (int64_t)n;
@@ -168,14 +169,15 @@ int64_t sys_sched_setaffinity(struct task *t, const uint64_t *a)
 {
 	uint64_t mask[CPU_SET_MAX / 64] = {0}, any = 0;
 	unsigned len = ARG_UINT(a, 1);
-	int64_t r = check_pid(t, ARG_INT(a, 0));
+	int64_t r;
 
-	if (r)
-		return r;
 	if (len > sizeof(mask))
 		len = sizeof(mask);
 	if (copy_in(t, mask, a[2], len))
 		return -EFAULT;
+	r = ARG_INT(a, 0) < 0 ? -ESRCH : check_pid(t, ARG_INT(a, 0));
+	if (r)
+		return r;
 	for (unsigned i = 0; i < t->kernel->n_cpus && i < CPU_SET_MAX; i++)
 		any |= mask[i / 64] >> (i % 64) & 1;
 	/* A wish: guest threads run where the host puts them. It must still name a CPU that is there. */

@@ -108,6 +108,13 @@ static int take_signal(struct task *t, ksigset want, struct ksiginfo *info)
 	return signal_dequeue(t, ~want, info);
 }
 
+static bool wanted_pending(struct task *t, ksigset want)
+{
+	LOCK_SCOPE(&t->tg->siglock);
+
+	return (t->pending.set | t->tg->shared_pending.set) & want;
+}
+
 int64_t sys_rt_sigtimedwait(struct task *t, const uint64_t *a)
 {
 	int64_t ns, deadline;
@@ -128,7 +135,9 @@ int64_t sys_rt_sigtimedwait(struct task *t, const uint64_t *a)
 		t->blocked &= ~want;
 		signal_recalc(t);
 		lock_release(&t->tg->siglock);
-		r = task_block(t, deadline);
+		do {
+			r = task_block(t, deadline);
+		} while (!r && !wanted_pending(t, want));
 		lock_acquire(&t->tg->siglock);
 		t->blocked = t->real_blocked;
 		t->real_blocked = 0;
@@ -136,7 +145,7 @@ int64_t sys_rt_sigtimedwait(struct task *t, const uint64_t *a)
 		signal_recalc(t);
 		lock_release(&t->tg->siglock);
 		if (!s)
-			return r == -ERESTARTSYS ? -EINTR : r == -ETIMEDOUT ? -EAGAIN : -ERESTARTNOINTR;
+			return r == -ETIMEDOUT ? -EAGAIN : -EINTR;
 	}
 	if (!s)
 		return -EAGAIN;

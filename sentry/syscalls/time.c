@@ -254,7 +254,7 @@ int64_t sys_alarm(struct task *t, const uint64_t *a)
 
 int64_t sys_timer_create(struct task *t, const uint64_t *a)
 {
-	struct sigevent_args ev = {.notify = SIGEV_SIGNAL, .signo = SIGALRM};
+	struct sigevent_args ev = {.notify = SIGEV_SIGNAL, .signo = SIGALRM, .value_is_id = true};
 	struct {
 		uint64_t value;
 		int32_t signo, notify, tid;
