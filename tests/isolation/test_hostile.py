@@ -7,7 +7,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from sandbox import Suite, left_over, ours  # noqa: E402
+from sandbox import Suite, describe, left_over, ours  # noqa: E402
 
 
 def memory_available():
@@ -40,9 +40,9 @@ def main(build):
     s.check("descriptor bomb: EMFILE", status == 0 and "Too many open files" in out, "status %s\n%s" % (status, out))
     status, out = s.run(["/t/hostile", "forkbomb"], ["--pids-limit", "150"], timeout=6)
     s.check("fork bomb: contained until it is ended", status == "timeout", "status %s\n%s" % (status, out[-800:]))
-    s.check("fork bomb: nothing left over", not left_over(base), str(left_over(base, 0)))
+    s.check("fork bomb: nothing left over", not left_over(base), describe(left_over(base, 0)))
     status, out = s.run(["/t/hostile", "spin"], timeout=2)
-    s.check("a guest that computes for ever: nothing left over", not left_over(base), str(left_over(base, 0)))
+    s.check("a guest that computes for ever: nothing left over", not left_over(base), describe(left_over(base, 0)))
 
     s.check("the other sandbox still works", other.poll() is None)
     lines = (other.stdout.read() or b"").split()
@@ -52,7 +52,7 @@ def main(build):
     s.check("the host has its memory", memory_available() > 512 * 1024)
     other.kill()
     other.wait()
-    s.check("nothing left over at the end", not left_over(before), str(left_over(before, 0)))
+    s.check("nothing left over at the end", not left_over(before), describe(left_over(before, 0)))
     s.finish()
 
 

@@ -80,6 +80,19 @@ def parent(pid):
         return 0
 
 
+def describe(pids):
+    """For messages: what each process is."""
+    words = []
+    for pid in sorted(pids):
+        try:
+            with open("/proc/%d/status" % pid) as f:
+                lines = f.read().splitlines()
+            words.append("%d %s" % (pid, " ".join(x.split("\t", 1)[1] for x in lines if x.startswith(("Name", "State", "PPid")))))
+        except OSError:
+            words.append("%d gone" % pid)
+    return "; ".join(words)
+
+
 def left_over(before, seconds=2.0):
     """Processes of Picket that were not there before and are still there after *seconds*, but for the new stubs of a
     sandbox that was there before."""

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from sandbox import Suite, TESTS, left_over, ours  # noqa: E402
+from sandbox import Suite, TESTS, describe, left_over, ours  # noqa: E402
 
 SCRIPTS = ("bash", "busybox", "text_tools", "python_basics", "processes", "gcc_make")
 MODES = (
@@ -56,7 +56,7 @@ def main(build):
                                                    p.stderr.decode(errors="replace")[-600:]))
         status, out = s.run(["sh", "-c", "echo image; ls /; id -u"], wrapper=wrapper, env=env, image="modes")
         s.check("%s: an image" % mode, status == 0 and "image" in out and "\n0" in out, "status %s\n%s" % (status, out))
-    s.check("nothing left over", not left_over(before), str(left_over(before, 0)))
+    s.check("nothing left over", not left_over(before), describe(left_over(before, 0)))
     s.finish()
 
 
