@@ -38,6 +38,7 @@ char *find_program(const char *name)
 		xasprintf("%s/%s", exe, name),
 		xasprintf("%s/../%s/%s", exe, build_folder(name), name),
 		xasprintf("%s/../libexec/picket/%s", exe, name),
+		xasprintf("%s/%s", PICKET_LIBEXEC, name), /* where distributions have another name for libexec */
 	};
 	const size_t count = sizeof(places) / sizeof(places[0]);
 	char *found = NULL;
@@ -49,8 +50,8 @@ char *find_program(const char *name)
 			free(places[i]);
 	}
 	if (!found)
-		complain(EXIT_PICKET, "%s is not installed: looked beside %s/picket and in %s/../libexec/picket", name,
-			exe, exe);
+		complain(EXIT_PICKET, "%s is not installed: looked beside %s/picket, in %s/../libexec/picket and in %s",
+			name, exe, exe, PICKET_LIBEXEC);
 	return found;
 }
 

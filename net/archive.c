@@ -90,7 +90,7 @@ static int archive_spool(struct archive *a, const char *source, struct store_txn
 	if (!r)
 		r = inflate_stream(&io, limits, "archive", e);
 	if (s.err)
-		r = snap_fail_errno(e, s.err, "cannot unpack %s", source);
+		r = snap_fail_errno(e, s.err, "cannot unpack %s", strcmp(source, "-") ? source : "standard input");
 	free(s.in_buf);
 	free(s.out_buf);
 	if (r) {
