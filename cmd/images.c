@@ -355,7 +355,7 @@ static void inspect_text(const struct store *s, const struct image_ref *ref, con
 	printf("%-12s %s\n", "ID", image_id(&ref->config, true, text, sizeof(text)));
 	printf("%-12s %s\n", "Digest", image_id(&ref->manifest, true, text, sizeof(text)));
 	printf("%-12s %s\n", "Platform", ref->platform);
-	printf("%-12s %s\n", "Created", iso_time(r->created, when, sizeof(when)));
+	printf("%-12s %s\n", "Created", r->created > 0 ? iso_time(r->created, when, sizeof(when)) : "unknown");
 	printf("%-12s %s, %" PRIu64 " layers\n", "Size", human_size(image_size(s, ref), text, sizeof(text)),
 		ref->layers);
 	printf("%-12s %s\n", "User", r->user && *r->user ? r->user : "root");

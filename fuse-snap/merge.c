@@ -159,7 +159,7 @@ static int resolve_links(struct merge *m)
 			return damaged(m);
 		if (tree_walk(m->tree, target, len, false, false, &n) || S_ISDIR(n->mode))
 			return snap_fail(m->e, EBADMSG,
-				"a layer has a hard link to '%.*s', which no layer below it has",
+				"a layer has a hard link to '%.*s', which is no file of it or of a layer below",
 				(int)(len < 300 ? len : 300), target);
 		m->nodes[ino - 1] = n;
 	}

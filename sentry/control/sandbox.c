@@ -273,10 +273,12 @@ static int exec_first(struct kernel *k, const struct config *c, char *const *env
 		return 0;
 	if (r == -ENOENT || r == -ENOTDIR)
 		return fail(f, 127, "%s: not found%s", name,
-			    strchr(name, '/') ? " in the sandbox (or its interpreter is missing)" : " in the sandbox's PATH");
+			    strchr(name, '/') ? " in the sandbox (or its interpreter is missing)"
+					      : " in the sandbox's PATH (or its interpreter is missing)");
 	if (r == -ENOMEM || r == -EAGAIN)
 		return fail(f, 125, "cannot start %s: %s", name, strerror(-r));
-	return fail(f, 126, "%s: cannot be executed: %s", name, r == -ENOEXEC ? "not a program for this machine" : strerror(-r));
+	return fail(f, 126, "%s: cannot be executed: %s", name,
+		    r == -ENOEXEC ? "neither a program for this machine nor a script that begins with #!" : strerror(-r));
 }
 
 /* --- start and end -------------------------------------------------------------------------------------------------------- */
