@@ -56,6 +56,7 @@ struct watch {
 	struct inotify *owner;
 	struct inode *inode; /* held */
 	_Atomic uint32_t mask;
+	bool ending; /* watch_list.lock; in a list of those that tell() ends, whose reference is not the inode's list's any more */
 	int wd;
 };
 
@@ -167,6 +168,7 @@ static void tell(struct inode *inode, uint32_t mask, uint32_t cookie, const char
 		if (gone || (want && (w->mask & IN_ONESHOT))) {
 			list_del(&w->of_inode);
 			list_add_tail(&w->of_inode, ended);
+			w->ending = true;
 			if (leave_instance(w))
 				watch_put(w); /* never the last: the list's is left */
 		}
@@ -323,8 +325,9 @@ static void watch_end(struct watch *w, bool ignored)
 	bool of_inode, of_instance;
 
 	lock_acquire(&wl->lock);
-	of_inode = !list_empty(&w->of_inode);
-	list_del(&w->of_inode);
+	of_inode = !w->ending && !list_empty(&w->of_inode);
+	if (of_inode)
+		list_del(&w->of_inode);
 	lock_acquire(&in->lock);
 	of_instance = !list_empty(&w->of_instance);
 	list_del(&w->of_instance);
