@@ -204,20 +204,40 @@ void unix_deliver_creds(struct unix_sock *u, struct net_msg *m, const struct uni
 		cmsg_put(m->sink, SOL_SOCKET, SCM_CREDENTIALS, &c, sizeof(c));
 }
 
-static unsigned install_rights(struct task *t, struct cmsg_sink *sink, struct unix_rights *r, bool cloexec)
+/*
+ * References to the files of *skb* for a receiver, in *files*; their number. Under flight_lock: a message may be looked at
+ * (MSG_PEEK) while the collector, which counted its socket's references before the reader came by one, takes its files; and the
+ * collector's counts stand only as long as nobody takes references out of the queues.
+ */
+static unsigned rights_get(struct net_state *net, struct unix_skb *skb, struct file *files[UNIX_FD_MAX])
+{
+	struct unix_rights *r;
+
+	LOCK_SCOPE(&net->flight_lock);
+	r = skb->rights;
+	if (!r)
+		return 0;
+	for (unsigned i = 0; i < r->n; i++) {
+		files[i] = r->files[i];
+		file_get(files[i]);
+	}
+	return r->n;
+}
+
+/* Takes over the references of *files*. */
+static unsigned install_rights(struct task *t, struct cmsg_sink *sink, struct file **files, unsigned n_files, bool cloexec)
 {
 	size_t room = cmsg_room_ints(sink);
 	int fds[UNIX_FD_MAX];
 	unsigned n = 0;
 
-	for (; n < r->n && n < room; n++) {
-		file_get(r->files[n]);
-		fds[n] = fd_install(t, r->files[n], cloexec, 0);
-		if (fds[n] < 0) {
-			file_put(r->files[n]);
+	for (; n < n_files && n < room; n++) {
+		fds[n] = fd_install(t, files[n], cloexec, 0);
+		if (fds[n] < 0)
 			break;
-		}
 	}
+	for (unsigned i = n; i < n_files; i++)
+		file_put(files[i]);
 	if (n)
 		cmsg_put(sink, SOL_SOCKET, SCM_RIGHTS, fds, n * sizeof(int));
 	return n;
@@ -225,12 +245,18 @@ static unsigned install_rights(struct task *t, struct cmsg_sink *sink, struct un
 
 void unix_deliver_rights(struct task *t, struct unix_sock *u, struct net_msg *m, struct unix_skb *skb, int flags)
 {
-	struct unix_rights *r = skb->rights;
+	struct file *files[UNIX_FD_MAX];
+	unsigned n;
 
-	if (!r)
+	if (!skb->rights)
 		return;
-	if (!m->sink || !t || install_rights(t, m->sink, r, flags & MSG_CMSG_CLOEXEC) < r->n)
+	if (!m->sink || !t) {
 		m->flags |= MSG_CTRUNC;
+	} else {
+		n = rights_get(u->net, skb, files);
+		if (install_rights(t, m->sink, files, n, flags & MSG_CMSG_CLOEXEC) < n)
+			m->flags |= MSG_CTRUNC;
+	}
 	m->stop = true;
 	if (flags & MSG_PEEK)
 		return;
