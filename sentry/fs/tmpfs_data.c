@@ -281,7 +281,7 @@ ssize_t tmpfs_data_write(struct inode *inode, struct uio *src, uint64_t pos)
 	uint64_t end = pos + src->left;
 	ssize_t n;
 
-	if (end > INT64_MAX)
+	if (pos > INT64_MAX || end > INT64_MAX)
 		return -EFBIG;
 	if (d->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return -EPERM;

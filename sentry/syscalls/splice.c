@@ -56,7 +56,9 @@ static void give_back(struct transfer *x, size_t done, size_t len)
 		x->in_off -= (int64_t)(len - done);
 	} else if (!x->in->stream) {
 		lock_acquire(&x->in->pos_lock);
-		x->in->pos -= (int64_t)(len - done);
+		/* Another thread may have moved it meanwhile; a negative position must never come to be. */
+		if (x->in->pos >= (int64_t)(len - done))
+			x->in->pos -= (int64_t)(len - done);
 		lock_release(&x->in->pos_lock);
 	}
 }
