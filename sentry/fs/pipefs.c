@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 
 #define PIPE_MIN_RING 4096u
+#define PIPE_CAPACITY_MAX (1u << 28) /* also for the capable: what splice gives back comes on top, in 32 bits */
 
 struct packet {
 	struct list_head link;
@@ -363,6 +364,8 @@ int pipe_set_size(struct task *t, struct pipe *p, uint64_t size)
 		return -EINVAL;
 	if (size > PIPE_MAX_SIZE && !task_capable(t, CAP_SYS_RESOURCE))
 		return -EPERM;
+	if (size > PIPE_CAPACITY_MAX)
+		return -ENOMEM;
 	while (cap < size)
 		cap *= 2;
 	lock_acquire(&p->lock);
