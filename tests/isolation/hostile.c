@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -302,6 +304,79 @@ static int cmd_scmbomb(void)
 	return 0;
 }
 
+/* --- races ------------------------------------------------------------------------------------------------------------------ */
+
+static int seek_fd;
+
+static void nothing(int sig)
+{
+}
+
+/* While sendfile() sleeps, another thread rewinds the file: what was not sent must not be given back to before its beginning. */
+static void *rewind_thread(void *arg)
+{
+	pthread_t *sender = arg;
+
+	usleep(100000);
+	lseek(seek_fd, 0, SEEK_SET);
+	pthread_kill(*sender, SIGUSR1);
+	return NULL;
+}
+
+static int cmd_giveback(void)
+{
+	struct sigaction sa = {.sa_handler = nothing};
+	pthread_t self = pthread_self(), t;
+	int p[2];
+
+	sigaction(SIGUSR1, &sa, NULL);
+	if (pipe2(p, O_NONBLOCK))
+		return 3;
+	while (write(p[1], buffer, sizeof(buffer)) > 0)
+		;
+	fcntl(p[1], F_SETFL, 0);
+	seek_fd = open("/tmp/seek", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	if (write(seek_fd, buffer, sizeof(buffer)) != sizeof(buffer) || lseek(seek_fd, 0, SEEK_SET))
+		return 3;
+	pthread_create(&t, NULL, rewind_thread, &self);
+	sendfile(p[1], seek_fd, NULL, sizeof(buffer));
+	pthread_join(t, NULL);
+	/* From a negative position this would reach beyond zero. */
+	if (write(seek_fd, buffer, sizeof(buffer)) < 0 || write(seek_fd, "x", 1) != 1 || lseek(seek_fd, 0, SEEK_CUR) < 0)
+		return 3;
+	puts("survived");
+	return 0;
+}
+
+static void *open_thread(void *arg)
+{
+	for (;;)
+		close(open("/tmp/watched", O_RDONLY));
+	return NULL;
+}
+
+/* One-shot watches end by an event and are removed at the same time. */
+static int cmd_watches(void)
+{
+	int in = inotify_init1(IN_NONBLOCK);
+	pthread_t t;
+
+	close(open("/tmp/watched", O_RDWR | O_CREAT, 0600));
+	pthread_create(&t, NULL, open_thread, NULL);
+	pthread_create(&t, NULL, open_thread, NULL);
+	for (int i = 0; i < 60000; i++) {
+		int wd = inotify_add_watch(in, "/tmp/watched", IN_OPEN | IN_ONESHOT);
+
+		for (volatile int k = 0; k < i % 3000; k++)
+			;
+		inotify_rm_watch(in, wd);
+		while (i % 64 == 0 && read(in, buffer, sizeof(buffer)) > 0)
+			;
+	}
+	puts("survived");
+	return 0;
+}
+
 static int cmd_spin(void)
 {
 	for (;;)
@@ -314,6 +389,7 @@ static const struct {
 } commands[] = {
 	{"syscalls", cmd_syscalls}, {"fuzz", cmd_fuzz},		  {"scribble", cmd_scribble}, {"jump", cmd_jump},
 	{"forge", cmd_forge},	    {"forkbomb", cmd_forkbomb},	  {"threadbomb", cmd_threadbomb}, {"memhog", cmd_memhog},
+	{"giveback", cmd_giveback}, {"watches", cmd_watches},
 	{"filehog", cmd_filehog},   {"fdbomb", cmd_fdbomb},	  {"scmbomb", cmd_scmbomb},	  {"spin", cmd_spin},
 };
 
