@@ -63,9 +63,11 @@ def ours():
         try:
             if os.stat("/proc/" + pid).st_uid != os.getuid():
                 continue
-            with open("/proc/%s/comm" % pid) as f:
-                if f.read().strip() in NAMES:
-                    found.append(int(pid))
+            with open("/proc/%s/stat" % pid) as f:
+                name, _, rest = f.read().partition("(")[2].rpartition(")")
+            # A zombie has ended; when the host's init takes its status is not ours to say.
+            if name in NAMES and rest.split()[0] != "Z":
+                found.append(int(pid))
         except OSError:
             continue
     return set(found)
