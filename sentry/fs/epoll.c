@@ -408,15 +408,20 @@ static int take_events(struct epoll *ep, struct epoll_event *out, int max)
 
 static int deliver(struct task *t, struct epoll *ep, uint64_t uev, int max)
 {
-	struct epoll_event batch[EVENT_BATCH];
+	struct epoll_event few[EVENT_BATCH], *many = NULL;
 	int n, err;
 
 	lock_acquire(&ep->lock);
-	n = take_events(ep, batch, max < EVENT_BATCH ? max : EVENT_BATCH);
+	if ((size_t)max > ep->n_items)
+		max = ep->n_items ? (int)ep->n_items : 1;
+	if (max > EVENT_BATCH)
+		many = malloc((size_t)max * sizeof(*many));
+	if (!many && max > EVENT_BATCH)
+		max = EVENT_BATCH; /* no memory: the rest comes with the next call */
+	n = take_events(ep, many ? many : few, max);
 	lock_release(&ep->lock);
-	if (n <= 0)
-		return n;
-	err = copy_out(t, uev, batch, (size_t)n * sizeof(batch[0]));
+	err = n > 0 ? copy_out(t, uev, many ? many : few, (size_t)n * sizeof(*few)) : 0;
+	free(many);
 	return err ? err : n;
 }
 

@@ -303,6 +303,19 @@ static int root_next(const struct kobj *dir, uint64_t *cookie, char *name, const
 static const struct kdir_ops root_dir = {.lookup = root_lookup, .next = root_next};
 static const struct kentry root_entry = {.name = "", .mode = S_IFDIR | 0555, .dir = &root_dir};
 
+struct thread_group *procfs_dir_group(const struct file *f)
+{
+	struct task *task;
+
+	if (!f->inode || !f->inode->sb || strcmp(f->inode->sb->type, "proc") || kernfs_entry(f->inode) != &process_dir)
+		return NULL;
+	task = kernfs_object(f->inode)->task;
+	if (!task)
+		return NULL;
+	tg_get(task->tg);
+	return task->tg;
+}
+
 int procfs_create(struct kernel *k, struct super_block **ret)
 {
 	return kernfs_create(k, "proc", PROC_MAGIC, &root_entry, true, ret);

@@ -158,7 +158,9 @@ static void kernel_thread_dying(struct gthread *th)
 	if (!t)
 		return;
 	lock_acquire(&t->tg->siglock);
-	group_kill_locked(t->tg, SIGKILL);
+	/* One that has left its group says nothing about it: exec goes on when the others have exited, and ends their stub. */
+	if (!t->exited)
+		group_kill_locked(t->tg, SIGKILL);
 	lock_release(&t->tg->siglock);
 }
 

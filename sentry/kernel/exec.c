@@ -533,8 +533,7 @@ static int64_t exec_file(struct task *t, struct file **f, const char *path, stru
 		free(im);
 		return r;
 	}
-	atomic_store(&t->in_guest, true);
-	r = gthread_start(im->th);
+	r = task_start(t);
 	aspace_put(im->as);
 	free(im);
 	return r;

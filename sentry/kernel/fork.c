@@ -341,9 +341,8 @@ int64_t task_clone(struct task *t, const struct clone_request *q)
 		r = make_host_side(t, c, q);
 		if (!r) {
 			report_tids(t, c, q);
-			atomic_store(&c->in_guest, true);
 			/* A child that was killed before its start is a child all the same: thread_gone() ends it. */
-			gthread_start(c->th);
+			task_start(c);
 			return tid;
 		}
 	}

@@ -69,6 +69,14 @@ void task_kick(struct task *t)
 		gthread_interrupt(t->th);
 }
 
+int task_start(struct task *t)
+{
+	atomic_store(&t->in_guest, true);
+	if (signal_pending(t))
+		gthread_interrupt(t->th);
+	return gthread_start(t->th);
+}
+
 void signal_drop_ignored(struct thread_group *tg, int signo)
 {
 	uint64_t h = tg->sighand->action[signo - 1].handler;

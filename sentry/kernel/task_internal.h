@@ -40,6 +40,8 @@ void signal_drop_ignored(struct thread_group *tg, int signo);
 int signal_dequeue(struct task *t, ksigset mask, struct ksiginfo *info);
 /* Wake or interrupt so that *t* looks at its flags. siglock held. */
 void task_kick(struct task *t);
+/* Let *t*'s new host thread run. What was sent to the task while it had none is looked at before its first instruction. */
+int task_start(struct task *t);
 void signal_force(struct task *t, const struct ksiginfo *info); /* a fault: default action if blocked or ignored */
 void signal_set_mask(struct task *t, ksigset mask);
 void signal_flush_handlers(struct thread_group *tg); /* exec: handlers to default */

@@ -77,7 +77,8 @@ static int scan(struct task *t, const struct wait_args *w, struct wait_result *r
 	list_for_each_entry_safe(c, tmp, &t->tg->children, sibling) {
 		if (!eligible(c, w))
 			continue;
-		r = 0;
+		if (!c->zombie || (w->options & WEXITED))
+			r = 0; /* a zombie has nothing more to tell to who waits for stops */
 		if (examine(k, t, c, w, res))
 			return 1;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* sigaction(2), sigprocmask(2), sigpending(2), sigsuspend(2), sigtimedwait(2), sigaltstack(2), kill(2) and kin. */
+#include "fs/fs.h"
 #include "kernel/pid.h"
 #include "kernel/pidfd.h"
 #include "kernel/task_internal.h"
@@ -394,6 +395,19 @@ int64_t sys_pidfd_open(struct task *t, const uint64_t *a)
 	return r;
 }
 
+/* A pidfd, or the directory /proc/PID of a process. */
+static struct thread_group *signal_target(struct task *t, int fd)
+{
+	FILE_SCOPE f = NULL;
+	struct thread_group *tg = pidfd_group(t, fd);
+
+	if (!tg) {
+		f = fd_get(t, fd);
+		tg = f ? procfs_dir_group(f) : NULL;
+	}
+	return tg;
+}
+
 int64_t sys_pidfd_send_signal(struct task *t, const uint64_t *a)
 {
 	int sig = ARG_INT(a, 1), r = 0;
@@ -402,7 +416,7 @@ int64_t sys_pidfd_send_signal(struct task *t, const uint64_t *a)
 
 	if (ARG_UINT(a, 3) || sig < 0 || sig > KSIG_MAX)
 		return -EINVAL;
-	tg = pidfd_group(t, ARG_INT(a, 0));
+	tg = signal_target(t, ARG_INT(a, 0));
 	if (!tg)
 		return -EBADF;
 	user_info(t, &info, sig, SI_USER);
