@@ -69,6 +69,8 @@ static struct kernel *kernel_alloc(const struct config *c)
 	lock_init(&k->epoll_lock, RANK_EPOLL_TREE);
 	k->max_tasks = c->pids ? c->pids : DEFAULT_TASKS;
 	k->memory_limit = c->memory;
+	lock_init(&k->shared_lock, RANK_LEAF);
+	list_init(&k->shared_mem);
 	k->control_fd = c->control_fd;
 	k->proc_fd = c->proc_fd;
 	k->n_cpus = count_cpus();

@@ -2,6 +2,7 @@
 /* What the files of tmpfs share. Everything of an inode is guarded by inode.lock. */
 #pragma once
 
+#include "mm/shared.h"
 #include "fs/fs.h"
 #include "kernel/kernel.h"
 #include "lib/lock.h"
@@ -46,6 +47,7 @@ struct tmpfs_data {
 	uint32_t n_pages;
 	int memfd;	 /* -1: in pages */
 	bool mapped;	 /* a shared writable mapping allocates behind our back: ask the host for the count */
+	struct shared_mem shared; /* once mapped; counted by the memory limit */
 	uint64_t used;	 /* pages charged */
 	unsigned seals;	 /* F_SEAL_* */
 	char *name;	 /* of a memfd */

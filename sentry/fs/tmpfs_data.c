@@ -408,6 +408,8 @@ void tmpfs_data_free(struct inode *inode)
 	for (uint32_t i = 0; i < d->n_pages; i++)
 		free(d->pages[i]);
 	free(d->pages);
+	if (d->mapped)
+		shared_mem_del(inode->sb->kernel, &d->shared);
 	if (d->memfd >= 0)
 		host_close(d->memfd);
 	tmpfs_uncharge(inode, d->used);

@@ -64,6 +64,10 @@ static int file_mmap_op(struct task *t, struct file *f, uint64_t off, uint64_t l
 	lock_acquire(&inode->lock);
 	r = writes && (d->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) ? -EPERM : tmpfs_to_memfd(inode);
 	if (!r) {
+		if (shared && !d->mapped) {
+			d->shared = (struct shared_mem){.fd = d->memfd, .charged = &d->used};
+			shared_mem_add(inode->sb->kernel, &d->shared);
+		}
 		d->mapped |= shared;
 		*ret = (struct mmap_info){.host_fd = d->memfd, .host_off = off, .host_len = UINT64_MAX,
 			.no_write = d->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)};

@@ -66,6 +66,8 @@ struct kernel {
 	struct trace *trace; /* NULL: no trace */
 
 	_Atomic uint64_t memory_used, memory_limit; /* bytes the sentry holds for the guest (tmpfs, pipes …); limit 0: none */
+	struct lock shared_lock; /* RANK_LEAF */
+	struct list_head shared_mem; /* mm/shared.h */
 	_Atomic unsigned oom_kills; /* processes ended by the memory limit */
 	uint64_t memory_total; /* bytes of the machine's memory */
 	uint32_t host_uid, host_gid; /* whom the host takes the sentry for; asked before the lock-down */

@@ -3,11 +3,13 @@
 #include "kernel/memory.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
+#include "mm/shared.h"
 
 #include <pthread.h>
 #include <unistd.h>
 
 #define LOOK_EVERY_US 100000
+#define SWEEP_EVERY 10 /* looks: reading all maps costs more */
 #define PAGE 4096
 
 int kernel_charge(struct kernel *k, uint64_t bytes)
@@ -53,6 +55,7 @@ void kernel_uncharge(struct kernel *k, uint64_t bytes)
 struct look {
 	uint64_t total, largest;
 	struct thread_group *victim; /* held */
+	bool sweep;
 };
 
 static int add_usage(struct thread_group *tg, void *arg)
@@ -74,10 +77,13 @@ static int add_usage(struct thread_group *tg, void *arg)
 	lock_release(&k->tasklist_lock);
 	if (!mm)
 		return 0;
+	if (l->sweep)
+		shared_mem_sweep_mm(k, mm);
 	if (!mm_usage(mm, &u)) {
 		/* Private pages only: files of the image are the page cache's. */
 		bytes = (u.resident > u.shared ? u.resident - u.shared : 0) * PAGE;
 		l->total += bytes;
+		bytes = u.resident * PAGE; /* whom it hits: who maps much shared memory, too */
 		if (bytes > l->largest) {
 			l->largest = bytes;
 			tg_put(l->victim);
@@ -93,11 +99,15 @@ static void *watch(void *arg)
 {
 	struct kernel *k = arg;
 
-	for (;;) {
-		struct look l = {.total = atomic_load(&k->memory_used)};
+	for (unsigned i = 0;; i++) {
+		struct look l = {0};
 
 		usleep(LOOK_EVERY_US);
+		l.sweep = i % SWEEP_EVERY == 0 && shared_mem_sweep_begin(k);
 		tg_for_each(k, add_usage, &l);
+		if (l.sweep)
+			shared_mem_sweep_end(k);
+		l.total += atomic_load(&k->memory_used) + shared_mem_bytes(k);
 		if (l.total > k->memory_limit && l.victim) {
 			atomic_fetch_add(&k->oom_kills, 1);
 			signal_kill_group(l.victim);

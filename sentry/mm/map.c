@@ -3,6 +3,7 @@
 #include "mm/map.h"
 #include "host/file.h"
 #include "kernel/task.h"
+#include "mm/shared.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -87,6 +88,8 @@ int64_t map_shared_anon(struct task *t, struct gthread *th, uint64_t addr, uint6
 	if (fd < 0)
 		return fd;
 	r = host_ftruncate(fd, len);
+	if (!r)
+		r = shared_mem_note_anon(t->kernel, fd);
 	if (!r)
 		r = gthread_mmap(th, addr, len, prot, flags & ~MAP_ANONYMOUS, fd, 0);
 	host_close(fd);

@@ -239,3 +239,31 @@ int mm_usage(struct mm *mm, struct mm_usage *u)
 		u->size = u->size > reserved ? u->size - reserved : u->resident;
 	return got == 5 ? 0 : -EIO;
 }
+
+ssize_t mm_shared_inos(struct mm *mm, uint64_t **ret)
+{
+	uint64_t *v = NULL, *p;
+	struct maps_line l;
+	char *text, *s;
+	ssize_t n = read_host(mm, mm->kernel, "maps", &text), found = 0;
+
+	if (n < 0)
+		return n;
+	for (s = text; s && *s; s = strchr(s, '\n'), s = s ? s + 1 : NULL) {
+		if (!parse_line(s, &l) || strncmp(l.name, "/memfd:shared", 13))
+			continue;
+		if (found % 64 == 0) {
+			p = reallocarray(v, (size_t)found + 64, sizeof(*v));
+			if (!p) {
+				free(v);
+				free(text);
+				return -ENOMEM;
+			}
+			v = p;
+		}
+		v[found++] = l.ino;
+	}
+	free(text);
+	*ret = v;
+	return found;
+}

@@ -63,3 +63,5 @@ struct mm_usage {
 	uint64_t size, resident, shared, text, data; /* pages, as /proc/PID/statm */
 };
 int mm_usage(struct mm *mm, struct mm_usage *u);
+/* The host's inode numbers of all shared anonymous memory that is mapped, in *ret* (malloc'ed); their number or a negative errno. */
+ssize_t mm_shared_inos(struct mm *mm, uint64_t **ret);

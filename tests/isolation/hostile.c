@@ -257,6 +257,36 @@ static int cmd_memhog(void)
 	return 0;
 }
 
+static int hog_shared(int fd)
+{
+	size_t size = 1ul << 30;
+	char *p;
+
+	if (fd >= 0 && ftruncate(fd, (off_t)size))
+		return 3;
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return 3;
+	/* The pages stay allocated where the process's tables forget them. */
+	for (size_t at = 0; at < size; at += 16 << 20) {
+		memset(p + at, 1, 16 << 20);
+		madvise(p + at, 16 << 20, MADV_DONTNEED);
+		usleep(10000);
+	}
+	puts("took 1 GiB");
+	return 0;
+}
+
+static int cmd_sharedhog(void)
+{
+	return hog_shared(-1);
+}
+
+static int cmd_mappedhog(void)
+{
+	return hog_shared(open("/tmp/mapped", O_RDWR | O_CREAT, 0600));
+}
+
 static int cmd_filehog(void)
 {
 	int fd = open("/tmp/big", O_WRONLY | O_CREAT, 0600);
@@ -389,7 +419,7 @@ static const struct {
 } commands[] = {
 	{"syscalls", cmd_syscalls}, {"fuzz", cmd_fuzz},		  {"scribble", cmd_scribble}, {"jump", cmd_jump},
 	{"forge", cmd_forge},	    {"forkbomb", cmd_forkbomb},	  {"threadbomb", cmd_threadbomb}, {"memhog", cmd_memhog},
-	{"giveback", cmd_giveback}, {"watches", cmd_watches},
+	{"sharedhog", cmd_sharedhog}, {"mappedhog", cmd_mappedhog}, {"giveback", cmd_giveback}, {"watches", cmd_watches},
 	{"filehog", cmd_filehog},   {"fdbomb", cmd_fdbomb},	  {"scmbomb", cmd_scmbomb},	  {"spin", cmd_spin},
 };
 

@@ -34,6 +34,9 @@ def main(build):
     s.check("thread bomb: EAGAIN at the limit", status == 0 and "EAGAIN" in out, "status %s\n%s" % (status, out[-800:]))
     status, out = s.run(["/t/hostile", "memhog"], ["--memory", "256m"], timeout=60)
     s.check("memory hog: ended as out of memory", status == 137, "status %s\n%s" % (status, out[-800:]))
+    for hog in ("sharedhog", "mappedhog"):
+        status, out = s.run(["/t/hostile", hog], ["--memory", "256m"], timeout=60)
+        s.check(hog + ": ended as out of memory", status == 137, "status %s\n%s" % (status, out[-800:]))
     status, out = s.run(["/t/hostile", "filehog"], ["--memory", "256m"], timeout=60)
     s.check("file hog: ENOSPC or ENOMEM", status == 0 and ("No space" in out or "Cannot allocate" in out), "status %s\n%s" % (status, out))
     status, out = s.run(["/t/hostile", "fdbomb"], timeout=120)
