@@ -6,6 +6,7 @@
 #include "mm/shared.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define LOOK_EVERY_US 100000
@@ -58,27 +59,45 @@ struct look {
 	bool sweep;
 };
 
+/* The address space of a group: its first thread may have ended and the others go on. Held; NULL: none any more. */
+static struct mm *group_mm(struct kernel *k, struct thread_group *tg)
+{
+	struct mm *mm = NULL;
+	struct task *t;
+
+	lock_acquire(&k->tasklist_lock);
+	lock_acquire(&tg->siglock);
+	list_for_each_entry(t, &tg->threads, tg_link) {
+		lock_acquire(&t->cred_lock);
+		mm = t->mm;
+		if (mm)
+			mm_get(mm);
+		lock_release(&t->cred_lock);
+		if (mm)
+			break;
+	}
+	lock_release(&tg->siglock);
+	lock_release(&k->tasklist_lock);
+	return mm;
+}
+
 static int add_usage(struct thread_group *tg, void *arg)
 {
 	struct kernel *k = tg->kernel;
 	struct look *l = arg;
 	struct mm_usage u;
-	struct mm *mm = NULL;
+	struct mm *mm = group_mm(k, tg);
 	uint64_t bytes;
 
-	lock_acquire(&k->tasklist_lock);
-	if (tg->leader) {
-		lock_acquire(&tg->leader->cred_lock);
-		mm = tg->leader->mm;
-		if (mm)
-			mm_get(mm);
-		lock_release(&tg->leader->cred_lock);
-	}
-	lock_release(&k->tasklist_lock);
 	if (!mm)
 		return 0;
-	if (l->sweep)
-		shared_mem_sweep_mm(k, mm);
+	if (l->sweep) {
+		uint64_t *inos = NULL;
+		ssize_t n = mm_shared_inos(mm, &inos);
+
+		shared_mem_sweep_saw(k, inos, n);
+		free(inos);
+	}
 	if (!mm_usage(mm, &u)) {
 		/* Private pages only: files of the image are the page cache's. */
 		bytes = (u.resident > u.shared ? u.resident - u.shared : 0) * PAGE;

@@ -3,7 +3,6 @@
 #include "mm/shared.h"
 #include "host/file.h"
 #include "kernel/kernel.h"
-#include "mm/mm.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -86,9 +85,9 @@ bool shared_mem_sweep_begin(struct kernel *k)
 	return any;
 }
 
-static void mark(uint64_t ino, void *arg)
+/* shared_lock held. */
+static void mark(struct kernel *k, uint64_t ino)
 {
-	struct kernel *k = arg;
 	struct shared_mem *m;
 
 	list_for_each_entry(m, &k->shared_mem, link)
@@ -96,17 +95,13 @@ static void mark(uint64_t ino, void *arg)
 			m->seen = true;
 }
 
-void shared_mem_sweep_mm(struct kernel *k, struct mm *mm)
+void shared_mem_sweep_saw(struct kernel *k, const uint64_t *inos, ssize_t n)
 {
-	uint64_t *inos = NULL;
-	ssize_t n = mm_shared_inos(mm, &inos);
-
 	LOCK_SCOPE(&k->shared_lock);
 	if (n < 0)
-		mark(0, k);
+		mark(k, 0);
 	for (ssize_t i = 0; i < n; i++)
-		mark(inos[i], k);
-	free(inos);
+		mark(k, inos[i]);
 }
 
 void shared_mem_sweep_end(struct kernel *k)

@@ -9,9 +9,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct kernel;
-struct mm;
 
 struct shared_mem {
 	struct list_head link;	 /* kernel.shared_mem, under kernel.shared_lock */
@@ -30,9 +30,9 @@ int shared_mem_note_anon(struct kernel *k, int fd);
 /* Bytes that are held and on no book. */
 uint64_t shared_mem_bytes(struct kernel *k);
 /*
- * Forget anonymous memory that no process maps any more: begin, then each address space, then end. begin says whether there
- * is anything to look for; an address space that cannot be read keeps all.
+ * Forget anonymous memory that no process maps any more: begin, then the inode numbers that each address space maps
+ * (mm_shared_inos()), then end. begin says whether there is anything to look for; negative n (it could not be read) keeps all.
  */
 bool shared_mem_sweep_begin(struct kernel *k);
-void shared_mem_sweep_mm(struct kernel *k, struct mm *mm);
+void shared_mem_sweep_saw(struct kernel *k, const uint64_t *inos, ssize_t n);
 void shared_mem_sweep_end(struct kernel *k);
