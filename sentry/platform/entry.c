@@ -127,6 +127,15 @@ void gthread_answer(struct gthread *th)
 	notify_reply(l, id, BELL_ORDERS);
 }
 
+/*
+ * A host process whose first thread has ended has lost its memory for process_vm_readv(2) and /proc, while the others go on in
+ * it: the host thread of the first stays, asleep, until the process is killed.
+ */
+static bool is_main(const struct gthread *th)
+{
+	return th->tid == th->as->pid;
+}
+
 /* The thread ends: its last orders. */
 static void answer_exit(struct gthread *th, uint64_t clear_tid)
 {
@@ -136,7 +145,7 @@ static void answer_exit(struct gthread *th, uint64_t clear_tid)
 	if (clear_tid)
 		add_order(s, &n, __NR_futex, clear_tid, 1 /* FUTEX_WAKE, shared as Linux does */, INT32_MAX);
 	s->n_orders = n;
-	s->then = THEN_EXIT;
+	s->then = is_main(th) ? THEN_PARK : THEN_EXIT;
 	notify_reply(th->as->l, th->notif_id, BELL_ORDERS);
 }
 
@@ -158,7 +167,8 @@ static void finish_exit(struct gthread *th)
 	lock_release(&l->lock);
 	if (!dead)
 		answer_exit(th, th->clear_tid);
-	aspace_slot_free(as, th->slot_nr, true);
+	if (dead || !is_main(th)) /* who is parked stands on its slot's stack */
+		aspace_slot_free(as, th->slot_nr, true);
 	gthread_report_gone(th, dead);
 }
 

@@ -257,6 +257,22 @@ static int cmd_memhog(void)
 	return 0;
 }
 
+static void *hog_thread(void *arg)
+{
+	usleep(300000);
+	puts("alone");
+	exit(cmd_memhog());
+}
+
+/* The first thread ends, the other goes on: its memory is still the sentry's to read, and counts. */
+static int cmd_leaderless(void)
+{
+	pthread_t t;
+
+	pthread_create(&t, NULL, hog_thread, NULL);
+	pthread_exit(NULL);
+}
+
 static int hog_shared(int fd)
 {
 	size_t size = 1ul << 30;
@@ -419,7 +435,7 @@ static const struct {
 } commands[] = {
 	{"syscalls", cmd_syscalls}, {"fuzz", cmd_fuzz},		  {"scribble", cmd_scribble}, {"jump", cmd_jump},
 	{"forge", cmd_forge},	    {"forkbomb", cmd_forkbomb},	  {"threadbomb", cmd_threadbomb}, {"memhog", cmd_memhog},
-	{"sharedhog", cmd_sharedhog}, {"mappedhog", cmd_mappedhog}, {"giveback", cmd_giveback}, {"watches", cmd_watches},
+	{"leaderless", cmd_leaderless}, {"sharedhog", cmd_sharedhog}, {"mappedhog", cmd_mappedhog}, {"giveback", cmd_giveback}, {"watches", cmd_watches},
 	{"filehog", cmd_filehog},   {"fdbomb", cmd_fdbomb},	  {"scmbomb", cmd_scmbomb},	  {"spin", cmd_spin},
 };
 

@@ -34,6 +34,9 @@ def main(build):
     s.check("thread bomb: EAGAIN at the limit", status == 0 and "EAGAIN" in out, "status %s\n%s" % (status, out[-800:]))
     status, out = s.run(["/t/hostile", "memhog"], ["--memory", "256m"], timeout=60)
     s.check("memory hog: ended as out of memory", status == 137, "status %s\n%s" % (status, out[-800:]))
+    status, out = s.run(["/t/hostile", "leaderless"], ["--memory", "256m"], timeout=60)
+    s.check("memory hog whose first thread has ended: ended as out of memory", status == 137 and "alone" in out,
+            "status %s\n%s" % (status, out[-800:]))
     for hog in ("sharedhog", "mappedhog"):
         status, out = s.run(["/t/hostile", hog], ["--memory", "256m"], timeout=60)
         s.check(hog + ": ended as out of memory", status == 137, "status %s\n%s" % (status, out[-800:]))

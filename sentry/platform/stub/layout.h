@@ -60,6 +60,7 @@ enum order_then {
 	THEN_RESUME,	 /* go on in the guest */
 	THEN_RESUME_RAX, /* the same, with the result of orders[rax_from] in rax */
 	THEN_EXIT,	 /* end this host thread */
+	THEN_PARK,	 /* sleep until the process ends */
 };
 
 /* Pseudo numbers: clone, with the child's first steps. args: flags, stack, ucontext of the child, ctid, descriptor,

@@ -136,6 +136,8 @@ static void serve(struct slot *s, long kind, void *info, void *uc, uint64_t nonc
 		then = ((volatile struct slot *)s)->then;
 		if (then == THEN_EXIT)
 			SYS1(__NR_exit, 0);
+		while (then == THEN_PARK)
+			SYS(__NR_futex, &globals, 128 /* FUTEX_WAIT_PRIVATE */, *(volatile uint32_t *)&globals, 0, 0, 0);
 		if (then == THEN_RESUME_RAX)
 			*(volatile uint64_t *)((char *)uc + STUB_UC_RAX_OFFSET) = (uint64_t)rax;
 		if (then != THEN_RING)
