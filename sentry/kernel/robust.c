@@ -12,11 +12,11 @@ static void handle_death(struct task *t, uint64_t addr)
 
 	if (copy_in(t, &v, addr, sizeof(v)) || (v & FUTEX_TID_MASK) != (uint32_t)t->tid)
 		return;
-	/* The owner stands still and nobody else may write a held robust lock but its waiters' bit. */
+	/* The owner stands still and nobody else may write a held robust lock but its waiters' bit: wake also without it. */
 	v = (v & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
 	if (copy_out(t, addr, &v, sizeof(v)))
 		return;
-	if ((v & FUTEX_WAITERS) && t->th)
+	if (t->th)
 		gthread_futex_wake(t->th, addr, 1);
 }
 
