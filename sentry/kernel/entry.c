@@ -158,7 +158,10 @@ static void kernel_thread_dying(struct gthread *th)
 	if (!t)
 		return;
 	lock_acquire(&t->tg->siglock);
-	/* One that has left its group says nothing about it: exec goes on when the others have exited, and ends their stub. */
+	/*
+	 * One that has left its group says nothing about it: exec goes on when the others have exited, and ends their stub; and
+	 * the last thread's exit ends the stub itself, while its status is still to be told.
+	 */
 	if (!t->exited)
 		group_kill_locked(t->tg, SIGKILL);
 	lock_release(&t->tg->siglock);

@@ -213,7 +213,9 @@ void task_exit(struct task *t, int code)
 
 	if (t->exited)
 		return;
+	lock_acquire(&tg->siglock);
 	t->exited = true;
+	lock_release(&tg->siglock);
 	tg_get(tg);
 	drop_resources(t, atomic_fetch_sub(&tg->n_live, 1) == 1);
 	lock_acquire(&k->tasklist_lock);
