@@ -218,6 +218,12 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 		return len;
 	}
 	take_header(c->resp, line, len);
+	/* A document that is announced as too long is not begun, and not waited for. HEAD brings none. */
+	if (c->resp->status >= 200 && c->resp->status < 300 && !c->req->sink && c->resp->length >= 0 &&
+		(uint64_t)c->resp->length > c->req->body_limit && !(c->req->method && !strcmp(c->req->method, "HEAD"))) {
+		c->verdict = HTTP_TOO_LARGE;
+		return 0;
+	}
 	return len;
 }
 
