@@ -223,6 +223,11 @@ void task_exit(struct task *t, int code)
 	t->exit_code = code;
 	hand_over_signals(t);
 	last = --tg->n_threads == 0;
+	if (last && !tg->group_exiting) {
+		/* As Linux since 5.17: the last thread's status is the process's, whoever the leader was. */
+		tg->group_exiting = true;
+		tg->group_exit_code = code;
+	}
 	t->state = TASK_ZOMBIE;
 	if (t != tg->leader) {
 		list_del(&t->tg_link);

@@ -470,6 +470,14 @@ def unreachable(c):
 
 
 @test
+def announced_too_long(c):
+    c.reg.hooks.append(on_path('/manifests/', lambda h: h.reply(200, b'{}', {'Content-Length': str(1 << 40)})))
+    start = time.time()
+    c.bad('more for the manifest')
+    assert time.time() - start < 10
+
+
+@test
 def statuses(c):
     for status, words in ((401, ('no way to log in',)), (403, ('forbids',)), (404, ('not found',)), (429, ('too many requests',)),
                           (500, ('status 500',)), (503, ('status 503',)), (418, ('status 418',))):
