@@ -14,13 +14,20 @@
 #define KSIG_RTMIN 32 /* the kernel's; libc keeps the first few for itself */
 #define SYNCHRONOUS (KSIG(SIGSEGV) | KSIG(SIGBUS) | KSIG(SIGILL) | KSIG(SIGTRAP) | KSIG(SIGFPE) | KSIG(SIGSYS))
 
+static void sigqueue_free(struct sigqueue *q)
+{
+	if (q->kernel)
+		kernel_uncharge(q->kernel, sizeof(*q));
+	free(q);
+}
+
 void sigpending_flush(struct sigpending *p)
 {
 	struct sigqueue *q, *tmp;
 
 	list_for_each_entry_safe(q, tmp, &p->queue, link) {
 		list_del(&q->link);
-		free(q);
+		sigqueue_free(q);
 	}
 	p->set = 0;
 }
@@ -35,7 +42,7 @@ static void pending_remove(struct sigpending *p, ksigset mask)
 		if (!(KSIG(q->info.signo) & mask))
 			continue;
 		list_del(&q->link);
-		free(q);
+		sigqueue_free(q);
 	}
 	p->set &= ~mask;
 }
@@ -118,6 +125,7 @@ static int enqueue(struct task *limit_of, struct sigpending *p, const struct ksi
 {
 	struct sigqueue *q;
 	unsigned n = 0;
+	bool charged;
 
 	if (info->code == SI_TIMER && (p->set & KSIG(info->signo)) && merge_timer(p, info))
 		return 0;
@@ -135,8 +143,14 @@ static int enqueue(struct task *limit_of, struct sigpending *p, const struct ksi
 		if (n >= max)
 			return -EAGAIN;
 	}
+	charged = kernel_charge(limit_of->kernel, sizeof(*q)) == 0;
+	if (!charged && info->signo >= KSIG_RTMIN)
+		return -EAGAIN;
 	q = malloc(sizeof(*q));
+	if (!q && charged)
+		kernel_uncharge(limit_of->kernel, sizeof(*q));
 	if (q) {
+		q->kernel = charged ? limit_of->kernel : NULL;
 		q->info = *info;
 		list_add_tail(&q->link, &p->queue);
 	}
@@ -387,7 +401,7 @@ static bool take(struct sigpending *p, int signo, struct ksiginfo *info)
 	if (found) {
 		*info = found->info;
 		list_del(&found->link);
-		free(found);
+		sigqueue_free(found);
 	} else {
 		*info = (struct ksiginfo){.signo = signo, .code = SI_USER};
 	}

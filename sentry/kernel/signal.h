@@ -64,6 +64,7 @@ _Static_assert(sizeof(struct ksiginfo) == 128, "siginfo_t is 128 bytes");
 
 struct sigqueue {
 	struct list_head link;
+	struct kernel *kernel; /* charged for it; NULL: nobody */
 	struct ksiginfo info;
 };
 
