@@ -71,6 +71,9 @@ static struct thread_group *new_group(struct task *t, uint64_t flags)
 static void inherit(struct task *t, struct task *c, const struct clone_request *q)
 {
 	memcpy(c->comm, t->comm, sizeof(c->comm));
+	lock_acquire(&t->cred_lock);
+	memcpy(c->cpus, t->cpus, sizeof(c->cpus));
+	lock_release(&t->cred_lock);
 	cred_get(t->cred);
 	c->cred = t->cred;
 	c->blocked = t->restore_mask ? t->saved_mask : t->blocked;

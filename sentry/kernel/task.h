@@ -32,6 +32,7 @@ struct sem_undo;
 struct vfork_saved;
 
 #define TASK_COMM_LEN 16
+#define TASK_CPU_WORDS 16
 
 enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_ZOMBIE, TASK_DEAD };
 
@@ -88,6 +89,7 @@ struct task {
 	struct lock cred_lock;		 /* RANK_LEAF */
 	struct cred *cred;
 	char comm[TASK_COMM_LEN];
+	uint64_t cpus[TASK_CPU_WORDS];	 /* sched_setaffinity(2): remembered, not obeyed; all zero: every CPU */
 
 	/* guarded by kernel->tasklist_lock */
 	struct list_head tg_link;	 /* tg->threads */

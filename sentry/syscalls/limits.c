@@ -149,38 +149,74 @@ static int64_t check_pid(struct task *t, int pid)
 	return 0;
 }
 
+static struct task *affinity_target(struct task *t, int pid)
+{
+	if (pid)
+		return pid > 0 ? task_find(t->kernel, pid) : NULL;
+	task_get(t);
+	return t;
+}
+
 int64_t sys_sched_getaffinity(struct task *t, const uint64_t *a)
 {
-	uint64_t mask[CPU_SET_MAX / 64] = {0};
-	unsigned len = ARG_UINT(a, 1), n = (t->kernel->n_cpus + 63) / 64 * 8;
-	int64_t r;
+	uint64_t mask[TASK_CPU_WORDS] = {0}, any = 0;
+	unsigned len = ARG_UINT(a, 1), cpus = t->kernel->n_cpus, n = (cpus + 63) / 64 * 8;
+	struct task *target;
 
 	if (len < n || (len & 7))
 		return -EINVAL;
-	r = ARG_INT(a, 0) < 0 ? -ESRCH : check_pid(t, ARG_INT(a, 0));
-	if (r)
-		return r;
-	for (unsigned i = 0; i < t->kernel->n_cpus && i < CPU_SET_MAX; i++)
+	target = affinity_target(t, ARG_INT(a, 0));
+	if (!target)
+		return -ESRCH;
+	lock_acquire(&target->cred_lock);
+	memcpy(mask, target->cpus, sizeof(mask));
+	lock_release(&target->cred_lock);
+	task_put(target);
+	for (unsigned i = 0; i < TASK_CPU_WORDS; i++)
+		any |= mask[i];
+	for (unsigned i = 0; !any && i < cpus && i < CPU_SET_MAX; i++)
 		mask[i / 64] |= 1ull << (i % 64);
+	n = n < sizeof(mask) ? n : (unsigned)sizeof(mask);
 	return copy_out(t, a[2], mask, n) ? -EFAULT : (int64_t)n;
 }
 
+static bool may_set_affinity(struct task *t, struct task *target)
+{
+	struct cred *c = task_cred_get(target);
+	bool ok = t->cred->euid == c->euid || t->cred->euid == c->uid || task_capable(t, CAP_SYS_NICE);
+
+	cred_put(c);
+	return ok;
+}
+
+/* A wish: guest threads run where the host puts them. It must still name a CPU that is there, and is remembered. */
 int64_t sys_sched_setaffinity(struct task *t, const uint64_t *a)
 {
-	uint64_t mask[CPU_SET_MAX / 64] = {0}, any = 0;
+	uint64_t mask[TASK_CPU_WORDS] = {0}, known[TASK_CPU_WORDS] = {0}, any = 0;
 	unsigned len = ARG_UINT(a, 1);
-	int64_t r;
+	struct task *target;
 
 	if (len > sizeof(mask))
 		len = sizeof(mask);
 	if (copy_in(t, mask, a[2], len))
 		return -EFAULT;
-	r = ARG_INT(a, 0) < 0 ? -ESRCH : check_pid(t, ARG_INT(a, 0));
-	if (r)
-		return r;
 	for (unsigned i = 0; i < t->kernel->n_cpus && i < CPU_SET_MAX; i++)
-		any |= mask[i / 64] >> (i % 64) & 1;
-	/* A wish: guest threads run where the host puts them. It must still name a CPU that is there. */
+		known[i / 64] |= 1ull << (i % 64);
+	for (unsigned i = 0; i < TASK_CPU_WORDS; i++)
+		any |= mask[i] &= known[i];
+	target = affinity_target(t, ARG_INT(a, 0));
+	if (!target)
+		return -ESRCH;
+	if (!may_set_affinity(t, target)) {
+		task_put(target);
+		return -EPERM;
+	}
+	if (any) {
+		lock_acquire(&target->cred_lock);
+		memcpy(target->cpus, mask, sizeof(mask));
+		lock_release(&target->cred_lock);
+	}
+	task_put(target);
 	return any ? 0 : -EINVAL;
 }
 
