@@ -317,8 +317,10 @@ int64_t task_clone(struct task *t, const struct clone_request *q)
 
 	if (!c)
 		return -ENOMEM;
+	task_get(c); /* it may be killed and waited for before we are done with it */
 	r = attach(t, c, q);
 	if (r) {
+		task_put(c);
 		clone_discard(c);
 		return r;
 	}
@@ -337,8 +339,10 @@ int64_t task_clone(struct task *t, const struct clone_request *q)
 		r = report_tids(t, c, q);
 		if (!r)
 			r = start_vfork(t, c, q);
-		if (!r)
+		if (!r) {
+			task_put(c);
 			return 0; /* now in the child */
+		}
 		atomic_fetch_sub(&c->mm->n_groups, 1);
 	} else if (!r) {
 		r = make_host_side(t, c, q);
@@ -346,6 +350,7 @@ int64_t task_clone(struct task *t, const struct clone_request *q)
 			report_tids(t, c, q);
 			/* A child that was killed before its start is a child all the same: thread_gone() ends it. */
 			task_start(c);
+			task_put(c);
 			return tid;
 		}
 	}
@@ -353,5 +358,6 @@ int64_t task_clone(struct task *t, const struct clone_request *q)
 		fd_close(t, pidfd);
 	detach(c);
 	clone_discard(c);
+	task_put(c);
 	return r;
 }

@@ -78,7 +78,11 @@ void task_kick(struct task *t)
 
 int task_start(struct task *t)
 {
+	LOCK_SCOPE(&t->tg->siglock); /* thread_gone() of one that was killed meanwhile needs it before the host thread is freed */
+
 	atomic_store(&t->in_guest, true);
+	if (!t->th)
+		return -ESRCH;
 	if (signal_pending(t))
 		gthread_interrupt(t->th);
 	return gthread_start(t->th);
