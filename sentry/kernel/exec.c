@@ -196,8 +196,6 @@ static void fill_auxv(struct exec_image *im, const struct cred *c, bool secure, 
 	aux(a, AT_HWCAP2, getauxval(AT_HWCAP2));
 	aux(a, AT_EXECFN, execfn);
 	aux(a, AT_PLATFORM, platform);
-	if (aspace_fast_entry(im->as))
-		aux(a, AT_PICKET_FASTCALL, aspace_fast_entry(im->as));
 	aux(a, AT_NULL, 0);
 }
 

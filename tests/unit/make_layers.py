@@ -244,7 +244,7 @@ def hostile():
     save('dotdot-clean', [Layer().dir('a').add('a/b/../c', b'x').bytes()], [root(3), d('/a', 2), f('/a/c', b'x')])
     save('absolute', [Layer().add('/etc/passwd', b'x').bytes()], [root(3), d('/etc', 2, sec=0), f('/etc/passwd', b'x')])
     save('link-dotdot', [Layer().hard('a', '../../etc/shadow').bytes()], "error: leads out of the root with '..'")
-    save('link-missing', [Layer().hard('a', 'b').bytes()], "error: hard link to 'b', which no layer")
+    save('link-missing', [Layer().hard('a', 'b').bytes()], "error: hard link to 'b', which is no file")
     save('link-dir', [Layer().dir('b').hard('a', 'b').bytes()], 'error: hard link to a directory')
     save('link-root', [Layer().hard('a', '/').bytes()], 'error: hard link to nothing')
     save('symlink-out', [Layer().sym('a', '/../../..').add('a/x', b'x').bytes()], [root(), s('/a', '/../../..'), f('/x', b'x')])
