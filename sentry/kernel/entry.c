@@ -135,6 +135,7 @@ static void kernel_thread_gone(struct gthread *th, bool unexpected)
 	lock_acquire(&t->tg->siglock);
 	if (t->th == th)
 		t->th = NULL;
+	t->th_gone = true;
 	/* A stub that died by itself ends its process as SIGKILL does. */
 	if (unexpected && !t->exited)
 		group_kill_locked(t->tg, SIGKILL);

@@ -255,7 +255,7 @@ void vfork_give_back(struct task *c)
 	task_put(c); /* the owner's reference of this thread */
 }
 
-static int make_host_side(struct task *t, struct task *c, const struct clone_request *q)
+static int make_host_side(struct task *t, struct task *c, const struct clone_request *q, struct gthread **ret_th)
 {
 	struct aspace *as;
 	struct gthread *th;
@@ -279,6 +279,7 @@ static int make_host_side(struct task *t, struct task *c, const struct clone_req
 		c->mm = mm_copy(t->mm, as);
 		if (!c->mm) {
 			gthread_set_owner(th, NULL); /* it has never run: nobody else knows it */
+			gthread_put(th);
 			aspace_kill(as);
 			aspace_put(as);
 			r = -ENOMEM;
@@ -289,15 +290,17 @@ static int make_host_side(struct task *t, struct task *c, const struct clone_req
 	}
 	child_regs(t, th, q);
 	lock_acquire(&c->tg->siglock);
-	c->th = th;
+	if (!c->th_gone) /* killed already */
+		c->th = th;
 	lock_release(&c->tg->siglock);
+	*ret_th = th;
 	return 0;
 fail:
 	task_put(c);
 	return r;
 }
 
-static int report_tids(struct task *t, struct task *c, const struct clone_request *q)
+static int report_tids(struct task *t, struct task *c, const struct clone_request *q, struct aspace *child_as)
 {
 	int32_t tid = c->tid;
 
@@ -305,7 +308,7 @@ static int report_tids(struct task *t, struct task *c, const struct clone_reques
 		return -EFAULT;
 	/* In the child's memory; a fault there is the child's own problem, as on Linux. */
 	if (q->flags & CLONE_CHILD_SETTID)
-		copy_out(c, q->child_tid, &tid, sizeof(tid));
+		aspace_write(child_as, q->child_tid, &tid, sizeof(tid), NULL);
 	return 0;
 }
 
@@ -313,6 +316,7 @@ int64_t task_clone(struct task *t, const struct clone_request *q)
 {
 	bool vfork = (q->flags & CLONE_VM) && (q->flags & CLONE_VFORK) && !(q->flags & CLONE_THREAD) && !q->real_thread;
 	struct task *c = new_task(t, q);
+	struct gthread *th;
 	int r, tid, pidfd = -1;
 
 	if (!c)
@@ -336,7 +340,7 @@ int64_t task_clone(struct task *t, const struct clone_request *q)
 		c->mm = t->mm;
 		atomic_fetch_add(&c->mm->n_groups, 1);
 		c->vfork_tid = tid;
-		r = report_tids(t, c, q);
+		r = report_tids(t, c, q, t->mm->as);
 		if (!r)
 			r = start_vfork(t, c, q);
 		if (!r) {
@@ -345,11 +349,12 @@ int64_t task_clone(struct task *t, const struct clone_request *q)
 		}
 		atomic_fetch_sub(&c->mm->n_groups, 1);
 	} else if (!r) {
-		r = make_host_side(t, c, q);
+		r = make_host_side(t, c, q, &th);
 		if (!r) {
-			report_tids(t, c, q);
+			report_tids(t, c, q, gthread_aspace(th));
 			/* A child that was killed before its start is a child all the same: thread_gone() ends it. */
 			task_start(c);
+			gthread_put(th);
 			task_put(c);
 			return tid;
 		}

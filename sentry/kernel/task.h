@@ -74,6 +74,7 @@ struct task {
 	_Atomic bool in_guest;		 /* runs, or is about to run, guest code: a wake-up needs an interrupt */
 	struct task *vfork_parent;	 /* held; in a vfork child until exec or exit: whose host thread it plays on */
 	struct vfork_saved *vfork_saved; /* in the child: the parent's registers, to be given back */
+	bool th_gone;			 /* siglock: thread_gone() has come; th must not be set any more */
 	struct gthread *vfork_thread;	 /* in an exec'ing child: the old host thread, owed to the parent */
 	int vfork_tid;			 /* what the parent gets */
 

@@ -293,7 +293,6 @@ int slots_new(uint8_t **ret_map); /* returns the memfd */
 
 /* gthread.c */
 struct gthread *gthread_alloc(struct aspace *as, void *owner, unsigned slot_nr);
-void gthread_put(struct gthread *th);
 void gthread_attach(struct gthread *th, pid_t tid); /* l->lock held */
 void gthread_detach(struct gthread *th);	    /* l->lock held */
 /* Remember the frame named by a bell; -EPROTO if it is not in the thread's slot. */

@@ -339,6 +339,8 @@ int gthread_fork(struct gthread *th, void *owner, struct aspace **ret_as, struct
 	}
 	as->slot_used[th->slot_nr / 64] = 1ull << th->slot_nr % 64;
 	b.th = gthread_alloc(as, owner, th->slot_nr);
+	if (b.th)
+		refs_get(&b.th->refs); /* the caller's */
 	stub_fd = aspace_fd_alloc(parent);
 	if (!b.th || stub_fd < 0) {
 		r = -ENOMEM;
@@ -368,8 +370,10 @@ out:
 	if (stub_fd >= 0)
 		aspace_fd_free(parent, (unsigned)stub_fd);
 	if (r < 0) {
-		if (b.th)
+		if (b.th) {
 			gthread_put(b.th);
+			gthread_put(b.th);
+		}
 		aspace_put(as);
 		return r;
 	}
@@ -403,6 +407,7 @@ int gthread_clone(struct gthread *th, void *owner, struct gthread **ret_th)
 		aspace_slot_free(as, (unsigned)slot, false);
 		return -ENOMEM;
 	}
+	refs_get(&b.th->refs); /* the caller's */
 	copy_frame(th, (uint8_t *)b.th->slot);
 	delta = gthread_slot_addr(b.th) - gthread_slot_addr(th);
 	b.th->uc_addr = th->uc_addr + delta;
@@ -425,6 +430,7 @@ int gthread_clone(struct gthread *th, void *owner, struct gthread **ret_th)
 		return 0;
 	}
 	aspace_slot_free(as, (unsigned)slot, false);
+	gthread_put(b.th);
 	gthread_put(b.th);
 	return r;
 }

@@ -191,6 +191,11 @@ void gthread_tail_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot
 int gthread_fork(struct gthread *th, void *owner, struct aspace **ret_as, struct gthread **ret_th);
 /* A new thread in the same address space; registers and xstate are copies of *th*'s, fs_base set if set_fs. Held until started. */
 int gthread_clone(struct gthread *th, void *owner, struct gthread **ret_th);
+/*
+ * gthread_fork() and gthread_clone() return the new thread with a reference of the caller's: it may be killed, and reported gone, before
+ * it is started. Dropped with this, once the caller has started it and keeps no pointer that thread_gone() does not clear.
+ */
+void gthread_put(struct gthread *th);
 
 /*
  * End the guest thread at the end of this full entry: the stub stores 0 at *clear_tid* (if not 0) and wakes its futex,

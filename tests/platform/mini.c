@@ -272,6 +272,7 @@ static int64_t do_fork(struct task *t)
 	struct proc *child = proc_new(t->proc);
 	struct task *ct = task_new(child);
 	int r = gthread_fork(t->th, ct, &child->as, &ct->th), tid = ct->tid;
+	struct gthread *th;
 
 	if (r < 0) {
 		pthread_mutex_lock(&mini.lock);
@@ -283,13 +284,16 @@ static int64_t do_fork(struct task *t)
 		return r;
 	}
 	child->pid = tid;
-	gthread_start(ct->th);
+	th = ct->th; /* ours until it is put, even if the child has ended by then */
+	gthread_start(th);
+	gthread_put(th);
 	return tid;
 }
 
 static int64_t do_clone(struct task *t, const struct guest_syscall *c)
 {
 	struct guest_regs regs;
+	struct gthread *th;
 	struct task *ct;
 	uint32_t tid;
 	int r;
@@ -317,7 +321,9 @@ static int64_t do_clone(struct task *t, const struct guest_syscall *c)
 		aspace_write(t->proc->as, c->args[2], &tid, 4, NULL);
 	if (c->args[0] & CLONE_CHILD_CLEARTID)
 		ct->clear_tid = c->args[3];
-	gthread_start(ct->th);
+	th = ct->th;
+	gthread_start(th);
+	gthread_put(th);
 	return tid;
 }
 
