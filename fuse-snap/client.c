@@ -335,6 +335,44 @@ static int open_lock(struct attempt *a)
 	}
 }
 
+static void close_packs(struct snap_image *img)
+{
+	for (uint32_t i = 0; i < img->pack_count; i++) {
+		if (img->pack_fds[i] >= 0)
+			close(img->pack_fds[i]);
+		img->pack_fds[i] = -1;
+	}
+}
+
+/*
+ * Ask whoever listens. A server that was just ending (killed, or idle long enough) may break the connection before its answer: then
+ * a new one is started, once. The lock is held.
+ */
+static int ask(struct attempt *a)
+{
+	bool fresh = false;
+	int conn = connect_once(a), r;
+
+	for (;;) {
+		if (conn < 0) {
+			fresh = true;
+			conn = connect_fresh(a);
+		}
+		if (conn < 0)
+			return conn;
+		r = converse(a, conn);
+		if (!r) {
+			a->img->why[0] = 0;
+			return conn;
+		}
+		close(conn);
+		if (fresh || (r != -ECONNRESET && r != -EPIPE))
+			return r;
+		close_packs(a->img);
+		conn = -1;
+	}
+}
+
 static int try_fuse(struct attempt *a)
 {
 	struct snap_error e;
@@ -356,26 +394,11 @@ static int try_fuse(struct attempt *a)
 		r = open_lock(a);
 	if (r)
 		return r;
-	conn = connect_once(a);
-	if (conn < 0)
-		conn = connect_fresh(a);
+	conn = ask(a);
 	if (conn < 0)
 		return conn;
-	r = converse(a, conn);
-	if (r)
-		close(conn);
-	else
-		a->img->conn_fd = conn;
-	return r;
-}
-
-static void close_packs(struct snap_image *img)
-{
-	for (uint32_t i = 0; i < img->pack_count; i++) {
-		if (img->pack_fds[i] >= 0)
-			close(img->pack_fds[i]);
-		img->pack_fds[i] = -1;
-	}
+	a->img->conn_fd = conn;
+	return 0;
 }
 
 static int open_files(struct store *s, struct snap_image *img, const struct snap_index *ix, struct snap_error *e)
