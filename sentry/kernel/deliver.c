@@ -17,15 +17,10 @@
 #define TTY_STOPS (KSIG(SIGTSTP) | KSIG(SIGTTIN) | KSIG(SIGTTOU))
 #define IGNORE_SIGNALS (KSIG(SIGCHLD) | KSIG(SIGCONT) | KSIG(SIGURG) | KSIG(SIGWINCH))
 
-static bool is_restart(int64_t ret)
-{
-	return ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND || ret == -ERESTART_RESTARTBLOCK;
-}
-
 /* No handler runs: the call is made again. */
 static void restart_without_handler(struct task *t, struct guest_regs *regs, int64_t ret)
 {
-	if (is_restart(ret))
+	if (errno_is_restart(ret))
 		arch_restart_syscall(regs, ret == -ERESTART_RESTARTBLOCK ? NR_RESTART_SYSCALL : t->syscall_nr);
 	else
 		regs->rax = (uint64_t)ret;
@@ -36,7 +31,7 @@ static void restart_with_handler(struct task *t, struct guest_regs *regs, int64_
 	if (ret == -ERESTARTNOINTR || (ret == -ERESTARTSYS && sa_restart))
 		arch_restart_syscall(regs, t->syscall_nr);
 	else
-		regs->rax = (uint64_t)(is_restart(ret) ? -EINTR : ret);
+		regs->rax = (uint64_t)(errno_is_restart(ret) ? -EINTR : ret);
 }
 
 /*

@@ -25,11 +25,6 @@ static int64_t dispatch(struct task *t, const struct guest_syscall *c)
 	return ret;
 }
 
-static bool is_restart(int64_t ret)
-{
-	return ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK;
-}
-
 static bool has_work(const struct task *t)
 {
 	return atomic_load(&t->flags) & (TIF_SIGPENDING | TIF_KILLED | TIF_STOP);
@@ -43,7 +38,7 @@ static int64_t serve_syscall(struct task *t, const struct guest_entry *e)
 	t->syscall_nr = e->call.nr;
 	ret = dispatch(t, &e->call);
 	/* A signal that another thread took meanwhile: go on as if nothing had happened. */
-	while (is_restart(ret) && !e->full && !has_work(t))
+	while (errno_is_restart(ret) && !e->full && !has_work(t))
 		ret = ret == -ERESTART_RESTARTBLOCK ? t->restart.fn(t, &t->restart) : dispatch(t, &e->call);
 	return ret;
 }
@@ -69,12 +64,12 @@ static int64_t leave(struct task *t, const struct guest_entry *e, int64_t ret)
 {
 	for (;;) {
 		atomic_store(&t->in_guest, true);
-		if (!has_work(t) && !(is_restart(ret) && t->in_syscall && e->full))
+		if (!has_work(t) && !(errno_is_restart(ret) && t->in_syscall && e->full))
 			break;
 		if (!e->full) {
 			t->syscall_ret = ret;
 			gthread_reenter(t->th);
-			return is_restart(ret) ? -EINTR : ret;
+			return errno_is_restart(ret) ? -EINTR : ret;
 		}
 		atomic_store(&t->in_guest, false);
 		if (!task_work(t, ret))

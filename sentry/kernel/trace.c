@@ -155,7 +155,7 @@ void trace_leave(struct task *t, const struct syscall_desc *d, const struct gues
 	if (may_not_return(d) && ret >= 0)
 		return;
 	put_call(&l, t, d, c);
-	if (ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK)
+	if (errno_is_restart(ret))
 		put(&l, " = ? (interrupted)");
 	else if (ret < 0 && ret > -4096)
 		put(&l, " = -1 %s (%s)", strerrorname_np((int)-ret) ? strerrorname_np((int)-ret) : "?", strerror((int)-ret));
