@@ -55,8 +55,8 @@ static void signal_facts(struct task *t, struct facts *f)
 		f->sig_queued++;
 	list_for_each_entry(q, &tg->shared_pending.queue, link)
 		f->sig_queued++;
-	for (int i = 0; tg->sighand && i < KSIG_MAX; i++) {
-		uint64_t h = tg->sighand->action[i].handler;
+	for (int i = 0; i < KSIG_MAX; i++) {
+		uint64_t h = sigaction_get(tg, i + 1).handler;
 
 		if (h == 1)
 			f->ignored |= 1ull << i;

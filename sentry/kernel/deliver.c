@@ -137,7 +137,7 @@ static void run_handler(struct task *t, struct delivery *d, const struct ksigact
 
 		if (info->signo == SIGSEGV) {
 			lock_acquire(&t->tg->siglock);
-			t->tg->sighand->action[SIGSEGV - 1].handler = (uint64_t)SIG_DFL;
+			sigaction_reset(t->tg, SIGSEGV);
 			lock_release(&t->tg->siglock);
 		}
 		signal_force(t, &segv);
@@ -153,7 +153,7 @@ static void run_handler(struct task *t, struct delivery *d, const struct ksigact
 static bool deliver_one(struct task *t, struct delivery *d)
 {
 	struct thread_group *tg = t->tg;
-	struct ksigaction act, *a;
+	struct ksigaction act;
 	struct ksiginfo info;
 	int s;
 
@@ -163,10 +163,7 @@ static bool deliver_one(struct task *t, struct delivery *d)
 		lock_release(&tg->siglock);
 		return false;
 	}
-	a = &tg->sighand->action[s - 1];
-	act = *a;
-	if (act.handler > 1 && (act.flags & SA_RESETHAND))
-		a->handler = (uint64_t)SIG_DFL;
+	act = sigaction_take(tg, s);
 	lock_release(&tg->siglock);
 
 	if (act.handler == (uint64_t)SIG_IGN)

@@ -56,9 +56,9 @@ static void fill_child_info(struct thread_group *tg, struct ksiginfo *info, int 
 static bool parent_ignores_children(struct thread_group *parent)
 {
 	LOCK_SCOPE(&parent->siglock);
-	struct ksigaction *a = &parent->sighand->action[SIGCHLD - 1];
+	struct ksigaction a = sigaction_get(parent, SIGCHLD);
 
-	return a->handler == (uint64_t)SIG_IGN || (a->flags & SA_NOCLDWAIT);
+	return a.handler == (uint64_t)SIG_IGN || (a.flags & SA_NOCLDWAIT);
 }
 
 /*

@@ -33,6 +33,7 @@ void notify_parent_stopped(struct thread_group *tg, int signo)
 	struct kernel *k = tg->kernel;
 	struct ksiginfo info = {.signo = SIGCHLD, .code = CLD_STOPPED, .pid = tg->pid};
 	struct thread_group *parent;
+	struct ksigaction act;
 	bool wants;
 
 	lock_acquire(&k->tasklist_lock);
@@ -44,8 +45,8 @@ void notify_parent_stopped(struct thread_group *tg, int signo)
 		return;
 	info.chld.status = signo;
 	lock_acquire(&parent->siglock);
-	wants = parent->sighand->action[SIGCHLD - 1].handler != (uint64_t)SIG_IGN &&
-		!(parent->sighand->action[SIGCHLD - 1].flags & SA_NOCLDSTOP);
+	act = sigaction_get(parent, SIGCHLD);
+	wants = act.handler != (uint64_t)SIG_IGN && !(act.flags & SA_NOCLDSTOP);
 	lock_release(&parent->siglock);
 	if (wants)
 		signal_send_group(parent, &info);

@@ -14,6 +14,43 @@
 #define KSIG_RTMIN 32 /* the kernel's; libc keeps the first few for itself */
 #define SYNCHRONOUS (KSIG(SIGSEGV) | KSIG(SIGBUS) | KSIG(SIGILL) | KSIG(SIGTRAP) | KSIG(SIGFPE) | KSIG(SIGSYS))
 
+/* --- actions -------------------------------------------------------------------------------------------------------- */
+
+struct ksigaction sigaction_get(const struct thread_group *tg, int signo)
+{
+	LOCK_SCOPE(&tg->sighand->lock);
+
+	return tg->sighand->action[signo - 1];
+}
+
+struct ksigaction sigaction_set(struct thread_group *tg, int signo, const struct ksigaction *act)
+{
+	LOCK_SCOPE(&tg->sighand->lock);
+	struct ksigaction old = tg->sighand->action[signo - 1];
+
+	tg->sighand->action[signo - 1] = *act;
+	return old;
+}
+
+struct ksigaction sigaction_take(struct thread_group *tg, int signo)
+{
+	LOCK_SCOPE(&tg->sighand->lock);
+	struct ksigaction *a = &tg->sighand->action[signo - 1], old = *a;
+
+	if (old.handler > 1 && (old.flags & SA_RESETHAND))
+		a->handler = (uint64_t)SIG_DFL;
+	return old;
+}
+
+void sigaction_reset(struct thread_group *tg, int signo)
+{
+	LOCK_SCOPE(&tg->sighand->lock);
+
+	tg->sighand->action[signo - 1].handler = (uint64_t)SIG_DFL;
+}
+
+/* --- queues --------------------------------------------------------------------------------------------------------- */
+
 static void sigqueue_free(struct sigqueue *q)
 {
 	if (q->kernel)
@@ -90,7 +127,7 @@ int task_start(struct task *t)
 
 void signal_drop_ignored(struct thread_group *tg, int signo)
 {
-	uint64_t h = tg->sighand->action[signo - 1].handler;
+	uint64_t h = sigaction_get(tg, signo).handler;
 
 	if (h == (uint64_t)SIG_IGN || (h == (uint64_t)SIG_DFL && (KSIG(signo) & DEFAULT_IGNORED)))
 		group_remove_pending(tg, KSIG(signo));
@@ -99,7 +136,7 @@ void signal_drop_ignored(struct thread_group *tg, int signo)
 static bool ignored(struct thread_group *tg, const struct task *t, const struct ksiginfo *info)
 {
 	int s = info->signo;
-	uint64_t h = tg->sighand->action[s - 1].handler;
+	uint64_t h = sigaction_get(tg, s).handler;
 
 	/* A blocked signal is kept even if ignored now: the handler may change before it is unblocked. */
 	if ((t->blocked | t->real_blocked) & KSIG(s))
@@ -308,7 +345,7 @@ static void notify_continued(struct thread_group *tg)
 		return;
 	info.chld.status = SIGCONT;
 	lock_acquire(&parent->siglock);
-	wants = !(parent->sighand->action[SIGCHLD - 1].flags & SA_NOCLDSTOP);
+	wants = !(sigaction_get(parent, SIGCHLD).flags & SA_NOCLDSTOP);
 	lock_release(&parent->siglock);
 	if (wants)
 		signal_send_group(parent, &info);
@@ -366,18 +403,16 @@ bool signal_ignored_or_blocked(struct task *t, int signo)
 {
 	LOCK_SCOPE(&t->tg->siglock);
 
-	return (t->blocked & KSIG(signo)) || t->tg->sighand->action[signo - 1].handler == (uint64_t)SIG_IGN;
+	return (t->blocked & KSIG(signo)) || sigaction_get(t->tg, signo).handler == (uint64_t)SIG_IGN;
 }
 
 void signal_force(struct task *t, const struct ksiginfo *info)
 {
-	struct ksigaction *a;
 	int s = info->signo;
 
 	lock_acquire(&t->tg->siglock);
-	a = &t->tg->sighand->action[s - 1];
-	if ((t->blocked & KSIG(s)) || a->handler == (uint64_t)SIG_IGN)
-		a->handler = (uint64_t)SIG_DFL;
+	if ((t->blocked & KSIG(s)) || sigaction_get(t->tg, s).handler == (uint64_t)SIG_IGN)
+		sigaction_reset(t->tg, s);
 	t->blocked &= ~KSIG(s);
 	enqueue(t, &t->pending, info);
 	atomic_fetch_or(&t->flags, TIF_SIGPENDING);
@@ -459,6 +494,7 @@ void signal_set_mask(struct task *t, ksigset mask)
 void signal_flush_handlers(struct thread_group *tg)
 {
 	LOCK_SCOPE(&tg->siglock);
+	LOCK_SCOPE(&tg->sighand->lock);
 
 	for (int i = 0; i < KSIG_MAX; i++) {
 		struct ksigaction *a = &tg->sighand->action[i];

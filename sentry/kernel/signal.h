@@ -91,6 +91,10 @@ void signal_kill_group(struct thread_group *tg);
 bool signal_pending(const struct task *t);
 /* Take the first pending signal that *mask* (the blocked ones) does not hold back. 0: none. siglock held. */
 int signal_dequeue(struct task *t, ksigset mask, struct ksiginfo *info);
+/* The group's action for *signo* (1 … KSIG_MAX), a copy. siglock held: exec may exchange the table. */
+struct ksigaction sigaction_get(const struct thread_group *tg, int signo);
+/* Exchange it for *act*. siglock held. Returns the old one. */
+struct ksigaction sigaction_set(struct thread_group *tg, int signo, const struct ksigaction *act);
 /* Replace the blocked set of *t*, the caller's own; what became deliverable is noticed. */
 void signal_set_mask(struct task *t, ksigset mask);
 /* Is *signo* blocked or ignored by the task (tty rules)? */

@@ -46,22 +46,28 @@ void task_put(struct task *t)
 	free(t);
 }
 
-struct sighand *sighand_copy(const struct sighand *from)
+struct sighand *sighand_copy(struct sighand *from)
 {
 	struct sighand *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
-	if (from)
+	if (from) {
+		lock_acquire(&from->lock);
 		memcpy(s->action, from->action, sizeof(s->action));
+		lock_release(&from->lock);
+	}
 	refs_init(&s->refs);
+	lock_init(&s->lock, RANK_SIGACTION);
 	return s;
 }
 
 void sighand_put(struct sighand *s)
 {
-	if (s && refs_put(&s->refs))
-		free(s);
+	if (!s || !refs_put(&s->refs))
+		return;
+	lock_destroy(&s->lock);
+	free(s);
 }
 
 static void default_limits(struct thread_group *tg)

@@ -120,7 +120,7 @@ struct thread_group {
 
 	/* guarded by siglock */
 	struct lock siglock;   /* RANK_SIGHAND */
-	struct sighand *sighand; /* shared with CLONE_SIGHAND without CLONE_THREAD too; held */
+	struct sighand *sighand; /* shared with CLONE_SIGHAND without CLONE_THREAD too; held; which one: siglock */
 	struct sigpending shared_pending;
 	bool group_exiting;
 	int group_exit_code;
@@ -155,7 +155,8 @@ struct thread_group {
 
 struct sighand {
 	struct refs refs;
-	struct ksigaction action[KSIG_MAX];
+	struct lock lock; /* RANK_SIGACTION; below the siglock of each group that shares it */
+	struct ksigaction action[KSIG_MAX]; /* by lock: sigaction_get() and sigaction_set() */
 };
 
 void task_get(struct task *t);

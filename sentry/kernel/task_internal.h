@@ -9,7 +9,7 @@ struct guest_entry;
 /* task.c */
 struct task *task_alloc(struct kernel *k);
 struct thread_group *tg_alloc(struct kernel *k, struct sighand *sighand); /* takes over the reference of sighand */
-struct sighand *sighand_copy(const struct sighand *from);			  /* NULL: all default */
+struct sighand *sighand_copy(struct sighand *from);			  /* NULL: all default */
 void sighand_put(struct sighand *s);
 void task_cred_replace(struct task *t, struct cred *c); /* takes over the reference of c */
 
@@ -36,6 +36,10 @@ void sigpending_flush(struct sigpending *p);
 void signal_recalc(struct task *t); /* siglock held */
 /* The disposition of *signo* changed: what is ignored now is dropped from the queues. siglock held. */
 void signal_drop_ignored(struct thread_group *tg, int signo);
+/* The action that is to run now: SA_RESETHAND takes the handler away. siglock held. */
+struct ksigaction sigaction_take(struct thread_group *tg, int signo);
+/* Handler to default, the rest stays. siglock held. */
+void sigaction_reset(struct thread_group *tg, int signo);
 /* Next deliverable signal. Returns 0 when none. siglock held. */
 int signal_dequeue(struct task *t, ksigset mask, struct ksiginfo *info);
 /* Wake or interrupt so that *t* looks at its flags. siglock held. */

@@ -20,7 +20,7 @@ static int copy_in_sigset(struct task *t, uint64_t addr, uint64_t size, ksigset 
 
 int64_t sys_rt_sigaction(struct task *t, const uint64_t *a)
 {
-	struct ksigaction act, old, *slot;
+	struct ksigaction act, old;
 	int s = ARG_INT(a, 0);
 
 	if (a[3] != sizeof(ksigset) || s < 1 || s > KSIG_MAX)
@@ -30,12 +30,12 @@ int64_t sys_rt_sigaction(struct task *t, const uint64_t *a)
 	if (a[1] && (s == SIGKILL || s == SIGSTOP))
 		return -EINVAL;
 	lock_acquire(&t->tg->siglock);
-	slot = &t->tg->sighand->action[s - 1];
-	old = *slot;
 	if (a[1]) {
 		act.mask &= ~KSIG_UNBLOCKABLE;
-		*slot = act;
+		old = sigaction_set(t->tg, s, &act);
 		signal_drop_ignored(t->tg, s);
+	} else {
+		old = sigaction_get(t->tg, s);
 	}
 	lock_release(&t->tg->siglock);
 	return a[2] && copy_out(t, a[2], &old, sizeof(old)) ? -EFAULT : 0;
