@@ -92,7 +92,8 @@ static int create_services(struct kernel *k, const struct config *c, struct fail
 
 	if (r)
 		return fail(f, 125, "cannot start guest processes: %s (%s)", why ? why : "platform", strerror(-r));
-	r = pid_table_create(k);
+	k->user_ns = user_ns_init(k);
+	r = k->user_ns ? pid_table_create(k) : -ENOMEM;
 	if (!r)
 		r = timers_create(k);
 	if (!r)
@@ -120,7 +121,7 @@ static int create_init(struct kernel *k, struct failure *f)
 	if (!tg || !t)
 		return fail(f, 125, "cannot prepare the sandbox: out of memory");
 	t->tg = tg;
-	t->cred = cred_alloc_root();
+	t->cred = cred_alloc_root(k->user_ns);
 	t->fds = fd_table_alloc();
 	t->fs = fs_context_copy(NULL);
 	if (!t->cred || !t->fds || !t->fs)
@@ -173,7 +174,7 @@ static int become_user(struct task *t, const struct config *c, struct rootfs_use
 
 	if (rootfs_resolve_user(t, c->user ? c->user : "", u, &err))
 		return fail(f, 125, "%s", err.text);
-	n = cred_alloc_root();
+	n = cred_alloc_root(t->kernel->user_ns);
 	if (!n)
 		return fail(f, 125, "cannot prepare the sandbox: out of memory");
 	n->uid = n->euid = n->suid = n->fsuid = u->uid;

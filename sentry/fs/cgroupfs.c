@@ -3,6 +3,7 @@
 #include "fs/fs.h"
 #include "fs/procfs_internal.h"
 
+#include "kernel/pid_ns.h"
 #include "kernel/time.h"
 
 #include <sys/stat.h>
@@ -52,15 +53,25 @@ static int show_pids_current(struct task *v, const struct kobj *o, struct seq *s
 	return 0;
 }
 
+struct procs {
+	struct task *v;
+	struct seq *s;
+};
+
 static int add_pid(struct thread_group *tg, void *arg)
 {
-	seq_printf(arg, "%d\n", tg->pid);
+	struct procs *p = arg;
+
+	if (tg_vnr(p->v, tg))
+		seq_printf(p->s, "%d\n", tg_vnr(p->v, tg));
 	return 0;
 }
 
 static int show_procs(struct task *v, const struct kobj *o, struct seq *s)
 {
-	tg_for_each(o->kernel, add_pid, s);
+	struct procs p = {v, s};
+
+	tg_for_each(o->kernel, add_pid, &p);
 	return 0;
 }
 

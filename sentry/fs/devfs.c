@@ -202,7 +202,7 @@ int devfs_create(struct kernel *k, struct super_block **ret)
 {
 	const struct tmpfs_options opt = {.mode = 0755, .size = 64 << 20};
 	struct super_block *sb;
-	struct cred *cred = cred_alloc_root();
+	struct cred *cred = cred_alloc_root(k->user_ns);
 	int err;
 
 	if (!cred)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct kernel;
+struct pid_ns;
 struct task;
 
 /* --- text under construction -------------------------------------------------------------------------------------------- */
@@ -40,6 +41,7 @@ void seq_free(struct seq *s);
 struct kobj { /* what a node speaks of */
 	struct kernel *kernel;
 	struct task *task; /* held by the inode, or NULL */
+	struct pid_ns *pid_ns; /* whose numbers this tree shows; held by the super block; NULL: of no matter */
 	uint64_t n;	   /* descriptor number, CPU number …; the meaning is the table's */
 };
 

@@ -4,6 +4,7 @@
 #include "fs/procfs_internal.h"
 
 #include "kernel/pid.h"
+#include "kernel/pid_ns.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -47,7 +48,8 @@ static int show_children(struct task *v, const struct kobj *o, struct seq *s)
 
 	LOCK_SCOPE(&o->kernel->tasklist_lock);
 	list_for_each_entry(c, &o->task->tg->children, sibling)
-		seq_printf(s, "%d ", c->pid);
+		if (pid_nr_ns(o->pid_ns, c->pid))
+			seq_printf(s, "%d ", pid_nr_ns(o->pid_ns, c->pid));
 	return 0;
 }
 
@@ -174,7 +176,7 @@ static int threads_lookup(struct task *v, const struct kobj *dir, const char *na
 
 	if (!parse_pid(name, &tid))
 		return -ENOENT;
-	t = task_find(dir->kernel, tid);
+	t = task_find(dir->kernel, pid_from_nr_ns(dir->pid_ns, tid));
 	if (!t)
 		return -ENOENT;
 	if (t->tg != dir->task->tg) {
@@ -202,7 +204,7 @@ static int threads_next(const struct kobj *dir, uint64_t *cookie, char *name, co
 	if (!best)
 		return -ENOENT;
 	*cookie = (uint64_t)best->tid;
-	snprintf(name, 64, "%d", best->tid);
+	snprintf(name, 64, "%d", pid_nr_ns(dir->pid_ns, best->tid));
 	child->n = PROC_THREAD;
 	*entry = &thread_dir;
 	if (best == dir->task)
@@ -220,6 +222,8 @@ static int link_text(char **ret, int a, int b)
 {
 	char buf[64], *copy;
 
+	if (!a)
+		return -ENOENT; /* the reader has no number in this tree's namespace */
 	snprintf(buf, sizeof(buf), b ? "%d/task/%d" : "%d", a, b);
 	copy = strdup(buf);
 	if (!copy)
@@ -230,12 +234,12 @@ static int link_text(char **ret, int a, int b)
 
 static int read_self(struct task *v, const struct kobj *o, char **ret)
 {
-	return link_text(ret, v->tg->pid, 0);
+	return link_text(ret, pid_nr_ns(o->pid_ns, v->tg->pid), 0);
 }
 
 static int read_thread_self(struct task *v, const struct kobj *o, char **ret)
 {
-	return link_text(ret, v->tg->pid, v->tid);
+	return link_text(ret, pid_nr_ns(o->pid_ns, v->tg->pid), pid_nr_ns(o->pid_ns, v->tid));
 }
 
 static const struct kentry root_links[] = {
@@ -266,7 +270,7 @@ static int root_lookup(struct task *v, const struct kobj *dir, const char *name,
 			return 0;
 	if (!parse_pid(name, &pid))
 		return -ENOENT;
-	child->task = task_find(dir->kernel, pid);
+	child->task = task_find(dir->kernel, pid_from_nr_ns(dir->pid_ns, pid));
 	child->n = PROC_PROCESS;
 	*entry = &process_dir;
 	return child->task ? 0 : -ENOENT;

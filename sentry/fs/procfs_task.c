@@ -3,6 +3,7 @@
 #include "fs/procfs_internal.h"
 
 #include "fs/tty.h"
+#include "kernel/pid_ns.h"
 #include "kernel/time.h"
 #include "vfs/vfs.h"
 
@@ -66,18 +67,19 @@ static void signal_facts(struct task *t, struct facts *f)
 	f->exit_code = t->exit_code;
 }
 
-static void group_facts(struct task *t, struct facts *f)
+static void group_facts(const struct kobj *o, struct facts *f)
 {
+	struct task *t = o->task;
 	struct thread_group *tg = t->tg;
 
 	LOCK_SCOPE(&t->kernel->tasklist_lock);
-	f->tgid = tg->pid;
-	f->ppid = tg->parent ? tg->parent->pid : 0;
-	f->pgid = tg->pgid;
-	f->sid = tg->sid;
+	f->tgid = pid_nr_ns(o->pid_ns, tg->pid);
+	f->ppid = tg->parent ? pid_nr_ns(o->pid_ns, tg->parent->pid) : 0;
+	f->pgid = pid_nr_ns(o->pid_ns, tg->pgid);
+	f->sid = pid_nr_ns(o->pid_ns, tg->sid);
 	f->n_threads = (int)tg->n_threads;
 	f->tty = tg->ctty;
-	f->tracer = t->ptracer ? t->ptracer->tid : 0;
+	f->tracer = t->ptracer ? pid_nr_ns(o->pid_ns, t->ptracer->tid) : 0;
 	if (f->tty)
 		tty_get(f->tty);
 	signal_facts(t, f);
@@ -106,7 +108,7 @@ static void gather(struct task *v, const struct kobj *o, struct facts *f)
 	struct task *t = o->task;
 
 	memset(f, 0, sizeof(*f));
-	f->pid = t->tid;
+	f->pid = pid_nr_ns(o->pid_ns, t->tid);
 	f->nice = t->tg->nice;
 	f->exit_signal = t->exit_signal;
 	f->inspect = !v || task_may_inspect(v, t);
@@ -114,7 +116,7 @@ static void gather(struct task *v, const struct kobj *o, struct facts *f)
 	memcpy(f->comm, t->comm, sizeof(f->comm));
 	lock_release(&t->cred_lock);
 	f->comm[TASK_COMM_LEN - 1] = 0;
-	group_facts(t, f);
+	group_facts(o, f);
 	time_facts(t, o->n == PROC_PROCESS, f);
 	f->tty_rdev = tty_rdev(f->tty);
 	f->mm = proc_mm(t);
@@ -196,20 +198,23 @@ static const char *state_name(char c)
 	}
 }
 
-static void status_ids(struct task *t, struct seq *s)
+static void status_ids(struct task *v, struct task *t, struct seq *s)
 {
+	const struct user_ns *ns = v->cred->user_ns;
 	struct cred *c = task_cred_get(t);
 
 	if (!c) {
 		s->failed = true;
 		return;
 	}
-	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid);
-	seq_printf(s, "Gid:\t%u\t%u\t%u\t%u\n", c->gid, c->egid, c->sgid, c->fsgid);
+	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\n", show_kuid(ns, c->uid),
+		show_kuid(ns, c->euid), show_kuid(ns, c->suid), show_kuid(ns, c->fsuid));
+	seq_printf(s, "Gid:\t%u\t%u\t%u\t%u\n", show_kgid(ns, c->gid),
+		show_kgid(ns, c->egid), show_kgid(ns, c->sgid), show_kgid(ns, c->fsgid));
 	cred_put(c);
 }
 
-static void status_groups(struct task *t, struct seq *s)
+static void status_groups(struct task *v, struct task *t, struct seq *s)
 {
 	struct cred *c = task_cred_get(t);
 	struct fd_table *fds = proc_fds(t);
@@ -219,7 +224,7 @@ static void status_groups(struct task *t, struct seq *s)
 		fd_table_put(NULL, fds);
 	seq_puts(s, "Groups:\t");
 	for (uint32_t i = 0; c && i < c->n_groups; i++)
-		seq_printf(s, "%u ", c->groups[i]);
+		seq_printf(s, "%u ", show_kgid(v->cred->user_ns, c->groups[i]));
 	seq_puts(s, c && c->n_groups ? "\n" : " \n");
 	if (c)
 		cred_put(c);
@@ -303,8 +308,8 @@ int proc_show_status(struct task *v, const struct kobj *o, struct seq *s)
 	}
 	seq_printf(s, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", state_name(f.state), f.tgid,
 		f.pid, f.ppid, f.tracer);
-	status_ids(t, s);
-	status_groups(t, s);
+	status_ids(v, t, s);
+	status_groups(v, t, s);
 	seq_printf(s, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", f.tgid, f.pid, f.pgid, f.sid);
 	if (f.mm)
 		status_memory(&f, s);

@@ -2,6 +2,7 @@
 /* ioctl_tty(2), ioctl_console(2)'s absence, pty(7). */
 #include "fs/tty_internal.h"
 
+#include "kernel/pid_ns.h"
 #include "kernel/task.h"
 
 #include <errno.h>
@@ -201,14 +202,16 @@ static int get_group(struct task *t, struct tty *tty, bool master, uint64_t arg,
 	lock_release(&tty->lock);
 	if (session && !v)
 		return -ENOTTY;
-	return put_int(t, arg, v);
+	return put_int(t, arg, pid_vnr(t, v));
 }
 
 static int set_group(struct task *t, struct tty *tty, uint64_t arg)
 {
 	int pgrp, err = copy_in(t, &pgrp, arg, sizeof(pgrp));
 
-	return err ? err : tty_set_foreground(t, tty, pgrp);
+	if (err || pgrp < 0)
+		return err ? err : -EINVAL;
+	return tty_set_foreground(t, tty, pid_from_vnr(t, pgrp));
 }
 
 /* --- the master ------------------------------------------------------------------------------------------------------------------ */

@@ -6,13 +6,15 @@
 #include <string.h>
 
 
-struct cred *cred_alloc_root(void)
+struct cred *cred_alloc_root(struct user_ns *ns)
 {
 	struct cred *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return NULL;
 	refs_init(&c->refs);
+	c->user_ns = ns;
+	user_ns_get(ns);
 	c->cap_effective = c->cap_permitted = c->cap_bounding = CAP_MASK_ALL;
 	return c;
 }
@@ -27,10 +29,12 @@ struct cred *cred_copy(const struct cred *from)
 	memcpy((char *)c + sizeof(c->refs), (const char *)from + sizeof(c->refs), sizeof(*c) - sizeof(c->refs));
 	refs_init(&c->refs);
 	c->groups = NULL;
+	user_ns_get(c->user_ns);
 	if (!from->n_groups)
 		return c;
 	c->groups = malloc(from->n_groups * sizeof(*c->groups));
 	if (!c->groups) {
+		user_ns_put(c->user_ns);
 		free(c);
 		return NULL;
 	}
@@ -47,6 +51,7 @@ void cred_put(struct cred *c)
 {
 	if (!c || !refs_put(&c->refs))
 		return;
+	user_ns_put(c->user_ns);
 	free(c->groups);
 	free(c);
 }

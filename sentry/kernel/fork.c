@@ -3,6 +3,7 @@
 #include "fs/tty.h"
 #include "kernel/clone.h"
 #include "kernel/pid.h"
+#include "kernel/pid_ns.h"
 #include "kernel/pidfd.h"
 #include "kernel/task_internal.h"
 #include "kernel/time.h"
@@ -302,11 +303,12 @@ fail:
 
 static int report_tids(struct task *t, struct task *c, const struct clone_request *q, struct aspace *child_as)
 {
-	int32_t tid = c->tid;
+	int32_t tid = task_vnr(t, c);
 
 	if ((q->flags & CLONE_PARENT_SETTID) && copy_out(t, q->parent_tid, &tid, sizeof(tid)))
 		return -EFAULT;
 	/* In the child's memory; a fault there is the child's own problem, as on Linux. */
+	tid = task_vnr(c, c);
 	if (q->flags & CLONE_CHILD_SETTID)
 		aspace_write(child_as, q->child_tid, &tid, sizeof(tid), NULL);
 	return 0;
@@ -328,7 +330,7 @@ int64_t task_clone(struct task *t, const struct clone_request *q)
 		clone_discard(c);
 		return r;
 	}
-	tid = c->tid;
+	tid = task_vnr(t, c);
 	if (q->flags & CLONE_PIDFD) {
 		pidfd = pidfd_open(t, c->tg, 0);
 		r = pidfd < 0 ? pidfd : 0;

@@ -15,6 +15,7 @@
 
 struct task;
 struct thread_group;
+struct user_ns;
 struct mount_ns;
 struct super_block;
 struct trace;
@@ -42,6 +43,7 @@ struct kernel {
 
 	struct lock tasklist_lock; /* RANK_TASKLIST */
 	struct pid_table *pids;
+	struct user_ns *user_ns;   /* the initial one */
 	struct task *init;	   /* first task; its exit ends the sandbox */
 	unsigned n_tasks, max_tasks;
 	_Atomic uint64_t forks;    /* for /proc/stat */

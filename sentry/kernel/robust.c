@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Robust futexes: get_robust_list(2). The list is the guest's; it is walked with bounds and copies. */
+#include "kernel/pid_ns.h"
 #include "kernel/robust.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
@@ -10,7 +11,7 @@ static void handle_death(struct task *t, uint64_t addr)
 {
 	uint32_t v;
 
-	if (copy_in(t, &v, addr, sizeof(v)) || (v & FUTEX_TID_MASK) != (uint32_t)t->tid)
+	if (copy_in(t, &v, addr, sizeof(v)) || (v & FUTEX_TID_MASK) != (uint32_t)task_vnr(t, t))
 		return;
 	/* The owner stands still and nobody else may write a held robust lock but its waiters' bit: wake also without it. */
 	v = (v & FUTEX_WAITERS) | FUTEX_OWNER_DIED;

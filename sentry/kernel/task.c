@@ -2,6 +2,7 @@
 /* Tasks and thread groups: life time, look-up, limits, credentials. */
 #include "kernel/task.h"
 #include "kernel/pid.h"
+#include "kernel/pid_ns.h"
 #include "kernel/task_internal.h"
 #include "kernel/time.h"
 #include "mm/mm.h"
@@ -147,6 +148,16 @@ struct thread_group *tg_find(struct kernel *k, int pid)
 		return NULL;
 	tg_get(t->tg);
 	return t->tg;
+}
+
+struct task *task_find_vnr(const struct task *reader, int nr)
+{
+	return task_find(reader->kernel, pid_from_vnr(reader, nr));
+}
+
+struct thread_group *tg_find_vnr(const struct task *reader, int nr)
+{
+	return tg_find(reader->kernel, pid_from_vnr(reader, nr));
 }
 
 int tg_for_each(struct kernel *k, int (*fn)(struct thread_group *tg, void *arg), void *arg)

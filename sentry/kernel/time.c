@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Clocks; interval and POSIX timers. */
+#include "kernel/pid_ns.h"
 #include "kernel/time.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
@@ -96,7 +97,7 @@ static int cpu_clock_now(struct task *t, clockid_t clock, int64_t *ret)
 		*ret = (int64_t)(clock & 4 ? task_cpu_ns(t) : tg_cpu_ns(t->tg));
 		return 0;
 	}
-	tg = tg_find(t->kernel, pid);
+	tg = tg_find_vnr(t, pid);
 	if (!tg)
 		return -EINVAL;
 	*ret = (int64_t)tg_cpu_ns(tg);
@@ -353,7 +354,7 @@ static int event_target(struct task *t, const struct sigevent_args *ev, struct t
 		return 0;
 	if (ev->notify != SIGEV_THREAD_ID)
 		return -EINVAL;
-	target = task_find(t->kernel, ev->tid);
+	target = task_find_vnr(t, ev->tid);
 	if (!target || target->tg != t->tg) {
 		task_put(target);
 		return -EINVAL;

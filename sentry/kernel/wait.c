@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting for children. wait4(2), waitid(2). */
+#include "kernel/pid_ns.h"
 #include "kernel/wait.h"
 #include "kernel/pid.h"
 #include "kernel/task_internal.h"
@@ -24,12 +25,12 @@ static bool eligible(const struct thread_group *c, const struct wait_args *w)
 	}
 }
 
-static void fill(const struct thread_group *c, int code, int status, struct wait_result *res)
+static void fill(const struct task *t, const struct thread_group *c, int code, int status, struct wait_result *res)
 {
 	struct cred *cred = task_cred_get(c->leader); /* a child that runs may be changing it */
 
-	res->pid = c->pid;
-	res->uid = cred->uid;
+	res->pid = tg_vnr(t, c);
+	res->uid = show_kuid(t->cred->user_ns, cred->uid);
 	cred_put(cred);
 	res->code = code;
 	res->status = status;
@@ -44,7 +45,7 @@ static bool examine(struct kernel *k, struct task *t, struct thread_group *c, co
 	if (c->zombie && (w->options & WEXITED)) {
 		int code = c->leader->exit_code;
 
-		fill(c, WIFEXITED(code) ? CLD_EXITED : WCOREDUMP(code) ? CLD_DUMPED : CLD_KILLED, code, res);
+		fill(t, c, WIFEXITED(code) ? CLD_EXITED : WCOREDUMP(code) ? CLD_DUMPED : CLD_KILLED, code, res);
 		if (!(w->options & WNOWAIT)) {
 			atomic_fetch_add(&t->tg->cutime_ns, tg_cpu_ns(c) + atomic_load(&c->cutime_ns));
 			group_release(k, c);
@@ -52,13 +53,13 @@ static bool examine(struct kernel *k, struct task *t, struct thread_group *c, co
 		return true;
 	}
 	if (c->stopped && !c->stop_reported && (w->options & WSTOPPED)) {
-		fill(c, CLD_STOPPED, c->stop_signo << 8 | 0x7f, res);
+		fill(t, c, CLD_STOPPED, c->stop_signo << 8 | 0x7f, res);
 		if (!(w->options & WNOWAIT))
 			c->stop_reported = true;
 		return true;
 	}
 	if (c->cont_pending && (w->options & WCONTINUED)) {
-		fill(c, CLD_CONTINUED, 0xffff, res);
+		fill(t, c, CLD_CONTINUED, 0xffff, res);
 		if (!(w->options & WNOWAIT))
 			c->cont_pending = false;
 		return true;

@@ -4,6 +4,7 @@
  * (route.c) and its answer queued with the guest's sequence and port numbers; a change is EPERM. Group memberships are
  * remembered; no event ever comes, since nobody inside can change the network. netlink(7), rtnetlink(7).
  */
+#include "kernel/pid_ns.h"
 #include "net/netlink.h"
 
 #include "net/inet.h"
@@ -235,7 +236,7 @@ static int nl_bind_port(struct task *t, struct netlink_sock *n, uint32_t port)
 	if (port && port_taken(net, port))
 		return -EADDRINUSE;
 	if (!port && t)
-		port = (uint32_t)t->tg->pid;
+		port = (uint32_t)tg_vnr(t, t->tg);
 	while (!port || port_taken(net, port))
 		port = --net->next_port_id;
 	n->port = port;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Unix sockets: creation, connections, readiness, options, closing. */
+#include "kernel/pid_ns.h"
 #include "net/unix.h"
 
 #include "net/inet.h"
@@ -503,7 +504,11 @@ static int unix_getsockopt(struct task *t, struct socket *s, int level, int name
 	switch (name) {
 	case SO_PEERCRED:
 		if (u->peer_cred)
-			c = (struct ucred){.pid = u->peer_pid, .uid = u->peer_cred->euid, .gid = u->peer_cred->egid};
+			c = (struct ucred){
+				.pid = pid_vnr(t, u->peer_pid),
+				.uid = show_kuid(t->cred->user_ns, u->peer_cred->euid),
+				.gid = show_kgid(t->cred->user_ns, u->peer_cred->egid),
+			};
 		return sockopt_put(val, len, &c, sizeof(c));
 	case SO_PEERGROUPS:
 		return peer_groups(u, val, len);

@@ -146,7 +146,7 @@ void unix_rights_free(struct unix_rights *r);
 int unix_flight_add(struct unix_sock *to, struct unix_rights *r);
 void unix_flight_retire(struct net_state *net, struct unix_skb *skb);
 /* SCM_CREDENTIALS and SCM_TIMESTAMP of a message, where the receiver asked for them. */
-void unix_deliver_creds(struct unix_sock *u, struct net_msg *m, const struct unix_skb *skb);
+void unix_deliver_creds(struct task *t, struct unix_sock *u, struct net_msg *m, const struct unix_skb *skb);
 /*
  * Hand a message's files to the receiver: install descriptors and write SCM_RIGHTS. With MSG_PEEK the message keeps
  * them too. Sets m->stop: the caller calls unix_drain() when it has let go of its locks.

@@ -436,7 +436,7 @@ static ssize_t stream_read(struct task *t, struct unix_sock *u, struct net_msg *
 		total += n;
 		if (first) {
 			creds = skb->creds;
-			unix_deliver_creds(u, m, skb);
+			unix_deliver_creds(t, u, m, skb);
 			sender_address(skb, m);
 		}
 		unix_deliver_rights(t, u, m, skb, flags);
@@ -486,7 +486,7 @@ static ssize_t dgram_read(struct task *t, struct unix_sock *u, struct net_msg *m
 		done = uio_put(m->uio, skb->data, n);
 	if (done < 0 || (size_t)done < n)
 		return -EFAULT;
-	unix_deliver_creds(u, m, skb);
+	unix_deliver_creds(t, u, m, skb);
 	sender_address(skb, m);
 	unix_deliver_rights(t, u, m, skb, flags);
 	if (!(flags & MSG_PEEK))

@@ -10,6 +10,7 @@
  * Files of dead messages are put from one loop (unix_drain), not from within each other's release: a guest can nest
  * sockets in sockets as deep as it likes.
  */
+#include "kernel/pid_ns.h"
 #include "net/unix.h"
 
 #include <stdlib.h>
@@ -46,24 +47,31 @@ static int parse_creds(struct task *t, const uint8_t *data, size_t len, struct u
 {
 	const struct cred *c = t->cred;
 	struct thread_group *tg;
+	uint32_t kuid, kgid;
 	struct ucred u;
+	int pid;
 
 	if (len != sizeof(u))
 		return -EINVAL;
 	memcpy(&u, data, sizeof(u));
-	if (u.pid != t->tg->pid && !cred_capable(c, CAP_SYS_ADMIN))
+	kuid = make_kuid(c->user_ns, u.uid);
+	kgid = make_kgid(c->user_ns, u.gid);
+	if (kuid == ID_INVALID || kgid == ID_INVALID)
+		return -EINVAL;
+	if (u.pid != tg_vnr(t, t->tg) && !cred_capable(c, CAP_SYS_ADMIN))
 		return -EPERM;
-	if (u.uid != c->uid && u.uid != c->euid && u.uid != c->suid && !cred_capable(c, CAP_SETUID))
+	if (kuid != c->uid && kuid != c->euid && kuid != c->suid && !ns_capable(t, c->user_ns, CAP_SETUID))
 		return -EPERM;
-	if (u.gid != c->gid && u.gid != c->egid && u.gid != c->sgid && !cred_capable(c, CAP_SETGID))
+	if (kgid != c->gid && kgid != c->egid && kgid != c->sgid && !ns_capable(t, c->user_ns, CAP_SETGID))
 		return -EPERM;
-	if (u.pid != t->tg->pid) {
-		tg = tg_find(t->kernel, u.pid);
+	pid = pid_from_vnr(t, u.pid);
+	if (pid != t->tg->pid) {
+		tg = tg_find(t->kernel, pid);
 		if (!tg)
 			return -ESRCH;
 		tg_put(tg);
 	}
-	*creds = (struct unix_creds){.pid = u.pid, .uid = u.uid, .gid = u.gid, .set = true};
+	*creds = (struct unix_creds){.pid = pid, .uid = kuid, .gid = kgid, .set = true};
 	return 0;
 }
 
@@ -188,9 +196,13 @@ void unix_drain(struct net_state *net)
 
 /* --- delivery ---------------------------------------------------------------------------------------------------- */
 
-void unix_deliver_creds(struct unix_sock *u, struct net_msg *m, const struct unix_skb *skb)
+void unix_deliver_creds(struct task *t, struct unix_sock *u, struct net_msg *m, const struct unix_skb *skb)
 {
-	struct ucred c = {.pid = skb->creds.pid, .uid = skb->creds.uid, .gid = skb->creds.gid};
+	struct ucred c = {
+		.pid = pid_vnr(t, skb->creds.pid),
+		.uid = show_kuid(t->cred->user_ns, skb->creds.uid),
+		.gid = show_kgid(t->cred->user_ns, skb->creds.gid),
+	};
 	int64_t now = kernel_now_real();
 	struct timeval tv = {.tv_sec = now / 1000000000, .tv_usec = now % 1000000000 / 1000};
 

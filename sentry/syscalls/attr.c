@@ -53,18 +53,26 @@ int64_t sys_fchmod(struct task *t, const uint64_t *a)
 	return f ? vfs_setattr(t, &f->path, &attr) : -EBADF;
 }
 
-static struct setattr owner_of(uint32_t uid, uint32_t gid)
+/* The new owner, as the caller's user namespace knows the ids. -EINVAL: it does not. */
+static int owner_of(struct task *t, uint32_t uid, uint32_t gid, struct setattr *attr)
 {
-	return (struct setattr){.valid = (uid != UINT32_MAX ? ATTR_UID : 0) | (gid != UINT32_MAX ? ATTR_GID : 0),
-				.uid = uid, .gid = gid};
+	const struct user_ns *ns = t->cred->user_ns;
+
+	*attr = (struct setattr){.valid = (uid != UINT32_MAX ? ATTR_UID : 0) | (gid != UINT32_MAX ? ATTR_GID : 0),
+				 .uid = make_kuid(ns, uid), .gid = make_kgid(ns, gid)};
+	if (((attr->valid & ATTR_UID) && attr->uid == ID_INVALID) || ((attr->valid & ATTR_GID) && attr->gid == ID_INVALID))
+		return -EINVAL;
+	return 0;
 }
 
 static int64_t do_chown(struct task *t, int dirfd, uint64_t path, uint32_t uid, uint32_t gid, int flags)
 {
-	struct setattr attr = owner_of(uid, gid);
+	struct setattr attr;
 	PATH_SCOPE p = {0};
 	int r = walk_name(t, dirfd, path, flags, &p);
 
+	if (r >= 0)
+		r = owner_of(t, uid, gid, &attr);
 	return r < 0 ? r : vfs_setattr(t, &p, &attr);
 }
 
@@ -87,10 +95,11 @@ int64_t sys_fchownat(struct task *t, const uint64_t *a)
 
 int64_t sys_fchown(struct task *t, const uint64_t *a)
 {
-	struct setattr attr = owner_of(ARG_UINT(a, 1), ARG_UINT(a, 2));
+	struct setattr attr;
 	FILE_SCOPE f = fd_get(t, ARG_INT(a, 0));
+	int r = f ? owner_of(t, ARG_UINT(a, 1), ARG_UINT(a, 2), &attr) : -EBADF;
 
-	return f ? vfs_setattr(t, &f->path, &attr) : -EBADF;
+	return r ? r : vfs_setattr(t, &f->path, &attr);
 }
 
 /* Times as utimensat(2) has them: -EINVAL, 1: nothing to do, 0: *attr* is filled in. ts NULL: both now. */

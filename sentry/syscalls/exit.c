@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* _exit(2), exit_group(2), wait4(2), waitid(2). */
+#include "kernel/pid_ns.h"
 #include "kernel/pidfd.h"
 #include "kernel/task_internal.h"
 #include "kernel/wait.h"
@@ -47,7 +48,7 @@ int64_t sys_wait4(struct task *t, const uint64_t *a)
 	if (pid == INT_MIN)
 		return -ESRCH;
 	w.idtype = pid == -1 ? P_ALL : pid > 0 ? P_PID : P_PGID;
-	w.id = pid > 0 ? pid : pid == 0 ? t->tg->pgid : -pid;
+	w.id = pid == 0 ? t->tg->pgid : pid_from_vnr(t, pid > 0 ? pid : -pid);
 	r = task_wait(t, &w, &res);
 	if (r <= 0)
 		return r;
@@ -83,12 +84,12 @@ static int waitid_target(struct task *t, int idtype, int id, struct wait_args *w
 	case P_PID:
 		if (id <= 0)
 			return -EINVAL;
+		id = pid_from_vnr(t, id);
 		break;
 	case P_PGID:
 		if (id < 0)
 			return -EINVAL;
-		if (id == 0)
-			id = t->tg->pgid;
+		id = id ? pid_from_vnr(t, id) : t->tg->pgid;
 		break;
 	case P_PIDFD:
 		id = pidfd_pid(t, id);

@@ -2,6 +2,7 @@
 /* Descriptors: dup(2), fcntl(2), ioctl(2)'s generic part, flock(2), pipe(2), memfd_create(2). */
 #include "fs/memfd.h"
 #include "fs/pipefs.h"
+#include "kernel/pid_ns.h"
 #include "syscalls/names.h"
 #include "vfs/locks.h"
 
@@ -70,7 +71,7 @@ static int set_flags(struct task *t, struct file *f, int flags)
 	int r = 0;
 
 	if ((flags & O_NOATIME) && !(old & O_NOATIME) && t->cred->fsuid != f->inode->uid &&
-	    !task_capable(t, CAP_FOWNER))
+	    !cred_id_capable(t->cred, f->inode->uid, f->inode->gid, CAP_FOWNER))
 		return -EPERM;
 	if (f->ops && f->ops->set_flags)
 		r = f->ops->set_flags(f, now);
@@ -89,24 +90,24 @@ static int set_owner_ex(struct task *t, struct file *f, uint64_t src)
 	if (o.type != F_OWNER_TID && o.type != F_OWNER_PID && o.type != F_OWNER_PGRP)
 		return -EINVAL;
 	f->owner_type = o.type;
-	f->owner_pid = o.pid;
+	f->owner_pid = pid_from_vnr(t, o.pid);
 	return 0;
 }
 
 static int get_owner_ex(struct task *t, struct file *f, uint64_t dst)
 {
-	struct f_owner_ex o = {.type = f->owner_type ? f->owner_type : F_OWNER_PID, .pid = f->owner_pid};
+	struct f_owner_ex o = {.type = f->owner_type ? f->owner_type : F_OWNER_PID, .pid = pid_vnr(t, f->owner_pid)};
 
 	return copy_out(t, dst, &o, sizeof(o));
 }
 
 /* fcntl F_SETOWN: a negative number is a process group. */
-static int set_owner(struct file *f, int who)
+static int set_owner(struct task *t, struct file *f, int who)
 {
 	if (who == INT32_MIN)
 		return -EINVAL;
 	f->owner_type = who < 0 ? F_OWNER_PGRP : F_OWNER_PID;
-	f->owner_pid = who < 0 ? -who : who;
+	f->owner_pid = pid_from_vnr(t, who < 0 ? -who : who);
 	return 0;
 }
 
@@ -132,9 +133,9 @@ static int64_t fcntl_file(struct task *t, struct file *f, int cmd, uint64_t arg)
 	case F_OFD_SETLKW:
 		return locks_fcntl(t, f, cmd, arg);
 	case F_GETOWN:
-		return f->owner_type == F_OWNER_PGRP ? -f->owner_pid : f->owner_pid;
+		return f->owner_type == F_OWNER_PGRP ? -pid_vnr(t, f->owner_pid) : pid_vnr(t, f->owner_pid);
 	case F_SETOWN:
-		return set_owner(f, (int)arg);
+		return set_owner(t, f, (int)arg);
 	case F_GETOWN_EX:
 		return get_owner_ex(t, f, arg);
 	case F_SETOWN_EX:

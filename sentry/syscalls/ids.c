@@ -2,41 +2,42 @@
 /* Process, group and session numbers. getpid(2), setpgid(2), setsid(2), set_tid_address(2). */
 #include "fs/tty.h"
 #include "kernel/pid.h"
+#include "kernel/pid_ns.h"
 #include "kernel/task_internal.h"
 #include "syscalls/syscalls.h"
 
 int64_t sys_getpid(struct task *t, const uint64_t *a)
 {
-	return t->tg->pid;
+	return tg_vnr(t, t->tg);
 }
 
 int64_t sys_gettid(struct task *t, const uint64_t *a)
 {
-	return t->tid;
+	return task_vnr(t, t);
 }
 
 int64_t sys_getppid(struct task *t, const uint64_t *a)
 {
 	LOCK_SCOPE(&t->kernel->tasklist_lock);
 
-	return t->tg->parent ? t->tg->parent->pid : 0;
+	return t->tg->parent ? tg_vnr(t, t->tg->parent) : 0;
 }
 
 int64_t sys_set_tid_address(struct task *t, const uint64_t *a)
 {
 	t->clear_child_tid = a[0];
-	return t->tid;
+	return task_vnr(t, t);
 }
 
 int64_t sys_getpgrp(struct task *t, const uint64_t *a)
 {
-	return t->tg->pgid;
+	return pid_vnr(t, t->tg->pgid);
 }
 
 /* tasklist_lock held. 0 is the caller's own group. */
 static struct thread_group *group_of(struct task *t, int pid)
 {
-	struct task *x = pid ? pid_task(t->kernel, pid) : t;
+	struct task *x = pid ? pid_task(t->kernel, pid_from_vnr(t, pid)) : t;
 
 	return x ? x->tg : NULL;
 }
@@ -46,7 +47,7 @@ int64_t sys_getpgid(struct task *t, const uint64_t *a)
 	LOCK_SCOPE(&t->kernel->tasklist_lock);
 	struct thread_group *tg = group_of(t, ARG_INT(a, 0));
 
-	return tg ? tg->pgid : -ESRCH;
+	return tg ? pid_vnr(t, tg->pgid) : -ESRCH;
 }
 
 int64_t sys_getsid(struct task *t, const uint64_t *a)
@@ -54,7 +55,7 @@ int64_t sys_getsid(struct task *t, const uint64_t *a)
 	LOCK_SCOPE(&t->kernel->tasklist_lock);
 	struct thread_group *tg = group_of(t, ARG_INT(a, 0));
 
-	return tg ? tg->sid : -ESRCH;
+	return tg ? pid_vnr(t, tg->sid) : -ESRCH;
 }
 
 int64_t sys_setpgid(struct task *t, const uint64_t *a)
@@ -65,12 +66,10 @@ int64_t sys_setpgid(struct task *t, const uint64_t *a)
 	struct task *x;
 	LOCK_SCOPE(&k->tasklist_lock);
 
-	if (!pid)
-		pid = t->tg->pid;
-	if (!pgid)
-		pgid = pid;
 	if (pgid < 0)
 		return -EINVAL;
+	pid = pid ? pid_from_vnr(t, pid) : t->tg->pid;
+	pgid = pgid ? pid_from_vnr(t, pgid) : pid;
 	x = pid_task(k, pid);
 	if (!x || x->tg->pid != pid)
 		return x ? -EINVAL : -ESRCH;
@@ -107,5 +106,5 @@ int64_t sys_setsid(struct task *t, const uint64_t *a)
 	tg->sid = tg->pgid = tg->pid;
 	lock_release(&k->tasklist_lock);
 	tty_put(old);
-	return tg->pid;
+	return tg_vnr(t, tg);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* getrlimit(2), prlimit(2), priorities and scheduling. sched(7). */
+#include "kernel/pid_ns.h"
 #include "kernel/task_internal.h"
 #include "syscalls/syscalls.h"
 
@@ -59,7 +60,7 @@ int64_t sys_prlimit64(struct task *t, const uint64_t *a)
 		return -EINVAL;
 	if (a[2] && copy_in(t, &n, a[2], sizeof(n)))
 		return -EFAULT;
-	target = task_find(t->kernel, pid ? pid : t->tid);
+	target = task_find(t->kernel, pid ? pid_from_vnr(t, pid) : t->tid);
 	if (!target)
 		return -ESRCH;
 	r = may_prlimit(t, target) ? do_prlimit(t, target->tg, res, a[2] ? &n : NULL, &old) : -EPERM;
@@ -88,7 +89,7 @@ int64_t sys_setrlimit(struct task *t, const uint64_t *a)
 static struct task *prio_target(struct task *t, int which, int who)
 {
 	if (which == PRIO_PROCESS)
-		return task_find(t->kernel, who ? who : t->tid);
+		return task_find(t->kernel, who ? pid_from_vnr(t, who) : t->tid);
 	task_get(t);
 	return t;
 }
@@ -142,7 +143,7 @@ static int64_t check_pid(struct task *t, int pid)
 
 	if (pid < 0)
 		return -EINVAL;
-	x = task_find(t->kernel, pid ? pid : t->tid);
+	x = task_find(t->kernel, pid ? pid_from_vnr(t, pid) : t->tid);
 	if (!x)
 		return -ESRCH;
 	task_put(x);
@@ -152,7 +153,7 @@ static int64_t check_pid(struct task *t, int pid)
 static struct task *affinity_target(struct task *t, int pid)
 {
 	if (pid)
-		return pid > 0 ? task_find(t->kernel, pid) : NULL;
+		return task_find_vnr(t, pid);
 	task_get(t);
 	return t;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* mmap(2) and kin, where the stub's filter does not let the guest do it natively; process_vm_readv(2). */
+#include "kernel/pid_ns.h"
 #include "kernel/task_internal.h"
 #include "mm/map.h"
 #include "syscalls/syscalls.h"
@@ -174,7 +175,7 @@ int64_t sys_set_robust_list(struct task *t, const uint64_t *a)
 
 int64_t sys_get_robust_list(struct task *t, const uint64_t *a)
 {
-	struct task *x = task_find(t->kernel, ARG_INT(a, 0) ? ARG_INT(a, 0) : t->tid);
+	struct task *x = task_find(t->kernel, ARG_INT(a, 0) ? pid_from_vnr(t, ARG_INT(a, 0)) : t->tid);
 	uint64_t head, len = 24;
 
 	if (!x)
@@ -192,7 +193,7 @@ int64_t sys_get_robust_list(struct task *t, const uint64_t *a)
 
 static struct mm *mm_of(struct task *t, int pid, int *err)
 {
-	struct task *x = task_find(t->kernel, pid);
+	struct task *x = task_find_vnr(t, pid);
 	struct mm *mm = NULL;
 
 	*err = -ESRCH;

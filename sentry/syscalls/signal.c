@@ -2,6 +2,7 @@
 /* sigaction(2), sigprocmask(2), sigpending(2), sigsuspend(2), sigtimedwait(2), sigaltstack(2), kill(2) and kin. */
 #include "fs/fs.h"
 #include "kernel/pid.h"
+#include "kernel/pid_ns.h"
 #include "kernel/pidfd.h"
 #include "kernel/task_internal.h"
 #include "syscalls/syscalls.h"
@@ -250,7 +251,7 @@ static int send_group(struct task *t, struct thread_group *tg, const struct ksig
 struct kill_many {
 	struct task *t;
 	const struct ksiginfo *info;
-	int pgid; /* 0: everybody but init and the caller */
+	int pgid; /* -1: everybody but init and the caller */
 	int found, sent, err;
 };
 
@@ -259,7 +260,7 @@ static int kill_one_of_many(struct thread_group *tg, void *arg)
 	struct kill_many *k = arg;
 	int r;
 
-	if (k->pgid ? tg->pgid != k->pgid : tg->pid == 1 || tg == k->t->tg)
+	if (k->pgid >= 0 ? tg->pgid != k->pgid : tg->pid == 1 || tg == k->t->tg)
 		return 0;
 	k->found++;
 	r = send_group(k->t, tg, k->info);
@@ -282,7 +283,7 @@ static int64_t kill_many(struct task *t, int pgid, const struct ksiginfo *info)
 
 static int64_t kill_pid(struct task *t, int pid, const struct ksiginfo *info)
 {
-	struct task *target = task_find(t->kernel, pid);
+	struct task *target = task_find_vnr(t, pid);
 	int r;
 
 	if (!target)
@@ -304,7 +305,7 @@ int64_t sys_kill(struct task *t, const uint64_t *a)
 		return kill_pid(t, pid, &info);
 	if (pid == INT32_MIN)
 		return -ESRCH;
-	return kill_many(t, pid == -1 ? 0 : pid == 0 ? t->tg->pgid : -pid, &info);
+	return kill_many(t, pid == -1 ? -1 : pid == 0 ? t->tg->pgid : pid_from_vnr(t, -pid), &info);
 }
 
 static int64_t do_tkill(struct task *t, int tgid, int tid, const struct ksiginfo *info)
@@ -314,8 +315,8 @@ static int64_t do_tkill(struct task *t, int tgid, int tid, const struct ksiginfo
 
 	if (tid <= 0 || (tgid <= 0 && tgid != -1) || info->signo < 0 || info->signo > KSIG_MAX)
 		return -EINVAL;
-	target = task_find(t->kernel, tid);
-	if (!target || (tgid > 0 && target->tg->pid != tgid))
+	target = task_find_vnr(t, tid);
+	if (!target || (tgid > 0 && tg_vnr(t, target->tg) != tgid))
 		r = -ESRCH;
 	else if (!may_signal(t, target->tg, info->signo))
 		r = -EPERM;
@@ -349,7 +350,7 @@ static int copy_in_info(struct task *t, uint64_t addr, int sig, int pid, struct 
 		return -EFAULT;
 	info->signo = sig;
 	/* Nobody may pretend to be the kernel, or kill(), towards another process. */
-	if ((info->code >= 0 || info->code == SI_TKILL) && pid != t->tg->pid)
+	if ((info->code >= 0 || info->code == SI_TKILL) && pid != tg_vnr(t, t->tg))
 		return -EPERM;
 	return 0;
 }
@@ -383,9 +384,9 @@ int64_t sys_pidfd_open(struct task *t, const uint64_t *a)
 		return -EINVAL;
 	if (ARG_INT(a, 0) <= 0)
 		return -EINVAL;
-	tg = tg_find(t->kernel, ARG_INT(a, 0));
+	tg = tg_find_vnr(t, ARG_INT(a, 0));
 	if (!tg) {
-		struct task *thread = task_find(t->kernel, ARG_INT(a, 0));
+		struct task *thread = task_find_vnr(t, ARG_INT(a, 0));
 
 		task_put(thread);
 		return thread ? -EINVAL : -ESRCH;
@@ -421,7 +422,7 @@ int64_t sys_pidfd_send_signal(struct task *t, const uint64_t *a)
 		return -EBADF;
 	user_info(t, &info, sig, SI_USER);
 	if (a[2]) {
-		r = copy_in_info(t, a[2], sig, tg->pid, &info);
+		r = copy_in_info(t, a[2], sig, tg_vnr(t, tg), &info);
 		if (!r && info.signo != sig)
 			r = -EINVAL;
 	}

@@ -19,7 +19,8 @@ static int put_stat(struct task *t, uint64_t dst, const struct kstat *k)
 {
 	struct stat st = {
 		.st_dev = k->dev, .st_ino = k->ino, .st_nlink = k->nlink, .st_mode = k->mode,
-		.st_uid = k->uid, .st_gid = k->gid, .st_rdev = k->rdev, .st_size = (off_t)k->size,
+		.st_uid = show_kuid(t->cred->user_ns, k->uid), .st_gid = show_kgid(t->cred->user_ns, k->gid),
+		.st_rdev = k->rdev, .st_size = (off_t)k->size,
 		.st_blksize = k->blksize, .st_blocks = (blkcnt_t)k->blocks,
 		.st_atim = k->atime, .st_mtim = k->mtime, .st_ctim = k->ctime,
 	};
@@ -93,11 +94,12 @@ static struct statx_timestamp xtime(struct timespec ts)
 	return (struct statx_timestamp){.tv_sec = ts.tv_sec, .tv_nsec = (uint32_t)ts.tv_nsec};
 }
 
-static void fill_statx(struct statx *x, const struct kstat *k, const struct path *p)
+static void fill_statx(struct task *t, struct statx *x, const struct kstat *k, const struct path *p)
 {
 	*x = (struct statx){
 		.stx_mask = STATX_BASIC_STATS | STATX_BTIME, .stx_blksize = k->blksize, .stx_nlink = k->nlink,
-		.stx_uid = k->uid, .stx_gid = k->gid, .stx_mode = (uint16_t)k->mode, .stx_ino = k->ino,
+		.stx_uid = show_kuid(t->cred->user_ns, k->uid), .stx_gid = show_kgid(t->cred->user_ns, k->gid),
+		.stx_mode = (uint16_t)k->mode, .stx_ino = k->ino,
 		.stx_size = k->size, .stx_blocks = k->blocks, .stx_atime = xtime(k->atime), .stx_btime = xtime(k->btime),
 		.stx_ctime = xtime(k->ctime), .stx_mtime = xtime(k->mtime),
 		.stx_rdev_major = major(k->rdev), .stx_rdev_minor = minor(k->rdev),
@@ -128,7 +130,7 @@ int64_t sys_statx(struct task *t, const uint64_t *a)
 	r = stat_name(t, ARG_INT(a, 0), a[1], flags, &k, &p);
 	if (r < 0)
 		return r;
-	fill_statx(&x, &k, &p);
+	fill_statx(t, &x, &k, &p);
 	return copy_out(t, a[4], &x, sizeof(x));
 }
 

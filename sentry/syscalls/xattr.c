@@ -76,7 +76,7 @@ static int check(struct task *t, struct inode *inode, const char *name, bool wri
 	if (!S_ISREG(inode->mode) && !S_ISDIR(inode->mode))
 		return write ? -EPERM : -ENODATA;
 	if (write && S_ISDIR(inode->mode) && (inode->mode & S_ISVTX) && t->cred->fsuid != inode->uid &&
-	    !task_capable(t, CAP_FOWNER))
+	    !cred_id_capable(t->cred, inode->uid, inode->gid, CAP_FOWNER))
 		return -EPERM;
 	return inode_permission(t, inode, write ? MAY_WRITE : MAY_READ);
 }

@@ -13,7 +13,7 @@ static int may_chown(struct task *t, const struct inode *inode, const struct set
 {
 	const struct cred *c = t->cred;
 
-	if (cred_capable(c, CAP_CHOWN))
+	if (cred_id_capable(c, inode->uid, inode->gid, CAP_CHOWN))
 		return 0;
 	if ((a->valid & ATTR_UID) && (c->fsuid != inode->uid || a->uid != inode->uid))
 		return -EPERM;
@@ -49,7 +49,7 @@ static int check_setattr(struct task *t, struct inode *inode, struct setattr *a)
 		if (!owner_or_capable(t, inode))
 			return -EPERM;
 		if (!cred_in_group(t->cred, a->valid & ATTR_GID ? a->gid : inode->gid) &&
-		    !cred_capable(t->cred, CAP_FSETID))
+		    !cred_id_capable(t->cred, inode->uid, inode->gid, CAP_FSETID))
 			a->mode &= ~(uint32_t)S_ISGID;
 	}
 	/* utimensat(2): both times "now" need only the right to write; the caller says so by ATTR_TOUCH. */

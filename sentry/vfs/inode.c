@@ -76,13 +76,13 @@ int inode_permission_generic(const struct cred *cred, uint32_t mode, uint32_t ui
 	if (!((uint32_t)mask & ~bits & 7))
 		return 0;
 	if (S_ISDIR(mode)) {
-		if (!(mask & MAY_WRITE) && cred_capable(cred, CAP_DAC_READ_SEARCH))
+		if (!(mask & MAY_WRITE) && cred_id_capable(cred, uid, gid, CAP_DAC_READ_SEARCH))
 			return 0;
-		return cred_capable(cred, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+		return cred_id_capable(cred, uid, gid, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
 	}
-	if (mask == MAY_READ && cred_capable(cred, CAP_DAC_READ_SEARCH))
+	if (mask == MAY_READ && cred_id_capable(cred, uid, gid, CAP_DAC_READ_SEARCH))
 		return 0;
-	if ((!(mask & MAY_EXEC) || (mode & 0111)) && cred_capable(cred, CAP_DAC_OVERRIDE))
+	if ((!(mask & MAY_EXEC) || (mode & 0111)) && cred_id_capable(cred, uid, gid, CAP_DAC_OVERRIDE))
 		return 0;
 	return -EACCES;
 }
@@ -125,7 +125,7 @@ void inode_init_owner(struct inode *inode, struct inode *dir, uint32_t mode, con
 		if (S_ISDIR(mode))
 			mode |= S_ISGID;
 		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !cred_in_group(cred, inode->gid) &&
-			 !cred_capable(cred, CAP_FSETID))
+			 !cred_id_capable(cred, inode->uid, inode->gid, CAP_FSETID))
 			mode &= ~(uint32_t)S_ISGID;
 	}
 	inode->mode = mode;

@@ -3,6 +3,7 @@
  * Advisory locks. One lock of the sandbox (RANK_FILE_LOCKS) guards all tables: lock calls are short and rare beside reads and
  * writes, and the search for deadlocks needs a view of them all.
  */
+#include "kernel/pid_ns.h"
 #include "vfs/locks.h"
 
 #include "kernel/task.h"
@@ -377,6 +378,8 @@ int64_t locks_fcntl(struct task *t, struct file *f, int cmd, uint64_t arg)
 	want.owner = want.kind == KIND_OFD ? (const void *)f : t->fds;
 	if (get) {
 		r = get_record(t, f, &want, &fl);
+		if (!r && fl.l_pid > 0)
+			fl.l_pid = pid_vnr(t, fl.l_pid);
 		return r < 0 ? r : copy_out(t, arg, &fl, sizeof(fl));
 	}
 	r = check_mode(f, want.type);

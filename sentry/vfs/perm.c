@@ -9,7 +9,7 @@
 
 bool owner_or_capable(struct task *t, const struct inode *inode)
 {
-	return t->cred->fsuid == inode->uid || cred_capable(t->cred, CAP_FOWNER);
+	return t->cred->fsuid == inode->uid || cred_id_capable(t->cred, inode->uid, inode->gid, CAP_FOWNER);
 }
 
 int may_create(struct task *t, struct inode *dir)
@@ -30,7 +30,7 @@ int may_delete(struct task *t, struct dentry *dir, struct dentry *victim, bool i
 	if (r < 0)
 		return r;
 	if ((d->mode & S_ISVTX) && t->cred->fsuid != v->uid && t->cred->fsuid != d->uid &&
-	    !cred_capable(t->cred, CAP_FOWNER))
+	    !cred_id_capable(t->cred, v->uid, v->gid, CAP_FOWNER))
 		return -EPERM;
 	if (isdir) {
 		if (!inode_is(v, S_IFDIR))

@@ -16,6 +16,8 @@
 #include "fake_kernel.h"
 #include "host/file.h"
 
+static struct user_ns initial_ns; /* its maps are the identity */
+
 #define WEAK __attribute__((weak))
 
 WEAK int kernel_charge(struct kernel *k, uint64_t bytes)
@@ -159,6 +161,7 @@ struct task *fake_task(struct fake *f, int pid)
 	assert_true(t->tg && t->cred && t->fds && t->fs);
 	t->tg->pid = pid;
 	t->cred->cap_effective = UINT64_MAX;
+	t->cred->user_ns = &initial_ns;
 	return t;
 }
 

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static struct user_ns initial_ns; /* its maps are the identity */
+
 #define WEAK __attribute__((weak))
 
 /* The fake's mount tree is left to the end of the process; leaks are looked for by counting what is charged. */
@@ -41,6 +43,7 @@ struct fake *fake_create(const struct tmpfs_options *opt)
 	f->task.kernel = &f->kernel;
 	f->task.tg = &f->tg;
 	f->task.cred = &f->root_cred;
+	f->root_cred.user_ns = &initial_ns;
 	f->task.fds = fd_table_alloc();
 	f->task.fs = fs_context_copy(NULL);
 	must(f->task.fds && f->task.fs);
@@ -57,7 +60,7 @@ struct fake *fake_create(const struct tmpfs_options *opt)
 void fake_user(struct fake *f, struct task *t, struct cred *c, uint32_t uid, uint32_t gid)
 {
 	*t = f->task;
-	*c = (struct cred){.uid = uid, .euid = uid, .suid = uid, .fsuid = uid, .gid = gid, .egid = gid, .sgid = gid, .fsgid = gid};
+	*c = (struct cred){.user_ns = &initial_ns, .uid = uid, .euid = uid, .suid = uid, .fsuid = uid, .gid = gid, .egid = gid, .sgid = gid, .fsgid = gid};
 	t->cred = c;
 }
 

@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+static struct user_ns initial_ns; /* its maps are the identity */
+
 /* --- kernel ------------------------------------------------------------------------------------------------------ */
 
 int64_t kernel_now_mono(void)
@@ -280,6 +282,7 @@ struct fake *fake_new(void)
 	f->kernel.net = &f->net;
 	f->cred = calloc(1, sizeof(*f->cred));
 	refs_init(&f->cred->refs);
+	f->cred->user_ns = &initial_ns;
 	f->cred->uid = f->cred->euid = f->cred->suid = 7;
 	f->cred->gid = f->cred->egid = f->cred->sgid = 8;
 	f->tg.pid = 42;
