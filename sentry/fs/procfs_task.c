@@ -12,7 +12,7 @@
 
 struct facts { /* one consistent look at a task and its group */
 	char state, comm[TASK_COMM_LEN];
-	int pid, tgid, ppid, pgid, sid, n_threads, nice, exit_signal, tracer;
+	int pid, tgid, ppid, pgid, sid, n_threads, exit_signal, tracer;
 	uint64_t tty_rdev;
 	struct tty *tty; /* held */
 	uint64_t sig_queued, pending, shared, blocked, ignored, caught;
@@ -22,6 +22,7 @@ struct facts { /* one consistent look at a task and its group */
 	struct mm_usage use;
 	struct mm *mm; /* held, or NULL */
 	bool inspect;
+	struct task_sched sched;
 };
 
 static char state_letter(const struct task *t)
@@ -109,7 +110,7 @@ static void gather(struct task *v, const struct kobj *o, struct facts *f)
 
 	memset(f, 0, sizeof(*f));
 	f->pid = pid_nr_ns(o->pid_ns, t->tid);
-	f->nice = t->tg->nice;
+	sched_get(t, &f->sched);
 	f->exit_signal = t->exit_signal;
 	f->inspect = !v || task_may_inspect(v, t);
 	lock_acquire(&t->cred_lock);
@@ -157,11 +158,11 @@ int proc_show_stat(struct task *v, const struct kobj *o, struct seq *s)
 	seq_printf(s, "%d (%s) %c %d %d %d %u %d %u %lu 0 %lu 0 %lu %lu %ld %ld %d %d %d 0 %lu %lu %lu %lu", f.pid, f.comm,
 		f.state, f.ppid, f.pgid, f.sid, old_encode(f.tty_rdev), tty_foreground(f.tty),
 		PF_RANDOMIZE | (o->task->tg->exec_done ? 0 : PF_FORKNOEXEC), f.min_flt, f.maj_flt, f.utime, f.stime,
-		(long)f.cutime, (long)f.cstime, 20 + f.nice, f.nice, f.n_threads, f.start, f.mm ? f.use.size * 4096 : 0,
+		(long)f.cutime, (long)f.cstime, f.sched.rt_priority ? -1 - f.sched.rt_priority : 20 + f.sched.nice, f.sched.nice, f.n_threads, f.start, f.mm ? f.use.size * 4096 : 0,
 		f.mm ? f.use.resident : 0, rss.cur);
-	seq_printf(s, " %lu %lu %lu 0 0 %lu %lu %lu %lu 0 0 0 %d 0 0 0 0 0 0 %lu %lu %lu %lu %lu %lu %lu %d\n",
+	seq_printf(s, " %lu %lu %lu 0 0 %lu %lu %lu %lu 0 0 0 %d 0 %d %d 0 0 0 %lu %lu %lu %lu %lu %lu %lu %d\n",
 		m->start_code, m->end_code, m->start_stack, f.pending & 0x7fffffff, f.blocked & 0x7fffffff,
-		f.ignored & 0x7fffffff, f.caught & 0x7fffffff, f.exit_signal, m->start_data, m->end_data, m->start_brk,
+		f.ignored & 0x7fffffff, f.caught & 0x7fffffff, f.exit_signal, f.sched.rt_priority, f.sched.policy, m->start_data, m->end_data, m->start_brk,
 		m->arg_start, m->arg_end, m->env_start, m->env_end, f.inspect ? f.exit_code : 0);
 	drop(&f);
 	return 0;
@@ -265,18 +266,37 @@ static void status_capabilities(struct task *t, struct seq *s)
 	cred_put(c);
 }
 
-/* A list of all processors as hexadecimal mask and as range. */
-static void status_processors(struct kernel *k, struct seq *s)
+static bool allowed(const uint64_t *mask, unsigned cpu)
 {
-	unsigned n = k->n_cpus ? k->n_cpus : 1;
+	return cpu < TASK_CPU_WORDS * 64 && mask[cpu / 64] >> (cpu % 64) & 1;
+}
 
+/* The processors of a task as hexadecimal mask and as ranges. */
+static void status_processors(struct task *t, struct seq *s)
+{
+	unsigned n = t->kernel->n_cpus ? t->kernel->n_cpus : 1;
+	uint64_t mask[TASK_CPU_WORDS];
+	const char *sep = "";
+
+	sched_cpus(t, mask, TASK_CPU_WORDS);
 	seq_puts(s, "Cpus_allowed:\t");
 	for (unsigned w = (n - 1) / 32 + 1; w-- > 0;) {
-		unsigned bits = n - w * 32;
+		unsigned bits = n - w * 32 < 32 ? n - w * 32 : 32;
 
-		seq_printf(s, bits >= 32 ? "%08x%s" : "%x%s", bits >= 32 ? UINT32_MAX : (1u << bits) - 1, w ? "," : "\n");
+		seq_printf(s, "%0*x%s", (int)(bits + 3) / 4, (uint32_t)(mask[w / 2] >> (w % 2 * 32)), w ? "," : "\n");
 	}
-	seq_printf(s, n > 1 ? "Cpus_allowed_list:\t0-%u\n" : "Cpus_allowed_list:\t%u\n", n - 1);
+	seq_puts(s, "Cpus_allowed_list:\t");
+	for (unsigned i = 0; i < n; i++) {
+		unsigned from = i;
+
+		if (!allowed(mask, i))
+			continue;
+		while (i + 1 < n && allowed(mask, i + 1))
+			i++;
+		seq_printf(s, i > from ? "%s%u-%u" : "%s%u", sep, from, i);
+		sep = ",";
+	}
+	seq_puts(s, "\n");
 	seq_puts(s, "Mems_allowed:\t1\nMems_allowed_list:\t0\n");
 }
 
@@ -315,7 +335,7 @@ int proc_show_status(struct task *v, const struct kobj *o, struct seq *s)
 		status_memory(&f, s);
 	status_signals(t, &f, s);
 	status_capabilities(t, s);
-	status_processors(t->kernel, s);
+	status_processors(t, s);
 	seq_printf(s, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", f.nvcsw, f.nivcsw);
 	drop(&f);
 	return 0;

@@ -439,6 +439,8 @@ static void switch_mm(struct task *t, struct exec_image *im)
 	lock_release(&t->cred_lock);
 	t->th = im->th;
 	lock_release(&t->tg->siglock);
+	if (t->pinned)
+		sched_apply_affinity(t);
 	if (!old)
 		return; /* the first program */
 	if (t->vfork_parent) {

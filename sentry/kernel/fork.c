@@ -74,7 +74,9 @@ static void inherit(struct task *t, struct task *c, const struct clone_request *
 	memcpy(c->comm, t->comm, sizeof(c->comm));
 	lock_acquire(&t->cred_lock);
 	memcpy(c->cpus, t->cpus, sizeof(c->cpus));
+	c->pinned = t->pinned;
 	lock_release(&t->cred_lock);
+	sched_fork(t, c);
 	cred_get(t->cred);
 	c->cred = t->cred;
 	c->blocked = t->restore_mask ? t->saved_mask : t->blocked;
@@ -250,6 +252,8 @@ void vfork_give_back(struct task *c)
 	lock_acquire(&t->tg->siglock);
 	t->th = th;
 	lock_release(&t->tg->siglock);
+	if (c->pinned || t->pinned)
+		sched_apply_affinity(t);
 	gthread_set_xstate(th, &s->xs);
 	gthread_set_regs(th, &s->regs);
 	free(s);

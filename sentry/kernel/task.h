@@ -10,6 +10,7 @@
 #include "kernel/cred.h"
 #include "kernel/errno.h"
 #include "kernel/kernel.h"
+#include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "lib/list.h"
 #include "lib/lock.h"
@@ -90,7 +91,9 @@ struct task {
 	struct lock cred_lock;		 /* RANK_LEAF */
 	struct cred *cred;
 	char comm[TASK_COMM_LEN];
-	uint64_t cpus[TASK_CPU_WORDS];	 /* sched_setaffinity(2): remembered, not obeyed; all zero: every CPU */
+	struct task_sched sched;
+	uint64_t cpus[TASK_CPU_WORDS];	 /* sched_setaffinity(2); all zero: every CPU */
+	bool pinned;			 /* cpus was set: a new host thread must be told */
 
 	/* guarded by kernel->tasklist_lock */
 	struct list_head tg_link;	 /* tg->threads */
@@ -149,7 +152,7 @@ struct thread_group {
 	struct itimer *itimers;	    /* kernel/time */
 	struct posix_timers *timers;
 	uint64_t start_boot_ns;
-	int oom_score_adj, nice;
+	int oom_score_adj;
 	bool dumpable;
 };
 
