@@ -75,8 +75,8 @@ static ssize_t counter_fdinfo(struct file *f, char *buf, size_t size)
 {
 	struct eventfd *e = f->priv;
 
-	return snprintf(buf, size, "eventfd-count: %16llx\neventfd-semaphore: %d\n",
-		(unsigned long long)atomic_load(&e->count), e->semaphore);
+	return snprintf(buf, size, "eventfd-count: %16llx\neventfd-id: %llu\neventfd-semaphore: %d\n",
+		(unsigned long long)atomic_load(&e->count), (unsigned long long)f->inode->ino, e->semaphore);
 }
 
 static void counter_release(struct file *f)

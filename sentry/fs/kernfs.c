@@ -23,6 +23,7 @@ struct kernfs_file {
 	char *text;	  /* of the last read at position 0 */
 	size_t len;
 	uint64_t charged;
+	_Atomic uint64_t polled; /* the count of kentry.poll that the reader knows of */
 };
 
 const struct kentry *kernfs_entry(const struct inode *inode)
@@ -114,13 +115,25 @@ static void owner_of(const struct kobj *o, uint32_t *uid, uint32_t *gid)
 	}
 }
 
+static uint32_t link_count(const struct inode *inode)
+{
+	const struct kentry *e = kernfs_entry(inode);
+	uint32_t n = 2;
+
+	if (!S_ISDIR(inode->mode))
+		return 1;
+	for (size_t i = 0; i < e->n_children; i++)
+		n += S_ISDIR(e->children[i].mode);
+	return n + (e->dir && e->dir->n_dirs ? e->dir->n_dirs(kernfs_object(inode)) : 0);
+}
+
 static int kernfs_getattr(struct inode *inode, struct kstat *st)
 {
 	*st = (struct kstat){
 		.dev = inode->sb->dev,
 		.ino = inode->ino,
 		.mode = inode->mode,
-		.nlink = inode->nlink,
+		.nlink = link_count(inode),
 		.blksize = S_ISREG(inode->mode) ? 1024 : 4096,
 		.atime = inode->atime,
 		.mtime = inode->mtime,
@@ -310,6 +323,8 @@ static int kernfs_open(struct task *t, struct inode *inode, struct file *file)
 	if (!kf)
 		return -ENOMEM;
 	lock_init(&kf->lock, RANK_LEAF);
+	if (e->poll)
+		kf->polled = e->poll(kernfs_object(inode), NULL);
 	file->priv = kf;
 	return 0;
 }
@@ -429,6 +444,21 @@ static int64_t kernfs_lseek(struct file *f, int64_t off, int whence)
 	return f->pos = off;
 }
 
+static uint32_t kernfs_poll(struct file *f, struct waiter *w)
+{
+	const struct kentry *e = kernfs_entry(f->inode);
+	struct kernfs_file *kf = f->priv;
+	uint32_t events = EPOLLIN | EPOLLRDNORM;
+	uint64_t now;
+
+	if (!e->poll)
+		return events | EPOLLOUT | EPOLLWRNORM;
+	now = e->poll(kernfs_object(f->inode), w);
+	if (atomic_exchange(&kf->polled, now) != now)
+		events |= EPOLLERR | EPOLLPRI;
+	return events;
+}
+
 static void kernfs_release(struct file *f)
 {
 	struct kernfs_file *kf = f->priv;
@@ -506,6 +536,7 @@ static const struct file_ops kernfs_text_fops = {
 	.read = kernfs_read,
 	.write = kernfs_write,
 	.lseek = kernfs_lseek,
+	.poll = kernfs_poll,
 	.release = kernfs_release,
 };
 

@@ -55,6 +55,7 @@ struct kdir_ops { /* a directory whose entries are not constant; they come behin
 	 * The first entry with a cookie >= *cookie: its cookie, and the name (64 bytes), entry and number. -ENOENT: no more.
 	 */
 	int (*next)(const struct kobj *dir, uint64_t *cookie, char *name, const struct kentry **entry, struct kobj *child);
+	unsigned (*n_dirs)(const struct kobj *dir); /* how many of them are directories, for the link count; NULL: none */
 };
 
 struct kentry {
@@ -71,6 +72,11 @@ struct kentry {
 	const struct kentry *children;
 	size_t n_children;
 	const struct kdir_ops *dir;
+	/*
+	 * Regular files: queue *w* (may be NULL) where changes wake it, and count them. A reader that polls is told once of each new
+	 * count, by EPOLLERR and EPOLLPRI. NULL: always readable, nothing more.
+	 */
+	uint64_t (*poll)(const struct kobj *o, struct waiter *w);
 	const char *text;  /* constant contents (files) or target (links), in place of show and readlink */
 	unsigned flags;	   /* KERNFS_* */
 	uintptr_t arg;	   /* free for show/store functions that serve several entries */

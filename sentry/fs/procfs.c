@@ -28,14 +28,6 @@ static int show_cgroup(struct task *v, const struct kobj *o, struct seq *s)
 	return 0;
 }
 
-static int show_oom_score(struct task *v, const struct kobj *o, struct seq *s)
-{
-	int adj = o->task->tg->oom_score_adj;
-
-	seq_printf(s, "%d\n", adj > -1000 ? 666 + adj * 2 / 3 : 0);
-	return 0;
-}
-
 /* Settings that Linux has and nothing here depends on: they cannot be changed. */
 static int refuse(struct task *v, const struct kobj *o, char *text, size_t len)
 {
@@ -58,56 +50,64 @@ static int show_security(struct task *v, const struct kobj *o, struct seq *s)
 	return -EINVAL; /* no security module is active */
 }
 
+static int store_security(struct task *v, const struct kobj *o, char *text, size_t len)
+{
+	return v == o->task ? -EINVAL : -EACCES;
+}
+
+#define SECURITY(name_) {.name = name_, .mode = S_IFREG | 0666, .show = show_security, .store = store_security}
+
 static const struct kentry attr_entries[] = {
-	{.name = "current", .mode = S_IFREG | 0666, .show = show_security, .store = refuse},
-	{.name = "exec", .mode = S_IFREG | 0666, .show = show_security, .store = refuse},
-	{.name = "fscreate", .mode = S_IFREG | 0666, .show = show_security, .store = refuse},
-	{.name = "prev", .mode = S_IFREG | 0444, .show = show_security},
+	SECURITY("current"),  {.name = "prev", .mode = S_IFREG | 0444, .show = show_security},
+	SECURITY("exec"),     SECURITY("fscreate"),
+	SECURITY("keycreate"), SECURITY("sockcreate"),
 };
 
 /* --- a task's directory ---------------------------------------------------------------------------------------------------------------- */
 
 #define SECRET(name_, show_) {.name = name_, .mode = S_IFREG | 0400, .show = show_, .flags = KERNFS_INSPECT}
+#define SECRET_TEXT(name_, text_) {.name = name_, .mode = S_IFREG | 0400, .text = text_}
 #define MAGIC(name_, read_, get_)                                                                                      \
 	{.name = name_, .mode = S_IFLNK | 0777, .readlink = read_, .get_link = get_, .flags = KERNFS_INSPECT}
 
+#define READABLE(name_, show_) {.name = name_, .mode = S_IFREG | 0444, .show = show_, .flags = KERNFS_INSPECT}
+#define SETTING(name_, mode_, show_, store_) {.name = name_, .mode = S_IFREG | (mode_), .show = show_, .store = store_}
+#define MOUNTS(name_, mode_, show_) {.name = name_, .mode = S_IFREG | (mode_), .show = show_, .poll = proc_poll_mounts}
+
 /* What a process and each of its threads have. */
 #define COMMON_ENTRIES                                                                                                 \
-	{.name = "attr", .mode = S_IFDIR | 0555, .children = attr_entries, .n_children = ARRAY_SIZE(attr_entries)},    \
-		{.name = "fd", .mode = S_IFDIR | 0500, .dir = &proc_fd_dir, .flags = KERNFS_INSPECT},                  \
+	{.name = "fd", .mode = S_IFDIR | 0500, .dir = &proc_fd_dir, .flags = KERNFS_INSPECT},                          \
 		{.name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &proc_fdinfo_dir, .flags = KERNFS_INSPECT},          \
-		{.name = "net", .mode = S_IFDIR | 0555, .dir = &proc_net_dir}, SECRET("auxv", proc_show_auxv),         \
-		SECRET("environ", proc_show_environ), SECRET("io", proc_show_io),                                      \
-		SECRET("personality", proc_show_personality), SECRET("syscall", proc_show_syscall),                    \
-		KSHOW("cgroup", 0444, show_cgroup), KSHOW("cmdline", 0444, proc_show_cmdline),                         \
-		{.name = "comm", .mode = S_IFREG | 0644, .show = proc_show_comm, .store = proc_store_comm},            \
-		KTEXT("cpuset", "/\n"), MAGIC("cwd", proc_read_cwd, proc_cwd_link),                                    \
-		MAGIC("exe", proc_read_exe, proc_exe_link), MAGIC("root", proc_read_root, proc_root_link),             \
-		{.name = "gid_map", .mode = S_IFREG | 0644, .show = show_id_map, .store = refuse},                     \
-		{.name = "uid_map", .mode = S_IFREG | 0644, .show = show_id_map, .store = refuse},                     \
-		{.name = "projid_map", .mode = S_IFREG | 0644, .show = show_id_map, .store = refuse},                  \
+		{.name = "ns", .mode = S_IFDIR | 0511, .dir = &proc_ns_dir, .flags = KERNFS_INSPECT},                  \
+		{.name = "net", .mode = S_IFDIR | 0555, .dir = &proc_net_dir},                                         \
+		SECRET("environ", proc_show_environ), SECRET("auxv", proc_show_auxv),                                  \
+		KSHOW("status", 0444, proc_show_status), KSHOW("personality", 0400, proc_show_personality),            \
+		KSHOW("limits", 0444, proc_show_limits), SETTING("sched", 0644, proc_show_sched, proc_store_sched),    \
+		SETTING("comm", 0644, proc_show_comm, proc_store_comm), KSHOW("syscall", 0400, proc_show_syscall),     \
+		KSHOW("cmdline", 0444, proc_show_cmdline), KSHOW("stat", 0444, proc_show_stat),                        \
+		KSHOW("statm", 0444, proc_show_statm), READABLE("maps", proc_show_maps),                               \
+		MAGIC("cwd", proc_read_cwd, proc_cwd_link), MAGIC("root", proc_read_root, proc_root_link),             \
+		MAGIC("exe", proc_read_exe, proc_exe_link), MOUNTS("mounts", 0444, proc_show_mounts),                  \
+		MOUNTS("mountinfo", 0444, proc_show_mountinfo), READABLE("smaps", proc_show_smaps),                    \
+		READABLE("smaps_rollup", proc_show_smaps_rollup), KDIR("attr", 0555, attr_entries),                    \
+		KSHOW("wchan", 0444, proc_show_wchan), KSHOW("stack", 0400, proc_show_stack),                          \
+		KSHOW("schedstat", 0444, proc_show_schedstat), KTEXT("cpuset", "/\n"),                                 \
+		KSHOW("cgroup", 0444, show_cgroup), KSHOW("oom_score", 0444, proc_show_oom_score),                     \
+		SETTING("oom_adj", 0644, proc_show_old_oom_adj, proc_store_old_oom_adj),                               \
+		SETTING("oom_score_adj", 0644, proc_show_oom_adj, proc_store_oom_adj),                                 \
+		SETTING("loginuid", 0644, proc_show_loginuid, proc_store_loginuid),                                    \
+		KSHOW("sessionid", 0444, proc_show_sessionid), KSHOW("io", 0400, proc_show_io),                        \
+		SETTING("uid_map", 0644, show_id_map, refuse), SETTING("gid_map", 0644, show_id_map, refuse),          \
+		SETTING("projid_map", 0644, show_id_map, refuse),                                                      \
 		{.name = "setgroups", .mode = S_IFREG | 0644, .text = "allow\n", .store = refuse},                     \
-		KSHOW("limits", 0444, proc_show_limits),                                                               \
-		{.name = "loginuid", .mode = S_IFREG | 0644, .text = "4294967295", .store = refuse},                   \
-		KTEXT("sessionid", "4294967295"),                                                                      \
-		{.name = "maps", .mode = S_IFREG | 0444, .show = proc_show_maps, .flags = KERNFS_INSPECT},             \
-		{.name = "smaps", .mode = S_IFREG | 0444, .show = proc_show_smaps, .flags = KERNFS_INSPECT},           \
-		{.name = "smaps_rollup", .mode = S_IFREG | 0444, .show = proc_show_smaps_rollup,                       \
-			.flags = KERNFS_INSPECT},                                                                      \
-		KSHOW("mountinfo", 0444, proc_show_mountinfo), KSHOW("mounts", 0444, proc_show_mounts),                \
-		{.name = "oom_adj", .mode = S_IFREG | 0644, .text = "0\n", .store = refuse},                           \
-		KSHOW("oom_score", 0444, show_oom_score),                                                              \
-		{.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = proc_show_oom_adj,                           \
-			.store = proc_store_oom_adj},                                                                  \
-		KSHOW("schedstat", 0444, proc_show_schedstat), KSHOW("stat", 0444, proc_show_stat),                    \
-		KSHOW("statm", 0444, proc_show_statm), KSHOW("status", 0444, proc_show_status),                        \
-		KSHOW("wchan", 0444, proc_show_wchan), KSHOW("children", 0444, show_children)
+		KTEXT("arch_status", "AVX512_elapsed_ms:\t-1\n"), SECRET_TEXT("ksm_merging_pages", "0\n"),            \
+		SECRET_TEXT("ksm_rmap_items", "0\n")
 
 static const struct kdir_ops proc_ns_dir;
 
 static const struct kentry thread_entries[] = {
 	COMMON_ENTRIES,
-	{.name = "ns", .mode = S_IFDIR | 0511, .dir = &proc_ns_dir, .flags = KERNFS_INSPECT},
+	KSHOW("children", 0444, show_children),
 };
 
 static const struct kentry thread_dir = KDIR("thread", 0555, thread_entries);
@@ -115,13 +115,14 @@ static const struct kdir_ops threads_dir;
 
 static const struct kentry process_entries[] = {
 	COMMON_ENTRIES,
-	{.name = "ns", .mode = S_IFDIR | 0511, .dir = &proc_ns_dir, .flags = KERNFS_INSPECT},
 	{.name = "task", .mode = S_IFDIR | 0555, .dir = &threads_dir},
-	{.name = "coredump_filter", .mode = S_IFREG | 0644, .text = "00000033\n", .store = refuse},
-	SECRET("mountstats", proc_show_mountstats),
-	{.name = "timerslack_ns", .mode = S_IFREG | 0666, .show = proc_show_slack, .store = proc_store_slack},
-	{.name = "autogroup", .mode = S_IFREG | 0644, .text = "/autogroup-1 nice 0\n", .store = refuse},
-	KTEXT("timens_offsets", "monotonic           0         0\nboottime            0         0\n"),
+	SETTING("autogroup", 0644, proc_show_autogroup, refuse),
+	SETTING("coredump_filter", 0644, proc_show_coredump, proc_store_coredump),
+	{.name = "mountstats", .mode = S_IFREG | 0400, .show = proc_show_mountstats, .poll = proc_poll_mounts},
+	{.name = "timens_offsets", .mode = S_IFREG | 0644, .text = "monotonic           0         0\nboottime            0         0\n",
+		.store = refuse},
+	KSHOW("timers", 0444, proc_show_timers),
+	SETTING("timerslack_ns", 0666, proc_show_slack, proc_store_slack),
 };
 
 static const struct kentry process_dir = KDIR("process", 0555, process_entries);
@@ -214,7 +215,13 @@ static int threads_next(const struct kobj *dir, uint64_t *cookie, char *name, co
 	return 0;
 }
 
-static const struct kdir_ops threads_dir = {.lookup = threads_lookup, .next = threads_next};
+static unsigned threads_count(const struct kobj *dir)
+{
+	LOCK_SCOPE(&dir->kernel->tasklist_lock);
+	return dir->task->tg->n_threads;
+}
+
+static const struct kdir_ops threads_dir = {.lookup = threads_lookup, .next = threads_next, .n_dirs = threads_count};
 
 /* --- the root ------------------------------------------------------------------------------------------------------------------------------ */
 
@@ -304,7 +311,24 @@ static int root_next(const struct kobj *dir, uint64_t *cookie, char *name, const
 	return 0;
 }
 
-static const struct kdir_ops root_dir = {.lookup = root_lookup, .next = root_next};
+static int count_group(struct thread_group *tg, void *arg)
+{
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static unsigned root_count(const struct kobj *dir)
+{
+	const struct kentry *e;
+	unsigned n = 0;
+
+	for (size_t i = 0; (e = fixed_entry(i)); i++)
+		n += S_ISDIR(e->mode);
+	tg_for_each(dir->kernel, count_group, &n);
+	return n;
+}
+
+static const struct kdir_ops root_dir = {.lookup = root_lookup, .next = root_next, .n_dirs = root_count};
 static const struct kentry root_entry = {.name = "", .mode = S_IFDIR | 0555, .dir = &root_dir};
 
 struct thread_group *procfs_dir_group(const struct file *f)

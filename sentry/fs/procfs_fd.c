@@ -2,6 +2,7 @@
 /* /proc/PID/fd, fdinfo, exe, cwd, root and ns: links to the objects themselves. */
 #include "fs/procfs_internal.h"
 
+#include "vfs/locks.h"
 #include "vfs/vfs.h"
 
 #include <errno.h>
@@ -104,13 +105,15 @@ int proc_read_root(struct task *v, const struct kobj *o, char **ret)
 /* --- descriptors --------------------------------------------------------------------------------------------------------------------- */
 
 /* The file of descriptor *fd* of a task, held, and its close-on-exec flag. */
-static struct file *file_of(struct task *t, uint64_t fd, bool *cloexec)
+static struct file *file_of(struct task *t, uint64_t fd, bool *cloexec, const struct fd_table **table)
 {
 	struct fd_table *ft = proc_fds(t);
 	struct file *f = NULL;
 
 	if (!ft)
 		return NULL;
+	if (table)
+		*table = ft;
 	lock_acquire(&ft->lock);
 	if (fd < ft->n_entries && ft->entries[fd].file) {
 		f = ft->entries[fd].file;
@@ -125,7 +128,7 @@ static struct file *file_of(struct task *t, uint64_t fd, bool *cloexec)
 static int fd_get_link(struct task *v, const struct kobj *o, struct path *ret)
 {
 	bool cloexec;
-	FILE_SCOPE f = file_of(o->task, o->n, &cloexec);
+	FILE_SCOPE f = file_of(o->task, o->n, &cloexec, NULL);
 
 	if (!f)
 		return -ENOENT;
@@ -139,26 +142,32 @@ static int fd_readlink(struct task *v, const struct kobj *o, char **ret)
 	return read_link(v, o, ret, fd_get_link);
 }
 
+#define EXTRA_MAX 65536
+
 static int fdinfo_show(struct task *v, const struct kobj *o, struct seq *s)
 {
+	const struct fd_table *table = NULL; /* an owner of locks, compared and nothing more */
 	bool cloexec = false;
-	FILE_SCOPE f = file_of(o->task, o->n, &cloexec);
+	FILE_SCOPE f = file_of(o->task, o->n, &cloexec, &table);
+	unsigned flags;
 	char *extra;
+	ssize_t n;
 
 	if (!f)
 		return -ENOENT;
-	seq_printf(s, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", (long long)f->pos,
-		(unsigned)(f->flags | GUEST_O_LARGEFILE | (cloexec ? O_CLOEXEC : 0)), f->path.mnt ? f->path.mnt->id : 15,
-		f->inode->ino);
-	if (!f->ops || !f->ops->show_fdinfo)
-		return 0;
-	extra = malloc(65536);
+	extra = malloc(EXTRA_MAX);
 	if (!extra)
 		return -ENOMEM;
-	ssize_t n = f->ops->show_fdinfo(f, extra, 65536);
-
+	flags = f->flags | (cloexec ? O_CLOEXEC : 0);
+	if (!(flags & O_PATH) && (f->path.mnt || S_ISREG(f->inode->mode)))
+		flags |= GUEST_O_LARGEFILE; /* what was opened by name, and memory files */
+	seq_printf(s, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", (long long)f->pos,
+		flags, f->path.mnt ? f->path.mnt->id : 15,
+		f->inode->ino);
+	seq_write(s, extra, locks_show_file(table, f, extra, EXTRA_MAX));
+	n = f->ops && f->ops->show_fdinfo ? f->ops->show_fdinfo(f, extra, EXTRA_MAX) : 0;
 	if (n > 0)
-		seq_write(s, extra, (size_t)n < 65536 ? (size_t)n : 65535);
+		seq_write(s, extra, (size_t)n < EXTRA_MAX ? (size_t)n : EXTRA_MAX - 1);
 	free(extra);
 	return 0;
 }
@@ -172,7 +181,7 @@ static const struct kentry fd_entries[] = {
 };
 
 static const struct kentry fdinfo_entry = {
-	.name = "fdinfo", .mode = S_IFREG | 0400, .show = fdinfo_show, .flags = KERNFS_INSPECT};
+	.name = "fdinfo", .mode = S_IFREG | 0444, .show = fdinfo_show, .flags = KERNFS_INSPECT};
 
 static const struct kentry *link_entry(const struct file *f)
 {
@@ -212,7 +221,7 @@ static int lookup_fd(const struct kobj *dir, const char *name, const struct kent
 
 	if (!parse_fd(name, &fd))
 		return -ENOENT;
-	f = file_of(dir->task, fd, &cloexec);
+	f = file_of(dir->task, fd, &cloexec, NULL);
 	if (!f)
 		return -ENOENT;
 	*entry = info ? &fdinfo_entry : link_entry(f);

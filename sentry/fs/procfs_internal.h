@@ -40,6 +40,7 @@ int proc_show_smaps_rollup(struct task *v, const struct kobj *o, struct seq *s);
 int proc_show_limits(struct task *v, const struct kobj *o, struct seq *s);
 int proc_show_io(struct task *v, const struct kobj *o, struct seq *s);
 int proc_show_wchan(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_stack(struct task *v, const struct kobj *o, struct seq *s);
 int proc_show_personality(struct task *v, const struct kobj *o, struct seq *s);
 int proc_show_schedstat(struct task *v, const struct kobj *o, struct seq *s);
 int proc_show_oom_adj(struct task *v, const struct kobj *o, struct seq *s);
@@ -47,6 +48,31 @@ int proc_store_oom_adj(struct task *v, const struct kobj *o, char *text, size_t 
 int proc_show_slack(struct task *v, const struct kobj *o, struct seq *s);
 int proc_store_slack(struct task *v, const struct kobj *o, char *text, size_t len);
 int proc_show_syscall(struct task *v, const struct kobj *o, struct seq *s);
+
+
+/* procfs_settings.c */
+int proc_show_oom_score(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_old_oom_adj(struct task *v, const struct kobj *o, struct seq *s);
+int proc_store_old_oom_adj(struct task *v, const struct kobj *o, char *text, size_t len);
+int proc_show_loginuid(struct task *v, const struct kobj *o, struct seq *s);
+int proc_store_loginuid(struct task *v, const struct kobj *o, char *text, size_t len);
+int proc_show_sessionid(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_coredump(struct task *v, const struct kobj *o, struct seq *s);
+int proc_store_coredump(struct task *v, const struct kobj *o, char *text, size_t len);
+int proc_show_autogroup(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_sched(struct task *v, const struct kobj *o, struct seq *s);
+int proc_store_sched(struct task *v, const struct kobj *o, char *text, size_t len);
+int proc_show_timers(struct task *v, const struct kobj *o, struct seq *s);
+int proc_parse_number(const char *text, long long *ret); /* decimal, octal or hexadecimal, and blanks behind; -EINVAL */
+
+/* procfs_host.c: what the host knows of a task's host thread. */
+struct host_thread {
+	char state;
+	unsigned cpu;
+	uint64_t min_flt, maj_flt;
+};
+/* process: of the whole process, but the state and processor. False: not known (it has gone, or the host hides it). */
+bool proc_host_thread(struct task *t, bool process, struct host_thread *ret);
 
 /* procfs_fd.c */
 extern const struct kdir_ops proc_fd_dir, proc_fdinfo_dir;
@@ -62,6 +88,7 @@ int proc_read_root(struct task *v, const struct kobj *o, char **ret);
 /* procfs_mounts.c */
 int proc_show_mounts(struct task *v, const struct kobj *o, struct seq *s);
 int proc_show_mountinfo(struct task *v, const struct kobj *o, struct seq *s);
+uint64_t proc_poll_mounts(const struct kobj *o, struct waiter *w);
 int proc_show_mountstats(struct task *v, const struct kobj *o, struct seq *s);
 
 /* procfs_system.c: files of /proc itself. */

@@ -96,6 +96,15 @@ static int for_each_mount(struct task *v, struct seq *s, void (*show)(struct seq
 	return 0;
 }
 
+uint64_t proc_poll_mounts(const struct kobj *o, struct waiter *w)
+{
+	struct mount_ns *ns = o->kernel->mounts;
+
+	if (w)
+		wait_queue_add(&ns->event_wait, w);
+	return ns->event;
+}
+
 static void show_mount(struct seq *s, struct mount *m, const char *at)
 {
 	seq_escape(s, source(m), BLANKS);

@@ -19,6 +19,7 @@ struct facts { /* one consistent look at a task and its group */
 	uint64_t utime, stime, cutime, cstime, start; /* ticks */
 	uint64_t min_flt, maj_flt, nvcsw, nivcsw;
 	int exit_code;
+	unsigned cpu;
 	struct mm_usage use;
 	struct mm *mm; /* held, or NULL */
 	bool inspect;
@@ -40,6 +41,20 @@ static char state_letter(const struct task *t)
 		return 'Z';
 	default:
 		return 'X';
+	}
+}
+
+/* A thread that is in the guest may sleep there, in a futex that is none of the sentry's business. */
+static void host_facts(struct task *t, bool whole, struct facts *f)
+{
+	struct host_thread h;
+
+	if (f->state == 'R' && atomic_load(&t->in_guest) && proc_host_thread(t, false, &h) && h.state == 'S')
+		f->state = 'S';
+	if (proc_host_thread(t, whole, &h)) {
+		f->min_flt += h.min_flt;
+		f->maj_flt += h.maj_flt;
+		f->cpu = h.cpu < t->kernel->n_cpus ? h.cpu : 0;
 	}
 }
 
@@ -119,6 +134,7 @@ static void gather(struct task *v, const struct kobj *o, struct facts *f)
 	f->comm[TASK_COMM_LEN - 1] = 0;
 	group_facts(o, f);
 	time_facts(t, o->n == PROC_PROCESS, f);
+	host_facts(t, o->n == PROC_PROCESS, f);
 	f->tty_rdev = tty_rdev(f->tty);
 	f->mm = proc_mm(t);
 	if (f->mm)
@@ -158,11 +174,13 @@ int proc_show_stat(struct task *v, const struct kobj *o, struct seq *s)
 	seq_printf(s, "%d (%s) %c %d %d %d %u %d %u %lu 0 %lu 0 %lu %lu %ld %ld %d %d %d 0 %lu %lu %lu %lu", f.pid, f.comm,
 		f.state, f.ppid, f.pgid, f.sid, old_encode(f.tty_rdev), tty_foreground(f.tty),
 		PF_RANDOMIZE | (o->task->tg->exec_done ? 0 : PF_FORKNOEXEC), f.min_flt, f.maj_flt, f.utime, f.stime,
-		(long)f.cutime, (long)f.cstime, f.sched.rt_priority ? -1 - f.sched.rt_priority : 20 + f.sched.nice, f.sched.nice, f.n_threads, f.start, f.mm ? f.use.size * 4096 : 0,
-		f.mm ? f.use.resident : 0, rss.cur);
-	seq_printf(s, " %lu %lu %lu 0 0 %lu %lu %lu %lu 0 0 0 %d 0 %d %d 0 0 0 %lu %lu %lu %lu %lu %lu %lu %d\n",
+		(long)f.cutime, (long)f.cstime, f.sched.rt_priority ? -1 - f.sched.rt_priority : 20 + f.sched.nice, f.sched.nice,
+		f.n_threads, f.start, f.mm ? f.use.size * 4096 : 0, f.mm ? f.use.resident : 0, rss.cur);
+	seq_printf(s, " %lu %lu %lu 0 0 %lu %lu %lu %lu %d 0 0 %d %u %d %d 0 0 0 %lu %lu %lu %lu %lu %lu %lu %d\n",
 		m->start_code, m->end_code, m->start_stack, f.pending & 0x7fffffff, f.blocked & 0x7fffffff,
-		f.ignored & 0x7fffffff, f.caught & 0x7fffffff, f.exit_signal, f.sched.rt_priority, f.sched.policy, m->start_data, m->end_data, m->start_brk,
+		f.ignored & 0x7fffffff, f.caught & 0x7fffffff, f.inspect && f.state != 'R',
+		o->task == o->task->tg->leader ? f.exit_signal : -1, f.cpu, f.sched.rt_priority, f.sched.policy, m->start_data,
+		m->end_data, m->start_brk,
 		m->arg_start, m->arg_end, m->env_start, m->env_end, f.inspect ? f.exit_code : 0);
 	drop(&f);
 	return 0;
@@ -330,7 +348,7 @@ int proc_show_status(struct task *v, const struct kobj *o, struct seq *s)
 		f.pid, f.ppid, f.tracer);
 	status_ids(v, t, s);
 	status_groups(v, t, s);
-	seq_printf(s, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", f.tgid, f.pid, f.pgid, f.sid);
+	seq_printf(s, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", f.tgid, f.pid, f.pgid, f.sid);
 	if (f.mm)
 		status_memory(&f, s);
 	status_signals(t, &f, s);

@@ -241,23 +241,46 @@ int proc_show_limits(struct task *v, const struct kobj *o, struct seq *s)
 	return 0;
 }
 
-/* Bytes are not counted; calls are. */
+/* No block device is ever asked: the last three are zero. */
 int proc_show_io(struct task *v, const struct kobj *o, struct seq *s)
 {
-	seq_puts(s, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
+	struct io_counts sum = {0};
+	struct task *t;
+
+	if (v && !task_may_inspect(v, o->task))
+		return -EACCES;
+	lock_acquire(&o->kernel->tasklist_lock);
+	if (o->n == PROC_PROCESS) {
+		io_counts_add(&sum, &o->task->tg->dead_io);
+		list_for_each_entry(t, &o->task->tg->threads, tg_link)
+			io_counts_add(&sum, &t->io);
+	} else {
+		io_counts_add(&sum, &o->task->io);
+	}
+	lock_release(&o->kernel->tasklist_lock);
+	seq_printf(s, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\n", sum.rchar, sum.wchar, sum.syscr, sum.syscw);
+	seq_puts(s, "read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
 	return 0;
 }
 
 int proc_show_wchan(struct task *v, const struct kobj *o, struct seq *s)
 {
-	const char *why = o->task->block_reason;
+	const char *why = v && !task_may_inspect(v, o->task) ? NULL : o->task->block_reason;
 
 	seq_puts(s, why && o->task->state == TASK_SLEEPING ? why : "0");
 	return 0;
 }
 
+/* The host's stacks are nobody's business; Linux asks for CAP_SYS_ADMIN in the first user namespace, which is not the sandbox's. */
+int proc_show_stack(struct task *v, const struct kobj *o, struct seq *s)
+{
+	return -EACCES;
+}
+
 int proc_show_personality(struct task *v, const struct kobj *o, struct seq *s)
 {
+	if (v && !task_may_inspect(v, o->task))
+		return -EPERM;
 	seq_printf(s, "%08x\n", o->task->personality);
 	return 0;
 }
@@ -272,66 +295,11 @@ int proc_show_syscall(struct task *v, const struct kobj *o, struct seq *s)
 {
 	uint64_t nr = o->task->syscall_nr;
 
+	if (v && !task_may_inspect(v, o->task))
+		return -EPERM;
 	if (nr == UINT64_MAX)
 		seq_puts(s, "running\n");
 	else
 		seq_printf(s, "%lu 0x0 0x0 0x0 0x0 0x0 0x0 0x0 0x0\n", nr);
-	return 0;
-}
-
-/* --- settings --------------------------------------------------------------------------------------------------------------------- */
-
-static int parse_number(const char *text, long long *ret)
-{
-	char *end;
-
-	errno = 0;
-	*ret = strtoll(text, &end, 0);
-	if (end == text || errno)
-		return -EINVAL;
-	while (*end == '\n' || *end == ' ' || *end == '\t')
-		end++;
-	return *end ? -EINVAL : 0;
-}
-
-int proc_show_oom_adj(struct task *v, const struct kobj *o, struct seq *s)
-{
-	seq_printf(s, "%d\n", o->task->tg->oom_score_adj);
-	return 0;
-}
-
-int proc_store_oom_adj(struct task *v, const struct kobj *o, char *text, size_t len)
-{
-	long long n;
-	int err = parse_number(text, &n);
-
-	if (err)
-		return err;
-	if (n < -1000 || n > 1000)
-		return -EINVAL;
-	if (n < o->task->tg->oom_score_adj && !task_capable(v, CAP_SYS_RESOURCE))
-		return -EACCES;
-	o->task->tg->oom_score_adj = (int)n;
-	return 0;
-}
-
-int proc_show_slack(struct task *v, const struct kobj *o, struct seq *s)
-{
-	if (v != o->task && !task_capable(v, CAP_SYS_NICE))
-		return -EPERM;
-	seq_printf(s, "%lu\n", o->task->timer_slack);
-	return 0;
-}
-
-int proc_store_slack(struct task *v, const struct kobj *o, char *text, size_t len)
-{
-	long long n;
-	int err = parse_number(text, &n);
-
-	if (err)
-		return err;
-	if (v != o->task && !task_capable(v, CAP_SYS_NICE))
-		return -EPERM;
-	o->task->timer_slack = n ? (uint64_t)n : 50000;
 	return 0;
 }

@@ -375,6 +375,7 @@ static void become_leader(struct task *t)
 	pid_detach(k, t->tid);
 	pid_replace(k, tg->pid, t);
 	lock_acquire(&tg->siglock);
+	io_counts_add(&t->tg->dead_io, &old->io);
 	list_del(&old->tg_link);
 	tg->leader = t;
 	t->tid = tg->pid;

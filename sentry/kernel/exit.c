@@ -230,6 +230,7 @@ void task_exit(struct task *t, int code)
 	}
 	t->state = TASK_ZOMBIE;
 	if (t != tg->leader) {
+		io_counts_add(&tg->dead_io, &t->io);
 		list_del(&t->tg_link);
 		t->state = TASK_DEAD;
 	}

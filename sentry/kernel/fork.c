@@ -65,6 +65,9 @@ static struct thread_group *new_group(struct task *t, uint64_t flags)
 	memcpy(tg->rlim, t->tg->rlim, sizeof(tg->rlim));
 	lock_release(&t->tg->limits_lock);
 	tg->oom_score_adj = t->tg->oom_score_adj;
+	tg->loginuid = t->tg->loginuid;
+	tg->sessionid = t->tg->sessionid;
+	tg->coredump_filter = t->tg->coredump_filter;
 	tg->dumpable = t->tg->dumpable;
 	return tg;
 }

@@ -76,6 +76,7 @@ struct kernel {
 	unsigned n_cpus;
 	void *console;	     /* relay between a pty master and the host terminal, or NULL */
 	int control_fd, proc_fd;
+	_Atomic uint32_t n_logins;    /* sessions that /proc/PID/loginuid has begun */
 	_Atomic int exit_status; /* of init, wait(2) encoding */
 	_Atomic int network_settled; /* picket has said how the network came out */
 };

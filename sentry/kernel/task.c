@@ -106,6 +106,8 @@ struct thread_group *tg_alloc(struct kernel *k, struct sighand *sighand)
 	list_init(&tg->sibling);
 	tg->start_boot_ns = (uint64_t)kernel_now_mono();
 	tg->dumpable = true;
+	tg->loginuid = tg->sessionid = UINT32_MAX;
+	tg->coredump_filter = 0x33;
 	default_limits(tg);
 	return tg;
 }
@@ -224,6 +226,25 @@ uint64_t task_rlimit(const struct task *t, int resource)
 	LOCK_SCOPE(&t->tg->limits_lock);
 
 	return t->tg->rlim[resource].cur;
+}
+
+void task_account_io(struct task *t, bool write, int64_t n)
+{
+	_Atomic uint64_t *bytes = write ? &t->io.wchar : &t->io.rchar, *calls = write ? &t->io.syscw : &t->io.syscr;
+
+	/* Only the task itself counts: no read-modify-write is needed. */
+	atomic_store_explicit(calls, atomic_load_explicit(calls, memory_order_relaxed) + 1, memory_order_relaxed);
+	if (n > 0)
+		atomic_store_explicit(bytes, atomic_load_explicit(bytes, memory_order_relaxed) + (uint64_t)n,
+			memory_order_relaxed);
+}
+
+void io_counts_add(struct io_counts *to, const struct io_counts *from)
+{
+	atomic_fetch_add(&to->rchar, atomic_load(&from->rchar));
+	atomic_fetch_add(&to->wchar, atomic_load(&from->wchar));
+	atomic_fetch_add(&to->syscr, atomic_load(&from->syscr));
+	atomic_fetch_add(&to->syscw, atomic_load(&from->syscw));
 }
 
 /* --- blocking ----------------------------------------------------------------------------------------------------- */

@@ -43,6 +43,10 @@ struct restart_block { /* what restart_syscall(2) goes on with */
 	int64_t deadline_ns; /* CLOCK_MONOTONIC, or the clock in arg */
 };
 
+struct io_counts { /* /proc/PID/io: bytes and calls of read(2), write(2) and their families */
+	_Atomic uint64_t rchar, wchar, syscr, syscw;
+};
+
 struct task {
 	struct refs refs;
 	struct kernel *kernel;
@@ -102,6 +106,7 @@ struct task {
 	_Atomic uint64_t utime_ns, stime_ns, start_ns;
 	_Atomic uint64_t min_flt, maj_flt, nvcsw, nivcsw;
 	_Atomic uint64_t syscalls;
+	struct io_counts io;
 	void *sem_undo;
 	char *block_reason;		 /* const text for /proc/PID/wchan and the trace, or NULL */
 };
@@ -149,10 +154,13 @@ struct thread_group {
 	struct aspace *cpu_as;	    /* held; whose CPU time is the group's, by limits_lock; NULL: another group's (vfork) */
 
 	_Atomic uint64_t cutime_ns, cstime_ns, dead_utime_ns, dead_stime_ns;
+	struct io_counts dead_io;   /* of threads that have ended and of children that were waited for */
 	struct itimer *itimers;	    /* kernel/time */
 	struct posix_timers *timers;
 	uint64_t start_boot_ns;
 	int oom_score_adj;
+	uint32_t loginuid, sessionid; /* UINT32_MAX: none; of audit(8) */
+	unsigned coredump_filter;
 	bool dumpable;
 };
 
@@ -180,6 +188,9 @@ bool task_capable(const struct task *t, int cap);
 /* May *t* inspect *target* (PTRACE_MODE_READ_FSCREDS of /proc)? */
 bool task_may_inspect(struct task *t, struct task *target);
 uint64_t task_rlimit(const struct task *t, int resource);
+/* A read or write of *t*, the caller, has ended with *n*: bytes or a negative errno. */
+void task_account_io(struct task *t, bool write, int64_t n);
+void io_counts_add(struct io_counts *to, const struct io_counts *from);
 
 /* --- the one blocking primitive ----------------------------------------------------------------------------------------- */
 

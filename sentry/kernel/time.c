@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Clocks; interval and POSIX timers. */
 #include "kernel/pid_ns.h"
+#include "kernel/pid_ns.h"
 #include "kernel/time.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <stdio.h>
 #include <sys/time.h>
 
 #define NSEC 1000000000ll
@@ -501,6 +503,43 @@ int posix_timer_delete(struct task *t, int id)
 	return 0;
 }
 
+static void show_timer(FILE *out, const struct pid_ns *ns, const struct guest_timer *g)
+{
+	static const char *const kinds[] = {"signal", "none", "thread", "?"};
+	bool one_thread = g->notify & SIGEV_THREAD_ID;
+
+	fprintf(out, "ID: %d\nsignal: %d/%016llx\nnotify: %s/%s.%d\nClockID: %d\n", g->id, g->signo,
+		(unsigned long long)g->value, kinds[g->notify & ~SIGEV_THREAD_ID & 3], one_thread ? "tid" : "pid",
+		pid_nr_ns(ns, one_thread && g->task ? g->task->tid : g->tg->pid), g->clock);
+}
+
+ssize_t posix_timers_show(struct thread_group *tg, const struct pid_ns *ns, char **ret)
+{
+	struct posix_timers *p;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return -ENOMEM;
+	lock_acquire(&tg->siglock); /* keeps the table from being freed */
+	p = tg->timers;
+	if (p) {
+		lock_acquire(&p->set.lock);
+		for (int i = 0; i < POSIX_TIMERS_MAX; i++)
+			if (p->set.v[i])
+				show_timer(out, ns, p->set.v[i]);
+		lock_release(&p->set.lock);
+	}
+	lock_release(&tg->siglock);
+	if (fclose(out)) {
+		free(text);
+		return -ENOMEM;
+	}
+	*ret = text;
+	return (ssize_t)size;
+}
+
 void tg_posix_timers_free(struct thread_group *tg)
 {
 	struct posix_timers *p = tg->timers;
@@ -513,7 +552,9 @@ void tg_posix_timers_free(struct thread_group *tg)
 		if (g)
 			timer_put(g);
 	}
+	lock_acquire(&tg->siglock); /* /proc/PID/timers may be looking */
 	tg->timers = NULL;
+	lock_release(&tg->siglock);
 	lock_destroy(&p->set.lock);
 	free(p);
 }

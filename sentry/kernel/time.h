@@ -10,6 +10,7 @@
 struct task;
 struct thread_group;
 struct aspace;
+struct pid_ns;
 struct itimerspec_ns {
 	int64_t interval, value; /* nanoseconds */
 };
@@ -38,6 +39,9 @@ int posix_timer_getoverrun(struct task *t, int id);
 int posix_timer_delete(struct task *t, int id);
 /* A signal of timer *id* has been taken from the queue: timer_getoverrun(2) tells of it. siglock held. */
 void posix_timer_delivered(struct thread_group *tg, int id, int overrun);
+
+/* Text of /proc/PID/timers, malloc'ed; its length or a negative errno. */
+ssize_t posix_timers_show(struct thread_group *tg, const struct pid_ns *ns, char **ret);
 
 /* Disarm and free all timers of a group (exit), or the POSIX ones (exec). Idempotent. No locks held. */
 void tg_timers_free(struct thread_group *tg);

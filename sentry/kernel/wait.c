@@ -48,6 +48,8 @@ static bool examine(struct kernel *k, struct task *t, struct thread_group *c, co
 		fill(t, c, WIFEXITED(code) ? CLD_EXITED : WCOREDUMP(code) ? CLD_DUMPED : CLD_KILLED, code, res);
 		if (!(w->options & WNOWAIT)) {
 			atomic_fetch_add(&t->tg->cutime_ns, tg_cpu_ns(c) + atomic_load(&c->cutime_ns));
+			io_counts_add(&t->tg->dead_io, &c->dead_io);
+			io_counts_add(&t->tg->dead_io, &c->leader->io);
 			group_release(k, c);
 		}
 		return true;

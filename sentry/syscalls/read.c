@@ -16,6 +16,14 @@ static int check_offset(const struct file *f, int64_t off)
 	return f->stream ? -ESPIPE : 0;
 }
 
+static ssize_t counted(struct task *t, struct file *f, struct uio *u, int64_t off, rw_fn fn)
+{
+	ssize_t n = fn(t, f, u, off);
+
+	task_account_io(t, fn == file_write, n);
+	return n;
+}
+
 static int64_t rw_buf(struct task *t, const uint64_t *a, rw_fn fn, bool at)
 {
 	FILE_SCOPE f = NULL;
@@ -34,7 +42,7 @@ static int64_t rw_buf(struct task *t, const uint64_t *a, rw_fn fn, bool at)
 	if (r < 0)
 		return r;
 	uio_guest_buf(&u, &iov, t, a[1], a[2]);
-	return fn(t, f, &u, at ? (int64_t)a[3] : -1);
+	return counted(t, f, &u, at ? (int64_t)a[3] : -1, fn);
 }
 
 int64_t sys_read(struct task *t, const uint64_t *a)
@@ -74,7 +82,7 @@ static int64_t rw_vec(struct task *t, const uint64_t *a, rw_fn fn, int64_t off, 
 		return r;
 	uio_init_guest(&u, t->mm->as, iov, a[2], total < UIO_MAX_BYTES ? total : UIO_MAX_BYTES);
 	u.nowait = nowait;
-	r = fn(t, f, &u, off);
+	r = counted(t, f, &u, off, fn);
 	free(iov);
 	return r;
 }

@@ -151,6 +151,8 @@ int64_t sys_sendfile(struct task *t, const uint64_t *a)
 	if (r < 0)
 		return r;
 	n = move(&x, a[3] < UIO_MAX_BYTES ? a[3] : UIO_MAX_BYTES, !(out->flags & O_NONBLOCK));
+	task_account_io(t, false, n);
+	task_account_io(t, true, n);
 	r = put_off(t, a[2], x.in_off);
 	return r < 0 ? r : n;
 }
@@ -332,6 +334,8 @@ int64_t sys_copy_file_range(struct task *t, const uint64_t *a)
 	if (r < 0)
 		return r;
 	n = move(&x, len, true);
+	task_account_io(t, false, n);
+	task_account_io(t, true, n);
 	if (n > 0) {
 		if (a[1])
 			r = put_off(t, a[1], x.in_off);

@@ -529,7 +529,7 @@ static void show_one(FILE *out, unsigned n, const struct inode *inode, const str
 	if (fl->end != END_OF_FILE)
 		snprintf(end, sizeof(end), "%lld", (long long)fl->end);
 	fprintf(out, "%u: %s ADVISORY  %s %d %02x:%02x:%llu %lld %s\n", n, kinds[fl->kind],
-		fl->type == F_WRLCK ? "WRITE" : "READ ", fl->kind == KIND_OFD ? -1 : fl->pid, major(inode->sb->dev),
+		fl->type == F_WRLCK ? "WRITE" : "READ", fl->kind == KIND_OFD ? -1 : fl->pid, major(inode->sb->dev),
 		minor(inode->sb->dev), (unsigned long long)inode->ino, (long long)fl->start, end);
 }
 
@@ -559,4 +559,43 @@ ssize_t locks_show(struct kernel *k, char **ret)
 	}
 	*ret = text;
 	return (ssize_t)size;
+}
+
+static size_t show_owned(const struct list_head *list, const struct fd_table *ft, struct file *f, char *buf, size_t size,
+	unsigned *n)
+{
+	const struct file_lock *fl;
+	size_t len = 0;
+
+	list_for_each_entry(fl, list, link) {
+		FILE *out;
+
+		if (fl->owner != ft && fl->owner != f)
+			continue;
+		if (size - len < 128)
+			break;
+		out = fmemopen(buf + len, size - len, "w");
+		if (!out)
+			break;
+		fputs("lock:\t", out);
+		show_one(out, ++*n, f->inode, fl);
+		fflush(out);
+		len += (size_t)ftell(out);
+		fclose(out);
+	}
+	return len;
+}
+
+size_t locks_show_file(const struct fd_table *ft, struct file *f, char *buf, size_t size)
+{
+	struct file_lock_list *l = atomic_load(&f->inode->locks);
+	struct locks_state *s = l ? state_of(f->inode->sb->kernel) : NULL;
+	unsigned n = 0;
+	size_t len;
+
+	if (!s)
+		return 0;
+	LOCK_SCOPE(&s->lock);
+	len = show_owned(&l->flocks, ft, f, buf, size, &n);
+	return len + show_owned(&l->records, ft, f, buf + len, size - len, &n);
 }

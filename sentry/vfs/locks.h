@@ -25,5 +25,10 @@ void locks_close(struct fd_table *ft, struct file *f);
 void locks_file_gone(struct file *f);
 /* The inode is being freed: free inode->locks. Called by inode_put(). */
 void locks_inode_free(struct inode *inode);
+/*
+ * The same lines, each behind "lock:\t", of the locks that *ft* (its address alone counts) and *f* hold on the inode of *f*: for
+ * /proc/PID/fdinfo. Writes at most *size* bytes to *buf*; their number.
+ */
+size_t locks_show_file(const struct fd_table *ft, struct file *f, char *buf, size_t size);
 /* Text of /proc/locks, malloc'ed; length or negative errno. */
 ssize_t locks_show(struct kernel *k, char **ret);

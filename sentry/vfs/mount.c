@@ -18,6 +18,7 @@ struct mount_ns *mount_ns_alloc(void)
 	rwlock_init(&ns->lock, RANK_MOUNTS);
 	list_init(&ns->mounts);
 	ns->next_id = 20;
+	wait_queue_init(&ns->event_wait);
 	return ns;
 }
 
@@ -107,6 +108,12 @@ static struct mount *mount_alloc(struct super_block *sb, struct dentry *root, un
 	return m;
 }
 
+static void tree_changed(struct mount_ns *ns)
+{
+	atomic_fetch_add(&ns->event, 1);
+	wait_queue_wake(&ns->event_wait, EPOLLERR | EPOLLPRI);
+}
+
 /* Put *m* into the tree at *at*; ns->lock is held for writing. Takes over the caller's reference. */
 static int attach(struct mount_ns *ns, const struct path *at, struct mount *m)
 {
@@ -128,12 +135,15 @@ static int attach(struct mount_ns *ns, const struct path *at, struct mount *m)
 	m->ns = ns;
 	m->id = ns->next_id++;
 	list_add_tail(&m->link, &ns->mounts);
+	tree_changed(ns);
 	return 0;
 }
 
 /* Take *m* out of the tree; ns->lock is held for writing. The list's reference passes to the caller. */
 static void detach(struct mount *m)
 {
+	if (m->ns)
+		tree_changed(m->ns);
 	list_del(&m->link);
 	if (m->mountpoint)
 		m->mountpoint->n_mounts--;

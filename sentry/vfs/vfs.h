@@ -255,6 +255,8 @@ struct mount_ns {
 	struct list_head mounts;
 	struct mount *root;
 	int next_id;
+	_Atomic uint64_t event;	       /* counts changes of the tree, for readers of /proc/PID/mounts */
+	struct wait_queue event_wait;
 };
 
 struct mount_ns *mount_ns_alloc(void);
