@@ -318,7 +318,7 @@ static int kernfs_open(struct task *t, struct inode *inode, struct file *file)
 		return err;
 	file->ops = inode->fops;
 	if (file->ops != &kernfs_text_fops)
-		return 0;
+		return e->open ? e->open(t, kernfs_object(inode), file) : 0;
 	kf = calloc(1, sizeof(*kf));
 	if (!kf)
 		return -ENOMEM;

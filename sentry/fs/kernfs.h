@@ -81,6 +81,7 @@ struct kentry {
 	unsigned flags;	   /* KERNFS_* */
 	uintptr_t arg;	   /* free for show/store functions that serve several entries */
 	const struct file_ops *fops; /* regular files that are not text (NULL: text) */
+	int (*open)(struct task *t, const struct kobj *o, struct file *f); /* with fops; may be NULL */
 };
 
 #define KERNFS_INSPECT 1u     /* opening and following needs task_may_inspect() of the object's task */

@@ -67,6 +67,8 @@ static const struct kentry attr_entries[] = {
 
 #define SECRET(name_, show_) {.name = name_, .mode = S_IFREG | 0400, .show = show_, .flags = KERNFS_INSPECT}
 #define SECRET_TEXT(name_, text_) {.name = name_, .mode = S_IFREG | 0400, .text = text_}
+#define BINARY(name_, mode_, fops_)                                                                                    \
+	{.name = name_, .mode = S_IFREG | (mode_), .fops = &fops_, .open = proc_open_mm, .flags = KERNFS_INSPECT}
 #define MAGIC(name_, read_, get_)                                                                                      \
 	{.name = name_, .mode = S_IFLNK | 0777, .readlink = read_, .get_link = get_, .flags = KERNFS_INSPECT}
 
@@ -86,6 +88,7 @@ static const struct kentry attr_entries[] = {
 		SETTING("comm", 0644, proc_show_comm, proc_store_comm), KSHOW("syscall", 0400, proc_show_syscall),     \
 		KSHOW("cmdline", 0444, proc_show_cmdline), KSHOW("stat", 0444, proc_show_stat),                        \
 		KSHOW("statm", 0444, proc_show_statm), READABLE("maps", proc_show_maps),                               \
+		BINARY("mem", 0600, proc_mem_fops), BINARY("pagemap", 0400, proc_pagemap_fops),                        \
 		MAGIC("cwd", proc_read_cwd, proc_cwd_link), MAGIC("root", proc_read_root, proc_root_link),             \
 		MAGIC("exe", proc_read_exe, proc_exe_link), MOUNTS("mounts", 0444, proc_show_mounts),                  \
 		MOUNTS("mountinfo", 0444, proc_show_mountinfo), READABLE("smaps", proc_show_smaps),                    \

@@ -73,6 +73,9 @@ struct host_thread {
 };
 /* process: of the whole process, but the state and processor. False: not known (it has gone, or the host hides it). */
 bool proc_host_thread(struct task *t, bool process, struct host_thread *ret);
+/* procfs_mem.c */
+int proc_open_mm(struct task *t, const struct kobj *o, struct file *f);
+extern const struct file_ops proc_mem_fops, proc_pagemap_fops;
 
 /* procfs_fd.c */
 extern const struct kdir_ops proc_fd_dir, proc_fdinfo_dir;

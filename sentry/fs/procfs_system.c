@@ -21,7 +21,7 @@ static unsigned n_cpus(const struct kernel *k)
 static int add_usage(struct thread_group *tg, void *arg)
 {
 	uint64_t *pages = arg;
-	struct mm_usage u;
+	uint64_t resident, shared;
 	struct task *leader;
 	struct mm *mm = NULL;
 
@@ -34,8 +34,8 @@ static int add_usage(struct thread_group *tg, void *arg)
 		return 0;
 	mm = proc_mm(leader);
 	task_put(leader);
-	if (mm && !mm_usage(mm, &u))
-		*pages += u.resident;
+	if (mm && !mm_resident(mm, &resident, &shared))
+		*pages += resident;
 	if (mm)
 		mm_put(mm);
 	return 0;

@@ -195,7 +195,7 @@ int proc_show_statm(struct task *v, const struct kobj *o, struct seq *s)
 		mm_usage(mm, &u);
 		mm_put(mm);
 	}
-	seq_printf(s, "%lu %lu %lu %lu 0 %lu 0\n", u.size, u.resident, u.shared, u.text, u.data);
+	seq_printf(s, "%lu %lu %lu %lu 0 %lu 0\n", u.size, u.resident, u.file + u.shmem, u.text, u.data + u.stack);
 	return 0;
 }
 
@@ -252,13 +252,15 @@ static void status_groups(struct task *v, struct task *t, struct seq *s)
 static void status_memory(const struct facts *f, struct seq *s)
 {
 	const struct mm_usage *u = &f->use;
+	const struct {
+		const char *name;
+		uint64_t pages;
+	} lines[] = {{"VmPeak", u->peak}, {"VmSize", u->size}, {"VmLck", u->locked}, {"VmPin", 0}, {"VmHWM", u->hwm},
+		{"VmRSS", u->resident}, {"RssAnon", u->anon}, {"RssFile", u->file}, {"RssShmem", u->shmem}, {"VmData", u->data},
+		{"VmStk", u->stack}, {"VmExe", u->text}, {"VmLib", u->lib}, {"VmPTE", u->pte}, {"VmSwap", u->swap}};
 
-	seq_printf(s, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8d kB\nVmPin:\t%8d kB\n", u->size * 4, u->size * 4, 0, 0);
-	seq_printf(s, "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n", u->resident * 4, u->resident * 4);
-	seq_printf(s, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8d kB\n",
-		u->resident > u->shared ? (u->resident - u->shared) * 4 : 0, u->shared * 4, 0);
-	seq_printf(s, "VmData:\t%8lu kB\nVmStk:\t%8d kB\nVmExe:\t%8lu kB\nVmLib:\t%8d kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8d kB\n",
-		u->data * 4, 132, u->text * 4, 0, u->resident / 128 + 4, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		seq_printf(s, "%s:\t%8lu kB\n", lines[i].name, lines[i].pages * 4);
 	seq_puts(s, "HugetlbPages:\t       0 kB\nCoreDumping:\t0\nTHP_enabled:\t1\n");
 }
 

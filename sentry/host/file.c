@@ -187,6 +187,13 @@ int host_memfd(const char *name)
 	return HOST_CALL(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
 }
 
+bool host_is_readonly(int fd)
+{
+	int flags = HOST_CALL(fcntl(fd, F_GETFL));
+
+	return flags >= 0 && (flags & O_ACCMODE) == O_RDONLY;
+}
+
 int host_dup(int fd)
 {
 	return HOST_CALL(fcntl(fd, F_DUPFD_CLOEXEC, 3));

@@ -48,6 +48,8 @@ ssize_t host_flistxattr(int fd, char *buf, size_t size);
 int host_fremovexattr(int fd, const char *name);
 int host_memfd(const char *name);
 int host_add_seals(int fd, unsigned seals); /* F_SEAL_*, of a memfd */
+/* Was *fd* opened for reading only? */
+bool host_is_readonly(int fd);
 int host_dup(int fd); /* close-on-exec */
 /* Who the host takes us for; also clears the process's umask. At set-up only. */
 void host_identity(uint32_t *uid, uint32_t *gid);

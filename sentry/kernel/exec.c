@@ -155,7 +155,8 @@ static int map_stack(struct task *t, struct exec_image *im)
 	if (r < 0)
 		return (int)r;
 	im->stack_top = top;
-	im->mm->start_stack = top;
+	im->mm->stack_top = top;
+	im->mm->stack_low = top - size;
 	return 0;
 }
 
@@ -245,6 +246,7 @@ static int write_stack(struct exec_image *im, struct exec_args *args, const stru
 	mm->arg_end = mm->env_start = strings_at + args->env_off;
 	mm->env_end = strings_at + args->env_end_off;
 	im->sp = at;
+	mm->start_stack = at;
 	return r;
 }
 

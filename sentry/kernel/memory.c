@@ -85,7 +85,7 @@ static int add_usage(struct thread_group *tg, void *arg)
 {
 	struct kernel *k = tg->kernel;
 	struct look *l = arg;
-	struct mm_usage u;
+	uint64_t resident, shared;
 	struct mm *mm = group_mm(k, tg);
 	uint64_t bytes;
 
@@ -98,11 +98,11 @@ static int add_usage(struct thread_group *tg, void *arg)
 		shared_mem_sweep_saw(k, inos, n);
 		free(inos);
 	}
-	if (!mm_usage(mm, &u)) {
+	if (!mm_resident(mm, &resident, &shared)) {
 		/* Private pages only: files of the image are the page cache's. */
-		bytes = (u.resident > u.shared ? u.resident - u.shared : 0) * PAGE;
+		bytes = (resident > shared ? resident - shared : 0) * PAGE;
 		l->total += bytes;
-		bytes = u.resident * PAGE; /* whom it hits: who maps much shared memory, too */
+		bytes = resident * PAGE; /* whom it hits: who maps much shared memory, too */
 		if (bytes > l->largest) {
 			l->largest = bytes;
 			tg_put(l->victim);

@@ -8,6 +8,7 @@
 #include "kernel/kernel.h"
 #include "kernel/task.h"
 #include "mm/map.h"
+#include "mm/vma.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -34,9 +35,23 @@ static int64_t grow_elsewhere(struct task *t, uint64_t addr, uint64_t old, uint6
 	return r;
 }
 
+int mm_anon_prot(struct mm *mm, uint64_t addr, uint64_t len)
+{
+	struct mm_vma v;
+	int r = mm_vma_at(mm, addr, &v);
+
+	if (r == -EFAULT)
+		return r;
+	if (r < 0)
+		return PROT_READ | PROT_WRITE;
+	if (len > v.end - addr)
+		return -EFAULT;
+	return v.kind != MM_VMA_ANON || v.shared ? -ENOMEM : v.prot;
+}
+
 int64_t mm_grow(struct task *t, uint64_t addr, uint64_t old, uint64_t len, int flags, uint64_t to)
 {
-	int prot = mm_anon_prot(t->mm, t->kernel, addr, old);
+	int prot = mm_anon_prot(t->mm, addr, old);
 	int64_t r = -ENOMEM;
 
 	if (prot < 0)

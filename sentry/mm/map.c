@@ -10,9 +10,10 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-static void note(struct mm *mm, struct file *f, int fd, uint64_t host_off, uint64_t len, uint64_t file_off)
+static void note(struct mm *mm, struct file *f, bool shared, int fd, uint64_t host_off, uint64_t len, uint64_t file_off)
 {
-	struct mm_file_map m = {.host_off = host_off, .len = len, .file_off = file_off, .path = f->path, .inode = f->inode};
+	struct mm_file_map m = {
+		.host_off = host_off, .len = len, .file_off = file_off, .path = f->path, .inode = f->inode, .shared = shared};
 	struct statx st;
 
 	if (host_stat(fd, "", &st))
@@ -23,23 +24,25 @@ static void note(struct mm *mm, struct file *f, int fd, uint64_t host_off, uint6
 }
 
 /* Past the end of file there is nothing to map, but Linux gives addresses that raise SIGBUS: an empty memfd does. */
-static int64_t map_hole(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags)
+static int64_t map_hole(struct gthread *th, struct mm *mm, struct file *f, uint64_t addr, uint64_t len, int prot, int flags,
+			uint64_t off)
 {
 	int fd = host_memfd("hole");
 	int64_t r;
 
 	if (fd < 0)
 		return fd;
+	note(mm, f, flags & MAP_SHARED, fd, 0, len, off);
 	r = gthread_mmap(th, addr, len, prot, flags, fd, 0);
 	host_close(fd);
 	return r;
 }
 
-static int64_t map_with_hole(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags,
-			     const struct mmap_info *mi)
+static int64_t map_with_hole(struct gthread *th, struct mm *mm, struct file *f, uint64_t addr, uint64_t len, int prot,
+			     int flags, const struct mmap_info *mi, uint64_t off)
 {
 	uint64_t have = PAGE_UP(mi->host_len);
-	int64_t at = map_hole(th, addr, len, prot, flags & ~MAP_POPULATE), r;
+	int64_t at = map_hole(th, mm, f, addr, len, prot, flags & ~MAP_POPULATE, off), r;
 
 	if (at < 0 || !have)
 		return at;
@@ -47,10 +50,22 @@ static int64_t map_with_hole(struct gthread *th, uint64_t addr, uint64_t len, in
 	return r < 0 ? r : at;
 }
 
+/*
+ * The guest changes protections without us. Where the host's descriptor could be written and the guest's not, a shared mapping is a
+ * private one on the host: it shows the file's pages until it is written, and then only itself is changed. So is one of a piece of
+ * a larger host file, which nobody may ever grow.
+ */
+static bool hide_shared(struct file *f, const struct mmap_info *mi)
+{
+	return mi->no_write || mi->host_len != UINT64_MAX ||
+	       ((f->flags & O_ACCMODE) == O_RDONLY && !host_is_readonly(mi->host_fd));
+}
+
 int64_t map_file(struct task *t, struct gthread *th, struct mm *mm, struct file *f, uint64_t addr, uint64_t len, int prot,
 		 int flags, uint64_t off, bool tail)
 {
 	struct mmap_info mi = {.host_fd = -1, .host_len = UINT64_MAX};
+	bool shared = flags & MAP_SHARED;
 	int64_t r;
 
 	if (!f->ops->mmap)
@@ -59,18 +74,13 @@ int64_t map_file(struct task *t, struct gthread *th, struct mm *mm, struct file 
 	if (r)
 		return r;
 	if (mi.host_fd < 0)
-		return flags & MAP_SHARED ? map_shared_anon(t, th, addr, len, prot, flags)
-					  : gthread_mmap(th, addr, len, prot, flags | MAP_ANONYMOUS, -1, 0);
-	/*
-	 * The guest changes protections without us, and the host's descriptor may be writable where the guest's is not: a shared
-	 * mapping that must not be written is a private one on the host. It shows the file's pages until it is written, and
-	 * then only itself is changed.
-	 */
-	if ((flags & MAP_SHARED) && (mi.no_write || (f->flags & O_ACCMODE) == O_RDONLY))
+		return shared ? map_shared_anon(t, th, addr, len, prot, flags)
+			      : gthread_mmap(th, addr, len, prot, flags | MAP_ANONYMOUS, -1, 0);
+	if (shared && hide_shared(f, &mi))
 		flags = (flags & ~MAP_TYPE) | MAP_PRIVATE;
-	note(mm, f, mi.host_fd, mi.host_off, len, off);
+	note(mm, f, shared, mi.host_fd, mi.host_off, len, off);
 	if (mi.host_len != UINT64_MAX && PAGE_UP(mi.host_len) < len)
-		r = map_with_hole(th, addr, len, prot, flags, &mi);
+		r = map_with_hole(th, mm, f, addr, len, prot, flags, &mi, off);
 	else if (tail && !mi.dup)
 		gthread_tail_mmap(th, addr, len, prot, flags, mi.host_fd, mi.host_off);
 	else

@@ -27,5 +27,5 @@ int64_t map_shared_anon(struct task *t, struct gthread *th, uint64_t addr, uint6
  */
 int64_t mm_grow(struct task *t, uint64_t addr, uint64_t old, uint64_t len, int flags, uint64_t to);
 /* PROT_* of the one private anonymous mapping that holds a range; -ENOMEM, -EFAULT. Without the host's /proc: read, write. */
-int mm_anon_prot(struct mm *mm, struct kernel *k, uint64_t addr, uint64_t len);
+int mm_anon_prot(struct mm *mm, uint64_t addr, uint64_t len);
 int64_t mm_brk(struct task *t, uint64_t want);

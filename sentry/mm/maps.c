@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* /proc/PID/maps and friends: the host's text about the stub, rewritten in the guest's names. */
+/*
+ * /proc/PID/maps and smaps: the host's text about the stub, rewritten in the guest's names. The stub's own lines are left out, pieces of
+ * one guest mapping that the host has in several are put together again, and of the main stack, which is mapped whole from the start,
+ * only what has been reached is shown.
+ */
 #include "host/file.h"
 #include "kernel/kernel.h"
 #include "kernel/task.h"
 #include "mm/map.h"
+#include "mm/vma.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,100 +17,9 @@
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
 
-#define MAPS_TEXT_MAX (16u << 20)
+/* --- the records of files ------------------------------------------------------------------------------------------------ */
 
-/* Read /proc/PID/NAME of the stub whole; malloc'ed, NUL-terminated. */
-static ssize_t read_host(struct mm *mm, struct kernel *k, const char *name, char **ret)
-{
-	char path[48], *buf = NULL;
-	size_t cap = 0, len = 0;
-	int fd;
-
-	if (k->proc_fd < 0)
-		return -ENOENT;
-	snprintf(path, sizeof(path), "%d", (int)aspace_host_pid(mm->as));
-	fd = host_open_beneath(k->proc_fd, path, O_PATH | O_DIRECTORY, 0);
-	if (fd >= 0) {
-		int dir = fd;
-
-		fd = host_open_beneath(dir, name, O_RDONLY, 0);
-		host_close(dir);
-	}
-	if (fd < 0)
-		return fd;
-	for (;;) {
-		ssize_t n;
-
-		if (cap - len < 4096) {
-			char *p = cap < MAPS_TEXT_MAX ? realloc(buf, cap = cap ? cap * 2 : 32768) : NULL;
-
-			if (!p) {
-				free(buf);
-				host_close(fd);
-				return -ENOMEM;
-			}
-			buf = p;
-		}
-		n = host_pread(fd, buf + len, cap - len - 1, len);
-		if (n <= 0) {
-			host_close(fd);
-			if (n < 0 && !len) {
-				free(buf);
-				return n;
-			}
-			break;
-		}
-		len += (size_t)n;
-	}
-	buf[len] = 0;
-	*ret = buf;
-	return (ssize_t)len;
-}
-
-struct maps_line {
-	uint64_t start, end, off, ino;
-	unsigned maj, min;
-	char perms[5];
-	const char *name;
-};
-
-static bool parse_line(const char *s, struct maps_line *l)
-{
-	int at = 0;
-
-	if (sscanf(s, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 " %n", &l->start, &l->end, l->perms, &l->off,
-		   &l->maj, &l->min, &l->ino, &at) < 7)
-		return false;
-	l->name = s + at;
-	return true;
-}
-
-static int line_prot(const struct maps_line *l)
-{
-	return (l->perms[0] == 'r' ? PROT_READ : 0) | (l->perms[1] == 'w' ? PROT_WRITE : 0) |
-	       (l->perms[2] == 'x' ? PROT_EXEC : 0);
-}
-
-int mm_anon_prot(struct mm *mm, struct kernel *k, uint64_t addr, uint64_t len)
-{
-	char *host = NULL, *line, *save = NULL;
-	struct maps_line l;
-	int r = -EFAULT;
-
-	if (read_host(mm, k, "maps", &host) < 0)
-		return PROT_READ | PROT_WRITE;
-	for (line = strtok_r(host, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		if (!parse_line(line, &l) || addr < l.start || addr >= l.end)
-			continue;
-		if (len <= l.end - addr)
-			r = l.ino || l.perms[3] != 'p' ? -ENOMEM : line_prot(&l);
-		break;
-	}
-	free(host);
-	return r;
-}
-
-static struct mm_file_map *find_map(struct mm *mm, const struct maps_line *l)
+struct mm_file_map *mm_find_file_map(struct mm *mm, const struct mm_vma *l)
 {
 	struct mm_file_map *m;
 
@@ -117,73 +30,304 @@ static struct mm_file_map *find_map(struct mm *mm, const struct maps_line *l)
 	return NULL;
 }
 
-void mm_prune_file_maps(struct mm *mm, struct kernel *k)
+void mm_prune_file_maps(struct mm *mm)
 {
 	struct mm_file_map *m, *tmp;
-	char *host = NULL, *line, *save = NULL;
-	struct maps_line l;
+	struct mm_vmas vs;
 
-	if (read_host(mm, k, "maps", &host) < 0)
+	if (mm_vmas_get(mm, &vs) < 0)
 		return;
 	list_for_each_entry(m, &mm->file_maps, link)
 		m->seen = false;
-	for (line = strtok_r(host, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		m = parse_line(line, &l) && l.ino ? find_map(mm, &l) : NULL;
+	for (size_t i = 0; i < vs.n; i++) {
+		m = vs.v[i].ino ? mm_find_file_map(mm, &vs.v[i]) : NULL;
 		if (m)
 			m->seen = true;
 	}
-	free(host);
+	mm_vmas_free(&vs);
 	list_for_each_entry_safe(m, tmp, &mm->file_maps, link) {
 		if (m->seen)
 			continue;
-		list_del(&m->link);
 		mm->n_file_maps--;
 		mm_file_map_free(m);
 	}
 }
 
-static void show_line(struct task *viewer, struct mm *mm, const struct maps_line *l, FILE *out)
+ssize_t mm_shared_inos(struct mm *mm, uint64_t **ret)
 {
-	char name[4200] = "";
-	uint64_t off = 0, ino = 0, dev = 0;
-	struct mm_file_map *m = l->ino ? find_map(mm, l) : NULL;
-	int pad;
+	uint64_t *v = NULL, *p;
+	struct mm_vmas vs;
+	ssize_t found = 0;
+	int r = mm_vmas_get(mm, &vs);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < vs.n; i++) {
+		if (!vs.v[i].memfd_shared)
+			continue;
+		if (found % 64 == 0) {
+			p = reallocarray(v, (size_t)found + 64, sizeof(*v));
+			if (!p) {
+				free(v);
+				mm_vmas_free(&vs);
+				return -ENOMEM;
+			}
+			v = p;
+		}
+		v[found++] = vs.v[i].ino;
+	}
+	mm_vmas_free(&vs);
+	*ret = v;
+	return found;
+}
+
+/* --- the main stack ------------------------------------------------------------------------------------------------------- */
+
+#define STACK_SHOWN (132ull << 10) /* what execve(2) sets up on Linux */
+
+/* The lowest page of [from, to) that the host has, or *to*. */
+static uint64_t lowest_present(struct mm *mm, uint64_t from, uint64_t to)
+{
+	uint64_t words[512], at = from;
+	int fd = mm_open_host(mm, "pagemap");
+
+	if (fd < 0)
+		return from;
+	while (at < to) {
+		uint64_t pages = (to - at) / PAGE_SIZE_;
+		ssize_t n = host_pread(fd, words, pages < 512 ? pages * 8 : sizeof(words), at / PAGE_SIZE_ * 8);
+
+		if (n < 8)
+			break;
+		for (ssize_t i = 0; i < n / 8; i++, at += PAGE_SIZE_)
+			if (words[i] >> 62) { /* present or swapped */
+				host_close(fd);
+				return at;
+			}
+	}
+	host_close(fd);
+	return to;
+}
+
+uint64_t mm_stack_shown(struct mm *mm)
+{
+	uint64_t low = mm->stack_low, top = mm->stack_top, first;
+
+	if (!top || top - low <= STACK_SHOWN)
+		return low;
+	first = lowest_present(mm, low, top - STACK_SHOWN);
+	return first < top - STACK_SHOWN ? first : top - STACK_SHOWN;
+}
+
+/* --- lines ------------------------------------------------------------------------------------------------------------------ */
+
+struct view { /* a mapping as the guest is told of it */
+	uint64_t start, end, off, ino, dev;
+	int prot;
+	bool shared, vvar;
+	uint64_t host_ino;
+	const struct mm_file_map *file; /* or NULL */
+	char *name;			/* malloc'ed, or NULL */
+	char *figures;			/* of smaps: the lines behind, malloc'ed, or NULL */
+};
+
+static char *view_name(struct task *viewer, struct mm *mm, const struct mm_vma *l, const struct mm_file_map *m)
+{
+	static const char *const special[] = {
+		[MM_VMA_VDSO] = "[vdso]", [MM_VMA_VVAR] = "[vvar]", [MM_VMA_VSYSCALL] = "[vsyscall]"};
+	char buf[4200];
 
 	if (m) {
-		off = l->off - m->host_off + m->file_off;
-		ino = m->inode ? m->inode->ino : 0;
-		dev = m->inode && m->inode->sb ? m->inode->sb->dev : 0;
-		if (m->path.dentry && vfs_path_string(viewer, &m->path, name, sizeof(name)) < 0)
-			name[0] = 0;
-	} else if (l->ino) {
-		snprintf(name, sizeof(name), "/dev/zero (deleted)");
-		off = l->off;
-	} else if (l->start >= mm->start_brk && l->start < PAGE_UP(mm->brk_mapped)) {
-		snprintf(name, sizeof(name), "[heap]");
-	} else if (l->end == mm->start_stack) {
-		snprintf(name, sizeof(name), "[stack]");
-	} else if (l->name[0] == '[') {
-		snprintf(name, sizeof(name), "%.*s", (int)strcspn(l->name, "\n"), l->name);
+		if (!m->path.dentry || vfs_path_string(viewer, &m->path, buf, sizeof(buf)) < 0)
+			return NULL;
+		return strdup(buf);
 	}
-	pad = fprintf(out, "%08" PRIx64 "-%08" PRIx64 " %s %08" PRIx64 " %02x:%02x %" PRIu64, l->start, l->end, l->perms, off,
-		      major(dev), minor(dev), ino);
-	if (name[0])
-		fprintf(out, "%*s%s", pad < 73 ? 73 - pad : 1, "", name);
+	if (l->memfd_shared)
+		return strdup("/dev/zero (deleted)");
+	if (l->kind >= MM_VMA_VDSO)
+		return strdup(special[l->kind]);
+	if (l->kind != MM_VMA_ANON)
+		return NULL;
+	if (l->start <= mm->brk && l->end >= mm->start_brk && mm->brk > mm->start_brk)
+		return strdup("[heap]");
+	if (l->start <= mm->start_stack && l->end >= mm->start_stack)
+		return strdup("[stack]");
+	return NULL;
+}
+
+static void view_make(struct task *viewer, struct mm *mm, const struct mm_vma *l, uint64_t stack, struct view *v)
+{
+	struct mm_file_map *m = l->ino ? mm_find_file_map(mm, l) : NULL;
+
+	*v = (struct view){.start = l->start, .end = l->end, .prot = l->prot, .shared = l->shared, .file = m,
+		.host_ino = l->ino, .vvar = l->kind == MM_VMA_VVAR};
+	if (m) {
+		v->off = l->off - m->host_off + m->file_off;
+		v->ino = m->inode ? m->inode->ino : 0;
+		v->dev = m->inode && m->inode->sb ? m->inode->sb->dev : 0;
+		v->shared |= m->shared;
+	} else if (l->memfd_shared) {
+		v->off = l->off;
+		v->ino = l->ino;
+		v->dev = makedev(0, 1);
+	}
+	if (l->kind == MM_VMA_ANON && l->start >= mm->stack_low && l->end <= mm->stack_top && v->start < stack)
+		v->start = stack < l->end ? stack : l->end;
+	v->name = view_name(viewer, mm, l, m);
+}
+
+static void view_drop(struct view *v)
+{
+	free(v->name);
+	free(v->figures);
+	v->name = v->figures = NULL;
+}
+
+/* Two of the host's that are one of the guest's: of one file, one behind the other. */
+static bool one_mapping(const struct view *a, const struct view *b)
+{
+	if (a->vvar && b->vvar)
+		return a->end == b->start;
+	return a->file && b->file && a->file->inode && a->file->inode == b->file->inode && a->end == b->start &&
+	       a->host_ino != b->host_ino && /* else the host had its reasons */
+	       a->prot == b->prot && a->shared == b->shared && b->off == a->off + (a->end - a->start);
+}
+
+/* Add the figures of *b* to those of *a*: the same lines in the same order. */
+static void add_figures(struct view *a, const struct view *b)
+{
+	char *sum = NULL, *p = a->figures, *q = b->figures;
+	size_t size = 0;
+	FILE *out;
+
+	if (!p || !q || !(out = open_memstream(&sum, &size)))
+		return;
+	while (*p && *q) {
+		char *pe = strchrnul(p, '\n'), *qe = strchrnul(q, '\n'), *colon = memchr(p, ':', (size_t)(pe - p));
+		uint64_t x, y;
+		char *qc = memchr(q, ':', (size_t)(qe - q));
+
+		if (colon && qc && pe - p > 3 && !memcmp(pe - 3, " kB", 3) && !memmem(p, (size_t)(pe - p), "PageSize", 8)) {
+			x = strtoull(colon + 1, NULL, 10);
+			y = strtoull(qc + 1, NULL, 10);
+			fprintf(out, "%.*s:%*s%8" PRIu64 " kB\n", (int)(colon - p), p, (int)(15 - (colon - p)), "", x + y);
+		} else {
+			fprintf(out, "%.*s\n", (int)(pe - p), p);
+		}
+		p = *pe ? pe + 1 : pe;
+		q = *qe ? qe + 1 : qe;
+	}
+	if (fclose(out)) {
+		free(sum);
+		return;
+	}
+	free(a->figures);
+	a->figures = sum;
+}
+
+static void print_line(const struct view *v, uint64_t start, uint64_t end, const char *name, FILE *out)
+{
+	int pad = fprintf(out, "%08" PRIx64 "-%08" PRIx64 " %c%c%c%c %08" PRIx64 " %02x:%02x %" PRIu64 " ", start, end,
+			  v->prot & PROT_READ ? 'r' : '-', v->prot & PROT_WRITE ? 'w' : '-', v->prot & PROT_EXEC ? 'x' : '-',
+			  v->shared ? 's' : 'p', v->file || v->ino ? v->off + (start - v->start) : 0, major(v->dev),
+			  minor(v->dev), v->ino);
+
+	if (name)
+		fprintf(out, "%*s%s", pad < 73 ? 73 - pad : 0, "", name);
 	fputc('\n', out);
 }
 
-static bool guest_line(struct mm *mm, const struct maps_line *l)
+/* A private anonymous mapping, cut where its name changes. mm->lock is held. */
+static void print_named(struct mm *mm, const struct view *v, FILE *out)
 {
-	/* The stub itself, its slots and stacks lie above; the vdso and vvar too, but those are the guest's as well. */
-	return l->end <= aspace_max(mm->as) || !strncmp(l->name, "[vdso]", 6) || !strncmp(l->name, "[vvar", 5);
+	struct mm_note *n = mm_note_find(mm, MM_NOTE_NAME, v->start);
+	uint64_t at = v->start;
+	char name[300];
+
+	while (n && n->start < v->end) {
+		if (n->start > at) {
+			print_line(v, at, n->start, v->name, out);
+			at = n->start;
+		}
+		snprintf(name, sizeof(name), "[anon:%s]", n->name ? n->name : "");
+		print_line(v, at, n->end < v->end ? n->end : v->end, v->name ? v->name : name, out);
+		at = n->end < v->end ? n->end : v->end;
+		n = mm_note_next(mm, MM_NOTE_NAME, n);
+	}
+	if (at < v->end)
+		print_line(v, at, v->end, v->name, out);
+}
+
+static void print_view(struct mm *mm, const struct view *v, FILE *out)
+{
+	const char *rest;
+
+	if (v->start >= v->end)
+		return;
+	if (!v->figures) {
+		if (!v->file && !v->ino && !v->shared && !v->name)
+			print_named(mm, v, out);
+		else
+			print_line(v, v->start, v->end, v->name, out);
+		return;
+	}
+	print_line(v, v->start, v->end, v->name, out);
+	fprintf(out, "Size:           %8" PRIu64 " kB\n", (v->end - v->start) / 1024);
+	rest = strncmp(v->figures, "Size:", 5) ? v->figures : strchrnul(v->figures, '\n');
+	fputs(*rest == '\n' ? rest + 1 : rest, out);
+}
+
+/* The host's lines behind a mapping's in smaps: from *s* up to the next mapping. */
+static char *take_figures(const char *s, const char **next)
+{
+	const char *p = s;
+	struct mm_vma l;
+
+	while (*p && !mm_vma_parse(p, &l)) {
+		p = strchrnul(p, '\n');
+		p += *p == '\n';
+	}
+	*next = p;
+	return strndup(s, (size_t)(p - s));
+}
+
+/* mm->lock is held. */
+static void show_all(struct task *viewer, struct mm *mm, const char *s, bool smaps, uint64_t stack, FILE *out)
+{
+	struct view last = {0}, v;
+	struct mm_vma l;
+
+	while (s && *s) {
+		bool is_line = mm_vma_parse(s, &l);
+
+		s = strchrnul(s, '\n');
+		s += *s == '\n';
+		if (!is_line || !mm_vma_is_guests(mm, &l))
+			continue;
+		view_make(viewer, mm, &l, stack, &v);
+		if (smaps)
+			v.figures = take_figures(s, &s);
+		if (one_mapping(&last, &v)) {
+			last.end = v.end;
+			if (smaps)
+				add_figures(&last, &v);
+			view_drop(&v);
+			continue;
+		}
+		print_view(mm, &last, out);
+		view_drop(&last);
+		last = v;
+	}
+	print_view(mm, &last, out);
+	view_drop(&last);
 }
 
 ssize_t mm_show_maps(struct task *viewer, struct mm *mm, bool smaps, char **ret)
 {
-	char *host = NULL, *line, *save = NULL, *text = NULL;
+	char *host = NULL, *text = NULL;
 	size_t size = 0;
-	bool show = false;
-	ssize_t n = read_host(mm, viewer->kernel, smaps ? "smaps" : "maps", &host);
+	uint64_t stack;
+	ssize_t n = mm_read_host(mm, smaps ? "smaps" : "maps", &host);
 	FILE *out;
 
 	if (n < 0)
@@ -193,18 +337,9 @@ ssize_t mm_show_maps(struct task *viewer, struct mm *mm, bool smaps, char **ret)
 		free(host);
 		return -ENOMEM;
 	}
+	stack = mm_stack_shown(mm);
 	lock_acquire(&mm->lock);
-	for (line = strtok_r(host, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		struct maps_line l;
-
-		if (parse_line(line, &l)) {
-			show = guest_line(mm, &l);
-			if (show)
-				show_line(viewer, mm, &l, out);
-		} else if (show) {
-			fprintf(out, "%s\n", line); /* smaps: the figures below a mapping */
-		}
-	}
+	show_all(viewer, mm, host, smaps, stack, out);
 	lock_release(&mm->lock);
 	free(host);
 	if (fclose(out)) {
@@ -213,57 +348,4 @@ ssize_t mm_show_maps(struct task *viewer, struct mm *mm, bool smaps, char **ret)
 	}
 	*ret = text;
 	return (ssize_t)size;
-}
-
-/*
- * The stub keeps everything between the guest's space and the end of user space mapped, but for a few guard pages. It is not
- * the guest's size.
- */
-#define USER_SPACE_END 0x7ffffffff000ull
-#define STUB_GUARD_PAGES 28
-
-int mm_usage(struct mm *mm, struct mm_usage *u)
-{
-	uint64_t reserved = (USER_SPACE_END - aspace_max(mm->as)) / 4096 - STUB_GUARD_PAGES;
-
-	char *text;
-	ssize_t n = read_host(mm, mm->kernel, "statm", &text);
-	int got;
-
-	if (n < 0)
-		return (int)n;
-	got = sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %*u %" SCNu64, &u->size, &u->resident, &u->shared,
-		     &u->text, &u->data);
-	free(text);
-	if (got == 5)
-		u->size = u->size > reserved ? u->size - reserved : u->resident;
-	return got == 5 ? 0 : -EIO;
-}
-
-ssize_t mm_shared_inos(struct mm *mm, uint64_t **ret)
-{
-	uint64_t *v = NULL, *p;
-	struct maps_line l;
-	char *text, *s;
-	ssize_t n = read_host(mm, mm->kernel, "maps", &text), found = 0;
-
-	if (n < 0)
-		return n;
-	for (s = text; s && *s; s = strchr(s, '\n'), s = s ? s + 1 : NULL) {
-		if (!parse_line(s, &l) || strncmp(l.name, "/memfd:shared", 13))
-			continue;
-		if (found % 64 == 0) {
-			p = reallocarray(v, (size_t)found + 64, sizeof(*v));
-			if (!p) {
-				free(v);
-				free(text);
-				return -ENOMEM;
-			}
-			v = p;
-		}
-		v[found++] = l.ino;
-	}
-	free(text);
-	*ret = v;
-	return found;
 }

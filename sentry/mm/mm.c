@@ -19,6 +19,7 @@ struct mm *mm_alloc(struct kernel *k, struct aspace *as)
 	refs_init(&mm->refs);
 	lock_init(&mm->lock, RANK_MM);
 	list_init(&mm->file_maps);
+	mm_notes_init(mm);
 	aspace_get(as);
 	mm->kernel = k;
 	mm->as = as;
@@ -67,6 +68,9 @@ struct mm *mm_copy(struct mm *from, struct aspace *as)
 	mm->start_data = from->start_data;
 	mm->end_data = from->end_data;
 	mm->start_stack = from->start_stack;
+	mm->stack_low = from->stack_low;
+	mm->stack_top = from->stack_top;
+	mm_notes_copy(mm, from);
 	mm->arg_start = from->arg_start;
 	mm->arg_end = from->arg_end;
 	mm->env_start = from->env_start;
@@ -103,6 +107,7 @@ void mm_put(struct mm *mm)
 		return;
 	list_for_each_entry_safe(m, tmp, &mm->file_maps, link)
 		mm_file_map_free(m);
+	mm_notes_free(mm);
 	if (mm->exe.dentry) {
 		inode_allow_write(mm->exe.dentry->inode);
 		path_put(&mm->exe);
@@ -118,7 +123,7 @@ static bool widen(struct mm *mm, const struct mm_file_map *n)
 	struct mm_file_map *m;
 
 	list_for_each_entry(m, &mm->file_maps, link) {
-		if (m->host_dev != n->host_dev || m->host_ino != n->host_ino || m->inode != n->inode ||
+		if (m->host_dev != n->host_dev || m->host_ino != n->host_ino || m->inode != n->inode || m->shared != n->shared ||
 		    m->host_off - m->file_off != n->host_off - n->file_off)
 			continue;
 		if (n->host_off < m->host_off) {
@@ -141,7 +146,7 @@ void mm_note_file(struct mm *mm, const struct mm_file_map *n)
 	if (widen(mm, n))
 		return;
 	if (mm->n_file_maps >= FILE_MAPS_PRUNE && mm->n_file_maps >= mm->prune_at && n->inode) {
-		mm_prune_file_maps(mm, n->inode->sb->kernel);
+		mm_prune_file_maps(mm);
 		mm->prune_at = mm->n_file_maps * 2;
 	}
 	if (mm->n_file_maps >= FILE_MAPS_MAX)

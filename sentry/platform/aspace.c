@@ -235,6 +235,11 @@ void aspace_kill(struct aspace *as)
 	lock_release(&l->lock);
 }
 
+bool aspace_is_dead(struct aspace *as)
+{
+	return as->dead;
+}
+
 /* Mark every thread dead. Returns, referenced, one thread that still has to be told; NULL when all have been. */
 static struct gthread *next_victim(struct aspace *as, bool *report)
 {

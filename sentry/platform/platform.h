@@ -114,6 +114,8 @@ void aspace_get(struct aspace *as);
 void aspace_put(struct aspace *as);
 /* SIGKILL the stub; thread_gone() follows for each gthread. Idempotent. */
 void aspace_kill(struct aspace *as);
+/* Has the stub ended? */
+bool aspace_is_dead(struct aspace *as);
 /* Lowest and highest (exclusive) guest address; the vdso's base as mapped by the host (AT_SYSINFO_EHDR), 0 if none. */
 uint64_t aspace_min(struct aspace *as);
 uint64_t aspace_max(struct aspace *as);
