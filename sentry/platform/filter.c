@@ -7,6 +7,9 @@
  *   USER_NOTIF  number and arguments go to the sentry, which answers
  *   TRAP        calls that need all registers: SIGSYS into the stub's handler
  *   KILL        from the stub's own text, what the stub never does
+ *
+ * The second program (filter_build_watch()) is put over the first where the sentry must see every call: it turns ALLOW of the
+ * first into TRAP, for what does not come from the stub's text. It can only take away.
  */
 #include "platform/internal.h"
 
@@ -15,8 +18,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#define MAX_LABELS 96
-#define MAX_FIXUPS 220
+#define MAX_LABELS 112
+#define MAX_FIXUPS 240
 
 struct builder {
 	struct sock_filter *insn;
@@ -146,7 +149,7 @@ static void guest_range(struct builder *b, unsigned addr, unsigned len, unsigned
 }
 
 /* Waiting and waking without priority inheritance. */
-static void allow_futex(struct builder *b, unsigned ask)
+static void native_futex(struct builder *b, unsigned ask, uint32_t action)
 {
 	unsigned next = new_label(b), yes = new_label(b);
 
@@ -161,12 +164,12 @@ static void allow_futex(struct builder *b, unsigned ask)
 	jump_eq(b, 4, yes);	     /* CMP_REQUEUE */
 	jump_ne(b, 5, ask);	     /* WAKE_OP */
 	place(b, yes);
-	ret(b, SECCOMP_RET_ALLOW);
+	ret(b, action);
 	place(b, next);
 }
 
 /* Private anonymous memory below the stub, without flags that lock, grow or take huge pages. */
-static void allow_mmap(struct builder *b, unsigned other)
+static void native_mmap(struct builder *b, unsigned other, uint32_t action)
 {
 	const uint32_t harmless = 0x02 | 0x20 | 0x10 /* FIXED */ | 0x40 /* 32BIT */ | 0x800 | 0x1000 /* ignored */ |
 				  0x4000 /* NORESERVE */ | 0x8000 /* POPULATE */ | 0x10000 /* NONBLOCK */ |
@@ -179,21 +182,21 @@ static void allow_mmap(struct builder *b, unsigned other)
 	jump_any_bit(b, ~harmless, other);
 	and_mask(b, 0x22);
 	jump_ne(b, 0x22, other);
-	ret(b, SECCOMP_RET_ALLOW);
+	ret(b, action);
 	place(b, next);
 }
 
-static void allow_munmap(struct builder *b, unsigned other)
+static void native_munmap(struct builder *b, unsigned other, uint32_t action)
 {
 	unsigned next = new_label(b);
 
 	jump_ne(b, __NR_munmap, next);
 	guest_range(b, 0, 1, other);
-	ret(b, SECCOMP_RET_ALLOW);
+	ret(b, action);
 	place(b, next);
 }
 
-static void allow_mprotect(struct builder *b, unsigned other)
+static void native_mprotect(struct builder *b, unsigned other, uint32_t action)
 {
 	unsigned next = new_label(b);
 
@@ -201,12 +204,12 @@ static void allow_mprotect(struct builder *b, unsigned other)
 	guest_range(b, 0, 1, other);
 	load_low(b, 2);
 	jump_any_bit(b, ~7u, other); /* PROT_GROWSDOWN, PROT_GROWSUP and unknown bits */
-	ret(b, SECCOMP_RET_ALLOW);
+	ret(b, action);
 	place(b, next);
 }
 
 /* Advice about one's own pages; not REMOVE (writes to files), MERGEABLE, HWPOISON, SOFT_OFFLINE. */
-static void allow_madvise(struct builder *b, unsigned other)
+static void native_madvise(struct builder *b, unsigned other, uint32_t action)
 {
 	unsigned next = new_label(b), yes = new_label(b);
 
@@ -220,7 +223,7 @@ static void allow_madvise(struct builder *b, unsigned other)
 	jump_eq(b, 8, yes);    /* FREE */
 	jump_ge(b, 5, other);
 	place(b, yes);
-	ret(b, SECCOMP_RET_ALLOW);
+	ret(b, action);
 	place(b, next);
 }
 
@@ -250,7 +253,7 @@ static void no_growth(struct builder *b, unsigned other)
 	place(b, yes);
 }
 
-static void allow_mremap(struct builder *b, unsigned other)
+static void native_mremap(struct builder *b, unsigned other, uint32_t action)
 {
 	unsigned next = new_label(b);
 
@@ -261,20 +264,20 @@ static void allow_mremap(struct builder *b, unsigned other)
 	load_low(b, 3);
 	jump_any_bit(b, ~1u, other); /* MREMAP_MAYMOVE alone: the fifth argument is not used */
 	no_growth(b, other);
-	ret(b, SECCOMP_RET_ALLOW);
+	ret(b, action);
 	place(b, next);
 }
 
 /* The thread pointer of the caller; the other bases are answered by the sentry, for whom gs may be the slot's address.
  */
-static void allow_set_fs(struct builder *b, unsigned other)
+static void native_set_fs(struct builder *b, unsigned other, uint32_t action)
 {
 	unsigned next = new_label(b);
 
 	jump_ne(b, __NR_arch_prctl, next);
 	load_low(b, 0);
 	jump_ne(b, 0x1002, other);
-	ret(b, SECCOMP_RET_ALLOW);
+	ret(b, action);
 	place(b, next);
 }
 
@@ -311,6 +314,7 @@ static void stub_calls(struct builder *b)
 	for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		when(b, own[i], SECCOMP_RET_ALLOW);
 	when(b, __NR_clone, SECCOMP_RET_USER_NOTIF);
+	when(b, __NR_seccomp, SECCOMP_RET_USER_NOTIF); /* the watching filter, as ordered */
 
 	next = new_label(b);
 	jump_ne(b, __NR_mremap, next);
@@ -371,6 +375,19 @@ bool filter_is_light(uint32_t nr)
 	return nr != __NR_futex && nr != __NR_sched_yield && nr != __NR_arch_prctl;
 }
 
+/* *action* for what the guest may do without the sentry, else go to *other*; the number is loaded. */
+static void native_calls(struct builder *b, unsigned other, uint32_t action)
+{
+	native_futex(b, other, action);
+	native_mmap(b, other, action);
+	native_munmap(b, other, action);
+	native_mprotect(b, other, action);
+	native_madvise(b, other, action);
+	native_mremap(b, other, action);
+	native_set_fs(b, other, action);
+	when(b, __NR_sched_yield, action);
+}
+
 unsigned filter_build(struct sock_filter *prog, unsigned max)
 {
 	struct builder b = {.insn = prog, .max = max};
@@ -382,14 +399,7 @@ unsigned filter_build(struct sock_filter *prog, unsigned max)
 	place(&b, arch_ok);
 
 	load_nr(&b);
-	allow_futex(&b, not_allowed);
-	allow_mmap(&b, not_allowed);
-	allow_munmap(&b, not_allowed);
-	allow_mprotect(&b, not_allowed);
-	allow_madvise(&b, not_allowed);
-	allow_mremap(&b, not_allowed);
-	allow_set_fs(&b, not_allowed);
-	when(&b, __NR_sched_yield, SECCOMP_RET_ALLOW);
+	native_calls(&b, not_allowed, SECCOMP_RET_ALLOW);
 
 	place(&b, not_allowed);
 	load(&b, offsetof(struct seccomp_data, instruction_pointer) + 4);
@@ -408,5 +418,26 @@ unsigned filter_build(struct sock_filter *prog, unsigned max)
 	ret(&b, SECCOMP_RET_USER_NOTIF);
 	place(&b, trap);
 	ret(&b, SECCOMP_RET_TRAP);
+	return resolve(&b) ? b.n : 0;
+}
+
+unsigned filter_build_watch(struct sock_filter *prog, unsigned max, uint64_t native_ip)
+{
+	struct builder b = {.insn = prog, .max = max};
+	unsigned guest = new_label(&b), first = new_label(&b), other = new_label(&b);
+
+	load(&b, offsetof(struct seccomp_data, instruction_pointer) + 4);
+	jump_ne(&b, STUB_TEXT >> 32, guest);
+	load(&b, offsetof(struct seccomp_data, instruction_pointer));
+	jump(&b, BPF_JGE, STUB_TEXT_SIZE, first, false);
+	jump_ne(&b, (uint32_t)native_ip, guest);
+	load_nr(&b);
+	jump_eq(&b, __NR_futex, first);
+	place(&b, guest);
+	load_nr(&b);
+	native_calls(&b, other, SECCOMP_RET_TRAP);
+	place(&b, other);
+	place(&b, first);
+	ret(&b, SECCOMP_RET_ALLOW);
 	return resolve(&b) ? b.n : 0;
 }

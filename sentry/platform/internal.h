@@ -121,6 +121,7 @@ struct aspace {
 	struct list_head threads;  /* of gthread; guarded by l->lock */
 	_Atomic bool dead;	   /* the process is gone; set under l->lock */
 	bool killed;		   /* by aspace_kill(); guarded by l->lock */
+	_Atomic bool watched;	   /* the watching filter is in force in all its threads */
 	struct lock lock;	   /* guards the slot and descriptor numbers */
 	uint64_t slot_used[SLOT_COUNT / 64];
 	uint64_t slot_leaving[SLOT_COUNT / 64]; /* exit was ordered: free when ctid is 0 */
@@ -238,6 +239,11 @@ struct platform {
 
 /* filter.c: build the stub's filter; returns the number of instructions, at most STUB_FILTER_MAX. */
 unsigned filter_build(struct sock_filter *prog, unsigned max);
+/*
+ * The filter that is put over it (gthread_watch_all()): TRAP for what the first one lets the guest do natively, but for futex calls
+ * whose ip is *native_ip*; ALLOW for the rest, which the first one decides. At most STUB_WATCH_MAX instructions.
+ */
+unsigned filter_build_watch(struct sock_filter *prog, unsigned max, uint64_t native_ip);
 
 /* notify.c: the listener's ioctls. 0 or a negative errno. */
 int notify_recv(struct worker *w, struct listener *l, struct seccomp_notif *n);

@@ -50,7 +50,7 @@ static void expect_call(struct gthread *th, const struct stub_order *o)
 	e->armed = false;
 	if (o->nr == ORDER_FORK || o->nr == ORDER_THREAD) {
 		*e = (struct expected_call){true, __NR_clone, {o->args[0], o->args[1], 0, o->args[3], 0, o->args[5]}};
-	} else if (o->nr == __NR_mmap && !(o->args[3] & MAP_ANONYMOUS)) {
+	} else if (o->nr == __NR_seccomp || (o->nr == __NR_mmap && !(o->args[3] & MAP_ANONYMOUS))) {
 		*e = (struct expected_call){.armed = true, .nr = o->nr};
 		memcpy(e->args, o->args, sizeof(e->args));
 	}
@@ -238,6 +238,30 @@ int64_t gthread_futex_wake(struct gthread *th, uint64_t addr, int count)
 	return o[1].result > 0 && o[1].result <= INT32_MAX - r ? r + o[1].result : r;
 }
 
+int gthread_watch_all(struct gthread *th)
+{
+	struct aspace *as = th->as;
+	int64_t r;
+
+	if (atomic_load(&as->watched))
+		return 0;
+	r = order_call(th, __NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, as->p->hello.watch_prog, 0, 0, 0);
+	if (r)
+		return r < 0 && r >= -4095 ? (int)r : -EIO; /* positive: a thread that could not be brought in line */
+	atomic_store(&as->watched, true);
+	return 0;
+}
+
+bool aspace_watched(struct aspace *as)
+{
+	return atomic_load(&as->watched);
+}
+
+uint64_t aspace_native_call(struct aspace *as)
+{
+	return as->p->hello.native;
+}
+
 /* --- fork and threads -------------------------------------------------------------------------- */
 
 /* A nonce that only the ordered child knows. */
@@ -337,6 +361,7 @@ int gthread_fork(struct gthread *th, void *owner, struct aspace **ret_as, struct
 		close(memfd);
 		return -ENOMEM;
 	}
+	as->watched = atomic_load(&parent->watched); /* if it comes while we fork, the child is asked again */
 	as->slot_used[th->slot_nr / 64] = 1ull << th->slot_nr % 64;
 	b.th = gthread_alloc(as, owner, th->slot_nr);
 	if (b.th)

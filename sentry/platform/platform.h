@@ -181,6 +181,20 @@ int64_t gthread_msync(struct gthread *th, uint64_t addr, uint64_t len, int flags
 int64_t gthread_futex_wake(struct gthread *th, uint64_t addr, int count);
 
 /*
+ * See every system call of the address space from now on: also those that the guest makes natively otherwise (private anonymous mmap,
+ * munmap, mprotect, madvise, mremap, futex, sched_yield, ARCH_SET_FS) come as full entries. For all its threads and for what
+ * they fork; it stays until the address space goes. Idempotent. Inside a full entry, or before gthread_start(). Returns 0 or a
+ * negative errno (-EIO: the stub did not do it).
+ */
+int gthread_watch_all(struct gthread *th);
+bool aspace_watched(struct aspace *as);
+/*
+ * The address of a system call instruction from which futex(2) is native also in a watched address space, with a trap (SIGILL)
+ * right behind it: a full entry may send its thread there and finds the result in rax when the trap comes.
+ */
+uint64_t aspace_native_call(struct aspace *as);
+
+/*
  * As gthread_mmap() & co. but as the *last* act of this entry: the guest's rax is the host's result, without coming
  * back. Use when the sentry keeps no record of the result (saves a round trip). entry()'s return value is then ignored.
  */

@@ -18,7 +18,7 @@ expect() { # status, words
 }
 
 for words in hello light full fast fastsignal "fork 50" "exec 20" "spawn 20" "threads 5" "pingpong 500" "signal 200" \
-	interrupt "sleepers 10" "fault 50" mmap native vsyscall forkmix "killloop 5" "jump 40" bell sigreturn closer replace true; do
+	interrupt "sleepers 10" "fault 50" mmap native watch vsyscall forkmix "killloop 5" "jump 40" bell sigreturn closer replace true; do
 	expect 0 $words
 done
 expect 139 segv

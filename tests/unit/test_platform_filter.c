@@ -11,16 +11,17 @@
 
 #include <cmocka.h>
 
-static struct sock_filter prog[STUB_FILTER_MAX];
-static unsigned prog_len;
+static struct sock_filter first[STUB_FILTER_MAX], watch[STUB_WATCH_MAX];
+static unsigned first_len, watch_len;
 
 #define GUEST_IP 0x401000ull
 #define A SECCOMP_RET_ALLOW
 #define N SECCOMP_RET_USER_NOTIF
 #define T SECCOMP_RET_TRAP
 #define K SECCOMP_RET_KILL_PROCESS
+#define NATIVE_IP (STUB_FAST + 0x102)
 
-static uint32_t run(const struct seccomp_data *d)
+static uint32_t run_prog(const struct sock_filter *prog, unsigned prog_len, const struct seccomp_data *d)
 {
 	uint32_t acc = 0, x = 0;
 
@@ -67,6 +68,11 @@ static uint32_t run(const struct seccomp_data *d)
 	return 0;
 }
 
+static uint32_t run(const struct seccomp_data *d)
+{
+	return run_prog(first, first_len, d);
+}
+
 static uint32_t call_at(uint64_t ip, int nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
 {
 	struct seccomp_data d = {
@@ -82,8 +88,9 @@ static uint32_t call(int nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
 
 static int setup(void **state)
 {
-	prog_len = filter_build(prog, STUB_FILTER_MAX);
-	return prog_len ? 0 : -1;
+	first_len = filter_build(first, STUB_FILTER_MAX);
+	watch_len = filter_build_watch(watch, STUB_WATCH_MAX, NATIVE_IP);
+	return first_len && watch_len ? 0 : -1;
 }
 
 static void test_native(void **state)
@@ -181,10 +188,52 @@ static void test_stub(void **state)
 	assert_int_equal(call_at(ip, __NR_read, 0, 0, 0, 0), K);
 	assert_int_equal(call_at(ip, __NR_openat, 0, 0, 0, 0), K);
 	assert_int_equal(call_at(ip, __NR_fork, 0, 0, 0, 0), K);
+	assert_int_equal(call_at(ip, __NR_seccomp, 1, 1, 0, 0), N);
 	assert_int_equal(call_at(0xffffffffff600400ull, __NR_time, 0, 0, 0, 0), T);
 	/* The fast entry's call is the guest's own. */
 	assert_int_equal(call_at(STUB_FAST + 0xe2, __NR_read, 0, 0, 0, 0), N);
 	assert_int_equal(call_at(STUB_FAST + 0xe2, __NR_clone, 0, 0, 0, 0), T);
+}
+
+static uint32_t watch_at(uint64_t ip, int nr, const uint64_t *a)
+{
+	struct seccomp_data d = {.nr = nr, .arch = AUDIT_ARCH_X86_64, .instruction_pointer = ip};
+	uint32_t r;
+
+	memcpy(d.args, a, sizeof(d.args));
+	r = run_prog(watch, watch_len, &d);
+	assert_true(r == A || r == T);
+	/* Exactly what the first one lets a guest do. */
+	if (ip == GUEST_IP)
+		assert_int_equal(r, run(&d) == A ? T : A);
+	return r;
+}
+
+static void test_watch(void **state)
+{
+	static const uint64_t values[] = {0, 1, 3, 4, 9, 0x22, 0x32, 0x80, 0x189, 0x1002, 4096, 8192, 0x10000, STUB_GUEST_MAX,
+		STUB_TEXT, STUB_LEN_MAX, ~0ull};
+	static const int nrs[] = {__NR_mmap, __NR_munmap, __NR_mprotect, __NR_madvise, __NR_mremap, __NR_futex,
+		__NR_arch_prctl, __NR_sched_yield, __NR_read, __NR_seccomp, __NR_clone, STUB_BELL};
+	const unsigned n = ARRAY_SIZE(values);
+	uint32_t seed = 1;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(nrs); i++)
+		for (unsigned k = 0; k < 4000; k++) {
+			uint64_t a[6];
+
+			for (unsigned j = 0; j < 6; j++) {
+				seed = seed * 1664525 + 1013904223;
+				a[j] = values[(seed >> 16) % n];
+			}
+			watch_at(GUEST_IP, nrs[i], a);
+			assert_int_equal(watch_at(STUB_TEXT + 0x40, nrs[i], a), A);
+			if (nrs[i] == __NR_futex)
+				assert_int_equal(watch_at(NATIVE_IP, nrs[i], a), A);
+			else
+				assert_int_equal(watch_at(NATIVE_IP, nrs[i], a), watch_at(GUEST_IP, nrs[i], a));
+			assert_int_equal(watch_at(NATIVE_IP + 2, nrs[i], a), watch_at(GUEST_IP, nrs[i], a));
+		}
 }
 
 static void test_foreign(void **state)
@@ -201,6 +250,7 @@ int main(void)
 		cmocka_unit_test(test_not_native),
 		cmocka_unit_test(test_asked),
 		cmocka_unit_test(test_stub),
+		cmocka_unit_test(test_watch),
 		cmocka_unit_test(test_foreign),
 	};
 

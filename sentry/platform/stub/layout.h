@@ -134,14 +134,19 @@ struct stub_hello {
 	uint64_t fast_entry; /* address of the fast entry; 0 where the processor lacks rdgsbase or rdpid */
 	uint64_t fast_call;  /* ip of its plain call */
 	uint64_t fsgsbase;   /* rdfsbase may be used */
+	uint64_t native;     /* a system call instruction for the guest, and a trap behind it (entry.S) */
+	uint64_t watch_prog; /* struct sock_fprog of the watching filter */
 };
 #define STUB_HELLO_MAGIC 0x31627574735f6b70ull
 
 /* To the zygote: once the filter, then one command byte (with the slots' descriptor) for each stub. */
 #define STUB_FILTER_MAX 256u
+#define STUB_WATCH_MAX 128u
 struct stub_setup {
 	uint64_t n_insns;
 	uint64_t insns[STUB_FILTER_MAX];
+	uint64_t n_watch;
+	uint64_t watch[STUB_WATCH_MAX]; /* the second filter, installed on order */
 	uint32_t notify_flags; /* of seccomp(2) */
 	uint32_t pad;
 };

@@ -21,7 +21,7 @@ void stub_signal(long sig, void *info, void *uc);
 void stub_child(void *uc, uint64_t nonce, long how);
 _Noreturn void stub_main(uint64_t *sp);
 extern char stub_text_end[], stub_fast_section_end[], stub_data_end[], stub_fast[], stub_fast_end[], stub_fast_call[],
-	stub_fast_trap[], stub_fast_trap_before[], stub_fast_out[], stub_fast_bell[], stub_fast_bell_end[];
+	stub_fast_trap[], stub_fast_trap_before[], stub_fast_out[], stub_fast_bell[], stub_fast_bell_end[], stub_native[];
 
 #define SYS(nr, a0, a1, a2, a3, a4, a5)                                                                                \
 	stub_syscall(nr, (long)(a0), (long)(a1), (long)(a2), (long)(a3), (long)(a4), (long)(a5))
@@ -66,6 +66,7 @@ enum {
 /* Set up in the zygote, then made read-only. */
 struct globals {
 	uint64_t fsgsbase, fast;
+	struct sock_fprog watch; /* what the sentry orders to be put over the first filter */
 	struct stub_setup setup;
 };
 static struct globals globals __attribute__((aligned(4096)));
@@ -278,10 +279,7 @@ static void set_handlers(void)
 /* A new stub: child of the zygote, brother of it by CLONE_PARENT. It ends in the signal handler, held by the sentry. */
 static _Noreturn void be_stub(int slots_fd)
 {
-	struct sock_fprog {
-		uint16_t len;
-		void *filter;
-	} prog = {(uint16_t)globals.setup.n_insns, globals.setup.insns};
+	struct sock_fprog prog = {(uint16_t)globals.setup.n_insns, (struct sock_filter *)globals.setup.insns};
 	struct slot *s = (struct slot *)STUB_SLOTS;
 	struct stub_born born = {0};
 	long fd;
@@ -381,6 +379,8 @@ static void say_hello(uint64_t vdso)
 		.fsgsbase = globals.fsgsbase,
 		.fast_entry = globals.fast ? (uint64_t)stub_fast : 0,
 		.fast_call = (uint64_t)stub_fast_out, /* as a notification shows it: behind the instruction */
+		.native = (uint64_t)stub_native,
+		.watch_prog = (uint64_t)&globals.watch,
 	};
 
 	if (probe > 0)
@@ -418,8 +418,9 @@ _Noreturn void stub_main(uint64_t *sp)
 	unmap_rest(vdso, (uint64_t)sp, (execfn | (PAGE - 1)) + 1);
 	say_hello(vdso);
 	if (SYS(__NR_recvfrom, STUB_SOCKET, &globals.setup, sizeof(globals.setup), 0, 0, 0) != sizeof(globals.setup) ||
-		globals.setup.n_insns > STUB_FILTER_MAX)
+		globals.setup.n_insns > STUB_FILTER_MAX || globals.setup.n_watch > STUB_WATCH_MAX)
 		die(8);
+	globals.watch = (struct sock_fprog){(uint16_t)globals.setup.n_watch, (struct sock_filter *)globals.setup.watch};
 	set_handlers();
 	SYS3(__NR_mprotect, &globals, sizeof(globals), PROT_READ);
 	for (;;) {
