@@ -2,6 +2,7 @@
 /* Acting on signals: default actions, stops, handlers, restarts. signal(7). */
 #include "kernel/sigframe.h"
 #include "kernel/jobctl.h"
+#include "kernel/syscall_work.h"
 #include "kernel/task_internal.h"
 #include "mm/mm.h"
 
@@ -189,12 +190,16 @@ bool task_work(struct task *t, int64_t ret)
 			task_leave_host_thread(t);
 			return false;
 		}
+		if (flags & TIF_WATCH) {
+			task_watch(t);
+			continue;
+		}
 		if (flags & TIF_STOP) {
 			stop_here(t);
 			continue;
 		}
 		if (!(flags & TIF_SIGPENDING) || !deliver_one(t, &d)) {
-			if (!(atomic_load(&t->flags) & (TIF_KILLED | TIF_STOP)))
+			if (!(atomic_load(&t->flags) & (TIF_KILLED | TIF_STOP | TIF_WATCH)))
 				break;
 		}
 	}

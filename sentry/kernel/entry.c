@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The way in: every system call, fault and interrupt of a guest thread arrives here. */
+#include "kernel/syscall_work.h"
 #include "kernel/task_internal.h"
 #include "kernel/trace.h"
 #include "mm/mm.h"
@@ -7,7 +8,7 @@
 
 #include <stdlib.h>
 
-static int64_t dispatch(struct task *t, const struct guest_syscall *c)
+int64_t syscall_dispatch(struct task *t, const struct guest_syscall *c)
 {
 	const struct syscall_desc *d = syscall_lookup(c->nr);
 	int64_t ret;
@@ -27,7 +28,7 @@ static int64_t dispatch(struct task *t, const struct guest_syscall *c)
 
 static bool has_work(const struct task *t)
 {
-	return atomic_load(&t->flags) & (TIF_SIGPENDING | TIF_KILLED | TIF_STOP);
+	return atomic_load(&t->flags) & (TIF_SIGPENDING | TIF_KILLED | TIF_STOP | TIF_WATCH);
 }
 
 static int64_t serve_syscall(struct task *t, const struct guest_entry *e)
@@ -36,10 +37,17 @@ static int64_t serve_syscall(struct task *t, const struct guest_entry *e)
 
 	atomic_fetch_add_explicit(&t->syscalls, 1, memory_order_relaxed);
 	t->syscall_nr = e->call.nr;
-	ret = dispatch(t, &e->call);
+	if (atomic_load_explicit(&t->work, memory_order_relaxed)) {
+		if (e->full)
+			return syscall_with_work(t);
+		t->deferred = true;
+		gthread_reenter(t->th);
+		return -ENOSYS;
+	}
+	ret = syscall_dispatch(t, &e->call);
 	/* A signal that another thread took meanwhile: go on as if nothing had happened. */
 	while (errno_is_restart(ret) && !e->full && !has_work(t))
-		ret = ret == -ERESTART_RESTARTBLOCK ? t->restart.fn(t, &t->restart) : dispatch(t, &e->call);
+		ret = ret == -ERESTART_RESTARTBLOCK ? t->restart.fn(t, &t->restart) : syscall_dispatch(t, &e->call);
 	return ret;
 }
 
@@ -72,6 +80,8 @@ static int64_t leave(struct task *t, const struct guest_entry *e, int64_t ret)
 			return errno_is_restart(ret) ? -EINTR : ret;
 		}
 		atomic_store(&t->in_guest, false);
+		if (t->native_active)
+			ret = native_finish(t);
 		if (!task_work(t, ret))
 			return 0;
 		ret = 0;
@@ -94,11 +104,24 @@ static int64_t kernel_entry(struct gthread *th, const struct guest_entry *e)
 		ret = serve_syscall(t, e);
 		break;
 	case ENTRY_FAULT:
+		if (t->native_active) {
+			ret = native_finish(t);
+			break;
+		}
 		t->in_syscall = false;
 		serve_fault(t, &e->fault);
 		break;
 	case ENTRY_INTERRUPT:
-		t->in_syscall = e->after_syscall;
+		if (t->native_active) {
+			ret = native_finish(t);
+			break;
+		}
+		t->in_syscall = e->after_syscall || t->deferred;
+		if (t->deferred) {
+			t->deferred = false;
+			ret = syscall_with_work(t);
+			break;
+		}
 		ret = e->after_syscall ? t->syscall_ret : 0;
 		break;
 	case ENTRY_START:

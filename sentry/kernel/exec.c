@@ -5,6 +5,7 @@
 #include "kernel/exec.h"
 #include "kernel/exec_args.h"
 #include "kernel/pid.h"
+#include "kernel/syscall_work.h"
 #include "kernel/task_internal.h"
 #include "kernel/time.h"
 #include "mm/elf.h"
@@ -510,6 +511,9 @@ static int prepare(struct task *t, struct file *f, struct exec_args *args, struc
 		task_put(t);
 		return r;
 	}
+	r = task_watch_exec(t, im->th);
+	if (r)
+		return r;
 	im->mm = mm_alloc(t->kernel, im->as);
 	return im->mm ? build(t, f, args, ec, im) : -ENOMEM;
 }

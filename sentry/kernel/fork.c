@@ -68,6 +68,7 @@ static struct thread_group *new_group(struct task *t, uint64_t flags)
 	tg->loginuid = t->tg->loginuid;
 	tg->sessionid = t->tg->sessionid;
 	tg->coredump_filter = t->tg->coredump_filter;
+	tg->watch_all = t->tg->watch_all;
 	tg->dumpable = t->tg->dumpable;
 	return tg;
 }

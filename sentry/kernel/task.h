@@ -76,6 +76,9 @@ struct task {
 	int pdeath_signal;
 	bool keep_caps;
 	bool exited;			 /* task_exit() has begun */
+	bool deferred;			 /* the call syscall_nr came light and is to be served now that all registers are known */
+	bool native_active;		 /* its thread makes a futex call natively; native_regs are the guest's */
+	struct guest_regs native_regs;
 	_Atomic bool in_guest;		 /* runs, or is about to run, guest code: a wake-up needs an interrupt */
 	struct task *vfork_parent;	 /* held; in a vfork child until exec or exit: whose host thread it plays on */
 	struct vfork_saved *vfork_saved; /* in the child: the parent's registers, to be given back */
@@ -87,6 +90,7 @@ struct task {
 	ksigset blocked, real_blocked; /* real_blocked: mask under which a sigtimedwait sleeps */
 	struct sigpending pending;
 	_Atomic uint32_t flags;		 /* TIF_*; also read without the lock */
+	_Atomic uint32_t work;		 /* SYSCALL_WORK_* (syscall_work.h); read without a lock at each call */
 	_Atomic(enum task_state) state; /* also read without the lock, by /proc */
 	int exit_code;			 /* wait(2) encoding */
 	bool stop_taken;		 /* a stop signal is being acted on, and no SIGCONT has come since */
@@ -115,6 +119,7 @@ struct task {
 #define TIF_SIGPENDING 1u  /* look for signals before going back to the guest */
 #define TIF_KILLED 2u	   /* the group is dying: every sleep ends with -EINTR, nothing more runs */
 #define TIF_STOP 4u	   /* group stop pending */
+#define TIF_WATCH 16u	   /* the second filter may be wanted: a full entry, then task_watch() */
 
 struct rlimit_pair {
 	uint64_t cur, max;
@@ -135,6 +140,7 @@ struct thread_group {
 	bool stopped, stop_reported, cont_pending;
 	int stop_signo;
 	struct wait_queue signal_wait; /* signalfd: woken when a signal is queued */
+	bool watch_all;		       /* the sentry must see every call (task_watch_group()) */
 
 	/* guarded by kernel->tasklist_lock */
 	struct list_head threads;   /* task.tg_link, leader first */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* mmap(2) and kin, where the stub's filter does not let the guest do it natively; process_vm_readv(2). */
 #include "kernel/pid_ns.h"
+#include "kernel/syscall_work.h"
 #include "kernel/task_internal.h"
 #include "mm/map.h"
 #include "syscalls/syscalls.h"
@@ -290,4 +291,10 @@ int64_t sys_process_vm_readv(struct task *t, const uint64_t *a)
 int64_t sys_process_vm_writev(struct task *t, const uint64_t *a)
 {
 	return process_vm(t, a, true);
+}
+
+/* Waiting and waking are the host's; they come here only where every call is to be seen. */
+int64_t sys_futex(struct task *t, const uint64_t *a)
+{
+	return native_futex_op(a[1]) ? native_futex(t, a) : -ENOSYS;
 }
