@@ -9,6 +9,7 @@ struct clone_request {
 	uint64_t stack; /* new stack pointer; 0: the caller's */
 	uint64_t tls, parent_tid, child_tid, pidfd;
 	int exit_signal;
+	int set_tid;	  /* the number wanted, or 0 */
 	bool real_thread; /* never play the child on the parent's thread */
 };
 

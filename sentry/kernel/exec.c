@@ -367,6 +367,7 @@ static void become_leader(struct task *t)
 {
 	struct thread_group *tg = t->tg;
 	struct kernel *k = t->kernel;
+	struct thread_group *c;
 	struct task *old;
 
 	lock_acquire(&k->tasklist_lock);
@@ -382,6 +383,9 @@ static void become_leader(struct task *t)
 	list_del(&old->tg_link);
 	tg->leader = t;
 	t->tid = tg->pid;
+	list_for_each_entry(c, &tg->children, sibling)
+		c->parent_tid = t->tid;
+	t->made_children = true;
 	t->exit_signal = old->exit_signal;
 	old->state = TASK_DEAD;
 	if (k->init == old)
@@ -447,6 +451,7 @@ static void switch_mm(struct task *t, struct exec_image *im)
 		sched_apply_affinity(t);
 	if (!old)
 		return; /* the first program */
+	vfork_complete(t);
 	if (t->vfork_parent) {
 		atomic_fetch_sub(&old->n_groups, 1);
 		t->vfork_thread = old_th;

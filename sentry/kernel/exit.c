@@ -29,19 +29,56 @@ static struct thread_group *new_parent(struct kernel *k, struct thread_group *tg
 	struct thread_group *p;
 
 	for (p = tg->parent; p; p = p->parent)
-		if (p->child_subreaper && !p->zombie)
+		if (p->child_subreaper && atomic_load(&p->n_live))
 			return p;
 	p = k->init ? k->init->tg : NULL;
 	return p == tg ? NULL : p;
 }
 
-/* PR_SET_PDEATHSIG; tasklist_lock held, so not SIGCONT, whose news to the parent would need it again. */
-static void send_pdeath(struct thread_group *c)
+/*
+ * PR_SET_PDEATHSIG: the thread *dead*, whose child *c* is, has ended. tasklist_lock held, so not SIGCONT, whose news to the parent would
+ * need it again.
+ */
+static void send_pdeath(struct thread_group *c, struct task *dead)
 {
-	struct ksiginfo info = {.signo = c->leader->pdeath_signal, .code = SI_USER};
+	struct ksiginfo info = {.code = SI_USER, .pid = dead->tg->pid, .uid = dead->cred->uid};
+	int signos[8];
+	unsigned n = 0;
+	struct task *o;
 
-	if (info.signo > 0 && info.signo != SIGCONT && !c->zombie)
+	if (c->zombie)
+		return;
+	lock_acquire(&c->siglock);
+	list_for_each_entry(o, &c->threads, tg_link)
+		if (o->pdeath_signal > 0 && o->pdeath_signal != SIGCONT && n < ARRAY_SIZE(signos))
+			signos[n++] = o->pdeath_signal;
+	lock_release(&c->siglock);
+	while (n > 0) {
+		info.signo = signos[--n];
 		signal_send_group(c, &info);
+	}
+}
+
+/* tasklist_lock held. A thread ends and its process goes on: its children are another thread's. */
+static void hand_over_children(struct task *t)
+{
+	struct thread_group *tg = t->tg, *c;
+	struct task *heir;
+
+	if (!t->made_children)
+		return;
+	list_for_each_entry(heir, &tg->threads, tg_link)
+		if (!heir->exited)
+			break;
+	if (&heir->tg_link == &tg->threads)
+		return;
+	heir->made_children = true;
+	list_for_each_entry(c, &tg->children, sibling) {
+		if (c->parent_tid != t->tid)
+			continue;
+		c->parent_tid = heir->tid;
+		send_pdeath(c, t);
+	}
 }
 
 static void fill_child_info(struct thread_group *tg, struct ksiginfo *info, int code)
@@ -73,11 +110,15 @@ static bool reparent_children(struct kernel *k, struct thread_group *tg, struct 
 	list_for_each_entry_safe(c, tmp, &tg->children, sibling) {
 		list_del(&c->sibling);
 		c->parent = to;
-		if (to)
+		if (to) {
 			list_add_tail(&c->sibling, &to->children);
+			c->parent_tid = to->leader ? to->leader->tid : to->pid;
+			if (to->leader)
+				to->leader->made_children = true;
+		}
 		if (c->leader) {
 			c->leader->exit_signal = SIGCHLD;
-			send_pdeath(c);
+			send_pdeath(c, tg->leader);
 		}
 		if (!c->zombie)
 			continue;
@@ -218,6 +259,7 @@ void task_exit(struct task *t, int code)
 	lock_release(&tg->siglock);
 	tg_get(tg);
 	drop_resources(t, atomic_fetch_sub(&tg->n_live, 1) == 1);
+	vfork_complete(t);
 	lock_acquire(&k->tasklist_lock);
 	lock_acquire(&tg->siglock);
 	t->exit_code = code;
@@ -235,6 +277,8 @@ void task_exit(struct task *t, int code)
 		t->state = TASK_DEAD;
 	}
 	lock_release(&tg->siglock);
+	if (!last)
+		hand_over_children(t);
 	if (t != tg->leader) {
 		pid_detach(k, t->tid);
 		task_put(t); /* the table's */

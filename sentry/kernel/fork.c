@@ -20,6 +20,53 @@ struct vfork_saved { /* the parent's side of a host thread that its vfork child 
 	struct guest_xstate xs;
 };
 
+struct vfork_done { /* CLONE_VFORK where the child has a host thread of its own */
+	struct refs refs;
+	_Atomic bool done;
+	struct task *parent; /* held */
+};
+
+static void vfork_done_put(struct vfork_done *v)
+{
+	if (!refs_put(&v->refs))
+		return;
+	task_put(v->parent);
+	free(v);
+}
+
+static struct vfork_done *vfork_done_new(struct task *t)
+{
+	struct vfork_done *v = calloc(1, sizeof(*v));
+
+	if (!v)
+		return NULL;
+	refs_init(&v->refs);
+	refs_get(&v->refs); /* the child's */
+	task_get(t);
+	v->parent = t;
+	return v;
+}
+
+void vfork_complete(struct task *c)
+{
+	struct vfork_done *v = c->vfork_done;
+
+	if (!v)
+		return;
+	c->vfork_done = NULL;
+	atomic_store(&v->done, true);
+	task_wake(v->parent);
+	vfork_done_put(v);
+}
+
+/* Only SIGKILL ends the wait before the child does. */
+static void vfork_wait(struct task *t, struct vfork_done *v)
+{
+	while (!atomic_load(&v->done) && !task_block_killable(t, -1))
+		;
+	vfork_done_put(v);
+}
+
 static int share_or_copy(struct task *t, struct task *c, uint64_t flags)
 {
 	if (flags & CLONE_FILES) {
@@ -147,7 +194,7 @@ static int attach(struct task *t, struct task *c, const struct clone_request *q)
 	 * and joined under one hold of the lock, so that nothing that was sent to all threads misses the new one.
 	 */
 	lock_acquire(&t->tg->siglock);
-	tid = signal_pending(t) ? -ERESTARTNOINTR : pid_attach(k, c);
+	tid = signal_pending(t) ? -ERESTARTNOINTR : q->set_tid ? pid_attach_as(k, c, q->set_tid) : pid_attach(k, c);
 	if (tid > 0) {
 		c->tid = tid;
 		list_add_tail(&c->tg_link, &tg->threads);
@@ -167,9 +214,14 @@ static int attach(struct task *t, struct task *c, const struct clone_request *q)
 	tg->ctty = t->tg->ctty;
 	if (tg->ctty)
 		tty_get(tg->ctty);
-	tg->parent = q->flags & CLONE_PARENT ? t->tg->parent : t->tg;
-	if (!tg->parent)
-		tg->parent = t->tg;
+	tg->parent = t->tg;
+	tg->parent_tid = t->tid;
+	t->made_children = true;
+	if ((q->flags & CLONE_PARENT) && t->tg->parent) {
+		tg->parent = t->tg->parent;
+		tg->parent_tid = t->tg->parent_tid;
+		c->exit_signal = t->tg->leader->exit_signal;
+	}
 	list_add_tail(&tg->sibling, &tg->parent->children);
 	return 0;
 }
@@ -326,6 +378,7 @@ int64_t task_clone(struct task *t, const struct clone_request *q)
 {
 	bool vfork = (q->flags & CLONE_VM) && (q->flags & CLONE_VFORK) && !(q->flags & CLONE_THREAD) && !q->real_thread;
 	struct task *c = new_task(t, q);
+	struct vfork_done *done = NULL;
 	struct gthread *th;
 	int r, tid, pidfd = -1;
 
@@ -359,18 +412,25 @@ int64_t task_clone(struct task *t, const struct clone_request *q)
 		}
 		atomic_fetch_sub(&c->mm->n_groups, 1);
 	} else if (!r) {
-		r = make_host_side(t, c, q, &th);
+		if (q->flags & CLONE_VFORK)
+			c->vfork_done = done = vfork_done_new(t);
+		r = (q->flags & CLONE_VFORK) && !done ? -ENOMEM : make_host_side(t, c, q, &th);
 		if (!r) {
 			report_tids(t, c, q, gthread_aspace(th));
 			/* A child that was killed before its start is a child all the same: thread_gone() ends it. */
 			task_start(c);
 			gthread_put(th);
 			task_put(c);
+			if (done)
+				vfork_wait(t, done);
 			return tid;
 		}
 	}
 	if (pidfd >= 0)
 		fd_close(t, pidfd);
+	vfork_complete(c);
+	if (done)
+		vfork_done_put(done);
 	detach(c);
 	clone_discard(c);
 	task_put(c);

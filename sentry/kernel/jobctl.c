@@ -2,6 +2,7 @@
 /* Sessions and process groups; what a parent is told of its children's stops. */
 #include "kernel/jobctl.h"
 #include "kernel/pid.h"
+#include "kernel/time.h"
 
 /* tasklist_lock held. A parent outside the group but inside the session keeps the group from being orphaned. */
 static bool anchors_pgrp(const struct thread_group *tg)
@@ -28,6 +29,25 @@ bool pgrp_is_orphaned(struct kernel *k, int pgid)
 	return orphaned_locked(k, pgid, NULL);
 }
 
+/* Who tells a parent of its stop or continuation, and what it has used so far. */
+void child_news_origin(struct thread_group *tg, struct ksiginfo *info)
+{
+	struct kernel *k = tg->kernel;
+	struct task *leader;
+
+	lock_acquire(&k->tasklist_lock);
+	leader = tg->leader;
+	if (leader) {
+		struct cred *c = task_cred_get(leader);
+
+		info->uid = c->uid;
+		cred_put(c);
+	}
+	lock_release(&k->tasklist_lock);
+	info->pid = tg->pid;
+	info->chld.utime = (int64_t)(tg_cpu_ns(tg) / 10000000);
+}
+
 void notify_parent_stopped(struct thread_group *tg, int signo)
 {
 	struct kernel *k = tg->kernel;
@@ -43,6 +63,7 @@ void notify_parent_stopped(struct thread_group *tg, int signo)
 	lock_release(&k->tasklist_lock);
 	if (!parent)
 		return;
+	child_news_origin(tg, &info);
 	info.chld.status = signo;
 	lock_acquire(&parent->siglock);
 	act = sigaction_get(parent, SIGCHLD);

@@ -36,6 +36,22 @@ int pid_attach(struct kernel *k, struct task *t)
 	return -EAGAIN;
 }
 
+int pid_attach_as(struct kernel *k, struct task *t, int tid)
+{
+	struct pid_table *p = k->pids;
+
+	lock_assert_held(&k->tasklist_lock);
+	if (k->n_tasks >= k->max_tasks)
+		return -EAGAIN;
+	if (p->tasks[tid] || pgrp_exists(k, tid, 0))
+		return -EEXIST;
+	p->tasks[tid] = t;
+	if (tid > p->highest)
+		p->highest = tid;
+	k->n_tasks++;
+	return tid;
+}
+
 void pid_replace(struct kernel *k, int tid, struct task *to)
 {
 	k->pids->tasks[tid] = to;

@@ -7,6 +7,8 @@
 int pid_table_create(struct kernel *k);
 /* Reserve the next free number and enter *t* under it. tasklist_lock held. -EAGAIN: no number or over the task limit. */
 int pid_attach(struct kernel *k, struct task *t);
+/* The same with the number *tid*. -EEXIST: it is taken. */
+int pid_attach_as(struct kernel *k, struct task *t, int tid);
 /* Take the number *tid* over from *from* (exec from a thread that is not the leader). tasklist_lock held. */
 void pid_replace(struct kernel *k, int tid, struct task *to);
 void pid_detach(struct kernel *k, int tid);

@@ -63,14 +63,9 @@ struct thread_group *pidfd_group(struct task *t, int fd)
 	return tg;
 }
 
-int pidfd_pid(struct task *t, int fd)
+bool pidfd_nonblock(struct task *t, int fd)
 {
-	struct thread_group *tg = pidfd_group(t, fd);
-	int pid;
+	FILE_SCOPE f = fd_get(t, fd);
 
-	if (!tg)
-		return -EBADF;
-	pid = tg->pid;
-	tg_put(tg);
-	return pid;
+	return f && (f->flags & O_NONBLOCK);
 }

@@ -6,7 +6,7 @@
 
 /* A new descriptor of *t* for *tg*; flags: O_NONBLOCK. */
 int pidfd_open(struct task *t, struct thread_group *tg, int flags);
-/* The process number behind descriptor *fd*, or -EBADF. */
-int pidfd_pid(struct task *t, int fd);
+/* Was it opened with PIDFD_NONBLOCK, or made so since? */
+bool pidfd_nonblock(struct task *t, int fd);
 /* The group behind it, held. NULL: not a pidfd. */
 struct thread_group *pidfd_group(struct task *t, int fd);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Signals: sending, queues, masks. Delivery is in deliver.c. */
+#include "kernel/jobctl.h"
 #include "kernel/pid.h"
 #include "kernel/task_internal.h"
 #include "kernel/time.h"
@@ -343,6 +344,7 @@ static void notify_continued(struct thread_group *tg)
 	lock_release(&k->tasklist_lock);
 	if (!parent)
 		return;
+	child_news_origin(tg, &info);
 	info.chld.status = SIGCONT;
 	lock_acquire(&parent->siglock);
 	wants = !(sigaction_get(parent, SIGCHLD).flags & SA_NOCLDSTOP);

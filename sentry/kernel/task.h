@@ -31,6 +31,7 @@ struct itimer;
 struct posix_timers;
 struct sem_undo;
 struct vfork_saved;
+struct vfork_done;
 
 #define TASK_COMM_LEN 16
 #define TASK_CPU_WORDS 16
@@ -80,6 +81,8 @@ struct task {
 	bool native_active;		 /* its thread makes a futex call natively; native_regs are the guest's */
 	struct guest_regs native_regs;
 	_Atomic bool in_guest;		 /* runs, or is about to run, guest code: a wake-up needs an interrupt */
+	bool made_children;		 /* some of the group's children are this thread's */
+	struct vfork_done *vfork_done;	 /* of a child on a host thread of its own: who sleeps until exec or exit */
 	struct task *vfork_parent;	 /* held; in a vfork child until exec or exit: whose host thread it plays on */
 	struct vfork_saved *vfork_saved; /* in the child: the parent's registers, to be given back */
 	bool th_gone;			 /* siglock: thread_gone() has come; th must not be set any more */
@@ -149,6 +152,7 @@ struct thread_group {
 	_Atomic unsigned n_live;    /* threads that have not begun to exit; no lock */
 	struct thread_group *parent; /* NULL for init */
 	struct list_head children, sibling;
+	int parent_tid;		    /* the thread of the parent whose child this is (__WNOTHREAD, PR_SET_PDEATHSIG) */
 	int pgid, sid;
 	struct tty *ctty;	    /* controlling terminal of the session, held by tty code */
 	bool zombie, reaped, child_subreaper, exec_done; /* exec_done: setpgid gives EACCES */

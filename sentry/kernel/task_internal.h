@@ -17,6 +17,8 @@ void task_cred_replace(struct task *t, struct cred *c); /* takes over the refere
 struct vfork_saved;
 /* Give the host thread of a vfork child back to its parent, with the child's number as the result. Inside a full entry. */
 void vfork_give_back(struct task *child);
+/* *child* has a memory of its own now, or none: whoever waits for that goes on. */
+void vfork_complete(struct task *child);
 
 /* exit.c */
 /*

@@ -9,15 +9,19 @@
 #include <string.h>
 #include <sys/wait.h>
 
-static bool eligible(const struct thread_group *c, const struct wait_args *w)
+static bool eligible(const struct task *t, const struct thread_group *c, const struct wait_args *w)
 {
 	bool is_clone = c->leader->exit_signal != SIGCHLD;
 
 	if (!(w->options & __WALL) && is_clone != !!(w->options & __WCLONE))
 		return false;
+	if ((w->options & __WNOTHREAD) && c->parent_tid != t->tid)
+		return false;
 	switch (w->idtype) {
 	case P_PID:
 		return c->pid == w->id;
+	case P_PIDFD:
+		return c == w->group;
 	case P_PGID:
 		return c->pgid == w->id;
 	default:
@@ -78,7 +82,7 @@ static int scan(struct task *t, const struct wait_args *w, struct wait_result *r
 	LOCK_SCOPE(&k->tasklist_lock);
 
 	list_for_each_entry_safe(c, tmp, &t->tg->children, sibling) {
-		if (!eligible(c, w))
+		if (!eligible(t, c, w))
 			continue;
 		if (!c->zombie || (w->options & WEXITED))
 			r = 0; /* a zombie has nothing more to tell to who waits for stops */

@@ -5,7 +5,8 @@
 #include "kernel/task.h"
 
 struct wait_args {
-	int idtype; /* P_ALL, P_PID, P_PGID */
+	int idtype; /* P_ALL, P_PID, P_PGID, P_PIDFD */
+	const struct thread_group *group; /* P_PIDFD: held by the caller */
 	int id;
 	int options;
 };

@@ -14,19 +14,24 @@
 	 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED |   \
 	 CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO | NAMESPACES)
 
+#define SET_TID_MAX 32
+#define GUEST_ADDRESS_MAX 0x7ffffffff000ull
+
 static int64_t do_clone(struct task *t, struct clone_request *q)
 {
 	uint64_t f = q->flags;
 
-	if ((f & CLONE_SIGHAND) && !(f & CLONE_VM))
+	if ((f & CLONE_PIDFD) && (f & CLONE_PARENT_SETTID) && q->pidfd == q->parent_tid)
 		return -EINVAL;
-	if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
+	if ((f & CLONE_FS) && (f & (CLONE_NEWNS | CLONE_NEWUSER)))
+		return -EINVAL;
+	if ((f & CLONE_THREAD) && (!(f & CLONE_SIGHAND) || (f & (CLONE_NEWUSER | CLONE_NEWPID))))
+		return -EINVAL;
+	if ((f & CLONE_SIGHAND) && !(f & CLONE_VM))
 		return -EINVAL;
 	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
 		return -EINVAL;
 	if ((f & CLONE_PARENT) && t->tg->pid == 1)
-		return -EINVAL;
-	if (q->exit_signal > KSIG_MAX)
 		return -EINVAL;
 	if (f & (NAMESPACES & ~(uint64_t)CLONE_NEWTIME))
 		return -EPERM; /* no namespaces inside yet: what a kernel without them for this user says */
@@ -45,8 +50,6 @@ int64_t sys_clone(struct task *t, const uint64_t *a)
 		.pidfd = a[2],
 	};
 
-	if ((q.flags & CLONE_PIDFD) && (q.flags & CLONE_PARENT_SETTID))
-		return -EINVAL;
 	return do_clone(t, &q);
 }
 
@@ -87,28 +90,59 @@ static int copy_in_extensible(struct task *t, void *dst, size_t have, uint64_t s
 	return 0;
 }
 
+/* Does the structure say something that makes sense, whatever the numbers in set_tid are? */
+static bool clone_args_ok(const struct clone_args *c, uint64_t size)
+{
+	uint64_t end;
+
+	if (c->set_tid_size > SET_TID_MAX || !c->set_tid != !c->set_tid_size || c->exit_signal > KSIG_MAX)
+		return false;
+	if ((c->flags & CLONE_INTO_CGROUP) && (c->cgroup > INT32_MAX || size < CLONE_ARGS_SIZE_VER2))
+		return false;
+	if ((c->flags & ~(uint64_t)(KNOWN | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP | CLONE_NEWTIME)) ||
+	    (c->flags & (CLONE_DETACHED | (CSIGNAL & ~CLONE_NEWTIME))))
+		return false;
+	if ((c->flags & (CLONE_SIGHAND | CLONE_CLEAR_SIGHAND)) == (CLONE_SIGHAND | CLONE_CLEAR_SIGHAND))
+		return false;
+	if ((c->flags & (CLONE_THREAD | CLONE_PARENT)) && c->exit_signal)
+		return false;
+	return !c->stack == !c->stack_size &&
+	       !__builtin_add_overflow(c->stack, c->stack_size, &end) && end <= GUEST_ADDRESS_MAX;
+}
+
+/* The number asked for; one namespace deep. 0: any. */
+static int64_t wanted_tid(struct task *t, const struct clone_args *c)
+{
+	int32_t nr;
+
+	if (!c->set_tid_size)
+		return 0;
+	if (copy_in(t, &nr, c->set_tid, sizeof(nr)))
+		return -EFAULT;
+	if (c->set_tid_size > 1 || nr < 1 || nr >= PID_MAX)
+		return -EINVAL;
+	return task_capable(t, CAP_CHECKPOINT_RESTORE) || task_capable(t, CAP_SYS_ADMIN) ? nr : -EPERM;
+}
+
 int64_t sys_clone3(struct task *t, const uint64_t *a)
 {
 	struct clone_args c;
 	struct clone_request q;
+	int64_t tid;
 	int r;
 
 	if (a[1] < CLONE_ARGS_SIZE_VER0)
-		return -EINVAL;
+		return a[1] > 4096 ? -E2BIG : -EINVAL;
 	r = copy_in_extensible(t, &c, sizeof(c), a[0], a[1]);
 	if (r)
 		return r;
-	if ((c.flags & ~(uint64_t)(KNOWN | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP | CLONE_NEWTIME)) ||
-	    (c.flags & (CLONE_DETACHED | (CSIGNAL & ~CLONE_NEWTIME))) || c.exit_signal > KSIG_MAX)
+	if (!clone_args_ok(&c, a[1]))
 		return -EINVAL;
-	if ((c.flags & (CLONE_SIGHAND | CLONE_CLEAR_SIGHAND)) == (CLONE_SIGHAND | CLONE_CLEAR_SIGHAND))
-		return -EINVAL;
-	if ((c.flags & (CLONE_THREAD | CLONE_PARENT)) && c.exit_signal)
-		return -EINVAL;
-	if (!c.stack != !c.stack_size)
-		return -EINVAL;
-	if (c.set_tid_size || (c.flags & CLONE_INTO_CGROUP))
-		return -EPERM;
+	tid = wanted_tid(t, &c);
+	if (tid < 0)
+		return tid;
+	if (c.flags & CLONE_INTO_CGROUP)
+		return -EPERM; /* there is one group, and it is read-only */
 	q = (struct clone_request){
 		.flags = c.flags,
 		.exit_signal = (int)c.exit_signal,
@@ -117,6 +151,7 @@ int64_t sys_clone3(struct task *t, const uint64_t *a)
 		.child_tid = c.child_tid,
 		.tls = c.tls,
 		.pidfd = c.pidfd,
+		.set_tid = (int)tid,
 	};
 	return do_clone(t, &q);
 }

@@ -57,26 +57,30 @@ int64_t sys_wait4(struct task *t, const uint64_t *a)
 	return copy_out_rusage(t, a[3], &res) ? -EFAULT : res.pid;
 }
 
-static void fill_siginfo(struct ksiginfo *info, const struct wait_result *res)
+/* Linux writes these fields and leaves the rest of the siginfo as it was; with nothing to tell they are 0. */
+static int copy_out_siginfo(struct task *t, uint64_t addr, const struct wait_result *res)
 {
-	memset(info, 0, sizeof(*info));
-	if (!res->pid)
-		return;
-	info->signo = SIGCHLD;
-	info->code = res->code;
-	info->pid = res->pid;
-	info->uid = res->uid;
-	if (res->code == CLD_EXITED)
-		info->chld.status = WEXITSTATUS(res->status);
-	else if (res->code == CLD_STOPPED)
-		info->chld.status = WSTOPSIG(res->status);
-	else if (res->code == CLD_CONTINUED)
-		info->chld.status = SIGCONT;
-	else
-		info->chld.status = WTERMSIG(res->status);
+	int32_t head[3] = {0}, tail[3] = {0};
+
+	if (res->pid) {
+		head[0] = SIGCHLD;
+		head[2] = res->code;
+		tail[0] = res->pid;
+		tail[1] = (int32_t)res->uid;
+		if (res->code == CLD_EXITED)
+			tail[2] = WEXITSTATUS(res->status);
+		else if (res->code == CLD_STOPPED || res->code == CLD_TRAPPED)
+			tail[2] = res->status >> 8;
+		else if (res->code == CLD_CONTINUED)
+			tail[2] = SIGCONT;
+		else
+			tail[2] = WTERMSIG(res->status);
+	}
+	return copy_out(t, addr, head, sizeof(head)) || copy_out(t, addr + offsetof(struct ksiginfo, pid), tail, sizeof(tail));
 }
 
-static int waitid_target(struct task *t, int idtype, int id, struct wait_args *w)
+/* *held*: a group that the caller has to put, or NULL. */
+static int waitid_target(struct task *t, int idtype, int id, struct wait_args *w, struct thread_group **held)
 {
 	switch (idtype) {
 	case P_ALL:
@@ -92,10 +96,11 @@ static int waitid_target(struct task *t, int idtype, int id, struct wait_args *w
 		id = id ? pid_from_vnr(t, id) : t->tg->pgid;
 		break;
 	case P_PIDFD:
-		id = pidfd_pid(t, id);
 		if (id < 0)
-			return id;
-		idtype = P_PID;
+			return -EINVAL;
+		w->group = *held = pidfd_group(t, id);
+		if (!*held)
+			return -EBADF;
 		break;
 	default:
 		return -EINVAL;
@@ -109,20 +114,29 @@ int64_t sys_waitid(struct task *t, const uint64_t *a)
 {
 	int options = ARG_INT(a, 3), r;
 	struct wait_args w = {.options = options};
-	struct wait_result res;
-	struct ksiginfo info;
+	struct wait_result res = {0};
+	struct thread_group *held = NULL;
+	bool again;
 
 	if ((options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | (int)(__WNOTHREAD | __WCLONE | __WALL))) ||
 	    !(options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
-	r = waitid_target(t, ARG_INT(a, 0), ARG_INT(a, 1), &w);
+	r = waitid_target(t, ARG_INT(a, 0), ARG_INT(a, 1), &w, &held);
 	if (r)
 		return r;
+	again = held && !(options & WNOHANG) && pidfd_nonblock(t, ARG_INT(a, 1));
+	if (again)
+		w.options |= WNOHANG;
 	r = task_wait(t, &w, &res);
-	if (r < 0)
+	tg_put(held);
+	if (!r && again)
+		r = -EAGAIN;
+	if (r > 0) {
+		if (copy_out_rusage(t, a[4], &res))
+			return -EFAULT;
+		r = 0;
+	}
+	if (errno_is_restart(r))
 		return r;
-	fill_siginfo(&info, &res);
-	if (copy_out_rusage(t, a[4], &res))
-		return -EFAULT;
-	return a[2] && copy_out(t, a[2], &info, sizeof(info)) ? -EFAULT : 0;
+	return a[2] && copy_out_siginfo(t, a[2], &res) ? -EFAULT : r;
 }
