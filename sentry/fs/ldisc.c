@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The line discipline: input, editing and what the program reads. Output and echo are in ldisc_output.c. */
+/* The line discipline: input, editing and what the program reads. Output is in ldisc_output.c, echo in ldisc_echo.c. */
 #include "fs/ldisc_internal.h"
 
 #include <asm/ioctls.h>
@@ -8,14 +8,13 @@
 
 #define DISABLED 0 /* _POSIX_VDISABLE; also stored for end of file */
 
-void ldisc_init(struct ldisc *ld)
+static void reset_termios(struct ldisc *ld)
 {
 	static const uint8_t cc[] = {
 		[VINTR] = 003, [VQUIT] = 034, [VERASE] = 0177, [VKILL] = 025, [VEOF] = 004, [VMIN] = 1, [VSTART] = 021,
 		[VSTOP] = 023, [VSUSP] = 032, [VREPRINT] = 022, [VDISCARD] = 017, [VWERASE] = 027, [VLNEXT] = 026,
 		[VEOL2] = 0};
 
-	memset(ld, 0, sizeof(*ld));
 	ld->tio = (struct termios2){
 		.c_iflag = ICRNL | IXON,
 		.c_oflag = OPOST | ONLCR,
@@ -25,6 +24,12 @@ void ldisc_init(struct ldisc *ld)
 		.c_ospeed = 38400,
 	};
 	memcpy(ld->tio.c_cc, cc, sizeof(cc));
+}
+
+void ldisc_init(struct ldisc *ld)
+{
+	memset(ld, 0, sizeof(*ld));
+	reset_termios(ld);
 }
 
 /* --- the input buffer ------------------------------------------------------------------------------------------------------- */
@@ -72,33 +77,26 @@ void ldisc_flush_input(struct ldisc *ld)
 {
 	ld->head = ld->canon = ld->tail = 0;
 	memset(ld->line_end, 0, sizeof(ld->line_end));
-	ld->literal_next = ld->erasing = false;
+	ld->erasing = false;
 	ld->pkt_status |= TIOCPKT_FLUSHREAD;
 }
 
-/*
- * Make room for one byte (two with PARMRK). A full buffer without a whole line in it would never be read: there the last
- * byte is replaced, so that the line can still be ended or edited.
- */
-static bool make_room(struct ldisc *ld)
+void ldisc_hang_up(struct ldisc *ld)
 {
-	uint32_t used = ld->head - ld->tail, want = ld->tio.c_iflag & PARMRK ? 3 : 1;
-
-	if (used + want < LDISC_INPUT)
-		return true;
-	if (!ldisc_canonical(ld) || ld->canon != ld->tail)
-		return false;
-	if (used + want > LDISC_INPUT)
-		ld->head = ld->tail + LDISC_INPUT - want;
-	return true;
+	ldisc_flush_input(ld);
+	ld->literal_next = false;
+	echo_clear(ld);
+	ld->column = ld->line_column = 0;
+	ld->stopped = ld->held = false;
+	ld->pkt_status = 0;
+	reset_termios(ld);
 }
 
 /* --- editing ------------------------------------------------------------------------------------------------------------------ */
 
-static bool is_alnum(uint8_t c)
+static bool in_words(uint8_t c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-	       (c >= 0xc0 && c != 0xd7 && c != 0xf7);
+	return (c >= '0' && c <= '9') || c == '_' || ldisc_is_upper(c) || ldisc_is_lower(c);
 }
 
 static void finish_erasing(struct ldisc *ld)
@@ -109,22 +107,24 @@ static void finish_erasing(struct ldisc *ld)
 	ld->erasing = false;
 }
 
-/* Columns taken by the bytes before a tab at *pos*, back to the line's start or the tab before. */
-static uint32_t columns_before(const struct ldisc *ld, uint32_t pos)
+/* Columns taken by the bytes before a tab at the head, back to the line's start or the tab before. */
+static void rub_out_tab(struct ldisc *ld)
 {
 	uint32_t n = 0;
 
-	while (pos != ld->canon) {
+	for (uint32_t pos = ld->head; pos != ld->canon;) {
 		uint8_t c = ld->in[at(--pos)];
 
-		if (c == '\t')
-			return n;
+		if (c == '\t') {
+			echo_erase_tab(ld, n, true);
+			return;
+		}
 		if (ldisc_is_control(c))
 			n += ld->tio.c_lflag & ECHOCTL ? 2 : 0;
 		else if (!ldisc_is_continuation(ld, c))
 			n++;
 	}
-	return n + ld->line_column;
+	echo_erase_tab(ld, n, false);
 }
 
 static void rub_out(struct ldisc *ld, uint8_t c)
@@ -132,8 +132,7 @@ static void rub_out(struct ldisc *ld, uint8_t c)
 	uint32_t n;
 
 	if (c == '\t') {
-		for (n = 8 - columns_before(ld, ld->head) % 8; n; n--)
-			echo_back(ld);
+		rub_out_tab(ld);
 		return;
 	}
 	n = ldisc_is_control(c) ? (ld->tio.c_lflag & ECHOCTL ? 2 : 0) : 1;
@@ -157,8 +156,10 @@ static void echo_erased(struct ldisc *ld, uint8_t c, uint32_t end, bool single)
 			ld->erasing = true;
 		}
 		echo_char(ld, c);
-		for (uint32_t p = ld->head + 1; p < end; p++)
+		for (uint32_t p = ld->head + 1; p != end; p++) {
 			echo_raw(ld, ld->in[at(p)]);
+			echo_move_back(ld);
+		}
 	} else if (single && !(l & ECHOE)) {
 		echo_char(ld, ld->tio.c_cc[VERASE]);
 	} else {
@@ -180,7 +181,7 @@ static bool erase_one(struct ldisc *ld, enum erase what, bool *in_word)
 	if (ldisc_is_continuation(ld, c)) /* half a character: it began before the line */
 		return false;
 	if (what == ERASE_WORD) {
-		if (is_alnum(c))
+		if (in_words(c))
 			*in_word = true;
 		else if (*in_word)
 			return false;
@@ -237,13 +238,26 @@ static bool is_cc(const struct ldisc *ld, unsigned which, uint8_t c)
 	return c != DISABLED && ld->tio.c_cc[which] == c;
 }
 
-static void receive_plain(struct ldisc *ld, uint8_t c)
+/* Echo a byte of the line; the first one marks where the line begins. */
+static void echo_typed(struct ldisc *ld, uint8_t c)
+{
+	if (ld->head == ld->canon)
+		echo_set_line_column(ld);
+	echo_char(ld, c);
+	echo_commit(ld);
+}
+
+/* *newline*: a return that became a line feed, and shows as one. */
+static void receive_plain(struct ldisc *ld, uint8_t c, bool newline)
 {
 	if (ld->tio.c_lflag & ECHO) {
 		finish_erasing(ld);
-		if (ld->head == ld->canon)
-			ld->line_column = ld->column;
-		echo_char(ld, c);
+		if (newline) {
+			echo_raw(ld, c);
+			echo_commit(ld);
+		} else {
+			echo_typed(ld, c);
+		}
 	}
 	put_marked(ld, c);
 }
@@ -259,71 +273,75 @@ static int signal_of(const struct ldisc *ld, uint8_t c)
 	return is_cc(ld, VSUSP, c) ? SIGTSTP : 0;
 }
 
+static void go_on(struct ldisc *ld)
+{
+	ldisc_start(ld);
+	ldisc_process_echoes(ld);
+}
+
 static void receive_signal(struct ldisc *ld, int signo, uint8_t c)
 {
 	ld->signals |= 1u << (signo - 1);
 	if (!(ld->tio.c_lflag & NOFLSH)) {
-		ldisc_flush_input(ld);
+		echo_clear(ld);
 		ldisc_flush_output(ld);
+		ldisc_flush_input(ld);
 	}
 	if (ld->tio.c_iflag & IXON)
 		ldisc_start(ld);
-	if (ld->tio.c_lflag & ECHO)
+	if (ld->tio.c_lflag & ECHO) {
 		echo_char(ld, c);
+		echo_commit(ld);
+	} else {
+		ldisc_process_echoes(ld);
+	}
 }
 
-/* START and STOP. True: the byte was one of them. */
-static bool receive_flow(struct ldisc *ld, uint8_t c)
+/* START and STOP. True: the byte was one of them. *seen*: it took effect when it was looked at ahead. */
+static bool receive_flow(struct ldisc *ld, uint8_t c, bool seen)
 {
-	if (!(ld->tio.c_iflag & IXON))
+	bool start = is_cc(ld, VSTART, c);
+
+	if (!(ld->tio.c_iflag & IXON) || (!start && !is_cc(ld, VSTOP, c)))
 		return false;
-	if (is_cc(ld, VSTART, c)) {
-		ldisc_start(ld);
-		return true;
-	}
-	if (is_cc(ld, VSTOP, c)) {
+	if (!seen && start)
+		go_on(ld);
+	else if (!seen)
 		ldisc_stop(ld);
-		return true;
-	}
-	if (ld->stopped && ld->tio.c_iflag & IXANY && !signal_of(ld, c))
-		ldisc_start(ld);
-	return false;
+	return true;
 }
 
-/* Bytes that edit the line or end it. True: dealt with. */
-static bool receive_canonical(struct ldisc *ld, uint8_t c)
+static void receive_literal_next(struct ldisc *ld)
 {
 	tcflag_t l = ld->tio.c_lflag;
-	bool ext = l & IEXTEN;
 
-	if (is_cc(ld, VERASE, c)) {
-		erase(ld, ERASE_CHAR);
-	} else if (is_cc(ld, VKILL, c)) {
-		erase(ld, ERASE_LINE);
-	} else if (ext && is_cc(ld, VWERASE, c)) {
-		erase(ld, ERASE_WORD);
-	} else if (ext && is_cc(ld, VLNEXT, c)) {
-		ld->literal_next = true;
-		if (l & ECHO)
-			finish_erasing(ld);
-		if (l & ECHO && l & ECHOCTL) {
-			echo_raw(ld, '^');
-			echo_raw(ld, '\b');
-		}
-	} else if (ext && l & ECHO && is_cc(ld, VREPRINT, c)) {
-		reprint(ld);
-	} else if (c == '\n') {
-		if (l & (ECHO | ECHONL))
+	ld->literal_next = true;
+	if (!(l & ECHO))
+		return;
+	finish_erasing(ld);
+	if (l & ECHOCTL) {
+		echo_raw(ld, '^');
+		echo_raw(ld, '\b');
+		echo_commit(ld);
+	}
+}
+
+/* Bytes that end a line. True: dealt with. */
+static bool receive_line_end(struct ldisc *ld, uint8_t c)
+{
+	tcflag_t l = ld->tio.c_lflag;
+
+	if (c == '\n') {
+		if (l & (ECHO | ECHONL)) {
 			echo_raw(ld, '\n');
+			echo_commit(ld);
+		}
 		put_line_end(ld, c);
 	} else if (is_cc(ld, VEOF, c)) {
 		put_line_end(ld, DISABLED);
-	} else if (is_cc(ld, VEOL, c) || (ext && is_cc(ld, VEOL2, c))) {
-		if (l & ECHO) {
-			if (ld->head == ld->canon)
-				ld->line_column = ld->column;
-			echo_char(ld, c);
-		}
+	} else if (is_cc(ld, VEOL, c) || (l & IEXTEN && is_cc(ld, VEOL2, c))) {
+		if (l & ECHO)
+			echo_typed(ld, c);
 		if (c == 0xff && ld->tio.c_iflag & PARMRK)
 			put(ld, c);
 		put_line_end(ld, c);
@@ -333,51 +351,130 @@ static bool receive_canonical(struct ldisc *ld, uint8_t c)
 	return true;
 }
 
-static void receive(struct ldisc *ld, uint8_t c)
+/* Bytes that edit the line or end it. True: dealt with. */
+static bool receive_canonical(struct ldisc *ld, uint8_t c)
+{
+	tcflag_t l = ld->tio.c_lflag;
+	bool ext = l & IEXTEN;
+
+	if (is_cc(ld, VERASE, c))
+		erase(ld, ERASE_CHAR);
+	else if (is_cc(ld, VKILL, c))
+		erase(ld, ERASE_LINE);
+	else if (ext && is_cc(ld, VWERASE, c))
+		erase(ld, ERASE_WORD);
+	else if (ext && is_cc(ld, VLNEXT, c))
+		receive_literal_next(ld);
+	else if (ext && l & ECHO && is_cc(ld, VREPRINT, c))
+		reprint(ld);
+	else
+		return receive_line_end(ld, c);
+	echo_commit(ld);
+	return true;
+}
+
+/* Returns and line feeds by the rules for them. False: the byte is dropped. *newline*: see receive_plain(). */
+static bool map_newline(const struct ldisc *ld, uint8_t *c, bool *newline)
 {
 	tcflag_t i = ld->tio.c_iflag;
+
+	if (*c == '\r') {
+		if (i & IGNCR)
+			return false;
+		if (i & ICRNL) {
+			*c = '\n';
+			*newline = true;
+		}
+	} else if (*c == '\n' && i & INLCR) {
+		*c = '\r';
+	}
+	return true;
+}
+
+static void receive(struct ldisc *ld, uint8_t c, bool seen)
+{
+	tcflag_t i = ld->tio.c_iflag, l = ld->tio.c_lflag;
+	bool newline = false;
 	int signo;
 
 	if (i & ISTRIP)
 		c &= 0x7f;
-	if (i & IUCLC && ld->tio.c_lflag & IEXTEN && c >= 'A' && c <= 'Z')
-		c += 'a' - 'A';
-	if (ld->literal_next) {
-		ld->literal_next = false;
-		receive_plain(ld, c);
+	if (i & IUCLC && l & IEXTEN)
+		c = ldisc_lower(c);
+	if (l & EXTPROC && !ld->literal_next) {
+		put(ld, c);
 		return;
 	}
-	if (receive_flow(ld, c))
+	if (ld->literal_next) {
+		ld->literal_next = false;
+		receive_plain(ld, c, false);
+		return;
+	}
+	if (receive_flow(ld, c, seen))
 		return;
 	signo = signal_of(ld, c);
 	if (signo) {
 		receive_signal(ld, signo, c);
 		return;
 	}
-	if (c == '\r') {
-		if (i & IGNCR)
-			return;
-		if (i & ICRNL)
-			c = '\n';
-	} else if (c == '\n' && i & INLCR) {
-		c = '\r';
-	}
-	if (ldisc_canonical(ld) && receive_canonical(ld, c))
+	if (ld->stopped && !ld->held && i & IXON && i & IXANY)
+		go_on(ld);
+	if (!map_newline(ld, &c, &newline))
 		return;
-	receive_plain(ld, c);
+	if (l & ICANON && receive_canonical(ld, c))
+		return;
+	receive_plain(ld, c, newline);
+}
+
+/*
+ * How many bytes may be received before one looks again. A full buffer without a whole line in it would never be read:
+ * there the last byte is replaced, so that the line can still be ended or edited.
+ */
+static uint32_t receive_room(struct ldisc *ld)
+{
+	uint32_t left = LDISC_INPUT - (ld->head - ld->tail);
+
+	if (ld->tio.c_iflag & PARMRK)
+		left = (left + 2) / 3;
+	if (left > 1)
+		return left - 1;
+	if (!(ld->tio.c_lflag & ICANON) || ld->canon != ld->tail)
+		return 0;
+	if (!left)
+		ld->head--;
+	return 1;
+}
+
+static size_t receive_all(struct ldisc *ld, const uint8_t *data, size_t len, bool seen)
+{
+	size_t n = 0;
+
+	while (n < len) {
+		uint32_t room = receive_room(ld);
+
+		if (!room)
+			break;
+		for (; room && n < len; room--)
+			receive(ld, data[n++], seen);
+	}
+	ldisc_process_echoes(ld);
+	return n;
 }
 
 size_t ldisc_receive(struct ldisc *ld, const uint8_t *data, size_t len)
 {
-	size_t n;
+	return receive_all(ld, data, len, false);
+}
 
-	for (n = 0; n < len; n++) {
-		/* What makes no use of room must get through a full buffer: a program that does not read is interrupted. */
-		if (!make_room(ld) && (ld->literal_next || !signal_of(ld, data[n])))
-			break;
-		receive(ld, data[n]);
-	}
-	return n;
+size_t ldisc_receive_seen(struct ldisc *ld, const uint8_t *data, size_t len)
+{
+	return receive_all(ld, data, len, true);
+}
+
+void ldisc_look_ahead(struct ldisc *ld, const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		receive_flow(ld, data[i], false);
 }
 
 /* --- reading -------------------------------------------------------------------------------------------------------------------- */
@@ -452,19 +549,21 @@ void ldisc_set_termios(struct ldisc *ld, const struct termios2 *tio)
 	struct termios2 old = ld->tio;
 
 	ld->tio = *tio;
-	if ((old.c_lflag ^ tio->c_lflag) & ICANON) {
+	if ((old.c_lflag ^ tio->c_lflag) & (ICANON | EXTPROC)) {
 		memset(ld->line_end, 0, sizeof(ld->line_end));
 		ld->literal_next = ld->erasing = false;
 		ld->canon = ld->tail;
-		if (ldisc_canonical(ld) && ld->head != ld->tail) { /* what was typed before can be read as it is */
+		if (tio->c_lflag & ICANON && ld->head != ld->tail) { /* what was typed before can be read as it is */
 			mark_line_end(ld, ld->head - 1, true);
 			ld->canon = ld->head;
 		}
 	}
-	if (ld->stopped && old.c_iflag & IXON && !(tio->c_iflag & IXON))
-		ldisc_start(ld);
+	if (old.c_iflag & IXON && !(tio->c_iflag & IXON))
+		go_on(ld);
 	if (usual_flow(&old) != usual_flow(tio)) {
 		ld->pkt_status &= (uint8_t) ~(TIOCPKT_DOSTOP | TIOCPKT_NOSTOP);
 		ld->pkt_status |= usual_flow(tio) ? TIOCPKT_DOSTOP : TIOCPKT_NOSTOP;
 	}
+	if ((old.c_lflag | tio->c_lflag) & EXTPROC)
+		ld->pkt_status |= TIOCPKT_IOCTL;
 }

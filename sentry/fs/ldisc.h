@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #define LDISC_INPUT 4096 /* what is typed ahead; one line at most, less one */
-#define LDISC_OUTPUT 16384 /* what a program may have written that nobody has read yet */
-#define LDISC_RING 32768 /* LDISC_OUTPUT and room for echoes; a power of two */
+#define LDISC_OUTPUT 16384 /* what may have been written that nobody has read yet; a power of two */
+#define LDISC_ECHO 4096	   /* echoes that wait for room in the output; a power of two */
 
 struct ldisc {
 	struct termios2 tio;
@@ -24,10 +24,13 @@ struct ldisc {
 	bool literal_next, erasing;
 
 	/* Output and echo, for the other side to read. */
-	uint8_t out[LDISC_RING];
+	uint8_t out[LDISC_OUTPUT];
 	uint32_t out_head, out_tail;
+	uint8_t echo[LDISC_ECHO]; /* see ldisc_echo.c */
+	uint32_t echo_head, echo_commit, echo_tail; /* noted; to be tried; put out */
 	uint32_t column, line_column; /* of the cursor; where the line being typed began */
 	bool stopped;		      /* by STOP or TCOOFF */
+	bool held;		      /* by TCOOFF: START does not help */
 
 	/* What receiving led to, for the caller to act on and clear. */
 	uint32_t signals;   /* bit signo-1, for the foreground group */
@@ -35,9 +38,15 @@ struct ldisc {
 };
 
 void ldisc_init(struct ldisc *ld);
+/* The line is gone: settings as at first, nothing typed; what was output can still be read. */
+void ldisc_hang_up(struct ldisc *ld);
 
 /* Bytes from the terminal: returns how many were taken; fewer when there is no room until the program reads. */
 size_t ldisc_receive(struct ldisc *ld, const uint8_t *data, size_t len);
+/* As ldisc_receive(), of bytes that ldisc_look_ahead() has seen. */
+size_t ldisc_receive_seen(struct ldisc *ld, const uint8_t *data, size_t len);
+/* Bytes that wait for room: START and STOP among them take effect at once. */
+void ldisc_look_ahead(struct ldisc *ld, const uint8_t *data, size_t len);
 /* Is there something for a reader? for_poll: as much as poll(2) asks for (VMIN). */
 bool ldisc_readable(const struct ldisc *ld, bool for_poll);
 /* Take what one step of read(2) gives: a line or a part of it in canonical mode, what is there otherwise. *eof: end of file was met. */
@@ -59,9 +68,13 @@ void ldisc_set_termios(struct ldisc *ld, const struct termios2 *tio);
 void ldisc_flush_input(struct ldisc *ld);
 void ldisc_flush_output(struct ldisc *ld);
 void ldisc_stop(struct ldisc *ld);
-void ldisc_start(struct ldisc *ld);
+void ldisc_start(struct ldisc *ld); /* nothing while it is held */
+void ldisc_hold(struct ldisc *ld, bool on); /* TCOOFF, TCOON */
+/* Put out echoes for which there is room now. */
+void ldisc_process_echoes(struct ldisc *ld);
 
+/* Does a reader get lines? With EXTPROC the other side edits them: what comes is read as it is. */
 static inline bool ldisc_canonical(const struct ldisc *ld)
 {
-	return ld->tio.c_lflag & ICANON;
+	return (ld->tio.c_lflag & (ICANON | EXTPROC)) == ICANON;
 }

@@ -4,12 +4,18 @@
 
 #include "fs/ldisc.h"
 
-/* Echo: through output processing; control characters as ^X where ECHOCTL says so. */
-void echo_char(struct ldisc *ld, uint8_t c);
-/* Through output processing, as it is. */
+/* Output processing of one byte; false: there is no room for what it becomes. */
+bool ldisc_output_char(struct ldisc *ld, uint8_t c);
+
+/* ldisc_echo.c: nothing is output before ldisc_process_echoes(), or echo_commit() finds much noted. */
+void echo_char(struct ldisc *ld, uint8_t c); /* control characters as ^X where ECHOCTL says so */
 void echo_raw(struct ldisc *ld, uint8_t c);
-/* A backspace, the cursor moving back over a tab's columns. */
-void echo_back(struct ldisc *ld);
+void echo_move_back(struct ldisc *ld);	     /* the cursor, by one column, with no output */
+void echo_set_line_column(struct ldisc *ld); /* the line being typed begins here */
+/* Back over a tab; *columns*: taken since the tab before, or since the line's start. */
+void echo_erase_tab(struct ldisc *ld, uint32_t columns, bool after_tab);
+void echo_commit(struct ldisc *ld);
+void echo_clear(struct ldisc *ld);
 
 static inline bool ldisc_is_control(uint8_t c)
 {
@@ -20,4 +26,25 @@ static inline bool ldisc_is_control(uint8_t c)
 static inline bool ldisc_is_continuation(const struct ldisc *ld, uint8_t c)
 {
 	return ld->tio.c_iflag & IUTF8 && (c & 0xc0) == 0x80;
+}
+
+/* Letters as ISO 8859-1 has them: Linux's tables. */
+static inline bool ldisc_is_upper(uint8_t c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7);
+}
+
+static inline bool ldisc_is_lower(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 0xdf && c != 0xf7);
+}
+
+static inline uint8_t ldisc_upper(uint8_t c)
+{
+	return ldisc_is_lower(c) ? c - 0x20 : c;
+}
+
+static inline uint8_t ldisc_lower(uint8_t c)
+{
+	return ldisc_is_upper(c) ? c + 0x20 : c;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The line discipline: output processing, echo, flow control. */
+/* The line discipline: output processing, flow control. Echoes are in ldisc_echo.c. */
 #include "fs/ldisc_internal.h"
 
 #include <asm/ioctls.h>
@@ -9,23 +9,25 @@ static size_t used(const struct ldisc *ld)
 	return ld->out_head - ld->out_tail;
 }
 
-/* Echoes find room behind LDISC_OUTPUT; when that is full too they are lost. */
+/* The caller has seen that there is room. */
 static void emit(struct ldisc *ld, uint8_t c)
 {
-	if (used(ld) < LDISC_RING)
-		ld->out[ld->out_head++ % LDISC_RING] = c;
+	ld->out[ld->out_head++ % LDISC_OUTPUT] = c;
 }
 
-static void emit_newline(struct ldisc *ld)
+static bool emit_newline(struct ldisc *ld, size_t room)
 {
-	if (ld->tio.c_oflag & ONLRET)
+	tcflag_t o = ld->tio.c_oflag;
+
+	if (o & ONLCR && room < 2)
+		return false;
+	if (o & (ONLRET | ONLCR))
 		ld->column = 0;
-	if (ld->tio.c_oflag & ONLCR) {
+	if (o & ONLCR)
 		emit(ld, '\r');
-		ld->column = 0;
-	}
 	ld->line_column = ld->column;
 	emit(ld, '\n');
+	return true;
 }
 
 static void emit_return(struct ldisc *ld)
@@ -39,36 +41,39 @@ static void emit_return(struct ldisc *ld)
 	emit(ld, o & OCRNL ? '\n' : '\r');
 }
 
-static void emit_tab(struct ldisc *ld)
+static bool emit_tab(struct ldisc *ld, size_t room)
 {
 	uint32_t n = 8 - ld->column % 8;
+	bool spaces = (ld->tio.c_oflag & TABDLY) == XTABS;
 
+	if (spaces && room < n)
+		return false;
 	ld->column += n;
-	if ((ld->tio.c_oflag & TABDLY) != XTABS) {
+	if (!spaces)
 		emit(ld, '\t');
-		return;
-	}
-	for (; n; n--)
+	for (; spaces && n; n--)
 		emit(ld, ' ');
+	return true;
 }
 
-/* Output processing of one byte. */
-static void process(struct ldisc *ld, uint8_t c)
+bool ldisc_output_char(struct ldisc *ld, uint8_t c)
 {
+	size_t room = ldisc_write_room(ld);
+
+	if (!room)
+		return false;
 	if (!(ld->tio.c_oflag & OPOST)) {
 		emit(ld, c);
-		return;
+		return true;
 	}
 	switch (c) {
 	case '\n':
-		emit_newline(ld);
-		return;
+		return emit_newline(ld, room);
 	case '\r':
 		emit_return(ld);
-		return;
+		return true;
 	case '\t':
-		emit_tab(ld);
-		return;
+		return emit_tab(ld, room);
 	case '\b':
 		if (ld->column)
 			ld->column--;
@@ -76,48 +81,28 @@ static void process(struct ldisc *ld, uint8_t c)
 	default:
 		if (ldisc_is_control(c))
 			break;
-		if (ld->tio.c_oflag & OLCUC && c >= 'a' && c <= 'z')
-			c -= 'a' - 'A';
+		if (ld->tio.c_oflag & OLCUC)
+			c = ldisc_upper(c);
 		if (!ldisc_is_continuation(ld, c))
 			ld->column++;
 	}
 	emit(ld, c);
-}
-
-void echo_raw(struct ldisc *ld, uint8_t c)
-{
-	process(ld, c);
-}
-
-void echo_char(struct ldisc *ld, uint8_t c)
-{
-	if (ld->tio.c_lflag & ECHOCTL && ldisc_is_control(c) && c != '\t') {
-		emit(ld, '^');
-		emit(ld, c ^ 0100);
-		ld->column += 2;
-		return;
-	}
-	process(ld, c);
-}
-
-void echo_back(struct ldisc *ld)
-{
-	emit(ld, '\b');
-	if (ld->column)
-		ld->column--;
+	return true;
 }
 
 size_t ldisc_write_room(const struct ldisc *ld)
 {
-	return ld->stopped || used(ld) >= LDISC_OUTPUT ? 0 : LDISC_OUTPUT - used(ld);
+	return ld->stopped ? 0 : LDISC_OUTPUT - used(ld);
 }
 
 size_t ldisc_write(struct ldisc *ld, const uint8_t *data, size_t len)
 {
 	size_t n;
 
-	for (n = 0; n < len && ldisc_write_room(ld); n++)
-		process(ld, data[n]);
+	ldisc_process_echoes(ld);
+	for (n = 0; n < len; n++)
+		if (!ldisc_output_char(ld, data[n]))
+			break;
 	return n;
 }
 
@@ -131,18 +116,20 @@ size_t ldisc_output_peek(const struct ldisc *ld, uint8_t *buf, size_t len)
 	size_t n = used(ld) < len ? used(ld) : len;
 
 	for (size_t i = 0; i < n; i++)
-		buf[i] = ld->out[(ld->out_tail + i) % LDISC_RING];
+		buf[i] = ld->out[(ld->out_tail + i) % LDISC_OUTPUT];
 	return n;
 }
 
 void ldisc_output_consume(struct ldisc *ld, size_t len)
 {
 	ld->out_tail += (uint32_t)(len < used(ld) ? len : used(ld));
+	ldisc_process_echoes(ld);
 }
 
 void ldisc_output_raw(struct ldisc *ld, uint8_t c)
 {
-	emit(ld, c);
+	if (used(ld) < LDISC_OUTPUT)
+		emit(ld, c);
 }
 
 /* What was written first is with the reader already, as it were: Linux's other side has a buffer of this size. */
@@ -155,6 +142,8 @@ void ldisc_flush_output(struct ldisc *ld)
 	ld->pkt_status |= TIOCPKT_FLUSHWRITE;
 }
 
+/* --- flow control ------------------------------------------------------------------------------------------------------------- */
+
 void ldisc_stop(struct ldisc *ld)
 {
 	if (ld->stopped)
@@ -165,8 +154,19 @@ void ldisc_stop(struct ldisc *ld)
 
 void ldisc_start(struct ldisc *ld)
 {
-	if (!ld->stopped)
+	if (!ld->stopped || ld->held)
 		return;
 	ld->stopped = false;
 	ld->pkt_status = (uint8_t)((ld->pkt_status & ~TIOCPKT_STOP) | TIOCPKT_START);
+}
+
+void ldisc_hold(struct ldisc *ld, bool on)
+{
+	if (ld->held == on)
+		return;
+	ld->held = on;
+	if (on)
+		ldisc_stop(ld);
+	else
+		ldisc_start(ld);
 }

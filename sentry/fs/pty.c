@@ -118,10 +118,6 @@ static ssize_t slave_wait_read(struct task *t, struct tty *tty, struct file *f, 
 			return total;
 		if (r)
 			return total ? total : r;
-		/* Settings may have changed while we slept. */
-		r = tty_check_background(t, tty, SIGTTIN);
-		if (r)
-			return total ? total : r;
 	}
 }
 
@@ -401,7 +397,7 @@ static ssize_t master_write(struct file *f, struct uio *src, int64_t *pos)
 		if (n <= 0)
 			return done ? done : n;
 		lock_acquire(&tty->lock);
-		took = tty_input(tty, chunk, (size_t)n);
+		took = tty->master_stopped ? 0 : tty_input(tty, chunk, (size_t)n);
 		lock_release(&tty->lock);
 		uio_rewind(src, (size_t)n - took);
 		done += (ssize_t)took;
@@ -423,7 +419,7 @@ static uint32_t master_poll(struct file *f, struct waiter *w)
 		ev |= READY_IN;
 	if (tty->packet && tty->pkt_status)
 		ev |= READY_IN | EPOLLPRI;
-	if (tty->n_pending < TTY_PENDING)
+	if (tty->n_pending < TTY_PENDING && !tty->master_stopped)
 		ev |= READY_OUT;
 	if (tty->slave_closed)
 		ev |= EPOLLHUP;
@@ -517,5 +513,6 @@ int tty_open_console(struct task *t, unsigned minor, struct file *f)
 {
 	struct tty *tty = console_tty(t->kernel);
 
-	return tty ? open_slave(t, tty, f) : -ENXIO;
+	/* Never the controlling terminal of who just opens it. */
+	return tty ? pty_open_slave(t, tty, f) : -ENXIO;
 }

@@ -98,6 +98,7 @@ static size_t keep_pending(struct tty *tty, const uint8_t *data, size_t len)
 	}
 	n = n < len ? n : len;
 	memcpy(tty->pending + tty->n_pending, data, n);
+	ldisc_look_ahead(&tty->ld, data, n);
 	tty->n_pending += n;
 	return n;
 }
@@ -131,7 +132,7 @@ void tty_pump_pending(struct tty *tty)
 
 	if (!tty->n_pending)
 		return;
-	n = ldisc_receive(&tty->ld, tty->pending, tty->n_pending);
+	n = ldisc_receive_seen(&tty->ld, tty->pending, tty->n_pending);
 	if (!n)
 		return;
 	tty->n_pending -= n;
@@ -170,13 +171,16 @@ static int lose_terminal(struct thread_group *tg, void *arg)
 	return 0;
 }
 
-static void tell_leader(struct tty *tty, int sid)
+static void tell_leader(struct tty *tty, int sid, int pgrp)
 {
 	struct task *leader = task_find(tty->kernel, sid);
 	struct ksiginfo info = {.signo = SIGHUP, .code = SI_KERNEL};
 
 	if (!leader)
 		return;
+	lock_acquire(&tty->kernel->tasklist_lock);
+	leader->tg->tty_old_pgrp = pgrp;
+	lock_release(&tty->kernel->tasklist_lock);
 	signal_send_group(leader->tg, &info);
 	info.signo = SIGCONT;
 	signal_send_group(leader->tg, &info);
@@ -186,18 +190,19 @@ static void tell_leader(struct tty *tty, int sid)
 void tty_hangup(struct tty *tty)
 {
 	struct session_walk w = {.tty = tty};
+	int pgrp;
 
 	lock_acquire(&tty->lock);
 	w.sid = tty->sid;
+	pgrp = tty->pgrp;
 	tty->sid = tty->pgrp = 0;
 	tty->hangups++;
-	ldisc_flush_input(&tty->ld);
-	ldisc_start(&tty->ld);
-	ldisc_init(&tty->ld);
+	ldisc_hang_up(&tty->ld);
+	tty->pkt_status = 0;
 	tty->n_pending = 0;
 	lock_release(&tty->lock);
 	if (w.sid) {
-		tell_leader(tty, w.sid);
+		tell_leader(tty, w.sid, pgrp);
 		tg_for_each(tty->kernel, lose_terminal, &w);
 	}
 	wait_queue_wake(&tty->slave_wait, EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM | EPOLLERR | EPOLLHUP);

@@ -26,6 +26,8 @@ void tty_put(struct tty *tty); /* NULL allowed; takes leaf locks only */
  * terminal.
  */
 void tty_session_leader_exit(struct task *t);
+struct tty *tty_of_session(struct task *t); /* the controlling terminal, held, or NULL */
+void tty_hangup(struct tty *tty);	    /* the line is gone; no locks held */
 /* The guest's number of the device (0: none) and the foreground group (-1: none), for /proc/PID/stat. */
 uint64_t tty_rdev(const struct tty *tty);
 int tty_foreground(struct tty *tty);

@@ -43,7 +43,9 @@ struct tty {
 	bool master_closed;
 	bool locked;	  /* TIOCSPTLCK */
 	bool packet;
-	bool exclusive;
+	bool exclusive, master_exclusive;
+	bool master_stopped; /* TCOOFF by the master itself */
+	struct termios2 lock_mask; /* TIOCSLCKTRMIOS: set bits cannot be changed */
 	unsigned hangups; /* files of the slave side opened before the last one are dead */
 	uint8_t pkt_status;
 };
@@ -62,7 +64,6 @@ size_t tty_input(struct tty *tty, const uint8_t *data, size_t len);
 void tty_pump_pending(struct tty *tty);
 /* Act on what the discipline left to do: signals, packet status. tty->lock held. */
 void tty_settle(struct tty *tty);
-void tty_hangup(struct tty *tty); /* the line is gone; no locks held */
 /* After tty->lock was dropped: let the console move bytes. */
 void tty_kick_console(struct tty *tty);
 
@@ -73,8 +74,8 @@ int tty_check_background(struct task *t, struct tty *tty, int signo);
 void tty_maybe_acquire(struct task *t, struct tty *tty);
 int tty_acquire(struct task *t, struct tty *tty, bool steal, bool readable); /* TIOCSCTTY */
 int tty_give_up(struct task *t, struct tty *tty);			      /* TIOCNOTTY */
+/* TIOCSPGRP of a process that may: the group, or, as Linux has it, any process of the session. */
 int tty_set_foreground(struct task *t, struct tty *tty, int pgrp);
-struct tty *tty_of_session(struct task *t); /* the controlling terminal, held, or NULL */
 
 /* tty_ioctl.c */
 int64_t tty_ioctl(struct task *t, struct file *f, struct tty *tty, bool master, uint32_t cmd, uint64_t arg);

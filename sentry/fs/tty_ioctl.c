@@ -54,6 +54,41 @@ static int get_termios(struct task *t, struct tty *tty, uint64_t arg, size_t siz
 	return copy_out(t, arg, &tio, size);
 }
 
+/* What TIOCSLCKTRMIOS locked stays as it was. */
+static void keep_locked(struct termios2 *tio, const struct termios2 *old, const struct termios2 *locked)
+{
+	tio->c_iflag = (tio->c_iflag & ~locked->c_iflag) | (old->c_iflag & locked->c_iflag);
+	tio->c_oflag = (tio->c_oflag & ~locked->c_oflag) | (old->c_oflag & locked->c_oflag);
+	tio->c_cflag = (tio->c_cflag & ~locked->c_cflag) | (old->c_cflag & locked->c_cflag);
+	tio->c_lflag = (tio->c_lflag & ~locked->c_lflag) | (old->c_lflag & locked->c_lflag);
+	if (locked->c_line)
+		tio->c_line = old->c_line;
+	for (int i = 0; i < NCCS; i++)
+		if (locked->c_cc[i])
+			tio->c_cc[i] = old->c_cc[i];
+}
+
+/* tty->lock held. */
+static void apply_termios(struct tty *tty, struct termios2 *tio)
+{
+	keep_locked(tio, &tty->ld.tio, &tty->lock_mask);
+	ldisc_set_termios(&tty->ld, tio);
+	tty_settle(tty);
+	tty_pump_pending(tty);
+	wait_queue_wake(&tty->slave_wait, EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM);
+	wait_queue_wake(&tty->master_wait, EPOLLIN | EPOLLRDNORM); /* echoes that had waited */
+}
+
+static void normalize(struct termios2 *tio)
+{
+	tio->c_ospeed = speed_of(tio->c_cflag & CBAUD, tio->c_ospeed);
+	tio->c_ispeed = speed_of(tio->c_cflag >> IBSHIFT & CBAUD, tio->c_ispeed);
+	if (!(tio->c_cflag >> IBSHIFT & CBAUD))
+		tio->c_ispeed = tio->c_ospeed;
+	/* A pseudo terminal has no line: eight bits, no parity. */
+	tio->c_cflag = (tio->c_cflag & ~(tcflag_t)(CSIZE | PARENB)) | CS8 | CREAD;
+}
+
 static int set_termios(struct task *t, struct tty *tty, uint64_t arg, size_t size, bool flush)
 {
 	struct termios2 tio;
@@ -65,22 +100,11 @@ static int set_termios(struct task *t, struct tty *tty, uint64_t arg, size_t siz
 	err = copy_in(t, &tio, arg, size);
 	if (err)
 		return err;
-	tio.c_ospeed = speed_of(tio.c_cflag & CBAUD, tio.c_ospeed);
-	tio.c_ispeed = speed_of(tio.c_cflag >> IBSHIFT & CBAUD, tio.c_ispeed);
-	if (!(tio.c_cflag >> IBSHIFT & CBAUD))
-		tio.c_ispeed = tio.c_ospeed;
-	/* A pseudo terminal has no line: eight bits, no parity. */
-	tio.c_cflag = (tio.c_cflag & ~(tcflag_t)(CSIZE | PARENB)) | CS8 | CREAD;
-	lock_acquire(&tty->lock);
-	if (flush) {
+	normalize(&tio);
+	LOCK_SCOPE(&tty->lock);
+	if (flush)
 		ldisc_flush_input(&tty->ld);
-		tty->n_pending = 0;
-	}
-	ldisc_set_termios(&tty->ld, &tio);
-	tty_settle(tty);
-	tty_pump_pending(tty);
-	wait_queue_wake(&tty->slave_wait, EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM);
-	lock_release(&tty->lock);
+	apply_termios(tty, &tio);
 	return 0;
 }
 
@@ -98,6 +122,73 @@ static int get_termio(struct task *t, struct tty *tty, uint64_t arg)
 	memcpy(old.c_cc, tty->ld.tio.c_cc, sizeof(old.c_cc));
 	lock_release(&tty->lock);
 	return copy_out(t, arg, &old, sizeof(old));
+}
+
+static tcflag_t low_half(tcflag_t now, unsigned short half)
+{
+	return (now & ~(tcflag_t)0xffff) | half;
+}
+
+static int set_termio(struct task *t, struct tty *tty, uint64_t arg, bool flush)
+{
+	struct termios2 tio;
+	struct termio half;
+	int err = copy_in(t, &half, arg, sizeof(half));
+
+	if (err)
+		return err;
+	LOCK_SCOPE(&tty->lock);
+	tio = tty->ld.tio;
+	tio.c_iflag = low_half(tio.c_iflag, half.c_iflag);
+	tio.c_oflag = low_half(tio.c_oflag, half.c_oflag);
+	tio.c_cflag = low_half(tio.c_cflag, half.c_cflag);
+	tio.c_lflag = low_half(tio.c_lflag, half.c_lflag);
+	tio.c_line = half.c_line;
+	memcpy(tio.c_cc, half.c_cc, sizeof(half.c_cc));
+	normalize(&tio);
+	if (flush)
+		ldisc_flush_input(&tty->ld);
+	apply_termios(tty, &tio);
+	return 0;
+}
+
+/* TIOCGLCKTRMIOS, TIOCSLCKTRMIOS: the mask of what nobody may change. */
+static int locked_termios(struct task *t, struct tty *tty, uint64_t arg, bool set)
+{
+	struct termios2 mask;
+	int err;
+
+	if (set && !task_capable(t, CAP_SYS_ADMIN))
+		return -EPERM;
+	lock_acquire(&tty->lock);
+	mask = tty->lock_mask;
+	lock_release(&tty->lock);
+	if (!set)
+		return copy_out(t, arg, &mask, TERMIOS_BYTES);
+	err = copy_in(t, &mask, arg, TERMIOS_BYTES);
+	if (err)
+		return err;
+	LOCK_SCOPE(&tty->lock);
+	tty->lock_mask = mask;
+	return 0;
+}
+
+static int soft_carrier(struct task *t, struct tty *tty, uint64_t arg, bool set)
+{
+	int on, err;
+
+	if (!set) {
+		lock_acquire(&tty->lock);
+		on = tty->ld.tio.c_cflag & CLOCAL ? 1 : 0;
+		lock_release(&tty->lock);
+		return put_int(t, arg, on);
+	}
+	err = copy_in(t, &on, arg, sizeof(on));
+	if (err)
+		return err;
+	LOCK_SCOPE(&tty->lock);
+	tty->ld.tio.c_cflag = (tty->ld.tio.c_cflag & ~(tcflag_t)CLOCAL) | (on ? CLOCAL : 0);
+	return 0;
 }
 
 /* --- window size --------------------------------------------------------------------------------------------------------------- */
@@ -139,17 +230,40 @@ static int flush_queues(struct tty *tty, bool master, int which)
 	if (!input && !output)
 		return -EINVAL;
 	LOCK_SCOPE(&tty->lock);
-	/* What the master calls input is the slave's output. */
-	if (master ? output : input) {
-		ldisc_flush_input(&tty->ld);
+	/* What the master calls input is the slave's output; what the slave's discipline has received stays. */
+	if (master ? output : input)
 		tty->n_pending = 0;
-	}
-	if (master ? input : output)
+	if (!master && input)
+		ldisc_flush_input(&tty->ld);
+	if (!master && output)
 		ldisc_flush_output(&tty->ld);
+	if (master && input)
+		ldisc_output_consume(&tty->ld, LDISC_OUTPUT);
 	tty_settle(tty);
 	wait_queue_wake(&tty->slave_wait, EPOLLOUT | EPOLLWRNORM);
 	wait_queue_wake(&tty->master_wait, EPOLLOUT | EPOLLWRNORM);
 	return 0;
+}
+
+/* The master's own flow: TCOOFF holds what it writes, TCIOFF and TCION send a byte to the program. */
+static int master_flow(struct tty *tty, int what)
+{
+	const uint8_t stop = 023, start = 021;
+
+	LOCK_SCOPE(&tty->lock);
+	switch (what) {
+	case TCOOFF:
+	case TCOON:
+		tty->master_stopped = what == TCOOFF;
+		wait_queue_wake(&tty->master_wait, EPOLLOUT | EPOLLWRNORM);
+		return 0;
+	case TCIOFF:
+	case TCION:
+		tty_input(tty, what == TCIOFF ? &stop : &start, 1);
+		return 0;
+	default:
+		return -EINVAL;
+	}
 }
 
 static int flow(struct tty *tty, int what)
@@ -157,10 +271,8 @@ static int flow(struct tty *tty, int what)
 	LOCK_SCOPE(&tty->lock);
 	switch (what) {
 	case TCOOFF:
-		ldisc_stop(&tty->ld);
-		break;
 	case TCOON:
-		ldisc_start(&tty->ld);
+		ldisc_hold(&tty->ld, what == TCOOFF);
 		break;
 	case TCIOFF:
 	case TCION:
@@ -207,8 +319,11 @@ static int get_group(struct task *t, struct tty *tty, bool master, uint64_t arg,
 
 static int set_group(struct task *t, struct tty *tty, uint64_t arg)
 {
-	int pgrp, err = copy_in(t, &pgrp, arg, sizeof(pgrp));
+	int pgrp, err = tty_check_background(t, tty, SIGTTOU);
 
+	if (err)
+		return err == -EIO ? -ENOTTY : err;
+	err = copy_in(t, &pgrp, arg, sizeof(pgrp));
 	if (err || pgrp < 0)
 		return err ? err : -EINVAL;
 	return tty_set_foreground(t, tty, pid_from_vnr(t, pgrp));
@@ -221,12 +336,11 @@ static int get_peer(struct task *t, struct tty *tty, int flags)
 	struct file *f;
 	int err, fd;
 
-	if (flags & ~(O_ACCMODE | O_NOCTTY | O_NONBLOCK | O_CLOEXEC))
-		return -EINVAL;
-	err = pty_slave_file(tty, flags & ~(O_CLOEXEC | O_NOCTTY), &f);
+	/* Other flags mean nothing here, and are not refused. */
+	err = pty_slave_file(tty, flags & (O_ACCMODE | O_NONBLOCK | O_APPEND), &f);
 	if (err)
 		return err;
-	if (!(flags & O_NOCTTY))
+	if (!(flags & O_NOCTTY) && (flags & O_ACCMODE) != O_WRONLY)
 		tty_maybe_acquire(t, tty);
 	fd = fd_install(t, f, flags & O_CLOEXEC, 0);
 	if (fd < 0)
@@ -303,10 +417,10 @@ static int64_t master_ioctl(struct task *t, struct tty *tty, uint32_t cmd, uint6
 	}
 }
 
-static int set_exclusive(struct tty *tty, bool on)
+static int set_exclusive(struct tty *tty, bool *which, bool on)
 {
 	LOCK_SCOPE(&tty->lock);
-	tty->exclusive = on;
+	*which = on;
 	return 0;
 }
 
@@ -317,22 +431,28 @@ static int set_discipline(struct task *t, uint64_t arg)
 	return err ? err : n == N_TTY ? 0 : -EINVAL;
 }
 
-/* Calls that change the terminal: a background process gets SIGTTOU. */
-static bool is_change(uint32_t cmd)
+/* Calls that change the terminal: a background process gets SIGTTOU. Through the master only settings are the terminal's. */
+static bool is_change(uint32_t cmd, bool master)
 {
 	switch (cmd) {
+	case TCSETA:
+	case TCSETAW:
+	case TCSETAF:
 	case TCSETS:
 	case TCSETSW:
 	case TCSETSF:
 	case TCSETS2:
 	case TCSETSW2:
 	case TCSETSF2:
+		return true;
 	case TCSBRK:
 	case TCSBRKP:
+	case TIOCSBRK:
+	case TIOCCBRK:
 	case TCXONC:
 	case TCFLSH:
 	case TIOCSETD:
-		return true;
+		return !master;
 	default:
 		return false;
 	}
@@ -355,14 +475,26 @@ static int64_t common_ioctl(struct task *t, struct file *f, struct tty *tty, boo
 	case TCSETSW2:
 	case TCSETSF2:
 		return set_termios(t, tty, arg, sizeof(struct termios2), cmd == TCSETSF2);
+	case TCSETA:
+	case TCSETAW:
+	case TCSETAF:
+		return set_termio(t, tty, arg, cmd == TCSETAF);
+	case TIOCGLCKTRMIOS:
+	case TIOCSLCKTRMIOS:
+		return locked_termios(t, tty, arg, cmd == TIOCSLCKTRMIOS);
+	case TIOCGSOFTCAR:
+	case TIOCSSOFTCAR:
+		return soft_carrier(t, tty, arg, cmd == TIOCSSOFTCAR);
 	case TIOCGWINSZ:
 	case TIOCSWINSZ:
 		return winsize(t, tty, arg, cmd == TIOCSWINSZ);
-	case TCSBRK:
+	case TCSBRK: /* there is no line to break */
 	case TCSBRKP:
+	case TIOCSBRK:
+	case TIOCCBRK:
 		return 0;
 	case TCXONC:
-		return flow(tty, (int)arg);
+		return master ? master_flow(tty, (int)arg) : flow(tty, (int)arg);
 	case TCFLSH:
 		return flush_queues(tty, master, (int)arg);
 	case FIONREAD:
@@ -378,18 +510,20 @@ static int64_t common_ioctl(struct task *t, struct file *f, struct tty *tty, boo
 	case TIOCSCTTY:
 		return tty_acquire(t, tty, arg == 1, (f->flags & O_ACCMODE) != O_WRONLY);
 	case TIOCNOTTY:
-		return tty_give_up(t, tty);
+		return master ? -ENOTTY : tty_give_up(t, tty);
 	case TIOCGETD:
 		return put_int(t, arg, N_TTY);
 	case TIOCSETD:
 		return set_discipline(t, arg);
 	case TIOCEXCL:
 	case TIOCNXCL:
-		return set_exclusive(tty, cmd == TIOCEXCL);
+		return set_exclusive(tty, master ? &tty->master_exclusive : &tty->exclusive, cmd == TIOCEXCL);
 	case TIOCGEXCL:
-		return get_flag(t, tty, &tty->exclusive, arg);
+		return get_flag(t, tty, master ? &tty->master_exclusive : &tty->exclusive, arg);
 	case TIOCGDEV:
-		return put_int(t, arg, (int)(master ? makedev(TTYAUX_MAJOR, 2) : tty_rdev(tty)));
+		return put_int(t, arg, (int)tty_rdev(tty));
+	case TIOCGPTPEER: /* the master's only */
+		return -EIO;
 	case TIOCVHANGUP:
 		if (!task_capable(t, CAP_SYS_ADMIN))
 			return -EPERM;
@@ -412,7 +546,8 @@ int64_t tty_ioctl(struct task *t, struct file *f, struct tty *tty, bool master, 
 		r = master_ioctl(t, tty, cmd, arg);
 		if (r != NOT_MINE)
 			return r;
-	} else if (is_change(cmd)) {
+	}
+	if (is_change(cmd, master)) {
 		r = tty_check_background(t, tty, SIGTTOU);
 		if (r)
 			return r;

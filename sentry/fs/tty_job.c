@@ -52,6 +52,7 @@ static void become(struct task *t, struct tty *tty)
 
 	tty_get(tty);
 	tg->ctty = tty;
+	tg->tty_old_pgrp = 0;
 	tty->sid = tg->sid;
 	tty->pgrp = tg->pgid;
 }
@@ -143,12 +144,29 @@ int tty_give_up(struct task *t, struct tty *tty)
 	return 0;
 }
 
+/* The leader lost its terminal by a hang-up, and told, or did not tell, those who were in front of it: now they are told. */
+static void tell_old_foreground(struct task *t)
+{
+	int pgrp;
+
+	lock_acquire(&t->kernel->tasklist_lock);
+	pgrp = t->tg->tty_old_pgrp;
+	t->tg->tty_old_pgrp = 0;
+	lock_release(&t->kernel->tasklist_lock);
+	if (!pgrp)
+		return;
+	signal_kernel_pgrp(t->kernel, pgrp, SIGHUP);
+	signal_kernel_pgrp(t->kernel, pgrp, SIGCONT);
+}
+
 void tty_session_leader_exit(struct task *t)
 {
 	struct tty *tty = tty_of_session(t);
 
-	if (!tty)
+	if (!tty) {
+		tell_old_foreground(t);
 		return;
+	}
 	if (is_session_leader(t) && tty->sid == t->tg->sid)
 		leave_session(t, tty, true);
 	else
@@ -159,6 +177,7 @@ void tty_session_leader_exit(struct task *t)
 struct find_pgrp {
 	int pgrp, sid;
 	bool found, same_session;
+	bool is_process; /* no group of that number, but a process */
 };
 
 static int look_for_pgrp(struct thread_group *tg, void *arg)
@@ -166,25 +185,20 @@ static int look_for_pgrp(struct thread_group *tg, void *arg)
 	struct find_pgrp *f = arg;
 
 	lock_acquire(&tg->kernel->tasklist_lock);
-	if (tg->pgid == f->pgrp) {
+	if (tg->pgid == f->pgrp || tg->pid == f->pgrp) {
 		f->found = true;
+		f->is_process = tg->pgid != f->pgrp;
 		f->same_session = tg->sid == f->sid;
 	}
 	lock_release(&tg->kernel->tasklist_lock);
-	return f->found;
+	return f->found && !f->is_process;
 }
 
 int tty_set_foreground(struct task *t, struct tty *tty, int pgrp)
 {
 	struct find_pgrp f = {.pgrp = pgrp, .sid = t->tg->sid};
-	struct tty *mine;
-	int err = tty_check_background(t, tty, SIGTTOU);
+	struct tty *mine = tty_of_session(t);
 
-	if (err)
-		return err == -EIO ? -ENOTTY : err;
-	if (pgrp < 0)
-		return -EINVAL;
-	mine = tty_of_session(t);
 	if (mine)
 		tty_put(mine);
 	if (mine != tty || tty->sid != t->tg->sid)

@@ -157,8 +157,8 @@ static void group_dead(struct kernel *k, struct thread_group *tg)
 	int sig = 0, code;
 
 	tg_timers_free(tg);
-	orphaned_pgrps_on_exit(tg);
 	tty_session_leader_exit(tg->leader);
+	orphaned_pgrps_on_exit(tg);
 	lock_acquire(&k->tasklist_lock);
 	code = tg->group_exiting ? tg->group_exit_code : tg->leader->exit_code;
 	lock_acquire(&tg->siglock);

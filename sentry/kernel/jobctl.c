@@ -5,19 +5,19 @@
 #include "kernel/time.h"
 
 /* tasklist_lock held. A parent outside the group but inside the session keeps the group from being orphaned. */
-static bool anchors_pgrp(const struct thread_group *tg)
+static bool anchors_pgrp(const struct thread_group *tg, const struct thread_group *dying)
 {
 	const struct thread_group *p = tg->parent;
 
-	return p && !p->zombie && p->pgid != tg->pgid && p->sid == tg->sid;
+	return p && p != dying && !p->zombie && p->pgid != tg->pgid && p->sid == tg->sid;
 }
 
-static bool orphaned_locked(struct kernel *k, int pgid, const struct thread_group *except)
+static bool orphaned_locked(struct kernel *k, int pgid, const struct thread_group *dying)
 {
 	struct thread_group *tg;
 
 	for (int pid = 1; (tg = tg_next(k, pid)); pid = tg->pid + 1)
-		if (tg->pgid == pgid && tg != except && !tg->zombie && anchors_pgrp(tg))
+		if (tg->pgid == pgid && tg != dying && !tg->zombie && anchors_pgrp(tg, dying))
 			return false;
 	return true;
 }

@@ -155,6 +155,7 @@ struct thread_group {
 	int parent_tid;		    /* the thread of the parent whose child this is (__WNOTHREAD, PR_SET_PDEATHSIG) */
 	int pgid, sid;
 	struct tty *ctty;	    /* controlling terminal of the session, held by tty code */
+	int tty_old_pgrp;	    /* of a leader whose terminal was hung up: the group that was in front; 0: none */
 	bool zombie, reaped, child_subreaper, exec_done; /* exec_done: setpgid gives EACCES */
 	struct wait_queue child_wait; /* wait4 sleeps here */
 	struct wait_queue exit_wait;  /* pidfd polls here */

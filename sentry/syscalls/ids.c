@@ -108,3 +108,16 @@ int64_t sys_setsid(struct task *t, const uint64_t *a)
 	tty_put(old);
 	return tg_vnr(t, tg);
 }
+
+int64_t sys_vhangup(struct task *t, const uint64_t *a)
+{
+	struct tty *tty;
+
+	if (!task_capable(t, CAP_SYS_TTY_CONFIG))
+		return -EPERM;
+	tty = tty_of_session(t);
+	if (tty)
+		tty_hangup(tty);
+	tty_put(tty);
+	return 0;
+}

@@ -93,7 +93,7 @@ int open_finish(struct task *t, const struct path *p, int flags, bool created, s
 	r = check_writable(p, inode, flags);
 	if (r < 0)
 		return r;
-	f = file_alloc(p, inode, inode->fops, flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC));
+	f = file_alloc(p, inode, inode->fops, flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC));
 	if (!f)
 		return -ENFILE;
 	if (can_write(flags) && inode_is(inode, S_IFREG)) {
@@ -107,6 +107,7 @@ int open_finish(struct task *t, const struct path *p, int flags, bool created, s
 		f->ops = NULL;
 		return r;
 	}
+	f->flags &= ~O_NOCTTY; /* the terminal has seen it */
 	fsnotify_dentry(p->dentry, IN_OPEN);
 	if ((flags & O_TRUNC) && inode_is(inode, S_IFREG) && !created) {
 		r = do_truncate(t, p, 0);

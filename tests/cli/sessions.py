@@ -1,0 +1,560 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What a person does at a terminal: shells with job control, editors, multiplexers, nested terminals.
+
+Use: sessions.py BUILD-DIRECTORY [--native] [FILTER ...]. Each scenario is driven through a pseudo terminal from outside
+`picket run -t`; with --native the same scenario runs without Picket, which shows that it asks for what Linux does. Prints
+"ok NAME" or "not ok NAME".
+"""
+import fcntl
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import struct
+import sys
+import tempfile
+import termios
+import time
+
+build = os.path.abspath(sys.argv[1])
+native = "--native" in sys.argv
+verbose = "-v" in sys.argv
+filters = [a for a in sys.argv[2:] if not a.startswith("-")]
+picket = build + "/cmd/picket"
+ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "TERM": "xterm", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
+       "PS1": "@> ", "HOME": "/tmp", "HISTFILE": "", "INPUTRC": "/dev/null"}
+failures = 0
+SLOW = float(os.environ.get("SESSION_PATIENCE", "20"))
+
+
+class Failed(Exception):
+    pass
+
+
+class Session:
+    """A program on a terminal of its own."""
+
+    def __init__(self, *argv, rows=24, cols=80, env=None, options=(), outside=False):
+        env = {**ENV, **(env or {})}
+        if native or outside:
+            command = argv
+        else:
+            command = [picket, "run", "--network", "none", "-it", *options]
+            for k, v in env.items():
+                command += ["-e", k + "=" + v]
+            command += ["host", "--", *argv]
+            env = {**os.environ, "TERM": env["TERM"]}
+        self.buffer, self.seen = "", ""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+            os.chdir("/tmp")
+            os.execvpe(command[0], list(command), env)
+
+    def send(self, text):
+        data = text.encode()
+        while data:
+            data = data[os.write(self.fd, data):]
+
+    def expect(self, pattern, seconds=None):
+        """Wait for *pattern* in what came since the last match."""
+        end = time.monotonic() + (seconds or SLOW)
+        while True:
+            m = re.search(pattern, self.buffer, re.S)
+            if m:
+                self.seen += self.buffer[:m.end()]
+                self.buffer = self.buffer[m.end():]
+                return m
+            left = end - time.monotonic()
+            if left <= 0 or not self.more(left):
+                raise Failed("%r not in %r" % (pattern, self.buffer[-1500:]))
+
+    def more(self, seconds):
+        if not select.select([self.fd], [], [], seconds)[0]:
+            return False
+        try:
+            data = os.read(self.fd, 65536)
+        except OSError:
+            return False
+        self.buffer += data.decode(errors="replace")
+        return bool(data)
+
+    def line(self, text, pattern=None):
+        """Type a line, wait for the pattern in what follows its echo, then for a prompt."""
+        self.send(text + "\r")
+        m = self.expect(pattern) if pattern else None
+        self.expect("@> $")
+        return m
+
+    def quiet(self, seconds=0.3):
+        while self.more(seconds):
+            pass
+        text, self.buffer = self.buffer, ""
+        return text
+
+    def resize(self, rows, cols):
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+
+    def wait(self, seconds=None):
+        end = time.monotonic() + (seconds or SLOW)
+        while time.monotonic() < end:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.pid = 0
+                return os.waitstatus_to_exitcode(status)
+            if select.select([self.fd], [], [], 0.02)[0]:
+                self.more(0)
+        raise Failed("does not end; last %r" % self.buffer[-500:])
+
+    def close(self):
+        os.close(self.fd)
+        if not self.pid:
+            return
+        for _ in range(100):
+            if os.waitpid(self.pid, os.WNOHANG)[0]:
+                return
+            time.sleep(0.02)
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+
+SCENARIOS = []
+
+
+def scenario(*needs):
+    def enter(fn):
+        SCENARIOS.append((fn.__name__, needs, fn))
+        return fn
+    return enter
+
+
+def job_control(s):
+    """What every shell does alike."""
+    s.line("sleep 100 &", r"\d\n?")
+    s.line("jobs", r"[Rr]unning")
+    s.send("fg\r")
+    s.expect("sleep 100")
+    time.sleep(0.2)
+    s.send("\x1a")
+    s.expect("([Ss]topped|suspended)")
+    s.expect("@> ")
+    s.line("jobs", "([Ss]topped|suspended)")
+    s.line("bg", "sleep 100")
+    s.line("jobs", "[Rr]unning")
+    s.line("kill %1; wait; echo wai''ted", "waited")
+    s.send("cat | cat | cat\r")
+    time.sleep(0.3)
+    s.send("typed\r")
+    s.expect("typed\r+\ntyped")
+    s.send("\x03")
+    s.expect(r"\^C")
+    s.expect("@> ")
+    s.line("echo st=$?", "st=130")
+    s.send("sleep 100 | cat\r")
+    time.sleep(0.3)
+    s.send("\x1a")
+    s.expect("([Ss]topped|suspended)")
+    s.expect("@> ")
+    s.send("fg\r")
+    s.expect("sleep 100")
+    time.sleep(0.2)
+    s.send("\x03")
+    s.expect("@> ")
+    s.send("cat &\r")
+    s.expect("@> ")
+    time.sleep(0.5)
+    s.line("jobs", r"([Ss]topped|suspended)[^\n]*cat|cat[^\n]*([Ss]topped|suspended)|tty input")
+    s.line("kill -9 %1; wait; echo wai''ted", "waited")
+    s.line("")
+    s.send("sleep 100\r")
+    time.sleep(0.3)
+    s.send("\x1c")
+    s.expect("@> ")
+    s.line("echo st=$?", "st=131")
+
+
+@scenario("bash")
+def bash_jobs():
+    s = Session("bash", "--norc", "--noprofile")
+    s.expect("@> ")
+    job_control(s)
+    s.line("sleep 50 & disown; jobs; echo no''ne", "none")
+    s.send("sleep 60\r")
+    time.sleep(0.3)
+    s.send("\x1a")
+    s.expect("Stopped")
+    s.expect("@> ")
+    s.send("exit\r")
+    s.expect("There are stopped jobs")
+    s.expect("@> ")
+    s.line("kill %1; kill -CONT %1; wait; trap 'echo tr''apped' INT")
+    s.send("\x03")
+    s.line("", None)
+    s.line("set -m; (sleep 0.1; echo in''ner) & wait", "inner")
+    s.line("stty tostop; (echo x) & sleep 0.3; jobs", "Stopped")
+    s.line("stty -tostop; kill -9 %%; wait")
+    s.send("exit 7\r")
+    if s.wait() != 7:
+        raise Failed("status")
+    s.close()
+
+
+@scenario("dash")
+def dash_jobs():
+    s = Session("dash", "-i")
+    s.expect("@> ")
+    job_control(s)
+    s.send("exit 7\r")
+    if s.wait() != 7:
+        raise Failed("status")
+    s.close()
+
+
+@scenario("zsh")
+def zsh_jobs():
+    s = Session("zsh", "-f", "-i", "+Z", env={"PS1": "@> "})
+    s.expect("@> ")
+    s.line("unsetopt prompt_sp prompt_cr zle; PS1='@> '", None)
+    job_control(s)
+    s.send("exit 7\r")
+    if s.wait() != 7:
+        raise Failed("status")
+    s.close()
+
+
+@scenario("bash")
+def suspend_nested_shell():
+    s = Session("bash", "--norc", "--noprofile")
+    s.expect("@> ")
+    s.line("PS1='in''ner@> ' bash --norc --noprofile", None)
+    s.send("suspend\r")
+    s.expect("Stopped")
+    s.expect("@> ")
+    s.send("fg\r")
+    s.expect("@> ")
+    s.line("echo ba''ck", "back")
+    s.line("exit")
+    s.send("exit\r")
+    s.wait()
+    s.close()
+
+
+@scenario("vim")
+def vim_edit():
+    with tempfile.TemporaryDirectory():
+        s = Session("bash", "--norc", "--noprofile")
+        s.expect("@> ")
+        s.send("cd /tmp; rm -f edited; vim -u NONE -i NONE -n edited\r")
+        s.expect("edited")
+        s.expect(r"\[New\]|New File|All")
+        s.send("ihello from vim\x1b")
+        s.expect("hello from vim")
+        s.resize(30, 100)
+        time.sleep(0.5)
+        s.send(":set lines? columns?\r")
+        s.expect("lines=30")
+        s.expect("columns=100")
+        s.send("\r")
+        s.quiet()
+        s.send("\x1a")
+        s.expect("Stopped")
+        s.expect("@> ")
+        s.line("stty size; stty -a | grep -c ' icanon'", "30 100.*1")
+        s.send("fg\r")
+        s.expect("hello from vim")
+        s.send(":wq\r")
+        s.expect("@> ")
+        s.line("cat edited", "hello from vim")
+        s.send("exit\r")
+        s.wait()
+        s.close()
+
+
+@scenario("tmux")
+def tmux_session():
+    s = Session("bash", "--norc", "--noprofile", env={"TMUX_TMPDIR": "/tmp", "SHELL": "/bin/bash"})
+    s.expect("@> ")
+    s.line("mkdir -p /tmp/tm; export TMUX_TMPDIR=/tmp/tm")
+    s.send("tmux -f /dev/null new -s work 'bash --norc --noprofile'\r")
+    s.expect("work")
+    s.quiet()
+    s.send("stty size\r")
+    s.expect("23 80")
+    s.send("\x02\"")
+    time.sleep(0.5)
+    s.quiet()
+    s.send("tty; echo sec''ond\r")
+    s.expect("second")
+    s.resize(40, 120)
+    time.sleep(0.5)
+    s.quiet()
+    s.send("stty size\r")
+    s.expect(r"(\d+) 120")
+    s.send("\x02d")
+    s.expect("detached")
+    s.expect("@> ")
+    s.line("tmux ls", "work: 1 windows")
+    s.send("tmux attach -t work\r")
+    s.expect("second")
+    s.quiet()
+    s.send("\x02:")
+    s.expect(":")
+    time.sleep(0.3)
+    s.send("kill-server\r")
+    s.expect("exited|@> ")
+    s.send("\r")
+    s.expect("@> ")
+    s.send("exit\r")
+    s.wait()
+    s.close()
+
+
+@scenario("less")
+def less_pages():
+    s = Session("bash", "--norc", "--noprofile", env={"LESS": ""})
+    s.expect("@> ")
+    s.send("seq 1000 | less\r")
+    s.expect("23\r\n:")
+    s.send(" ")
+    s.expect("46\r\n")
+    s.send("/777\r")
+    s.expect("777")
+    s.send("G")
+    s.expect("1000\r\n")
+    s.send("\x1a")
+    s.expect("Stopped")
+    s.expect("@> ")
+    s.send("fg\r")
+    s.expect("1000")
+    s.send("q")
+    s.expect("@> ")
+    s.send("seq 200000 | less\r")
+    s.expect(":")
+    s.send("\x03")
+    time.sleep(0.5)
+    s.send("q")
+    s.expect("@> ")
+    s.send("exit\r")
+    s.wait()
+    s.close()
+
+
+@scenario("htop", "top")
+def tops():
+    s = Session("bash", "--norc", "--noprofile")
+    s.expect("@> ")
+    s.send("top\r")
+    s.expect("COMMAND")
+    s.expect("top")
+    s.send("q")
+    s.expect("@> ")
+    s.send("htop\r")
+    s.expect("Quit")
+    s.resize(40, 130)
+    s.quiet()
+    s.send("q")
+    s.expect("@> ")
+    s.line("stty -a | grep -c ' icanon'", "1")
+    s.send("exit\r")
+    s.wait()
+    s.close()
+
+
+@scenario("nano")
+def nano_edit():
+    s = Session("bash", "--norc", "--noprofile")
+    s.expect("@> ")
+    s.send("cd /tmp; rm -f nanoed; nano -I nanoed\r")
+    s.expect("nanoed")
+    s.quiet()
+    s.send("typed in nano\x0f\r")
+    s.expect("Wrote 1 line")
+    s.send("\x18")
+    s.expect("@> ")
+    s.line("cat nanoed", "typed in nano")
+    s.send("exit\r")
+    s.wait()
+    s.close()
+
+
+@scenario("python3")
+def python_repl():
+    s = Session("python3", "-q", "-S")
+    s.expect(">>> ")
+    s.send("import readline, os\r")
+    s.expect(">>> ")
+    s.send("6*7\r")
+    s.expect("42")
+    s.expect(">>> ")
+    s.send("\x10\r")
+    s.expect("42")
+    s.expect(">>> ")
+    s.send("'ab\x7fc'\r")
+    s.expect("'ac'\r\n")
+    s.expect(">>> ")
+    s.send("while 1: pass\r\r")
+    time.sleep(0.5)
+    s.send("\x03")
+    s.expect("KeyboardInterrupt")
+    s.expect(">>> ")
+    s.send("os.get_terminal_size()\r")
+    s.expect("columns=80, lines=24")
+    s.expect(">>> ")
+    s.send("\x04")
+    if s.wait() != 0:
+        raise Failed("status")
+    s.close()
+
+
+@scenario("script", "bash")
+def script_inside():
+    s = Session("bash", "--norc", "--noprofile", rows=33, cols=99)
+    s.expect("@> ")
+    s.line("cd /tmp; rm -f ts; SHELL=/bin/bash script -q -c \"env PS1='@> ' bash --norc --noprofile\" ts")
+    s.line("tty; stty size", r"/dev/pts/\d+\r\n33 99")
+    s.resize(41, 88)
+    time.sleep(0.5)
+    s.line("stty size", "41 88")
+    s.send("sleep 100\r")
+    time.sleep(0.3)
+    s.send("\x03")
+    s.expect("@> ")
+    s.line("exit")
+    s.line("grep -c '33 99' ts", "1")
+    s.send("exit\r")
+    s.wait()
+    s.close()
+
+
+@scenario("expect")
+def expect_inside():
+    s = Session("expect", "-c", """
+set timeout 15
+spawn bash --norc --noprofile
+expect "@> "
+send "echo got \\$((40+2)); stty size\\r"
+expect "got 42"
+expect "@> "
+send "cat\\r"
+after 300
+send "\\003"
+expect "@> "
+send "exit 3\\r"
+expect eof
+puts "status [lindex [wait] 3]"
+""")
+    s.expect("status 3")
+    s.wait()
+    s.close()
+
+
+@scenario("script", "tmux", "bash")
+def picket_in_script_in_tmux():
+    if native:
+        return
+    with tempfile.TemporaryDirectory() as d:
+        inner = "%s run --network none -it -e 'PS1=in> ' host -- bash --norc --noprofile" % picket
+        s = Session("tmux", "-f", "/dev/null", "-S", d + "/sock", "new", "script -q -c '%s' /dev/null" % inner.replace("'", "'\\''"),
+                    outside=True)
+        s.expect("in> ", 30)
+        s.send("stty size; echo do''ne\r")
+        s.expect("23 80")
+        s.expect("done")
+        s.resize(50, 110)
+        time.sleep(0.7)
+        s.quiet()
+        s.send("stty size; echo do''ne\r")
+        s.expect("49 110")
+        s.expect("done")
+        s.send("sleep 100\r")
+        time.sleep(0.3)
+        s.send("\x03")
+        s.expect("in> ")
+        s.send("exit\r")
+        s.expect("exited")
+        s.wait()
+        s.close()
+
+
+@scenario("python3")
+def nested_terminal():
+    """A terminal in a terminal passes sizes on: what sshd and its kin do."""
+    s = Session("python3", "-S", "-c", """
+import os, pty, fcntl, termios, struct, signal, select, sys, tty
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp("bash", ["bash", "--norc", "--noprofile"])
+def size(*a):
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, fcntl.ioctl(0, termios.TIOCGWINSZ, b"\\0" * 8))
+signal.signal(signal.SIGWINCH, size)
+size()
+tty.setraw(0)
+while True:
+    r = select.select([0, fd], [], [])[0]
+    for a, b in ((0, fd), (fd, 1)):
+        if a in r:
+            try:
+                data = os.read(a, 1024)
+            except OSError:
+                sys.exit(5)
+            os.write(b, data)
+""", rows=20, cols=70)
+    s.expect("@> ")
+    s.line("stty size", "20 70")
+    s.resize(31, 71)
+    time.sleep(0.5)
+    s.line("stty size", "31 71")
+    s.send("sleep 100\r")
+    time.sleep(0.3)
+    s.send("\x1a")
+    s.expect("Stopped")
+    s.expect("@> ")
+    s.line("kill -9 %1; wait")
+    s.send("exit\r")
+    if s.wait() != 5:
+        raise Failed("status")
+    s.close()
+
+
+@scenario("bash")
+def terminal_goes_away():
+    """The window is closed: everything in it is hung up."""
+    mark = tempfile.mktemp(prefix="hup", dir="/tmp")
+    options = [] if native else ["-v", "/tmp:/tmp"]
+    s = Session("bash", "--norc", "--noprofile", options=options)
+    s.expect("@> ")
+    s.send("trap 'echo gone >%s; exit' HUP; while :; do sleep 0.1; done\r" % mark)
+    time.sleep(0.5)
+    s.quiet()
+    s.close()
+    for _ in range(100):
+        if os.path.exists(mark):
+            os.unlink(mark)
+            return
+        time.sleep(0.05)
+    raise Failed("not hung up")
+
+
+def main():
+    global failures
+    for name, needs, fn in SCENARIOS:
+        if filters and not any(f in name for f in filters):
+            continue
+        missing = [p for p in needs if not shutil.which(p)]
+        if missing:
+            print("ok %s # SKIP no %s" % (name, missing[0]), flush=True)
+            continue
+        start = time.monotonic()
+        try:
+            fn()
+            print("ok %s (%.1f s)" % (name, time.monotonic() - start), flush=True)
+        except (Failed, OSError) as e:
+            failures += 1
+            print("not ok %s: %s" % (name, e), flush=True)
+    sys.exit(1 if failures else 0)
+
+
+main()
