@@ -179,8 +179,7 @@ static int become_user(struct task *t, const struct config *c, struct rootfs_use
 		return fail(f, 125, "cannot prepare the sandbox: out of memory");
 	n->uid = n->euid = n->suid = n->fsuid = u->uid;
 	n->gid = n->egid = n->sgid = n->fsgid = u->gid;
-	n->groups = u->groups;
-	n->n_groups = u->n_groups;
+	cred_set_groups(n, u->groups, u->n_groups);
 	if (u->uid)
 		n->cap_effective = n->cap_permitted = 0;
 	task_cred_replace(t, n);

@@ -4,6 +4,7 @@
 #include "host/entropy.h"
 #include "kernel/exec.h"
 #include "kernel/exec_args.h"
+#include "kernel/exec_cred.h"
 #include "kernel/pid.h"
 #include "kernel/syscall_work.h"
 #include "kernel/task_internal.h"
@@ -14,7 +15,6 @@
 
 #include <elf.h>
 #include <fcntl.h>
-#include <linux/securebits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -35,11 +35,6 @@ struct exec_image { /* the new program, before the point of no return */
 	struct mm *mm;
 	struct elf_image elf, interp;
 	uint64_t sp, stack_top;
-};
-
-struct exec_creds {
-	struct cred *cred; /* NULL: unchanged */
-	bool secure;
 };
 
 static int check_file(struct task *t, struct file *f)
@@ -189,10 +184,10 @@ static void fill_auxv(struct exec_image *im, const struct cred *c, bool secure, 
 	aux(a, AT_BASE, im->elf.interp[0] ? im->interp.base : 0);
 	aux(a, AT_FLAGS, 0);
 	aux(a, AT_ENTRY, im->elf.entry);
-	aux(a, AT_UID, c->uid);
-	aux(a, AT_EUID, c->euid);
-	aux(a, AT_GID, c->gid);
-	aux(a, AT_EGID, c->egid);
+	aux(a, AT_UID, show_kuid(c->user_ns, c->uid));
+	aux(a, AT_EUID, show_kuid(c->user_ns, c->euid));
+	aux(a, AT_GID, show_kgid(c->user_ns, c->gid));
+	aux(a, AT_EGID, show_kgid(c->user_ns, c->egid));
 	aux(a, AT_SECURE, secure);
 	aux(a, AT_RANDOM, random_at);
 	aux(a, AT_HWCAP2, getauxval(AT_HWCAP2));
@@ -294,7 +289,7 @@ static int build(struct task *t, struct file *f, struct exec_args *args, const s
 		r = set_mm_ranges(im, f);
 	if (r)
 		return r;
-	return write_stack(im, args, ec->cred ? ec->cred : t->cred, ec->secure);
+	return write_stack(im, args, ec->cred, ec->secure);
 }
 
 static void discard(struct task *t, struct exec_image *im)
@@ -308,56 +303,6 @@ static void discard(struct task *t, struct exec_image *im)
 		mm_put(im->mm);
 	if (im->as)
 		aspace_put(im->as);
-}
-
-/* --- credentials ------------------------------------------------------------------------------------------------------ */
-
-static void caps_on_exec(struct cred *c, uint32_t old_euid)
-{
-	uint64_t all = c->cap_bounding;
-	bool root = (c->uid == 0 || c->euid == 0) && !(c->securebits & SECBIT_NOROOT);
-
-	if (root) {
-		c->cap_permitted = all | c->cap_inheritable;
-		c->cap_effective = c->euid == 0 ? c->cap_permitted : 0;
-		return;
-	}
-	if (c->euid != old_euid)
-		c->cap_ambient = 0;
-	c->cap_permitted = c->cap_effective = c->cap_ambient;
-}
-
-static int prepare_creds(struct task *t, struct file *f, struct exec_creds *ec)
-{
-	struct cred *c = cred_copy(t->cred);
-	struct kstat st;
-	bool setid = false;
-	int r;
-
-	if (!c)
-		return -ENOMEM;
-	r = inode_getattr(f->inode, &st);
-	if (r) {
-		cred_put(c);
-		return r;
-	}
-	if (!c->no_new_privs && !(f->path.mnt && (f->path.mnt->flags & MS_NOSUID))) {
-		if (st.mode & S_ISUID) {
-			setid |= c->euid != st.uid;
-			c->euid = st.uid;
-		}
-		if ((st.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP)) {
-			setid |= c->egid != st.gid;
-			c->egid = st.gid;
-		}
-	}
-	c->suid = c->fsuid = c->euid;
-	c->sgid = c->fsgid = c->egid;
-	caps_on_exec(c, t->cred->euid);
-	c->securebits &= ~(uint32_t)SECBIT_KEEP_CAPS;
-	ec->cred = c;
-	ec->secure = setid || c->uid != c->euid || c->gid != c->egid;
-	return 0;
 }
 
 /* --- the point of no return ------------------------------------------------------------------------------------------------ */
@@ -489,7 +434,8 @@ static int commit(struct task *t, struct file *f, const char *path, struct exec_
 	start(t, im);
 	task_cred_replace(t, ec->cred);
 	ec->cred = NULL;
-	im->mm->dumpable = t->tg->dumpable = !ec->secure;
+	im->mm->dumpable = t->tg->dumpable = ec->dumpable;
+	t->personality &= ~ec->personality;
 	if (ec->secure)
 		t->pdeath_signal = 0;
 	fd_table_close_on_exec(t, t->fds);
@@ -506,7 +452,7 @@ static int commit(struct task *t, struct file *f, const char *path, struct exec_
 
 static int prepare(struct task *t, struct file *f, struct exec_args *args, struct exec_image *im, struct exec_creds *ec)
 {
-	int r = prepare_creds(t, f, ec);
+	int r = exec_creds_prepare(t, f, ec);
 
 	if (r)
 		return r;

@@ -202,6 +202,15 @@ void task_cred_replace(struct task *t, struct cred *c)
 	cred_put(old);
 }
 
+void task_cred_commit(struct task *t, struct cred *c)
+{
+	if (cred_change_is_private(t->cred, c)) {
+		t->tg->dumpable = false;
+		t->pdeath_signal = 0;
+	}
+	task_cred_replace(t, c);
+}
+
 bool task_capable(const struct task *t, int cap)
 {
 	return cred_capable(t->cred, cap);

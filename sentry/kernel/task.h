@@ -75,7 +75,6 @@ struct task {
 	unsigned personality;
 	uint64_t timer_slack;
 	int pdeath_signal;
-	bool keep_caps;
 	bool exited;			 /* task_exit() has begun */
 	bool deferred;			 /* the call syscall_nr came light and is to be served now that all registers are known */
 	bool native_active;		 /* its thread makes a futex call natively; native_regs are the guest's */

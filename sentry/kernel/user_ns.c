@@ -70,6 +70,11 @@ uint32_t id_map_up(const struct user_ns *ns, const struct id_map *m, uint32_t ki
 	return ID_INVALID;
 }
 
+bool user_ns_may_setgroups(const struct user_ns *ns)
+{
+	return !ns->parent || (atomic_load(&ns->gids.n) && !atomic_load(&ns->setgroups_denied));
+}
+
 bool cred_ns_capable(const struct cred *c, const struct user_ns *ns, int cap)
 {
 	for (; ns; ns = ns->parent) {

@@ -90,6 +90,9 @@ static inline uint32_t show_kgid(const struct user_ns *ns, uint32_t kgid)
 	return id == ID_INVALID ? ID_OVERFLOW : id;
 }
 
+/* May groups be set at all there? Only with a group map, and unless /proc/PID/setgroups says deny. */
+bool user_ns_may_setgroups(const struct user_ns *ns);
+
 /* Has *c* the capability *cap* (CAP_*) towards what *ns* owns? capabilities(7), user_namespaces(7). */
 bool cred_ns_capable(const struct cred *c, const struct user_ns *ns, int cap);
 bool ns_capable(const struct task *t, const struct user_ns *ns, int cap);

@@ -58,7 +58,7 @@ static int owner_of(struct task *t, uint32_t uid, uint32_t gid, struct setattr *
 {
 	const struct user_ns *ns = t->cred->user_ns;
 
-	*attr = (struct setattr){.valid = (uid != UINT32_MAX ? ATTR_UID : 0) | (gid != UINT32_MAX ? ATTR_GID : 0),
+	*attr = (struct setattr){.valid = ATTR_CHOWN | (uid != UINT32_MAX ? ATTR_UID : 0) | (gid != UINT32_MAX ? ATTR_GID : 0),
 				 .uid = make_kuid(ns, uid), .gid = make_kgid(ns, gid)};
 	if (((attr->valid & ATTR_UID) && attr->uid == ID_INVALID) || ((attr->valid & ATTR_GID) && attr->gid == ID_INVALID))
 		return -EINVAL;

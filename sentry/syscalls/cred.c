@@ -1,35 +1,97 @@
 /* SPDX-License-Identifier: MIT */
-/* User, group and capability calls. credentials(7), capabilities(7). */
+/* User and group calls; capabilities are in caps.c. credentials(7), setuid(2) and kin. */
 #include "kernel/task_internal.h"
 #include "syscalls/syscalls.h"
 
-#include <linux/securebits.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NO_ID UINT32_MAX
 
+/*
+ * User and group ids obey the same rules; one description of each kind carries the difference. An id stands in four roles:
+ * real, effective, saved, file system.
+ */
+struct ids {
+	uint32_t real, effective, saved, fs;
+};
+
+struct id_kind {
+	size_t at;  /* of the four ids in struct cred */
+	int cap;    /* that allows any change */
+	bool users; /* changes of user ids move capabilities */
+};
+
+static const struct id_kind uids = {offsetof(struct cred, uid), CAP_SETUID, true};
+static const struct id_kind gids = {offsetof(struct cred, gid), CAP_SETGID, false};
+
+_Static_assert(offsetof(struct cred, fsuid) - offsetof(struct cred, uid) == offsetof(struct ids, fs), "order of uids");
+_Static_assert(offsetof(struct cred, fsgid) - offsetof(struct cred, gid) == offsetof(struct ids, fs), "order of gids");
+
+static struct ids get_ids(const struct task *t, const struct id_kind *kind)
+{
+	struct ids ids;
+
+	memcpy(&ids, (const char *)t->cred + kind->at, sizeof(ids));
+	return ids;
+}
+
+static uint32_t to_kernel(const struct task *t, const struct id_kind *kind, uint32_t id)
+{
+	return kind->users ? make_kuid(t->cred->user_ns, id) : make_kgid(t->cred->user_ns, id);
+}
+
+static uint32_t shown(const struct task *t, const struct id_kind *kind, uint32_t kid)
+{
+	return kind->users ? show_kuid(t->cred->user_ns, kid) : show_kgid(t->cred->user_ns, kid);
+}
+
+static bool may_set_any(const struct task *t, const struct id_kind *kind)
+{
+	return ns_capable(t, t->cred->user_ns, kind->cap);
+}
+
+static int64_t set_ids(struct task *t, const struct id_kind *kind, const struct ids *ids)
+{
+	struct cred *n = cred_copy(t->cred);
+
+	if (!n)
+		return -ENOMEM;
+	memcpy((char *)n + kind->at, ids, sizeof(*ids));
+	if (kind->users)
+		cred_fix_setuid(t->cred, n);
+	task_cred_commit(t, n);
+	return 0;
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------------------- */
+
 int64_t sys_getuid(struct task *t, const uint64_t *a)
 {
-	return t->cred->uid;
+	return show_kuid(t->cred->user_ns, t->cred->uid);
 }
 
 int64_t sys_geteuid(struct task *t, const uint64_t *a)
 {
-	return t->cred->euid;
+	return show_kuid(t->cred->user_ns, t->cred->euid);
 }
 
 int64_t sys_getgid(struct task *t, const uint64_t *a)
 {
-	return t->cred->gid;
+	return show_kgid(t->cred->user_ns, t->cred->gid);
 }
 
 int64_t sys_getegid(struct task *t, const uint64_t *a)
 {
-	return t->cred->egid;
+	return show_kgid(t->cred->user_ns, t->cred->egid);
 }
 
-static int64_t copy_out_ids(struct task *t, const uint64_t *a, uint32_t r, uint32_t e, uint32_t s)
+static int64_t get_res(struct task *t, const struct id_kind *kind, const uint64_t *a)
 {
+	struct ids ids = get_ids(t, kind);
+	uint32_t r = shown(t, kind, ids.real), e = shown(t, kind, ids.effective), s = shown(t, kind, ids.saved);
+
 	if (copy_out(t, a[0], &r, 4) || copy_out(t, a[1], &e, 4) || copy_out(t, a[2], &s, 4))
 		return -EFAULT;
 	return 0;
@@ -37,339 +99,220 @@ static int64_t copy_out_ids(struct task *t, const uint64_t *a, uint32_t r, uint3
 
 int64_t sys_getresuid(struct task *t, const uint64_t *a)
 {
-	return copy_out_ids(t, a, t->cred->uid, t->cred->euid, t->cred->suid);
+	return get_res(t, &uids, a);
 }
 
 int64_t sys_getresgid(struct task *t, const uint64_t *a)
 {
-	return copy_out_ids(t, a, t->cred->gid, t->cred->egid, t->cred->sgid);
+	return get_res(t, &gids, a);
 }
 
-/* capabilities(7), "Effect of user ID changes on capabilities". */
-static void fix_caps(const struct cred *o, struct cred *n, bool keep)
+/* --- setuid, setgid ---------------------------------------------------------------------------------------------------------- */
+
+static int64_t set_one(struct task *t, const struct id_kind *kind, uint32_t id)
 {
-	bool had_root = o->uid == 0 || o->euid == 0 || o->suid == 0;
-	bool has_root = n->uid == 0 || n->euid == 0 || n->suid == 0;
+	struct ids ids = get_ids(t, kind);
 
-	if (n->securebits & SECBIT_NO_SETUID_FIXUP)
-		return;
-	if (had_root && !has_root) {
-		if (!keep)
-			n->cap_permitted = n->cap_effective = 0;
-		n->cap_ambient = 0;
-	}
-	if (o->euid == 0 && n->euid != 0)
-		n->cap_effective = 0;
-	else if (o->euid != 0 && n->euid == 0)
-		n->cap_effective = n->cap_permitted;
-}
-
-static int64_t publish(struct task *t, struct cred *n)
-{
-	struct cred *o = t->cred;
-
-	fix_caps(o, n, t->keep_caps);
-	if (n->euid != o->euid || n->egid != o->egid || n->fsuid != o->fsuid || n->fsgid != o->fsgid) {
-		t->tg->dumpable = false;
-		t->pdeath_signal = 0;
-	}
-	task_cred_replace(t, n);
-	return 0;
-}
-
-static int64_t refuse(struct cred *n, int err)
-{
-	cred_put(n);
-	return err;
+	id = to_kernel(t, kind, id);
+	if (id == ID_INVALID)
+		return -EINVAL;
+	if (may_set_any(t, kind))
+		ids.real = ids.saved = id;
+	else if (id != ids.real && id != ids.saved)
+		return -EPERM;
+	ids.effective = ids.fs = id;
+	return set_ids(t, kind, &ids);
 }
 
 int64_t sys_setuid(struct task *t, const uint64_t *a)
 {
-	uint32_t id = ARG_UINT(a, 0);
-	const struct cred *o = t->cred;
-	struct cred *n;
-
-	if (id == NO_ID)
-		return -EINVAL;
-	n = cred_copy(o);
-	if (!n)
-		return -ENOMEM;
-	if (task_capable(t, CAP_SETUID))
-		n->uid = n->suid = id;
-	else if (id != o->uid && id != o->suid)
-		return refuse(n, -EPERM);
-	n->euid = n->fsuid = id;
-	return publish(t, n);
+	return set_one(t, &uids, ARG_UINT(a, 0));
 }
 
 int64_t sys_setgid(struct task *t, const uint64_t *a)
 {
-	uint32_t id = ARG_UINT(a, 0);
-	const struct cred *o = t->cred;
-	struct cred *n;
+	return set_one(t, &gids, ARG_UINT(a, 0));
+}
 
-	if (id == NO_ID)
+/* --- setreuid, setregid ------------------------------------------------------------------------------------------------------ */
+
+/* An id of the caller's namespace, or NO_ID, which stays. -EINVAL: not mapped. */
+static int translate(const struct task *t, const struct id_kind *kind, uint32_t *id)
+{
+	if (*id == NO_ID)
+		return 0;
+	*id = to_kernel(t, kind, *id);
+	return *id == ID_INVALID ? -EINVAL : 0;
+}
+
+static int64_t set_re(struct task *t, const struct id_kind *kind, uint32_t r, uint32_t e)
+{
+	struct ids old = get_ids(t, kind), ids = old;
+
+	if (translate(t, kind, &r) || translate(t, kind, &e))
 		return -EINVAL;
-	n = cred_copy(o);
-	if (!n)
-		return -ENOMEM;
-	if (task_capable(t, CAP_SETGID))
-		n->gid = n->sgid = id;
-	else if (id != o->gid && id != o->sgid)
-		return refuse(n, -EPERM);
-	n->egid = n->fsgid = id;
-	return publish(t, n);
-}
-
-static bool one_of(uint32_t id, uint32_t x, uint32_t y, uint32_t z)
-{
-	return id == NO_ID || id == x || id == y || id == z;
-}
-
-int64_t sys_setresuid(struct task *t, const uint64_t *a)
-{
-	uint32_t r = ARG_UINT(a, 0), e = ARG_UINT(a, 1), s = ARG_UINT(a, 2);
-	const struct cred *o = t->cred;
-	struct cred *n = cred_copy(o);
-
-	if (!n)
-		return -ENOMEM;
-	if (!task_capable(t, CAP_SETUID) && !(one_of(r, o->uid, o->euid, o->suid) && one_of(e, o->uid, o->euid, o->suid) &&
-					      one_of(s, o->uid, o->euid, o->suid)))
-		return refuse(n, -EPERM);
-	n->uid = r == NO_ID ? o->uid : r;
-	n->euid = e == NO_ID ? o->euid : e;
-	n->suid = s == NO_ID ? o->suid : s;
-	n->fsuid = n->euid;
-	return publish(t, n);
-}
-
-int64_t sys_setresgid(struct task *t, const uint64_t *a)
-{
-	uint32_t r = ARG_UINT(a, 0), e = ARG_UINT(a, 1), s = ARG_UINT(a, 2);
-	const struct cred *o = t->cred;
-	struct cred *n = cred_copy(o);
-
-	if (!n)
-		return -ENOMEM;
-	if (!task_capable(t, CAP_SETGID) && !(one_of(r, o->gid, o->egid, o->sgid) && one_of(e, o->gid, o->egid, o->sgid) &&
-					      one_of(s, o->gid, o->egid, o->sgid)))
-		return refuse(n, -EPERM);
-	n->gid = r == NO_ID ? o->gid : r;
-	n->egid = e == NO_ID ? o->egid : e;
-	n->sgid = s == NO_ID ? o->sgid : s;
-	n->fsgid = n->egid;
-	return publish(t, n);
+	if (r != NO_ID) {
+		ids.real = r;
+		if (r != old.real && r != old.effective && !may_set_any(t, kind))
+			return -EPERM;
+	}
+	if (e != NO_ID) {
+		ids.effective = e;
+		if (e != old.real && e != old.effective && e != old.saved && !may_set_any(t, kind))
+			return -EPERM;
+	}
+	if (r != NO_ID || (e != NO_ID && e != old.real))
+		ids.saved = ids.effective;
+	ids.fs = ids.effective;
+	return set_ids(t, kind, &ids);
 }
 
 int64_t sys_setreuid(struct task *t, const uint64_t *a)
 {
-	uint32_t r = ARG_UINT(a, 0), e = ARG_UINT(a, 1);
-	const struct cred *o = t->cred;
-	struct cred *n = cred_copy(o);
-
-	if (!n)
-		return -ENOMEM;
-	if (!task_capable(t, CAP_SETUID) &&
-	    !(one_of(r, o->uid, o->euid, o->euid) && one_of(e, o->uid, o->euid, o->suid)))
-		return refuse(n, -EPERM);
-	n->uid = r == NO_ID ? o->uid : r;
-	n->euid = n->fsuid = e == NO_ID ? o->euid : e;
-	if (r != NO_ID || (e != NO_ID && e != o->uid))
-		n->suid = n->euid;
-	return publish(t, n);
+	return set_re(t, &uids, ARG_UINT(a, 0), ARG_UINT(a, 1));
 }
 
 int64_t sys_setregid(struct task *t, const uint64_t *a)
 {
-	uint32_t r = ARG_UINT(a, 0), e = ARG_UINT(a, 1);
-	const struct cred *o = t->cred;
-	struct cred *n = cred_copy(o);
-
-	if (!n)
-		return -ENOMEM;
-	if (!task_capable(t, CAP_SETGID) &&
-	    !(one_of(r, o->gid, o->egid, o->egid) && one_of(e, o->gid, o->egid, o->sgid)))
-		return refuse(n, -EPERM);
-	n->gid = r == NO_ID ? o->gid : r;
-	n->egid = n->fsgid = e == NO_ID ? o->egid : e;
-	if (r != NO_ID || (e != NO_ID && e != o->gid))
-		n->sgid = n->egid;
-	return publish(t, n);
+	return set_re(t, &gids, ARG_UINT(a, 0), ARG_UINT(a, 1));
 }
 
-/* The capabilities that concern files go and come with a file system uid of 0; capabilities(7). */
-#define CAPS_OF_FILES                                                                                                  \
-	(1ull << CAP_CHOWN | 1ull << CAP_MKNOD | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH |              \
-	 1ull << CAP_FOWNER | 1ull << CAP_FSETID | 1ull << CAP_LINUX_IMMUTABLE | 1ull << CAP_MAC_OVERRIDE)
+/* --- setresuid, setresgid ---------------------------------------------------------------------------------------------------- */
 
-static void fix_file_caps(uint32_t old, struct cred *n)
+/* Put *id* in *slot*, unless it stays. True: it is one that the caller does not have already. */
+static bool put_id(uint32_t id, const struct ids *old, uint32_t *slot)
 {
-	if (n->securebits & 1u << SECURE_NO_SETUID_FIXUP)
-		return;
-	if (old == 0 && n->fsuid != 0)
-		n->cap_effective &= ~CAPS_OF_FILES;
-	else if (old != 0 && n->fsuid == 0)
-		n->cap_effective |= n->cap_permitted & CAPS_OF_FILES;
+	if (id == NO_ID)
+		return false;
+	*slot = id;
+	return id != old->real && id != old->effective && id != old->saved;
+}
+
+static int64_t set_res(struct task *t, const struct id_kind *kind, const uint64_t *a)
+{
+	uint32_t r = ARG_UINT(a, 0), e = ARG_UINT(a, 1), s = ARG_UINT(a, 2);
+	struct ids old = get_ids(t, kind), ids = old;
+	bool alien;
+
+	if (translate(t, kind, &r) || translate(t, kind, &e) || translate(t, kind, &s))
+		return -EINVAL;
+	alien = put_id(r, &old, &ids.real);
+	alien |= put_id(e, &old, &ids.effective);
+	alien |= put_id(s, &old, &ids.saved);
+	if (alien && !may_set_any(t, kind))
+		return -EPERM;
+	ids.fs = ids.effective;
+	return set_ids(t, kind, &ids);
+}
+
+int64_t sys_setresuid(struct task *t, const uint64_t *a)
+{
+	return set_res(t, &uids, a);
+}
+
+int64_t sys_setresgid(struct task *t, const uint64_t *a)
+{
+	return set_res(t, &gids, a);
+}
+
+/* --- setfsuid, setfsgid: no errors, the old id either way ---------------------------------------------------------------------- */
+
+static int64_t set_fs(struct task *t, const struct id_kind *kind, uint32_t id)
+{
+	struct ids ids = get_ids(t, kind);
+	uint32_t old = shown(t, kind, ids.fs);
+	struct cred *n;
+
+	id = to_kernel(t, kind, id);
+	if (id == ID_INVALID || id == ids.fs)
+		return old;
+	if (id != ids.real && id != ids.effective && id != ids.saved && !may_set_any(t, kind))
+		return old;
+	n = cred_copy(t->cred);
+	if (!n)
+		return old;
+	ids.fs = id;
+	memcpy((char *)n + kind->at, &ids, sizeof(ids));
+	if (kind->users)
+		cred_fix_setfsuid(t->cred, n);
+	task_cred_commit(t, n);
+	return old;
 }
 
 int64_t sys_setfsuid(struct task *t, const uint64_t *a)
 {
-	uint32_t id = ARG_UINT(a, 0), old = t->cred->fsuid;
-	const struct cred *o = t->cred;
-	struct cred *n;
-
-	if (id == old || id == NO_ID || (!task_capable(t, CAP_SETUID) && !one_of(id, o->uid, o->euid, o->suid)))
-		return old;
-	n = cred_copy(o);
-	if (n) {
-		n->fsuid = id;
-		fix_file_caps(old, n);
-		publish(t, n);
-	}
-	return old;
+	return set_fs(t, &uids, ARG_UINT(a, 0));
 }
 
 int64_t sys_setfsgid(struct task *t, const uint64_t *a)
 {
-	uint32_t id = ARG_UINT(a, 0), old = t->cred->fsgid;
-	const struct cred *o = t->cred;
-	struct cred *n;
-
-	if (id == old || id == NO_ID || (!task_capable(t, CAP_SETGID) && !one_of(id, o->gid, o->egid, o->sgid)))
-		return old;
-	n = cred_copy(o);
-	if (n) {
-		n->fsgid = id;
-		publish(t, n);
-	}
-	return old;
+	return set_fs(t, &gids, ARG_UINT(a, 0));
 }
+
+/* --- supplementary groups ----------------------------------------------------------------------------------------------------- */
 
 int64_t sys_getgroups(struct task *t, const uint64_t *a)
 {
 	const struct cred *c = t->cred;
-	int n = ARG_INT(a, 0);
+	uint32_t *out;
+	int n = ARG_INT(a, 0), r;
 
 	if (n < 0)
 		return -EINVAL;
-	if (n == 0)
+	if (n == 0 || !c->n_groups)
 		return c->n_groups;
 	if ((uint32_t)n < c->n_groups)
 		return -EINVAL;
-	return copy_out(t, a[1], c->groups, c->n_groups * sizeof(uint32_t)) ? -EFAULT : (int64_t)c->n_groups;
+	out = malloc(c->n_groups * sizeof(*out));
+	if (!out)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < c->n_groups; i++)
+		out[i] = show_kgid(c->user_ns, c->groups[i]);
+	r = copy_out(t, a[1], out, c->n_groups * sizeof(*out));
+	free(out);
+	return r ? -EFAULT : (int64_t)c->n_groups;
+}
+
+/* Groups of the caller's namespace, as kernel ids, malloc'ed. */
+static int copy_in_groups(struct task *t, uint64_t src, uint32_t count, uint32_t **ret)
+{
+	uint32_t *groups = malloc(count * sizeof(*groups));
+	int r = 0;
+
+	if (!groups)
+		return -ENOMEM;
+	if (copy_in(t, groups, src, count * sizeof(*groups)))
+		r = -EFAULT;
+	for (uint32_t i = 0; !r && i < count; i++) {
+		groups[i] = make_kgid(t->cred->user_ns, groups[i]);
+		r = groups[i] == ID_INVALID ? -EINVAL : 0;
+	}
+	if (r)
+		free(groups);
+	else
+		*ret = groups;
+	return r;
 }
 
 int64_t sys_setgroups(struct task *t, const uint64_t *a)
 {
 	uint32_t count = ARG_UINT(a, 0), *groups = NULL;
 	struct cred *n;
+	int r;
 
-	if (!task_capable(t, CAP_SETGID))
+	if (!ns_capable(t, t->cred->user_ns, CAP_SETGID) || !user_ns_may_setgroups(t->cred->user_ns))
 		return -EPERM;
 	if (count > CRED_NGROUPS_MAX)
 		return -EINVAL;
-	if (count) {
-		groups = malloc(count * sizeof(*groups));
-		if (!groups)
-			return -ENOMEM;
-		if (copy_in(t, groups, a[1], count * sizeof(*groups))) {
-			free(groups);
-			return -EFAULT;
-		}
-	}
+	r = count ? copy_in_groups(t, a[1], count, &groups) : 0;
+	if (r)
+		return r;
 	n = cred_copy(t->cred);
 	if (!n) {
 		free(groups);
 		return -ENOMEM;
 	}
-	free(n->groups);
-	n->groups = groups;
-	n->n_groups = count;
-	task_cred_replace(t, n);
-	return 0;
-}
-
-/* --- capget, capset ------------------------------------------------------------------------------------------------- */
-
-static int cap_version(struct task *t, uint64_t addr, struct __user_cap_header_struct *h, int *words)
-{
-	uint32_t v3 = _LINUX_CAPABILITY_VERSION_3;
-
-	if (copy_in(t, h, addr, sizeof(*h)))
-		return -EFAULT;
-	switch (h->version) {
-	case _LINUX_CAPABILITY_VERSION_1:
-		*words = 1;
-		return 0;
-	case _LINUX_CAPABILITY_VERSION_2:
-	case _LINUX_CAPABILITY_VERSION_3:
-		*words = 2;
-		return 0;
-	}
-	return copy_out(t, addr, &v3, sizeof(v3)) ? -EFAULT : -EINVAL;
-}
-
-int64_t sys_capget(struct task *t, const uint64_t *a)
-{
-	struct __user_cap_data_struct d[2];
-	struct __user_cap_header_struct h;
-	struct task *target;
-	struct cred *c;
-	int words, r = cap_version(t, a[0], &h, &words);
-
-	if (r)
-		return a[1] || r != -EINVAL ? r : 0;
-	if (h.pid < 0)
-		return -EINVAL;
-	target = h.pid ? task_find(t->kernel, h.pid) : t;
-	if (!target)
-		return -ESRCH;
-	c = task_cred_get(target);
-	for (int i = 0; i < 2; i++) {
-		d[i].effective = (uint32_t)(c->cap_effective >> (32 * i));
-		d[i].permitted = (uint32_t)(c->cap_permitted >> (32 * i));
-		d[i].inheritable = (uint32_t)(c->cap_inheritable >> (32 * i));
-	}
-	cred_put(c);
-	if (target != t)
-		task_put(target);
-	return a[1] && copy_out(t, a[1], d, sizeof(d[0]) * (size_t)words) ? -EFAULT : 0;
-}
-
-int64_t sys_capset(struct task *t, const uint64_t *a)
-{
-	struct __user_cap_data_struct d[2] = {{0}};
-	struct __user_cap_header_struct h;
-	uint64_t e, p, i;
-	struct cred *n;
-	int words, r = cap_version(t, a[0], &h, &words);
-
-	if (r)
-		return r;
-	if (h.pid && h.pid != t->tid)
-		return -EPERM;
-	if (copy_in(t, d, a[1], sizeof(d[0]) * (size_t)words))
-		return -EFAULT;
-	e = d[0].effective | (uint64_t)d[1].effective << 32;
-	p = d[0].permitted | (uint64_t)d[1].permitted << 32;
-	i = d[0].inheritable | (uint64_t)d[1].inheritable << 32;
-	e &= CAP_MASK_ALL;
-	p &= CAP_MASK_ALL;
-	i &= CAP_MASK_ALL;
-	if ((p & ~t->cred->cap_permitted) || (e & ~p))
-		return -EPERM;
-	if (i & ~(t->cred->cap_inheritable | t->cred->cap_bounding))
-		return -EPERM;
-	if (!task_capable(t, CAP_SETPCAP) && (i & ~(t->cred->cap_inheritable | t->cred->cap_permitted)))
-		return -EPERM;
-	n = cred_copy(t->cred);
-	if (!n)
-		return -ENOMEM;
-	n->cap_effective = e;
-	n->cap_permitted = p;
-	n->cap_inheritable = i;
-	n->cap_ambient &= p & i;
-	task_cred_replace(t, n);
+	cred_set_groups(n, groups, count);
+	task_cred_commit(t, n);
 	return 0;
 }

@@ -2,10 +2,10 @@
 /* prctl(2), arch_prctl(2), personality(2). */
 #include "kernel/task_internal.h"
 #include "mm/mm.h"
+#include "syscalls/caps.h"
 #include "syscalls/syscalls.h"
 
 #include <asm/prctl.h>
-#include <linux/securebits.h>
 #include <string.h>
 #include <sys/prctl.h>
 
@@ -33,66 +33,6 @@ static int64_t no_new_privs(struct task *t)
 	if (!c)
 		return -ENOMEM;
 	c->no_new_privs = true;
-	task_cred_replace(t, c);
-	return 0;
-}
-
-static int64_t drop_bounding(struct task *t, uint64_t cap)
-{
-	struct cred *c;
-
-	if (cap > CAP_LAST_CAP)
-		return -EINVAL;
-	if (!task_capable(t, CAP_SETPCAP))
-		return -EPERM;
-	c = cred_copy(t->cred);
-	if (!c)
-		return -ENOMEM;
-	c->cap_bounding &= ~(1ull << cap);
-	task_cred_replace(t, c);
-	return 0;
-}
-
-static int64_t ambient(struct task *t, const uint64_t *a)
-{
-	const struct cred *o = t->cred;
-	uint64_t bit = a[2] <= CAP_LAST_CAP ? 1ull << a[2] : 0;
-	struct cred *c;
-
-	if (a[1] == PR_CAP_AMBIENT_IS_SET)
-		return bit ? !!(o->cap_ambient & bit) : -EINVAL;
-	if (a[1] != PR_CAP_AMBIENT_CLEAR_ALL && !bit)
-		return -EINVAL;
-	if (a[1] == PR_CAP_AMBIENT_RAISE &&
-	    (!(o->cap_permitted & o->cap_inheritable & bit) || (o->securebits & SECBIT_NO_CAP_AMBIENT_RAISE)))
-		return -EPERM;
-	if (a[1] < PR_CAP_AMBIENT_IS_SET || a[1] > PR_CAP_AMBIENT_CLEAR_ALL)
-		return -EINVAL;
-	c = cred_copy(o);
-	if (!c)
-		return -ENOMEM;
-	if (a[1] == PR_CAP_AMBIENT_RAISE)
-		c->cap_ambient |= bit;
-	else if (a[1] == PR_CAP_AMBIENT_LOWER)
-		c->cap_ambient &= ~bit;
-	else
-		c->cap_ambient = 0;
-	task_cred_replace(t, c);
-	return 0;
-}
-
-static int64_t set_securebits(struct task *t, uint64_t bits)
-{
-	uint32_t old = t->cred->securebits;
-	struct cred *c;
-
-	if (((old & SECURE_ALL_LOCKS) & (old ^ (uint32_t)bits)) || (old & SECURE_ALL_LOCKS & ~(uint32_t)bits) ||
-	    (bits & ~(uint64_t)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)) || !task_capable(t, CAP_SETPCAP))
-		return -EPERM;
-	c = cred_copy(t->cred);
-	if (!c)
-		return -ENOMEM;
-	c->securebits = (uint32_t)bits;
 	task_cred_replace(t, c);
 	return 0;
 }
@@ -126,28 +66,25 @@ int64_t sys_prctl(struct task *t, const uint64_t *a)
 		tg->dumpable = a[1];
 		return 0;
 	case PR_GET_KEEPCAPS:
-		return t->keep_caps;
+		return caps_get_keep(t);
 	case PR_SET_KEEPCAPS:
-		if (a[1] > 1)
-			return -EINVAL;
-		t->keep_caps = a[1];
-		return 0;
+		return caps_set_keep(t, a[1]);
 	case PR_GET_SECCOMP:
 		return 0;
 	case PR_SET_NO_NEW_PRIVS:
 		return a[1] != 1 || a[2] || a[3] || a[4] ? -EINVAL : no_new_privs(t);
 	case PR_GET_NO_NEW_PRIVS:
-		return t->cred->no_new_privs;
+		return a[1] || a[2] || a[3] || a[4] ? -EINVAL : t->cred->no_new_privs;
 	case PR_CAPBSET_READ:
 		return a[1] > CAP_LAST_CAP ? -EINVAL : (int64_t)(t->cred->cap_bounding >> a[1] & 1);
 	case PR_CAPBSET_DROP:
-		return drop_bounding(t, a[1]);
+		return caps_drop_bounding(t, a[1]);
 	case PR_CAP_AMBIENT:
-		return ambient(t, a);
+		return caps_ambient(t, a);
 	case PR_GET_SECUREBITS:
 		return t->cred->securebits;
 	case PR_SET_SECUREBITS:
-		return set_securebits(t, a[1]);
+		return caps_set_securebits(t, a[1]);
 	case PR_SET_CHILD_SUBREAPER:
 		tg->child_subreaper = a[1];
 		return 0;

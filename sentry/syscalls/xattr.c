@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Extended attributes: setxattr(2), getxattr(2), listxattr(2), removexattr(2) and their l and f forms. xattr(7). */
 #include "syscalls/syscalls.h"
+#include "vfs/filecap.h"
 #include "vfs/notify.h"
 #include "vfs/simple_xattr.h"
 #include "vfs/vfs.h"
@@ -54,8 +55,8 @@ static int get_name(struct task *t, uint64_t addr, char name[XATTR_NAME_BYTES + 
 
 static int may_write_special(struct task *t, const char *name)
 {
-	if (strcmp(name, "security.capability") == 0)
-		return task_capable(t, CAP_SETFCAP) ? 0 : -EPERM;
+	if (strcmp(name, FILECAP_NAME) == 0)
+		return 0; /* has its own rule */
 	return task_capable(t, CAP_SYS_ADMIN) ? 0 : -EPERM;
 }
 
@@ -92,13 +93,23 @@ static int set_value(struct task *t, const struct path *p, const char *name, con
 {
 	struct inode *inode = p->dentry->inode;
 	int r = check_change(t, p, name);
+	uint8_t caps[24];
 
 	if (r < 0)
 		return r;
+	if (strcmp(name, FILECAP_NAME) == 0) {
+		ssize_t n = filecap_store_form(t, inode, value, size, caps);
+
+		if (n < 0)
+			return (int)n;
+		value = caps;
+		size = (size_t)n;
+	}
 	if (!inode->ops || !inode->ops->setxattr)
 		return -EOPNOTSUPP;
 	lock_acquire(&inode->lock);
 	r = inode->ops->setxattr(inode, name, value, size, flags);
+	inode->no_filecap = false;
 	lock_release(&inode->lock);
 	if (r == 0)
 		fsnotify_dentry(p->dentry, IN_ATTRIB);
@@ -132,6 +143,18 @@ static int64_t do_set(struct task *t, const uint64_t *a, enum form form)
 	return r;
 }
 
+static ssize_t get_capability(struct task *t, struct inode *inode, void *value, size_t size)
+{
+	uint8_t caps[24];
+	ssize_t n = inode->ops->getxattr(inode, FILECAP_NAME, caps, sizeof(caps));
+
+	if (n >= 0)
+		n = filecap_read_form(t, caps, (size_t)n, size);
+	if (n > 0 && size)
+		memcpy(value, caps, (size_t)n);
+	return n;
+}
+
 static ssize_t get_value(struct task *t, const struct path *p, const char *name, void *value, size_t size)
 {
 	struct inode *inode = p->dentry->inode;
@@ -141,6 +164,8 @@ static ssize_t get_value(struct task *t, const struct path *p, const char *name,
 		return r;
 	if (!inode->ops || !inode->ops->getxattr)
 		return -EOPNOTSUPP;
+	if (strcmp(name, FILECAP_NAME) == 0)
+		return get_capability(t, inode, value, size);
 	return inode->ops->getxattr(inode, name, value, size);
 }
 
@@ -238,6 +263,8 @@ static int64_t do_remove(struct task *t, const uint64_t *a, enum form form)
 	if (r < 0)
 		return r;
 	inode = p.dentry->inode;
+	if (strcmp(name, FILECAP_NAME) == 0 && !cred_id_capable(t->cred, inode->uid, inode->gid, CAP_SETFCAP))
+		return -EPERM;
 	if (!inode->ops || !inode->ops->removexattr)
 		return -EOPNOTSUPP;
 	lock_acquire(&inode->lock);

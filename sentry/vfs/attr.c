@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Changes of attributes: chmod(2), chown(2), utimensat(2), truncate(2). */
+#include "vfs/filecap.h"
 #include "vfs/internal.h"
 #include "vfs/notify.h"
 
@@ -61,7 +62,7 @@ static int check_setattr(struct task *t, struct inode *inode, struct setattr *a)
 		if (r < 0)
 			return r;
 	}
-	if (a->valid & (ATTR_UID | ATTR_GID))
+	if (a->valid & ATTR_CHOWN)
 		drop_set_ids(inode, a);
 	return 0;
 }
@@ -81,6 +82,10 @@ int vfs_setattr(struct task *t, const struct path *p, struct setattr *attr)
 		return -EOPNOTSUPP;
 	if (inode->ops && !inode->ops->setattr)
 		return -EPERM;
+	if ((attr->valid & ATTR_CHOWN) && !inode_is(inode, S_IFDIR))
+		r = filecap_kill(inode);
+	if (r < 0)
+		return r;
 	lock_acquire(&inode->lock);
 	if (inode->ops)
 		r = inode->ops->setattr(inode, attr);
@@ -103,6 +108,9 @@ int do_truncate(struct task *t, const struct path *p, uint64_t size)
 		return -EINVAL;
 	if ((inode->mode & (S_ISUID | S_ISGID)) && !cred_capable(t->cred, CAP_FSETID))
 		drop_set_ids(inode, &a);
+	r = filecap_kill(inode);
+	if (r < 0)
+		return r;
 	lock_acquire(&inode->lock);
 	r = inode->ops->setattr(inode, &a);
 	lock_release(&inode->lock);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Mounts: the tree of super blocks. Changes take the namespace's lock for writing; crossing a mount point for reading. */
+#include "kernel/task.h"
 #include "vfs/internal.h"
 
 #include <stdlib.h>
@@ -61,6 +62,15 @@ void path_put(struct path *p)
 bool mount_read_only(const struct mount *m)
 {
 	return (m->flags & MS_RDONLY) || m->sb->read_only;
+}
+
+bool mount_may_suid(struct task *t, const struct path *p)
+{
+	const struct mount *m = p->mnt;
+
+	if (!m || (m->flags & MS_NOSUID))
+		return false;
+	return !m->sb->user_ns || cred_in_user_ns(t->cred, m->sb->user_ns);
 }
 
 /* The mount on *dentry* of *mnt*; the newest if several. ns->lock is held. */

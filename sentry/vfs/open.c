@@ -16,6 +16,8 @@ static int access_mask(int flags)
 {
 	static const int mask[4] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};
 
+	if (flags & VFS_O_EXEC)
+		return MAY_EXEC;
 	return mask[flags & O_ACCMODE] | (flags & O_TRUNC ? MAY_WRITE : 0);
 }
 

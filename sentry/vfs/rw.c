@@ -3,6 +3,7 @@
  * Blocking reads and writes. File operations return -EAGAIN where they would sleep; here is the one loop that sleeps on the
  * file's wait queue, and what all writes have in common: the size limit, set-ID bits, notification, SIGPIPE.
  */
+#include "vfs/filecap.h"
 #include "vfs/internal.h"
 #include "vfs/notify.h"
 
@@ -110,13 +111,15 @@ static int limit_write(struct task *t, struct file *f, struct uio *src, int64_t 
 	return 0;
 }
 
-/* A write takes the set-ID bits of a file away, unless by CAP_FSETID. */
+/* A write takes the capabilities of a file away, and its set-ID bits, unless by CAP_FSETID. */
 static int drop_privileges(struct task *t, struct file *f)
 {
 	uint32_t mode = f->inode->mode;
 	struct setattr a = {.valid = ATTR_MODE};
-	int r;
+	int r = filecap_kill(f->inode);
 
+	if (r < 0)
+		return r;
 	if (!(mode & (S_ISUID | S_ISGID)) || cred_capable(t->cred, CAP_FSETID))
 		return 0;
 	a.mode = mode & 07777 & ~(uint32_t)S_ISUID;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Super blocks: one per file system instance. */
+#include "kernel/user_ns.h"
 #include "vfs/internal.h"
 
 #include <stdlib.h>
@@ -34,6 +35,8 @@ void super_put(struct super_block *sb)
 	if (sb->ops && sb->ops->destroy)
 		sb->ops->destroy(sb);
 	lock_destroy(&sb->rename_lock);
+	if (sb->user_ns)
+		user_ns_put(sb->user_ns);
 	free(sb->source);
 	free(sb->options);
 	free(sb);

@@ -37,6 +37,7 @@ struct mount_ns;
 struct file;
 struct file_ops;
 struct file_lock_list;
+struct user_ns;
 struct watch_list;
 
 struct path {
@@ -66,6 +67,7 @@ struct kstat { /* what stat, statx and permission checks need */
 #define ATTR_MTIME 32u
 #define ATTR_CTIME 64u /* explicit change time: internal users only */
 #define ATTR_TOUCH 128u /* the times are both "now": the right to write is enough; file systems ignore it */
+#define ATTR_CHOWN 256u /* chown(2), even if it changes nothing: set-ID bits and capabilities go */
 
 struct setattr {
 	uint32_t valid; /* ATTR_* */
@@ -104,6 +106,7 @@ struct super_block {
 	struct lock rename_lock;
 	struct dentry *root;	 /* held */
 	struct kernel *kernel;
+	struct user_ns *user_ns; /* whose root this file system obeys; held; NULL: the initial one's */
 	void *priv;
 };
 
@@ -158,6 +161,7 @@ struct inode {
 	_Atomic uint32_t mode, uid, gid, nlink; /* read without the lock by permission checks */
 	uint64_t rdev;
 	_Atomic uint64_t size;
+	_Atomic bool no_filecap;     /* known to have no security.capability */
 	bool linkable;		     /* O_TMPFILE without O_EXCL: link(2) may name it although nlink is 0 */
 	bool dead;		     /* a removed directory: nothing can be made or found in it */
 	struct timespec atime, mtime, ctime, btime;
@@ -277,6 +281,8 @@ int mount_bind(const struct path *from, const struct path *at, unsigned flags);
 int mount_move(const struct path *from, const struct path *at);
 /* Is *m* read only, by its own flags or its super block's? */
 bool mount_read_only(const struct mount *m);
+/* May programs at *p* gain privileges from their set-ID bits and capabilities? Not by mounts without, nor by another user's. */
+bool mount_may_suid(struct task *t, const struct path *p);
 
 /* --- path walk ---------------------------------------------------------------------------------------------------------- */
 

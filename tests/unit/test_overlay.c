@@ -297,7 +297,7 @@ static void test_rename_file(void **state)
 static void test_attributes(void **state)
 {
 	struct env *e = *state;
-	struct setattr a = {.valid = ATTR_MODE | ATTR_UID, .mode = 0600, .uid = 1000};
+	struct setattr a = {.valid = ATTR_MODE | ATTR_UID | ATTR_CHOWN, .mode = 0600, .uid = 1000};
 	PATH_SCOPE p = {0};
 	struct kstat st;
 
@@ -334,7 +334,7 @@ static void test_volume(void **state)
 {
 	struct env *e = *state;
 	const struct open_how_args ro = {.flags = O_CREAT | O_EXCL | O_RDWR, .mode = 0444};
-	struct setattr a = {.valid = ATTR_UID, .uid = 1000};
+	struct setattr a = {.valid = ATTR_UID | ATTR_CHOWN, .uid = 1000};
 	PATH_SCOPE p = {0};
 	struct file *f;
 	struct uio u;
