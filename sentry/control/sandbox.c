@@ -17,6 +17,7 @@
 #include "kernel/trace.h"
 #include "net/net.h"
 #include "vfs/vfs.h"
+#include "ipc/ipc.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -100,6 +101,8 @@ static int create_services(struct kernel *k, const struct config *c, struct fail
 		r = host_loop_create(&k->loop);
 	if (!r)
 		r = vfs_init(k);
+	if (!r)
+		r = ipc_ns_create(k, k->user_ns, &k->ipc);
 	if (!r)
 		r = net_create(k);
 	if (!r && c->trace_fd >= 0)

@@ -101,5 +101,27 @@ extern const size_t proc_n_system_entries;
 /* procfs_sysctl.c: /proc/sys. */
 extern const struct kentry proc_sys_entry;
 
+/* procfs_ipc.c: /proc/sysvipc, and limits of IPC in /proc/sys by their field of struct ipc_ns. */
+#define PROC_N_SYSVIPC 3
+#define PROC_N_MQUEUE 5
+extern const struct kentry proc_sysvipc_entries[PROC_N_SYSVIPC], proc_mqueue_entries[PROC_N_MQUEUE];
+#define PROC_IPC_LIMIT(field)                                                                                          \
+	int proc_show_##field(struct task *v, const struct kobj *o, struct seq *s);                                    \
+	int proc_store_##field(struct task *v, const struct kobj *o, char *text, size_t len)
+PROC_IPC_LIMIT(shm_max);
+PROC_IPC_LIMIT(shm_all);
+PROC_IPC_LIMIT(shm_mni);
+PROC_IPC_LIMIT(msg_max);
+PROC_IPC_LIMIT(msg_mnb);
+PROC_IPC_LIMIT(msg_mni);
+PROC_IPC_LIMIT(sem_limits);
+PROC_IPC_LIMIT(mq_queues_max);
+PROC_IPC_LIMIT(mq_msg_max);
+PROC_IPC_LIMIT(mq_msgsize_max);
+PROC_IPC_LIMIT(mq_msg_default);
+PROC_IPC_LIMIT(mq_msgsize_default);
+#define PROC_IPC(name_, field)                                                                                         \
+	{.name = name_, .mode = S_IFREG | 0644, .show = proc_show_##field, .store = proc_store_##field}
+
 /* procfs_net.c: /proc/net. */
 extern const struct kdir_ops proc_net_dir;

@@ -155,9 +155,9 @@ static const struct kentry kernel_entries[] = {
 	{.name = "hostname", .mode = S_IFREG | 0644, .show = show_hostname, .store = store_hostname},
 	KDIR("keys", 0555, keys_entries),
 	KTEXT("kptr_restrict", "1\n"),
-	KTEXT("msgmax", "8192\n"),
-	KTEXT("msgmnb", "16384\n"),
-	KTEXT("msgmni", "32000\n"),
+	PROC_IPC("msgmax", msg_max),
+	PROC_IPC("msgmnb", msg_mnb),
+	PROC_IPC("msgmni", msg_mni),
 	KTEXT("ngroups_max", "65536\n"),
 	KSHOW("ns_last_pid", 0444, show_last_pid),
 	KTEXT("osrelease", KERNEL_RELEASE "\n"),
@@ -175,10 +175,11 @@ static const struct kentry kernel_entries[] = {
 	KTEXT("sched_rt_period_us", "1000000\n"),
 	KTEXT("sched_rt_runtime_us", "950000\n"),
 	KDIR("seccomp", 0555, seccomp_entries),
-	KTEXT("sem", "32000\t1024000000\t500\t32000\n"),
-	KTEXT("shmall", "18446744073692774399\n"),
-	KTEXT("shmmax", "18446744073692774399\n"),
-	KTEXT("shmmni", "4096\n"),
+	PROC_IPC("sem", sem_limits),
+	KTEXT("shm_rmid_forced", "0\n"),
+	PROC_IPC("shmall", shm_all),
+	PROC_IPC("shmmax", shm_max),
+	PROC_IPC("shmmni", shm_mni),
 	KTEXT("sysrq", "0\n"),
 	KTEXT("tainted", "0\n"),
 	KSHOW("threads-max", 0444, show_threads_max),
@@ -192,11 +193,6 @@ static const struct kentry inotify_entries[] = {
 	KTEXT("max_queued_events", "16384\n"),
 	KTEXT("max_user_instances", "1024\n"),
 	KTEXT("max_user_watches", "65536\n"),
-};
-
-static const struct kentry mqueue_entries[] = {
-	KTEXT("msg_default", "10\n"),	  KTEXT("msg_max", "10\n"),	KTEXT("msgsize_default", "8192\n"),
-	KTEXT("msgsize_max", "8192\n"), KTEXT("queues_max", "256\n"),
 };
 
 static const struct kentry epoll_entries[] = {KTEXT("max_user_watches", "1048576\n")};
@@ -213,7 +209,7 @@ static const struct kentry fs_entries[] = {
 	KTEXT("lease-break-time", "45\n"),
 	KTEXT("leases-enable", "1\n"),
 	KTEXT("mount-max", "100000\n"),
-	KDIR("mqueue", 0555, mqueue_entries),
+	{.name = "mqueue", .mode = S_IFDIR | 0555, .children = proc_mqueue_entries, .n_children = PROC_N_MQUEUE},
 	KTEXT("nr_open", "1048576\n"),
 	KTEXT("overflowgid", "65534\n"),
 	KTEXT("overflowuid", "65534\n"),

@@ -201,15 +201,6 @@ static int show_interrupts(struct task *v, const struct kobj *o, struct seq *s)
 	return 0;
 }
 
-static const struct kentry sysvipc_entries[] = {
-	KTEXT("msg",
-		"       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n"),
-	KTEXT("sem", "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n"),
-	KTEXT("shm",
-		"       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime"
-		"                   rss                  swap\n"),
-};
-
 static const struct kentry tty_entries[] = {
 	KTEXT("drivers", "/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
 			 "/dev/console         /dev/console    5       1 system:console\n"
@@ -258,7 +249,7 @@ const struct kentry proc_system_entries[] = {
 	KTEXT("softirqs", ""),
 	KSHOW("stat", 0444, show_stat),
 	KTEXT("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
-	KDIR("sysvipc", 0555, sysvipc_entries),
+	{.name = "sysvipc", .mode = S_IFDIR | 0555, .children = proc_sysvipc_entries, .n_children = PROC_N_SYSVIPC},
 	KDIR("tty", 0555, tty_entries),
 	KSHOW("uptime", 0444, show_uptime),
 	KTEXT("version", "Linux version " KERNEL_RELEASE " (picket) (gcc) " KERNEL_VERSION "\n"),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The end of tasks and groups. _exit(2), exit_group(2). */
 #include "fs/tty.h"
+#include "ipc/ipc.h"
 #include "kernel/jobctl.h"
 #include "kernel/pid.h"
 #include "kernel/task_internal.h"
@@ -207,6 +208,7 @@ static void drop_resources(struct task *t, bool last)
 	struct fs_context *fs;
 
 	robust_list_exit(t);
+	ipc_exit_sem(t);
 	lock_acquire(&t->cred_lock); /* /proc/PID/fd of another may be looking */
 	fds = t->fds;
 	fs = t->fs;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* New tasks: fork, vfork, threads. clone(2). */
 #include "fs/tty.h"
+#include "ipc/ipc.h"
 #include "kernel/clone.h"
 #include "kernel/pid.h"
 #include "kernel/pid_ns.h"
@@ -81,7 +82,7 @@ static int share_or_copy(struct task *t, struct task *c, uint64_t flags)
 	} else {
 		c->fs = fs_context_copy(t->fs);
 	}
-	return c->fds && c->fs ? 0 : -ENOMEM;
+	return c->fds && c->fs ? ipc_clone(t, c, flags & CLONE_SYSVSEM) : -ENOMEM;
 }
 
 static struct thread_group *new_group(struct task *t, uint64_t flags)
@@ -175,6 +176,7 @@ void clone_discard(struct task *c)
 		fs_context_put(c->fs);
 	if (c->mm)
 		mm_put(c->mm);
+	ipc_exit_sem(c);
 	c->fds = NULL;
 	c->fs = NULL;
 	c->mm = NULL;
@@ -346,6 +348,7 @@ static int make_host_side(struct task *t, struct task *c, const struct clone_req
 			r = -ENOMEM;
 			goto fail;
 		}
+		c->mm->pid = c->tg->pid;
 		tg_set_aspace(c->tg, as);
 		aspace_put(as);
 	}

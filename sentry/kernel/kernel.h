@@ -24,7 +24,7 @@ struct net_state;
 struct tty;
 struct timer_queue;
 struct host_loop;
-struct ipc_state;
+struct ipc_ns;
 struct inode;
 struct file;
 struct dcache;
@@ -64,7 +64,7 @@ struct kernel {
 	char hostname[65], domainname[65];
 
 	struct net_state *net;
-	struct ipc_state *ipc;
+	struct ipc_ns *ipc;  /* the initial one */
 	struct trace *trace; /* NULL: no trace */
 
 	_Atomic uint64_t memory_used, memory_limit; /* bytes the sentry holds for the guest (tmpfs, pipes …); limit 0: none */

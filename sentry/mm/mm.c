@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Address-space records: life time, file mappings. */
 #include "mm/mm.h"
+#include "ipc/ipc.h"
 #include "mm/map.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@ struct mm *mm_alloc(struct kernel *k, struct aspace *as)
 	lock_init(&mm->lock, RANK_MM);
 	list_init(&mm->file_maps);
 	mm_notes_init(mm);
+	list_init(&mm->shm);
 	aspace_get(as);
 	mm->kernel = k;
 	mm->as = as;
@@ -56,6 +58,7 @@ struct mm *mm_copy(struct mm *from, struct aspace *as)
 {
 	struct mm *mm = mm_alloc(from->kernel, as);
 	struct mm_file_map *m, *copy;
+	int r;
 
 	if (!mm)
 		return NULL;
@@ -90,7 +93,12 @@ struct mm *mm_copy(struct mm *from, struct aspace *as)
 		list_add_tail(&copy->link, &mm->file_maps);
 		mm->n_file_maps++;
 	}
+	r = list_empty(&from->shm) ? 0 : shm_mm_copy(from, mm);
 	lock_release(&from->lock);
+	if (r) {
+		mm_put(mm);
+		return NULL;
+	}
 	return mm;
 }
 
@@ -105,6 +113,8 @@ void mm_put(struct mm *mm)
 
 	if (!refs_put(&mm->refs))
 		return;
+	if (!list_empty(&mm->shm))
+		shm_mm_gone(mm);
 	list_for_each_entry_safe(m, tmp, &mm->file_maps, link)
 		mm_file_map_free(m);
 	mm_notes_free(mm);

@@ -40,6 +40,8 @@ struct mm {
 	bool brk_busy;		 /* a thread is moving brk */
 	struct path exe;	 /* held */
 	struct list_head file_maps;
+	struct list_head shm;	 /* attached System V segments (ipc/shm.h) */
+	int pid;		 /* whose it is: the last to detach them, when it ends */
 	unsigned n_file_maps, prune_at;
 	struct list_head notes[MM_NOTE_KINDS]; /* of mm_note; lock */
 	unsigned n_notes;
