@@ -23,6 +23,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -415,6 +416,7 @@ static void *run_thread(void *p)
 	return NULL;
 }
 
+/* Without blocking: another episode may have made any of these a fifo. */
 static void open_descriptors(struct arena *a)
 {
 	int *fd = a->fd, n = 0, i;
@@ -422,16 +424,16 @@ static void open_descriptors(struct arena *a)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
-	fd[n++] = open("a", O_RDWR | O_CREAT, 0644);
-	fd[n++] = open("b", O_RDWR | O_CREAT | O_APPEND, 0600);
-	fd[n++] = open(".", O_RDONLY | O_DIRECTORY);
-	fd[n++] = open(".", O_PATH);
-	fd[n++] = open("/proc/self", O_RDONLY);
-	fd[n++] = open("/proc/self/status", O_RDONLY);
-	fd[n++] = open("/proc/self/comm", O_RDWR);
-	fd[n++] = open("/etc/passwd", O_RDONLY);
-	fd[n++] = open("/dev/zero", O_RDWR);
-	fd[n++] = open("/dev/null", O_RDWR);
+	fd[n++] = open("a", O_RDWR | O_CREAT | O_NONBLOCK, 0644);
+	fd[n++] = open("b", O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK, 0600);
+	fd[n++] = open(".", O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+	fd[n++] = open(".", O_PATH | O_NONBLOCK);
+	fd[n++] = open("/proc/self", O_RDONLY | O_NONBLOCK);
+	fd[n++] = open("/proc/self/status", O_RDONLY | O_NONBLOCK);
+	fd[n++] = open("/proc/self/comm", O_RDWR | O_NONBLOCK);
+	fd[n++] = open("/etc/passwd", O_RDONLY | O_NONBLOCK);
+	fd[n++] = open("/dev/zero", O_RDWR | O_NONBLOCK);
+	fd[n++] = open("/dev/null", O_RDWR | O_NONBLOCK);
 	pipe2(&fd[n], O_NONBLOCK);
 	n += 2;
 	pipe2(&fd[n], 0);
@@ -456,7 +458,7 @@ static void open_descriptors(struct arena *a)
 	fd[n++] = memfd_create("m", MFD_ALLOW_SEALING);
 	fd[n++] = posix_openpt(O_RDWR | O_NOCTTY);
 	fd[n++] = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	fd[n++] = open("/dev/shm/x", O_RDWR | O_CREAT, 0666);
+	fd[n++] = open("/dev/shm/x", O_RDWR | O_CREAT | O_NONBLOCK, 0666);
 	for (i = 0; n < N_FDS; i++)
 		fd[n++] = fd[i];
 }
@@ -465,7 +467,7 @@ static void make_files(void)
 {
 	mkdir("d", 0755);
 	mkdir("d/e", 0755);
-	close(open("d/e/f", O_WRONLY | O_CREAT, 0644));
+	close(open("d/e/f", O_WRONLY | O_CREAT | O_NONBLOCK, 0644));
 	symlink("a", "l");
 	symlink("loop", "loop");
 	mkfifo("c", 0644);
@@ -506,10 +508,10 @@ static int episode(struct arena *a, uint64_t seed)
 	setrlimit(RLIMIT_NPROC, &processes);
 	setrlimit(RLIMIT_CORE, &core);
 	snprintf(dir, sizeof(dir), "/fuzz/%u.%u", a->worker, (unsigned)(seed % 4));
-	mkdir("/fuzz", 0777);
-	mkdir(dir, 0755);
-	if (chdir(dir))
-		return not_started(a->log);
+	/* What another episode has mounted there, without room for a directory, goes. */
+	for (int i = 0; mkdir("/fuzz", 0777), mkdir(dir, 0755), chdir(dir); i++)
+		if (i == 4 || umount2("/fuzz", MNT_DETACH))
+			return not_started(a->log);
 	make_files();
 	a->seed = seed;
 	a->mem = mmap(NULL, ARENA_PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
