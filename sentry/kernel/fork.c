@@ -118,6 +118,7 @@ static struct thread_group *new_group(struct task *t, uint64_t flags)
 	tg->coredump_filter = t->tg->coredump_filter;
 	tg->watch_all = t->tg->watch_all;
 	tg->dumpable = t->tg->dumpable;
+	tg->thp_disabled = t->tg->thp_disabled;
 	return tg;
 }
 
@@ -133,7 +134,9 @@ static void inherit(struct task *t, struct task *c, const struct clone_request *
 	c->cred = t->cred;
 	c->blocked = t->restore_mask ? t->saved_mask : t->blocked;
 	c->personality = t->personality;
-	c->timer_slack = t->timer_slack;
+	c->timer_slack = c->default_timer_slack = t->timer_slack;
+	c->mce_policy = t->mce_policy;
+	c->io_flusher = t->io_flusher;
 	if (!(q->flags & CLONE_VM) || (q->flags & CLONE_VFORK)) {
 		c->sas_sp = t->sas_sp;
 		c->sas_size = t->sas_size;

@@ -73,7 +73,9 @@ struct task {
 	ksigset saved_mask;
 	int exit_signal;		 /* sent to the parent; -1 for threads */
 	unsigned personality;
-	uint64_t timer_slack;
+	uint64_t timer_slack, default_timer_slack;
+	uint8_t mce_policy;		 /* PR_MCE_KILL_*: reported, the host has none of the guest's */
+	bool io_flusher;
 	int pdeath_signal;
 	bool exited;			 /* task_exit() has begun */
 	bool deferred;			 /* the call syscall_nr came light and is to be served now that all registers are known */
@@ -171,7 +173,7 @@ struct thread_group {
 	int oom_score_adj;
 	uint32_t loginuid, sessionid; /* UINT32_MAX: none; of audit(8) */
 	unsigned coredump_filter;
-	bool dumpable;
+	bool dumpable, thp_disabled;
 };
 
 struct sighand {

@@ -3,6 +3,7 @@
 #include "kernel/task_internal.h"
 #include "mm/mm.h"
 #include "syscalls/caps.h"
+#include "syscalls/prctl.h"
 #include "syscalls/syscalls.h"
 
 #include <asm/prctl.h>
@@ -86,12 +87,12 @@ int64_t sys_prctl(struct task *t, const uint64_t *a)
 	case PR_SET_SECUREBITS:
 		return caps_set_securebits(t, a[1]);
 	case PR_SET_CHILD_SUBREAPER:
-		tg->child_subreaper = a[1];
+		tg->child_subreaper = a[1] != 0;
 		return 0;
 	case PR_GET_CHILD_SUBREAPER:
 		return out_int(t, a[1], tg->child_subreaper);
 	case PR_SET_TIMERSLACK:
-		t->timer_slack = a[1] ? a[1] : 50000;
+		t->timer_slack = a[1] ? a[1] : t->default_timer_slack;
 		return 0;
 	case PR_GET_TIMERSLACK:
 		return (int64_t)t->timer_slack;
@@ -102,7 +103,7 @@ int64_t sys_prctl(struct task *t, const uint64_t *a)
 	case PR_SET_TIMING:
 		return a[1] ? -EINVAL : 0;
 	}
-	return -EINVAL;
+	return prctl_other(t, a);
 }
 
 int64_t sys_arch_prctl(struct task *t, const uint64_t *a)
