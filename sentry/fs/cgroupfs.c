@@ -67,6 +67,22 @@ static int add_pid(struct thread_group *tg, void *arg)
 	return 0;
 }
 
+static int add_tids(struct thread_group *tg, void *arg)
+{
+	struct task *t;
+
+	LOCK_SCOPE(&tg->kernel->tasklist_lock);
+	list_for_each_entry(t, &tg->threads, tg_link)
+		seq_printf(arg, "%d\n", t->tid);
+	return 0;
+}
+
+static int show_threads(struct task *v, const struct kobj *o, struct seq *s)
+{
+	tg_for_each(o->kernel, add_tids, s);
+	return 0;
+}
+
 static int show_procs(struct task *v, const struct kobj *o, struct seq *s)
 {
 	struct procs p = {v, s};
@@ -108,15 +124,20 @@ static const struct kentry root_entries[] = {
 	KSHOW("cgroup.procs", 0444, show_procs),
 	KTEXT("cgroup.stat", "nr_descendants 0\nnr_dying_descendants 0\n"),
 	KTEXT("cgroup.subtree_control", "\n"),
-	KSHOW("cgroup.threads", 0444, show_procs),
+	KSHOW("cgroup.threads", 0444, show_threads),
 	KTEXT("cgroup.type", "domain\n"),
 	KTEXT("cpu.max", "max 100000\n"),
 	KTEXT("cpu.max.burst", "0\n"),
 	KSHOW("cpu.stat", 0444, show_cpu_stat),
 	KTEXT("cpu.weight", "100\n"),
+	KTEXT("cpu.idle", "0\n"),
+	KTEXT("cpu.weight.nice", "0\n"),
+	KTEXT("cpuset.cpus", "\n"),
+	KTEXT("cpuset.mems", "\n"),
 	KSHOW("cpuset.cpus.effective", 0444, show_cpus),
 	KTEXT("cpuset.mems.effective", "0\n"),
 	KSHOW("memory.current", 0444, show_memory_current),
+	KTEXT("memory.oom.group", "0\n"),
 	KTEXT("memory.events", "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\noom_group_kill 0\n"),
 	KTEXT("memory.high", "max\n"),
 	KTEXT("memory.low", "0\n"),

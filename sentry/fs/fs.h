@@ -29,6 +29,10 @@ struct proc_memory {
 	uint64_t total, used, anon, cached;
 };
 void proc_memory(struct kernel *k, struct proc_memory *m);
+/* Begin to keep the load averages; once. */
+void load_averages_start(struct kernel *k);
+/* Of one, five and fifteen minutes, in fixed point with *shift* bits (11 or more). */
+void load_averages(struct kernel *k, int shift, uint64_t ret[3]);
 int cgroupfs_create(struct kernel *k, struct super_block **ret); /* /sys/fs/cgroup: cgroup2, read only */
 
 /*

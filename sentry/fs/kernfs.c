@@ -176,7 +176,7 @@ static int kernfs_permission(struct task *t, struct inode *inode, int mask)
 		return err;
 	}
 	/* Capabilities do not make a read-only control writable by its mode: the store function is what is missing. */
-	if (!err && S_ISREG(e->mode) && mask & MAY_WRITE && !e->store && !e->fops && !is_proc(inode->sb))
+	if (!err && S_ISREG(e->mode) && mask & MAY_WRITE && !e->store && !e->fops && o->strict)
 		return -EACCES;
 	return err;
 }
@@ -565,7 +565,7 @@ int kernfs_create(struct kernel *k, const char *type, uint64_t magic, const stru
 	struct super_block **ret)
 {
 	struct kernfs_super *ks = malloc(sizeof(*ks));
-	struct kobj obj = {.kernel = k};
+	struct kobj obj = {.kernel = k, .strict = strcmp(type, "proc") != 0};
 	struct super_block *sb;
 	struct inode *inode;
 	int err;

@@ -42,6 +42,7 @@ struct kobj { /* what a node speaks of */
 	struct kernel *kernel;
 	struct task *task; /* held by the inode, or NULL */
 	struct pid_ns *pid_ns; /* whose numbers this tree shows; held by the super block; NULL: of no matter */
+	bool strict;	   /* no capability opens a file without a store function for writing: sysfs, /proc/sys */
 	uint64_t n;	   /* descriptor number, CPU number …; the meaning is the table's */
 };
 

@@ -276,8 +276,10 @@ static int root_lookup(struct task *v, const struct kobj *dir, const char *name,
 	int pid;
 
 	for (size_t i = 0; (*entry = fixed_entry(i)); i++)
-		if (!strcmp((*entry)->name, name))
+		if (!strcmp((*entry)->name, name)) {
+			child->strict = *entry == &proc_sys_entry;
 			return 0;
+		}
 	if (!parse_pid(name, &pid))
 		return -ENOENT;
 	child->task = task_find(dir->kernel, pid_from_nr_ns(dir->pid_ns, pid));
@@ -349,5 +351,6 @@ struct thread_group *procfs_dir_group(const struct file *f)
 
 int procfs_create(struct kernel *k, struct super_block **ret)
 {
+	load_averages_start(k);
 	return kernfs_create(k, "proc", PROC_MAGIC, &root_entry, true, ret);
 }

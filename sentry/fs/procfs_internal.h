@@ -77,6 +77,10 @@ bool proc_host_thread(struct task *t, bool process, struct host_thread *ret);
 int proc_open_mm(struct task *t, const struct kobj *o, struct file *f);
 extern const struct file_ops proc_mem_fops, proc_pagemap_fops;
 
+/* procfs_load.c: is *t* running or wanting to? Asks the host where the sentry cannot know. No locks held. */
+bool proc_task_running(struct task *t);
+unsigned proc_running_threads(struct thread_group *tg); /* how many of them, of the first so many */
+
 /* procfs_fd.c */
 extern const struct kdir_ops proc_fd_dir, proc_fdinfo_dir;
 extern const struct kentry proc_ns_entries[];
@@ -122,6 +126,10 @@ PROC_IPC_LIMIT(mq_msg_default);
 PROC_IPC_LIMIT(mq_msgsize_default);
 #define PROC_IPC(name_, field)                                                                                         \
 	{.name = name_, .mode = S_IFREG | 0644, .show = proc_show_##field, .store = proc_store_##field}
+
+/* procfs_sysnet.c: /proc/sys/net. */
+#define PROC_N_SYSNET 4
+extern const struct kentry proc_sysnet_entries[PROC_N_SYSNET];
 
 /* procfs_net.c: /proc/net. */
 extern const struct kdir_ops proc_net_dir;

@@ -3,6 +3,7 @@
 #include "fs/procfs_internal.h"
 
 #include "arch/cpuinfo.h"
+#include "kernel/pid_ns.h"
 #include "kernel/time.h"
 #include "vfs/locks.h"
 
@@ -54,41 +55,62 @@ void proc_memory(struct kernel *k, struct proc_memory *m)
 		m->used = m->total;
 }
 
+#define MEM(name, value) seq_printf(s, "%-16s%8lu kB\n", name ":", (uint64_t)(value))
+
 static int show_meminfo(struct task *v, const struct kobj *o, struct seq *s)
 {
-	static const char *const zeros[] = {"SwapCached", "Unevictable", "Mlocked", "SwapTotal", "SwapFree", "Dirty",
-		"Writeback", "KReclaimable", "Slab", "SReclaimable", "SUnreclaim", "KernelStack", "PageTables", "NFS_Unstable",
-		"Bounce", "WritebackTmp"};
+	static const char *const no_kernel[] = {"KReclaimable:", "Slab:", "SReclaimable:", "SUnreclaim:", "KernelStack:", "PageTables:",
+		"SecPageTables:", "NFS_Unstable:", "Bounce:", "WritebackTmp:"};
+	static const char *const no_huge[] = {"AnonHugePages:", "ShmemHugePages:", "ShmemPmdMapped:", "FileHugePages:", "FilePmdMapped:"};
 	struct proc_memory m;
 	uint64_t free_kb;
 
 	proc_memory(o->kernel, &m);
 	free_kb = m.total - m.used;
-	seq_printf(s, "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu kB\n", m.total, free_kb, free_kb);
-	seq_printf(s, "Buffers:        %8d kB\nCached:         %8lu kB\n", 0, m.cached);
-	seq_printf(s, "Active:         %8lu kB\nInactive:       %8d kB\nActive(anon):   %8lu kB\nInactive(anon): %8d kB\n", m.used,
-		0, m.anon, 0);
-	seq_printf(s, "Active(file):   %8lu kB\nInactive(file): %8d kB\nAnonPages:      %8lu kB\nMapped:         %8d kB\n",
-		m.cached, 0, m.anon, 0);
-	seq_printf(s, "Shmem:          %8lu kB\n", m.cached);
-	for (size_t i = 0; i < ARRAY_SIZE(zeros); i++)
-		seq_printf(s, "%s:%*s%8d kB\n", zeros[i], (int)(15 - strlen(zeros[i])), "", 0);
-	seq_printf(s, "CommitLimit:    %8lu kB\nCommitted_AS:   %8lu kB\nVmallocTotal:   34359738367 kB\n", m.total / 2, m.used);
-	seq_puts(s, "VmallocUsed:           0 kB\nVmallocChunk:          0 kB\nPercpu:                0 kB\n"
-		    "AnonHugePages:         0 kB\nShmemHugePages:        0 kB\nShmemPmdMapped:        0 kB\n"
-		    "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
+	MEM("MemTotal", m.total), MEM("MemFree", free_kb), MEM("MemAvailable", free_kb);
+	MEM("Buffers", 0), MEM("Cached", m.cached), MEM("SwapCached", 0);
+	MEM("Active", m.used), MEM("Inactive", 0), MEM("Active(anon)", m.used), MEM("Inactive(anon)", 0);
+	MEM("Active(file)", 0), MEM("Inactive(file)", 0), MEM("Unevictable", 0), MEM("Mlocked", 0);
+	MEM("SwapTotal", 0), MEM("SwapFree", 0), MEM("Zswap", 0), MEM("Zswapped", 0), MEM("Dirty", 0), MEM("Writeback", 0);
+	MEM("AnonPages", m.anon), MEM("Mapped", 0), MEM("Shmem", m.cached);
+	for (size_t i = 0; i < ARRAY_SIZE(no_kernel); i++)
+		seq_printf(s, "%-16s%8d kB\n", no_kernel[i], 0);
+	MEM("CommitLimit", m.total / 2), MEM("Committed_AS", m.used);
+	MEM("VmallocTotal", 34359738367), MEM("VmallocUsed", 0), MEM("VmallocChunk", 0), MEM("Percpu", 0);
+	MEM("HardwareCorrupted", 0);
+	for (size_t i = 0; i < ARRAY_SIZE(no_huge); i++)
+		seq_printf(s, "%-16s%8d kB\n", no_huge[i], 0);
+	seq_puts(s, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
 		    "HugePages_Surp:        0\nHugepagesize:       2048 kB\nHugetlb:               0 kB\n");
 	return 0;
 }
 
 static int show_vmstat(struct task *v, const struct kobj *o, struct seq *s)
 {
+	/* What vmstat(8) and sar(1) look for; of these nothing happens here, or nothing that is counted. */
+	static const char *const zeros[] = {"nr_zone_inactive_anon", "nr_zone_inactive_file", "nr_zone_active_file", "nr_mlock", "nr_dirty",
+		"nr_writeback", "nr_mapped", "nr_slab_reclaimable", "nr_slab_unreclaimable", "nr_page_table_pages", "nr_kernel_stack",
+		"pgpgin", "pgpgout", "pswpin", "pswpout", "pgfree", "pgactivate", "pgdeactivate", "pgfault", "pgmajfault", "pgrefill",
+		"pgreuse", "pgsteal_kswapd", "pgsteal_direct", "pgscan_kswapd", "pgscan_direct", "pageoutrun", "allocstall_normal"};
 	struct proc_memory m;
 
 	proc_memory(o->kernel, &m);
-	seq_printf(s, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\nnr_shmem %lu\n", (m.total - m.used) / 4,
-		m.anon / 4, m.cached / 4, m.cached / 4);
-	seq_puts(s, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\noom_kill 0\n");
+	seq_printf(s, "nr_free_pages %lu\nnr_active_anon %lu\nnr_anon_pages %lu\nnr_file_pages %lu\nnr_shmem %lu\n",
+		(m.total - m.used) / 4, m.used / 4, m.anon / 4, m.cached / 4, m.cached / 4);
+	for (size_t i = 0; i < ARRAY_SIZE(zeros); i++)
+		seq_printf(s, "%s 0\n", zeros[i]);
+	seq_printf(s, "oom_kill %u\n", o->kernel->oom_kills);
+	return 0;
+}
+
+static int show_zoneinfo(struct task *v, const struct kobj *o, struct seq *s)
+{
+	struct proc_memory m;
+
+	proc_memory(o->kernel, &m);
+	seq_printf(s, "Node 0, zone   Normal\n  pages free     %lu\n        boost    0\n        min      0\n        low      0\n"
+		      "        high     0\n        spanned  %lu\n        present  %lu\n        managed  %lu\n",
+		(m.total - m.used) / 4, m.total / 4, m.total / 4, m.total / 4);
 	return 0;
 }
 
@@ -109,25 +131,34 @@ static int show_cpuinfo(struct task *v, const struct kobj *o, struct seq *s)
 }
 
 struct totals {
-	uint64_t user_ns, system_ns, n_threads, running, blocked;
+	uint64_t user_ns, n_threads, switches;
+	unsigned running;
 	int last_pid;
 };
 
-static int add_times(struct thread_group *tg, void *arg)
+static int add_group(struct thread_group *tg, void *arg)
 {
 	struct totals *all = arg;
-	uint64_t cpu = tg_cpu_ns(tg);
 	struct task *t;
 
-	all->user_ns += cpu + tg->cutime_ns + tg->cstime_ns;
+	all->user_ns += tg_cpu_ns(tg);
+	all->running += proc_running_threads(tg);
 	LOCK_SCOPE(&tg->kernel->tasklist_lock);
 	list_for_each_entry(t, &tg->threads, tg_link) {
 		all->n_threads++;
-		if (t->state == TASK_RUNNING)
-			all->running++;
+		all->switches += t->nvcsw + t->nivcsw;
 		all->last_pid = t->tid > all->last_pid ? t->tid : all->last_pid;
 	}
 	return 0;
+}
+
+/* Of all tasks there have ever been. */
+static void add_all(struct kernel *k, struct totals *all)
+{
+	*all = (struct totals){.user_ns = k->dead_cpu_ns, .switches = k->dead_switches};
+	tg_for_each(k, add_group, all);
+	if (!all->running)
+		all->running = 1; /* who asks does run */
 }
 
 static uint64_t uptime_ns(const struct kernel *k)
@@ -141,40 +172,43 @@ static int show_stat(struct task *v, const struct kobj *o, struct seq *s)
 {
 	struct kernel *k = o->kernel;
 	unsigned n = n_cpus(k);
-	struct totals all = {0};
+	struct totals all;
 	uint64_t user, idle, up = ns_to_ticks(uptime_ns(k)) * n;
 
-	tg_for_each(k, add_times, &all);
+	add_all(k, &all);
 	user = ns_to_ticks(all.user_ns);
 	idle = up > user ? up - user : 0;
 	seq_printf(s, "cpu  %lu 0 0 %lu 0 0 0 0 0 0\n", user, idle);
 	for (unsigned i = 0; i < n; i++)
 		seq_printf(s, "cpu%u %lu 0 0 %lu 0 0 0 0 0 0\n", i, user / n, idle / n);
-	seq_printf(s, "intr 0\nctxt %lu\nbtime %ld\nprocesses %lu\nprocs_running %lu\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
-		(unsigned long)all.n_threads, (long)k->boot_realtime.tv_sec, (unsigned long)k->forks + 1,
-		all.running ? all.running : 1);
+	seq_printf(s, "intr 0\nctxt %lu\nbtime %ld\nprocesses %lu\nprocs_running %u\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
+		all.switches, (long)k->boot_realtime.tv_sec, (unsigned long)k->forks + 1, all.running);
 	return 0;
 }
 
 static int show_uptime(struct task *v, const struct kobj *o, struct seq *s)
 {
 	uint64_t up = uptime_ns(o->kernel), idle;
-	struct totals all = {0};
+	struct totals all;
 
-	tg_for_each(o->kernel, add_times, &all);
+	add_all(o->kernel, &all);
 	idle = up * n_cpus(o->kernel);
 	idle = idle > all.user_ns ? idle - all.user_ns : 0;
 	seq_printf(s, "%lu.%02lu %lu.%02lu\n", up / 1000000000, up / 10000000 % 100, idle / 1000000000, idle / 10000000 % 100);
 	return 0;
 }
 
-/* No averages are kept; the counts are true. */
 static int show_loadavg(struct task *v, const struct kobj *o, struct seq *s)
 {
-	struct totals all = {0};
+	struct totals all;
+	uint64_t load[3];
 
-	tg_for_each(o->kernel, add_times, &all);
-	seq_printf(s, "0.00 0.00 0.00 %lu/%lu %d\n", all.running ? all.running : 1, all.n_threads, all.last_pid);
+	add_all(o->kernel, &all);
+	load_averages(o->kernel, 16, load);
+	for (int i = 0; i < 3; i++)
+		load[i] = (load[i] + 65536 / 200) * 100 >> 16; /* hundredths, rounded */
+	seq_printf(s, "%lu.%02lu %lu.%02lu %lu.%02lu %u/%lu %d\n", load[0] / 100, load[0] % 100, load[1] / 100, load[1] % 100,
+		load[2] / 100, load[2] % 100, all.running, all.n_threads, pid_nr_ns(o->pid_ns, all.last_pid));
 	return 0;
 }
 
@@ -201,6 +235,29 @@ static int show_interrupts(struct task *v, const struct kobj *o, struct seq *s)
 	return 0;
 }
 
+static int show_softirqs(struct task *v, const struct kobj *o, struct seq *s)
+{
+	static const char *const kinds[] = {"HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL", "TASKLET", "SCHED", "HRTIMER", "RCU"};
+
+	seq_puts(s, "                    ");
+	for (unsigned i = 0; i < n_cpus(o->kernel); i++)
+		seq_printf(s, "CPU%-8u", i);
+	seq_puts(s, "\n");
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		seq_printf(s, "%12s:", kinds[k]);
+		for (unsigned i = 0; i < n_cpus(o->kernel); i++)
+			seq_printf(s, " %10u", 0);
+		seq_puts(s, "\n");
+	}
+	return 0;
+}
+
+/* The messages of the host's kernel are not the sandbox's. */
+static int refuse(struct task *v, const struct kobj *o, struct seq *s)
+{
+	return -EPERM;
+}
+
 static const struct kentry tty_entries[] = {
 	KTEXT("drivers", "/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
 			 "/dev/console         /dev/console    5       1 system:console\n"
@@ -223,37 +280,50 @@ static const struct kentry empty_entries[] = {};
 const struct kentry proc_system_entries[] = {
 	KTEXT("buddyinfo", ""),
 	KDIR("bus", 0555, empty_entries),
-	KTEXT("cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t0\t1\t1\nmemory\t0\t1\t1\npids\t0\t1\t1\n"),
+	KTEXT("cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpuset\t0\t1\t1\ncpu\t0\t1\t1\ncpuacct\t0\t1\t1\n"
+			 "blkio\t0\t1\t1\nmemory\t0\t1\t1\ndevices\t0\t1\t1\nfreezer\t0\t1\t1\nnet_cls\t0\t1\t1\n"
+			 "perf_event\t0\t1\t1\nnet_prio\t0\t1\t1\nhugetlb\t0\t1\t1\npids\t0\t1\t1\nrdma\t0\t1\t1\nmisc\t0\t1\t1\n"),
 	KTEXT("cmdline", "picket\n"),
 	KTEXT("consoles", ""),
 	KSHOW("cpuinfo", 0444, show_cpuinfo),
 	KTEXT("crypto", ""),
 	KTEXT("devices", "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n128 ptm\n136 pts\n\nBlock devices:\n"),
 	KTEXT("diskstats", ""),
+	KTEXT("dma", ""),
 	KDIR("driver", 0555, empty_entries),
 	KTEXT("execdomains", "0-0\tLinux           \t[kernel]\n"),
-	KTEXT("filesystems", "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tdevpts\nnodev\tcgroup2\nnodev\tpipefs\n"
+	KTEXT("filesystems", "nodev\tsysfs\nnodev\ttmpfs\nnodev\tramfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tdevpts\nnodev\tcgroup2\nnodev\tpipefs\n"
 			     "nodev\tsockfs\nnodev\toverlay\nnodev\tmqueue\n"),
 	KDIR("fs", 0555, empty_entries),
 	KSHOW("interrupts", 0444, show_interrupts),
+	KTEXT("iomem", ""),
+	KTEXT("ioports", ""),
 	KDIR("irq", 0555, empty_entries),
+	KTEXT("kallsyms", ""),
 	KTEXT("key-users", ""),
 	KTEXT("keys", ""),
+	KSHOW("kmsg", 0400, refuse),
 	KSHOW("loadavg", 0444, show_loadavg),
 	KSHOW("locks", 0444, show_locks),
 	KSHOW("meminfo", 0444, show_meminfo),
 	KTEXT("misc", ""),
 	KTEXT("modules", ""),
+	KSHOW("pagetypeinfo", 0400, refuse),
 	KTEXT("partitions", "major minor  #blocks  name\n\n"),
 	KDIR("pressure", 0555, pressure_entries),
-	KTEXT("softirqs", ""),
+	{.name = "slabinfo", .mode = S_IFREG | 0400, .text =
+		"slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables "
+		"<limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n"},
+	KSHOW("softirqs", 0444, show_softirqs),
 	KSHOW("stat", 0444, show_stat),
 	KTEXT("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
 	{.name = "sysvipc", .mode = S_IFDIR | 0555, .children = proc_sysvipc_entries, .n_children = PROC_N_SYSVIPC},
+	KSHOW("timer_list", 0400, refuse),
 	KDIR("tty", 0555, tty_entries),
 	KSHOW("uptime", 0444, show_uptime),
 	KTEXT("version", "Linux version " KERNEL_RELEASE " (picket) (gcc) " KERNEL_VERSION "\n"),
+	KSHOW("vmallocinfo", 0400, refuse),
 	KSHOW("vmstat", 0444, show_vmstat),
-	KTEXT("zoneinfo", ""),
+	KSHOW("zoneinfo", 0444, show_zoneinfo),
 };
 const size_t proc_n_system_entries = ARRAY_SIZE(proc_system_entries);

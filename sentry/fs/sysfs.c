@@ -17,6 +17,8 @@
 
 static const struct kentry empty_entries[] = {};
 
+#define KLINK(name_, to_) {.name = name_, .mode = S_IFLNK | 0777, .text = to_}
+
 static unsigned n_cpus(const struct kernel *k)
 {
 	return k->n_cpus ? k->n_cpus : 1;
@@ -78,7 +80,7 @@ static const struct kentry topology_entries[] = {
 		KTEXT("coherency_line_size", "64\n"), KTEXT("level", level_ "\n"), KTEXT("type", type_ "\n"),          \
 		KTEXT("size", size_ "\n"), KSHOW("shared_cpu_map", 0444, mask_), KSHOW("shared_cpu_list", 0444, list_),  \
 		KTEXT("ways_of_associativity", "8\n"), KTEXT("number_of_sets", "64\n"),                                \
-		KTEXT("physical_line_partition", "1\n"),                                                               \
+		KTEXT("physical_line_partition", "1\n"), KSHOW("id", 0444, show_number),                                                               \
 	}
 CACHE(cache0, "1", "Data", "32K", show_own_mask, show_number);
 CACHE(cache1, "1", "Instruction", "32K", show_own_mask, show_number);
@@ -91,6 +93,8 @@ static const struct kentry cache_entries[] = {
 };
 
 static const struct kentry one_cpu_entries[] = {
+	KLINK("node0", "../../node/node0"),
+	KLINK("subsystem", "../../../../bus/cpu"),
 	KDIR("cache", 0555, cache_entries),
 	KTEXT("online", "1\n"),
 	KDIR("topology", 0555, topology_entries),
@@ -129,6 +133,8 @@ static int cpu_next(const struct kobj *dir, uint64_t *cookie, char *name, const 
 
 static const struct kdir_ops cpu_dir = {.lookup = cpu_lookup, .next = cpu_next};
 
+static const struct kentry smt_entries[] = {KTEXT("active", "0\n"), KTEXT("control", "notsupported\n")};
+
 static const struct kentry cpu_entries[] = {
 	KTEXT("isolated", "\n"),
 	KTEXT("kernel_max", "8191\n"),
@@ -136,19 +142,64 @@ static const struct kentry cpu_entries[] = {
 	KSHOW("online", 0444, show_range),
 	KSHOW("possible", 0444, show_range),
 	KSHOW("present", 0444, show_range),
+	KDIR("smt", 0755, smt_entries),
 };
 
+static int read_cpu_link(struct task *v, const struct kobj *o, char **ret)
+{
+	return asprintf(ret, "../../cpu/cpu%lu", o->n) < 0 ? -ENOMEM : 0;
+}
+
 /* --- memory nodes: one ------------------------------------------------------------------------------------------------------------------ */
+
+static int show_node_memory(struct task *v, const struct kobj *o, struct seq *s)
+{
+	struct proc_memory m;
+
+	proc_memory(o->kernel, &m);
+	seq_printf(s, "Node 0 MemTotal:       %8lu kB\nNode 0 MemFree:        %8lu kB\nNode 0 MemUsed:        %8lu kB\n", m.total,
+		m.total - m.used, m.used);
+	seq_printf(s, "Node 0 AnonPages:      %8lu kB\nNode 0 FilePages:      %8lu kB\nNode 0 Shmem:          %8lu kB\n", m.anon,
+		m.cached, m.cached);
+	seq_puts(s, "Node 0 HugePages_Total:     0\nNode 0 HugePages_Free:      0\nNode 0 HugePages_Surp:      0\n");
+	return 0;
+}
+
+/* The processors once more, as links, so that each is found from its node. */
+static const struct kentry node_cpu = {.name = "cpu", .mode = S_IFLNK | 0777, .readlink = read_cpu_link};
+
+static int node_cpu_lookup(struct task *v, const struct kobj *dir, const char *name, const struct kentry **entry,
+	struct kobj *child)
+{
+	int r = cpu_lookup(v, dir, name, entry, child);
+
+	*entry = &node_cpu;
+	return r;
+}
+
+static int node_cpu_next(const struct kobj *dir, uint64_t *cookie, char *name, const struct kentry **entry,
+	struct kobj *child)
+{
+	int r = cpu_next(dir, cookie, name, entry, child);
+
+	*entry = &node_cpu;
+	return r;
+}
+
+static const struct kdir_ops node_cpus = {.lookup = node_cpu_lookup, .next = node_cpu_next};
 
 static const struct kentry node0_entries[] = {
 	KSHOW("cpulist", 0444, show_range),
 	KSHOW("cpumap", 0444, show_all_mask),
 	KTEXT("distance", "10\n"),
+	KSHOW("meminfo", 0444, show_node_memory),
+	KTEXT("numastat", "numa_hit 0\nnuma_miss 0\nnuma_foreign 0\ninterleave_hit 0\nlocal_node 0\nother_node 0\n"),
 };
 
 static const struct kentry node_entries[] = {
 	KTEXT("has_cpu", "0\n"),	   KTEXT("has_memory", "0\n"), KTEXT("has_normal_memory", "0\n"),
-	KDIR("node0", 0755, node0_entries), KTEXT("online", "0\n"),	KTEXT("possible", "0\n"),
+	{.name = "node0", .mode = S_IFDIR | 0755, .children = node0_entries, .n_children = ARRAY_SIZE(node0_entries),
+		.dir = &node_cpus}, KTEXT("online", "0\n"),	KTEXT("possible", "0\n"),
 };
 
 static const struct kentry system_entries[] = {
@@ -252,7 +303,88 @@ NET_SHOW(show_address, NET_ADDRESS)
 NET_SHOW(show_broadcast, NET_BROADCAST)
 NET_SHOW(show_alen, NET_ALEN)
 
+/* Each counter of an interface, by its place in struct net_device; 0: one that never counts. */
+static int show_count(struct task *v, const struct kobj *o, struct seq *s, size_t at)
+{
+	struct net_device d;
+	int err = find_device(o->kernel, o->n, NULL, &d);
+	uint64_t n = 0;
+
+	if (err)
+		return err;
+	if (at)
+		memcpy(&n, (const char *)&d + at, sizeof(n));
+	seq_printf(s, "%lu\n", n);
+	return 0;
+}
+
+#define NET_COUNT(field)                                                                                               \
+	static int show_##field(struct task *v, const struct kobj *o, struct seq *s)                                   \
+	{                                                                                                              \
+		return show_count(v, o, s, offsetof(struct net_device, field));                                        \
+	}
+NET_COUNT(rx_bytes)
+NET_COUNT(rx_packets)
+NET_COUNT(rx_errors)
+NET_COUNT(rx_dropped)
+NET_COUNT(tx_bytes)
+NET_COUNT(tx_packets)
+NET_COUNT(tx_errors)
+NET_COUNT(tx_dropped)
+NET_COUNT(collisions)
+NET_COUNT(multicast)
+
+static const struct kentry statistics_entries[] = {
+	KSHOW("collisions", 0444, show_collisions), KSHOW("multicast", 0444, show_multicast),
+	KSHOW("rx_bytes", 0444, show_rx_bytes), KTEXT("rx_compressed", "0\n"), KTEXT("rx_crc_errors", "0\n"),
+	KSHOW("rx_dropped", 0444, show_rx_dropped), KSHOW("rx_errors", 0444, show_rx_errors),
+	KTEXT("rx_fifo_errors", "0\n"), KTEXT("rx_frame_errors", "0\n"), KTEXT("rx_length_errors", "0\n"),
+	KTEXT("rx_missed_errors", "0\n"), KTEXT("rx_nohandler", "0\n"), KTEXT("rx_over_errors", "0\n"),
+	KSHOW("rx_packets", 0444, show_rx_packets), KTEXT("tx_aborted_errors", "0\n"),
+	KSHOW("tx_bytes", 0444, show_tx_bytes), KTEXT("tx_carrier_errors", "0\n"), KTEXT("tx_compressed", "0\n"),
+	KSHOW("tx_dropped", 0444, show_tx_dropped), KSHOW("tx_errors", 0444, show_tx_errors),
+	KTEXT("tx_fifo_errors", "0\n"), KTEXT("tx_heartbeat_errors", "0\n"),
+	KSHOW("tx_packets", 0444, show_tx_packets), KTEXT("tx_window_errors", "0\n"),
+};
+
+static int show_uevent(struct task *v, const struct kobj *o, struct seq *s)
+{
+	struct net_device d;
+	int err = find_device(o->kernel, o->n, NULL, &d);
+
+	if (!err)
+		seq_printf(s, "INTERFACE=%s\nIFINDEX=%d\n", d.name, d.index);
+	return err;
+}
+
+/* As of every virtual interface: no link, no speed. */
+static int show_no_link(struct task *v, const struct kobj *o, struct seq *s)
+{
+	return -EINVAL;
+}
+
+static const struct kentry queue_entries[] = {KDIR("rx-0", 0755, empty_entries), KDIR("tx-0", 0755, empty_entries)};
+
 static const struct kentry iface_entries[] = {
+	KTEXT("addr_assign_type", "0\n"),
+	KTEXT("carrier_changes", "0\n"),
+	KTEXT("carrier_down_count", "0\n"),
+	KTEXT("carrier_up_count", "0\n"),
+	KTEXT("dev_id", "0x0\n"),
+	KTEXT("dev_port", "0\n"),
+	KTEXT("dormant", "0\n"),
+	KSHOW("duplex", 0444, show_no_link),
+	KTEXT("ifalias", "\n"),
+	KTEXT("link_mode", "0\n"),
+	KTEXT("netdev_group", "0\n"),
+	KTEXT("proto_down", "0\n"),
+	KDIR("power", 0755, empty_entries),
+	KDIR("queues", 0755, queue_entries),
+	KSHOW("speed", 0444, show_no_link),
+	KDIR("statistics", 0755, statistics_entries),
+	KLINK("subsystem", "../../../../class/net"),
+	KTEXT("testing", "0\n"),
+	KSHOW("uevent", 0444, show_uevent),
 	KSHOW("addr_len", 0444, show_alen),
 	KSHOW("address", 0444, show_address),
 	KSHOW("broadcast", 0444, show_broadcast),
@@ -299,7 +431,62 @@ static int iface_next(const struct kobj *dir, uint64_t *cookie, char *name, cons
 	return best ? 0 : -ENOENT;
 }
 
-static const struct kdir_ops iface_dir = {.lookup = iface_lookup, .next = iface_next};
+static unsigned iface_count(const struct kobj *dir)
+{
+	struct net_device *list = NULL;
+	size_t n = 0;
+
+	if (!dir->kernel->net || net_devices(dir->kernel, &list, &n))
+		return 0;
+	free(list);
+	return (unsigned)n;
+}
+
+static const struct kdir_ops iface_dir = {.lookup = iface_lookup, .next = iface_next, .n_dirs = iface_count};
+
+/* The classes have links to where the devices are. */
+static int read_class_link(struct task *v, const struct kobj *o, char **ret)
+{
+	struct net_device d;
+	int err = find_device(o->kernel, o->n, NULL, &d);
+
+	if (err)
+		return -ENOENT;
+	return asprintf(ret, "../../devices/virtual/net/%s", d.name) < 0 ? -ENOMEM : 0;
+}
+
+static const struct kentry class_link = {.name = "iface", .mode = S_IFLNK | 0777, .readlink = read_class_link};
+
+static int class_lookup(struct task *v, const struct kobj *dir, const char *name, const struct kentry **entry,
+	struct kobj *child)
+{
+	int r = iface_lookup(v, dir, name, entry, child);
+
+	*entry = &class_link;
+	return r;
+}
+
+static int class_next(const struct kobj *dir, uint64_t *cookie, char *name, const struct kentry **entry, struct kobj *child)
+{
+	int r = iface_next(dir, cookie, name, entry, child);
+
+	*entry = &class_link;
+	return r;
+}
+
+static const struct kdir_ops class_dir = {.lookup = class_lookup, .next = class_next};
+
+/* Terminals, by the names and numbers that /dev has. */
+#define TTY(name_, numbers_) static const struct kentry name_##_entries[] = {KTEXT("dev", numbers_ "\n")}
+TTY(console, "5:1");
+TTY(ptmx, "5:2");
+TTY(tty, "5:0");
+
+static const struct kentry ttys_entries[] = {
+	KDIR("console", 0755, console_entries),
+	KDIR("ptmx", 0755, ptmx_entries),
+	KDIR("tty", 0755, tty_entries),
+};
 
 /* --- the tree ----------------------------------------------------------------------------------------------------------------------------- */
 
@@ -310,13 +497,21 @@ static const struct kentry class_entries[] = {
 	KDIR("hwmon", 0755, empty_entries),
 	KDIR("input", 0755, empty_entries),
 	KDIR("mem", 0755, empty_entries),
-	{.name = "net", .mode = S_IFDIR | 0755, .dir = &iface_dir},
+	{.name = "net", .mode = S_IFDIR | 0755, .dir = &class_dir},
 	KDIR("power_supply", 0755, empty_entries),
 	KDIR("thermal", 0755, empty_entries),
-	KDIR("tty", 0755, empty_entries),
+	KDIR("tty", 0755, ttys_entries),
 };
 
-static const struct kentry devices_entries[] = {KDIR("system", 0755, system_entries), KDIR("virtual", 0755, empty_entries)};
+static const struct kentry virtual_entries[] = {
+	KDIR("block", 0755, empty_entries),
+	{.name = "net", .mode = S_IFDIR | 0755, .dir = &iface_dir},
+	KDIR("tty", 0755, ttys_entries),
+};
+
+static const struct kentry devices_entries[] = {KDIR("system", 0755, system_entries), KDIR("virtual", 0755, virtual_entries)};
+
+static const struct kentry dev_entries[] = {KDIR("block", 0755, empty_entries), KDIR("char", 0755, empty_entries)};
 
 static const struct kentry pci_entries[] = {KDIR("devices", 0755, empty_entries), KDIR("drivers", 0755, empty_entries)};
 static const struct kentry bus_entries[] = {
@@ -333,31 +528,43 @@ static const struct kentry thp_entries[] = {
 	KTEXT("enabled", "always [madvise] never\n"),
 	KTEXT("hpage_pmd_size", "2097152\n"),
 	KTEXT("shmem_enabled", "always within_size advise [never] deny force\n"),
+	KTEXT("use_zero_page", "1\n"),
 };
 
 static const struct kentry huge2m_entries[] = {
 	KTEXT("free_hugepages", "0\n"),
 	KTEXT("nr_hugepages", "0\n"),
+	KTEXT("nr_hugepages_mempolicy", "0\n"),
+	KTEXT("nr_overcommit_hugepages", "0\n"),
 	KTEXT("resv_hugepages", "0\n"),
 	KTEXT("surplus_hugepages", "0\n"),
 };
 static const struct kentry huge_entries[] = {KDIR("hugepages-2048kB", 0755, huge2m_entries)};
 
+static const struct kentry ksm_entries[] = {KTEXT("pages_shared", "0\n"), KTEXT("pages_sharing", "0\n"), KTEXT("run", "0\n")};
+
 static const struct kentry mm_entries[] = {
 	KDIR("hugepages", 0755, huge_entries),
+	KDIR("ksm", 0755, ksm_entries),
 	KDIR("transparent_hugepage", 0755, thp_entries),
 };
 
+static const struct kentry cgroup_entries[] = {KTEXT("delegate", "cgroup.procs\ncgroup.threads\ncgroup.subtree_control\n"),
+	KTEXT("features", "nsdelegate\n")};
+
 static const struct kentry kernel_entries[] = {
+	KDIR("cgroup", 0755, cgroup_entries),
 	KDIR("debug", 0700, empty_entries),
 	KTEXT("fscaps", "1\n"),
 	KDIR("mm", 0755, mm_entries),
 	KDIR("security", 0755, empty_entries),
+	KDIR("tracing", 0700, empty_entries),
+	KTEXT("uevent_seqnum", "0\n"),
 };
 
 static const struct kentry root_entries[] = {
 	KDIR("block", 0755, empty_entries),   KDIR("bus", 0755, bus_entries), KDIR("class", 0755, class_entries),
-	KDIR("dev", 0755, empty_entries),     KDIR("devices", 0755, devices_entries), KDIR("firmware", 0755, empty_entries),
+	KDIR("dev", 0755, dev_entries),	      KDIR("devices", 0755, devices_entries), KDIR("firmware", 0755, empty_entries),
 	KDIR("fs", 0755, fs_entries),	      KDIR("kernel", 0755, kernel_entries), KDIR("module", 0755, empty_entries),
 	KDIR("power", 0755, empty_entries),
 };

@@ -137,6 +137,7 @@ void group_release(struct kernel *k, struct thread_group *tg)
 
 	lock_assert_held(&k->tasklist_lock);
 	tg->reaped = true;
+	atomic_fetch_add(&k->dead_cpu_ns, tg_cpu_ns(tg));
 	list_del(&tg->sibling);
 	pid_detach(k, tg->pid);
 	lock_acquire(&tg->siglock); /* a sender may be looking at the list */

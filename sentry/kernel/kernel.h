@@ -29,6 +29,7 @@ struct inode;
 struct file;
 struct dcache;
 struct locks_state;
+struct load_averages;
 
 #define PID_MAX 32768
 /* What uname(2) and /proc/version say. */
@@ -76,6 +77,8 @@ struct kernel {
 	unsigned n_cpus;
 	void *console;	     /* relay between a pty master and the host terminal, or NULL */
 	int control_fd, proc_fd;
+	struct load_averages *load;   /* fs/procfs_load.c */
+	_Atomic uint64_t dead_cpu_ns, dead_switches; /* of processes and tasks that are gone, for /proc/stat */
 	_Atomic uint32_t n_logins;    /* sessions that /proc/PID/loginuid has begun */
 	_Atomic int exit_status; /* of init, wait(2) encoding */
 	_Atomic int network_settled; /* picket has said how the network came out */

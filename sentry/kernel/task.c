@@ -40,6 +40,7 @@ void task_put(struct task *t)
 {
 	if (!t || !refs_put(&t->refs))
 		return;
+	atomic_fetch_add(&t->kernel->dead_switches, t->nvcsw + t->nivcsw);
 	sigpending_flush(&t->pending);
 	cred_put(t->cred);
 	lock_destroy(&t->cred_lock);

@@ -170,6 +170,7 @@ struct thread_group {
 	struct itimer *itimers;	    /* kernel/time */
 	struct posix_timers *timers;
 	uint64_t start_boot_ns;
+	_Atomic uint64_t load_cpu_ns; /* CPU time when the load averages last looked */
 	int oom_score_adj;
 	uint32_t loginuid, sessionid; /* UINT32_MAX: none; of audit(8) */
 	unsigned coredump_filter;

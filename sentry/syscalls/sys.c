@@ -62,6 +62,11 @@ int64_t sys_sysinfo(struct task *t, const uint64_t *a)
 		.freeram = total > used ? total - used : 0,
 		.mem_unit = 1,
 	};
+	uint64_t load[3];
+
+	load_averages(k, SI_LOAD_SHIFT, load);
+	for (int i = 0; i < 3; i++)
+		si.loads[i] = load[i];
 
 	return copy_out(t, a[0], &si, sizeof(si));
 }
