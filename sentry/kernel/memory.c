@@ -54,7 +54,9 @@ void kernel_uncharge(struct kernel *k, uint64_t bytes)
 }
 
 struct look {
-	uint64_t total, largest;
+	uint64_t number;
+	uint64_t total;
+	int64_t worst;
 	struct thread_group *victim; /* held */
 	bool sweep;
 };
@@ -81,13 +83,32 @@ static struct mm *group_mm(struct kernel *k, struct thread_group *tg)
 	return mm;
 }
 
+/*
+ * Whom the memory's end hits: the largest, as /proc/PID/oom_score_adj shifts it by thousandths of the limit; the first process
+ * only when there is no other, since all end with it.
+ */
+static void consider(struct look *l, struct thread_group *tg, uint64_t bytes)
+{
+	struct kernel *k = tg->kernel;
+	int64_t score = (int64_t)bytes + tg->oom_score_adj * (int64_t)(k->memory_limit / 1000);
+	bool init = tg->pid == 1;
+
+	if (tg->oom_score_adj == -1000)
+		return;
+	if (l->victim && (init || (l->victim->pid != 1 && score <= l->worst)))
+		return;
+	l->worst = score;
+	tg_get(tg);
+	tg_put(l->victim);
+	l->victim = tg;
+}
+
 static int add_usage(struct thread_group *tg, void *arg)
 {
 	struct kernel *k = tg->kernel;
 	struct look *l = arg;
 	uint64_t resident, shared;
 	struct mm *mm = group_mm(k, tg);
-	uint64_t bytes;
 
 	if (!mm)
 		return 0;
@@ -99,16 +120,11 @@ static int add_usage(struct thread_group *tg, void *arg)
 		free(inos);
 	}
 	if (!mm_resident(mm, &resident, &shared)) {
-		/* Private pages only: files of the image are the page cache's. */
-		bytes = (resident > shared ? resident - shared : 0) * PAGE;
-		l->total += bytes;
-		bytes = resident * PAGE; /* whom it hits: who maps much shared memory, too */
-		if (bytes > l->largest) {
-			l->largest = bytes;
-			tg_put(l->victim);
-			tg_get(tg);
-			l->victim = tg;
-		}
+		/* Private pages only: files of the image are the page cache's. Children of vfork live in one that is counted. */
+		if (mm->looked_at != l->number)
+			l->total += (resident > shared ? resident - shared : 0) * PAGE;
+		mm->looked_at = l->number;
+		consider(l, tg, resident * PAGE); /* shared memory too: whoever maps much of it */
 	}
 	mm_put(mm);
 	return 0;
@@ -118,8 +134,8 @@ static void *watch(void *arg)
 {
 	struct kernel *k = arg;
 
-	for (unsigned i = 0;; i++) {
-		struct look l = {0};
+	for (uint64_t i = 1;; i++) {
+		struct look l = {.number = i};
 
 		usleep(LOOK_EVERY_US);
 		l.sweep = i % SWEEP_EVERY == 0 && shared_mem_sweep_begin(k);

@@ -47,6 +47,7 @@ struct mm {
 	unsigned n_notes;
 	unsigned char auxv[512];
 	unsigned auxv_len;
+	uint64_t looked_at;	 /* the memory watch's last look that counted it; its own */
 	_Atomic int n_groups;	 /* thread groups that live in it: more than one between vfork and exec */
 	bool dumpable;
 };

@@ -111,6 +111,11 @@ int64_t sys_fallocate(struct task *t, const uint64_t *a)
 		return r;
 	if (!f->ops->fallocate)
 		return -EOPNOTSUPP;
+	if (!(ARG_INT(a, 1) & FALLOC_FL_KEEP_SIZE)) {
+		r = vfs_newsize_ok(t, f->inode, a[2] + a[3]);
+		if (r < 0)
+			return r;
+	}
 	return f->ops->fallocate(f, ARG_INT(a, 1), (int64_t)a[2], (int64_t)a[3]);
 }
 

@@ -119,10 +119,9 @@ int do_truncate(struct task *t, const struct path *p, uint64_t size)
 	return r;
 }
 
-/* RLIMIT_FSIZE: beyond it a signal and -EFBIG. */
-static int check_limit(struct task *t, uint64_t size)
+int vfs_newsize_ok(struct task *t, const struct inode *inode, uint64_t size)
 {
-	if (size <= task_rlimit(t, RLIMIT_FSIZE))
+	if (size <= inode->size || size <= task_rlimit(t, RLIMIT_FSIZE))
 		return 0;
 	signal_kernel_task(t, SIGXFSZ);
 	return -EFBIG;
@@ -144,7 +143,7 @@ int vfs_truncate(struct task *t, const struct path *p, uint64_t size)
 		r = inode_get_write(inode);
 	if (r < 0)
 		return r;
-	r = check_limit(t, size);
+	r = vfs_newsize_ok(t, inode, size);
 	if (!r)
 		r = do_truncate(t, p, size);
 	inode_put_write(inode);
@@ -157,6 +156,6 @@ int vfs_ftruncate(struct task *t, struct file *f, uint64_t size)
 
 	if (!inode_is(f->inode, S_IFREG) || (f->flags & O_ACCMODE) == O_RDONLY)
 		return -EINVAL;
-	r = check_limit(t, size);
+	r = vfs_newsize_ok(t, f->inode, size);
 	return r < 0 ? r : do_truncate(t, &f->path, size);
 }

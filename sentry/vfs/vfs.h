@@ -333,6 +333,8 @@ int vfs_rename(struct task *t, int odirfd, const char *oname, int ndirfd, const 
 int vfs_setattr(struct task *t, const struct path *p, struct setattr *attr); /* permission by chmod(2)/chown(2)/utimensat(2)/truncate(2) rules */
 int vfs_truncate(struct task *t, const struct path *p, uint64_t size); /* truncate(2): RLIMIT_FSIZE, SIGXFSZ */
 int vfs_ftruncate(struct task *t, struct file *f, uint64_t size);
+/* May *inode* grow to *size*? Beyond RLIMIT_FSIZE: SIGXFSZ and -EFBIG. setrlimit(2). */
+int vfs_newsize_ok(struct task *t, const struct inode *inode, uint64_t size);
 int vfs_access(struct task *t, int dirfd, const char *name, int mask, int flags);
 /* Create a socket node for bind(2); the inode is returned held. */
 int vfs_bind_socket(struct task *t, const char *name, uint32_t mode, struct path *ret);
