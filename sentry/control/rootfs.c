@@ -4,6 +4,7 @@
 
 #include "control/config.h"
 #include "fs/fs.h"
+#include "ipc/ipc.h"
 #include "host/file.h"
 #include "kernel/kernel.h"
 #include "kernel/task.h"
@@ -268,6 +269,13 @@ static int pts_create(struct kernel *k, struct super_block **ret)
 	return 0;
 }
 
+static int mqueue_create(struct kernel *k, struct super_block **ret)
+{
+	super_get(k->ipc->mqfs);
+	*ret = k->ipc->mqfs;
+	return 0;
+}
+
 static const struct kernel_mount kernel_mounts[] = {
 	{"/proc", procfs_create, MS_NOSUID | MS_NODEV | MS_NOEXEC},
 	{"/sys", sysfs_create, MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY},
@@ -275,6 +283,7 @@ static const struct kernel_mount kernel_mounts[] = {
 	{"/dev", devfs_create, MS_NOSUID},
 	{"/dev/pts", pts_create, MS_NOSUID | MS_NOEXEC},
 	{"/dev/shm", shm_create, MS_NOSUID | MS_NODEV | MS_NOEXEC},
+	{"/dev/mqueue", mqueue_create, MS_NOSUID | MS_NODEV | MS_NOEXEC},
 };
 
 static int mount_kernel_fs(struct task *t, struct rootfs_error *err)

@@ -4,7 +4,7 @@
  *
  * Locking: each kind of object has one table and one lock (struct ipc_ids.lock, RANK_IPC), which guards the table and
  * all objects in it. An object is used under that lock only, so it needs no reference; a sleeper is told its result by whoever
- * serves it or removes the object. Guest memory is never copied under it. Message queues have the same kind of lock, one a namespace.
+ * serves it or removes the object. Guest memory is never copied under it. POSIX message queues have one such lock a namespace too.
  */
 #pragma once
 
@@ -54,9 +54,8 @@ struct ipc_ns {
 	_Atomic uint64_t msg_bytes, msg_hdrs;
 
 	/* POSIX message queues */
-	struct lock mq_lock; /* RANK_IPC: all queues */
 	struct super_block *mqfs; /* held */
-	_Atomic unsigned mq_queues, mq_queues_max, mq_msg_max, mq_msgsize_max, mq_msg_default, mq_msgsize_default;
+	_Atomic unsigned mq_queues_max, mq_msg_max, mq_msgsize_max, mq_msg_default, mq_msgsize_default;
 };
 
 /* A new namespace with Linux's limits and one reference, owned by *owner*. -ENOMEM. */

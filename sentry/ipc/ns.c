@@ -24,6 +24,7 @@ static void default_limits(struct ipc_ns *ns)
 int ipc_ns_create(struct kernel *k, struct user_ns *owner, struct ipc_ns **ret)
 {
 	struct ipc_ns *ns = calloc(1, sizeof(*ns));
+	int r;
 
 	if (!ns)
 		return -ENOMEM;
@@ -34,8 +35,12 @@ int ipc_ns_create(struct kernel *k, struct user_ns *owner, struct ipc_ns **ret)
 	ipc_ids_init(&ns->sem);
 	ipc_ids_init(&ns->msg);
 	ipc_ids_init(&ns->shm);
-	lock_init(&ns->mq_lock, RANK_IPC);
 	default_limits(ns);
+	r = mqueue_fs_create(ns);
+	if (r) {
+		ipc_ns_put(ns);
+		return r;
+	}
 	*ret = ns;
 	return 0;
 }
@@ -49,13 +54,13 @@ void ipc_ns_put(struct ipc_ns *ns)
 {
 	if (!ns || !refs_put(&ns->refs))
 		return;
+	mqueue_fs_gone(ns);
 	sem_ns_gone(ns);
 	msg_ns_gone(ns);
 	shm_ns_gone(ns);
 	ipc_ids_free(&ns->sem);
 	ipc_ids_free(&ns->msg);
 	ipc_ids_free(&ns->shm);
-	lock_destroy(&ns->mq_lock);
 	user_ns_put(ns->user_ns);
 	free(ns);
 }

@@ -98,6 +98,16 @@ static int queue_message(struct netlink_sock *n, const void *msg, uint32_t len, 
 	return 0;
 }
 
+void netlink_deliver(struct socket *s, const void *data, uint32_t len)
+{
+	struct netlink_sock *n = nl_of(s);
+
+	lock_acquire(&n->lock);
+	queue_message(n, data, len, false);
+	lock_release(&n->lock);
+	wait_queue_wake(&s->waiters, EPOLLIN | EPOLLRDNORM);
+}
+
 /* --- requests ---------------------------------------------------------------------------------------------------- */
 
 /* NLMSG_ERROR: error 0 is an acknowledgement; errors carry the request unless NETLINK_CAP_ACK. */

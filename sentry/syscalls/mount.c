@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* mount(2), umount2(2). The mount tree is the sandbox's own; what can be mounted are the sentry's file systems. */
 #include "fs/fs.h"
+#include "ipc/ipc.h"
 #include "syscalls/names.h"
 
 #include <errno.h>
@@ -108,6 +109,11 @@ static int make_super(struct task *t, const char *type, char *data, struct super
 			return -ENODEV;
 		super_get(sb);
 		*ret = sb;
+		return 0;
+	}
+	if (!strcmp(type, "mqueue")) {
+		*ret = task_ipc_ns(t)->mqfs;
+		super_get(*ret);
 		return 0;
 	}
 	return -ENODEV;

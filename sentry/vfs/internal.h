@@ -56,10 +56,6 @@ static inline bool d_is_dir(const struct dentry *d)
 	return d->inode && inode_is(d->inode, S_IFDIR);
 }
 
-/* A super block gained or lost a mount. */
-void super_activate(struct super_block *sb);
-void super_deactivate(struct super_block *sb);
-
 /* --- walk ------------------------------------------------------------------------------------------------------------- */
 
 struct walk_string {

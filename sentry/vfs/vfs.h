@@ -114,6 +114,9 @@ struct super_block {
 struct super_block *super_alloc(struct kernel *k, const char *type, const struct super_ops *ops, void *priv);
 void super_get(struct super_block *sb);
 void super_put(struct super_block *sb);
+/* A super block gained or lost a mount. */
+void super_activate(struct super_block *sb);
+void super_deactivate(struct super_block *sb);
 
 /* --- inodes ------------------------------------------------------------------------------------------------------------- */
 
