@@ -22,7 +22,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SRC = os.path.dirname(HERE)
 
 # Differential programs that change users, capabilities, namespaces and mounts.
-PRIVILEGED = ("cap_", "cred_", "mount_", "ns_")
+PRIVILEGED = ("cap_", "cred_", "mount_", "ns_", "acl_")
 
 
 class Result:

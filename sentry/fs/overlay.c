@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* overlay: the super block, inodes and their attributes. See overlay.h for the plan. */
 #include "fs/overlay.h"
+#include "vfs/acl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -100,6 +101,11 @@ int ovl_node_for_lower(struct super_block *sb, struct inode *lower, struct inode
 	take_attributes(inode, &st);
 	ovl_node(inode)->lower = lower;
 	ovl_node(inode)->entry.key1 = (uintptr_t)lower;
+	r = acl_from_lower(inode, lower);
+	if (r < 0) {
+		inode_put(inode);
+		return r;
+	}
 	other = icache_insert(&ov->cache, &ovl_node(inode)->entry);
 	if (other) {
 		inode_put(inode);
@@ -447,6 +453,7 @@ int overlay_create(struct kernel *k, struct super_block *lower, struct super_blo
 		goto fail;
 	}
 	atomic_store(&sb->next_ino, NEW_INO_FIRST);
+	sb->posix_acl = true;
 	sb->source = strdup("overlay");
 	super_get(lower); /* stays the caller's on failure */
 	r = overlay_root(sb);

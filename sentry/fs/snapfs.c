@@ -569,6 +569,7 @@ int snapfs_create(struct kernel *k, const void *map, size_t len, const int *pack
 		free(fs);
 		return -ENOMEM;
 	}
+	sb->posix_acl = fs->ix.xattr_count > 0;
 	sb->read_only = true;
 	sb->lower = true;
 	r = node_get(sb, SNAP_ROOT_INO, 0, &root);

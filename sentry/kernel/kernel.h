@@ -58,6 +58,7 @@ struct kernel {
 	_Atomic uint64_t next_dev;
 	struct lock epoll_lock; /* RANK_EPOLL_TREE: which epoll instance watches which file */
 	struct dcache *dcache;
+	struct lock acl_lock; /* RANK_LEAF: exchange of access control lists */
 	_Atomic(struct locks_state *) locks; /* vfs/locks.c; made at first use */
 	_Atomic uint32_t inotify_cookie, n_inotify, n_watches;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Extended attributes: setxattr(2), getxattr(2), listxattr(2), removexattr(2) and their l and f forms. xattr(7). */
 #include "syscalls/syscalls.h"
+#include "vfs/acl.h"
 #include "vfs/filecap.h"
 #include "vfs/notify.h"
 #include "vfs/simple_xattr.h"
@@ -60,7 +61,7 @@ static int may_write_special(struct task *t, const char *name)
 	return task_capable(t, CAP_SYS_ADMIN) ? 0 : -EPERM;
 }
 
-/* xattr_permission(): who may do what in which namespace. POSIX ACLs are not there. */
+/* xattr_permission(): who may do what in which namespace. POSIX ACLs have rules of their own. */
 static int check(struct task *t, struct inode *inode, const char *name, bool write)
 {
 	const char *dot = strchr(name, '.');
@@ -68,6 +69,8 @@ static int check(struct task *t, struct inode *inode, const char *name, bool wri
 
 	if (known && !dot[1])
 		return -EINVAL;
+	if (acl_is_name(name))
+		return 0;
 	if (has_prefix(name, "security."))
 		return write ? may_write_special(t, name) : 0;
 	if (has_prefix(name, "trusted."))
@@ -97,6 +100,12 @@ static int set_value(struct task *t, const struct path *p, const char *name, con
 
 	if (r < 0)
 		return r;
+	if (acl_is_name(name)) {
+		r = acl_set(t, inode, name, value, size);
+		if (r == 0)
+			fsnotify_dentry(p->dentry, IN_ATTRIB);
+		return r;
+	}
 	if (strcmp(name, FILECAP_NAME) == 0) {
 		ssize_t n = filecap_store_form(t, inode, value, size, caps);
 
@@ -162,6 +171,8 @@ static ssize_t get_value(struct task *t, const struct path *p, const char *name,
 
 	if (r < 0)
 		return r;
+	if (acl_is_name(name))
+		return acl_get(t, inode, name, value, size);
 	if (!inode->ops || !inode->ops->getxattr)
 		return -EOPNOTSUPP;
 	if (strcmp(name, FILECAP_NAME) == 0)
@@ -192,15 +203,15 @@ static int64_t do_get(struct task *t, const uint64_t *a, enum form form)
 	return n;
 }
 
-/* Names in trusted. are for the capable alone. In place; returns the new length. */
-static size_t filter_names(char *list, size_t len)
+/* Names in trusted. are for the capable alone; ACLs are named by the inode. In place; returns the new length. */
+static size_t filter_names(char *list, size_t len, bool trusted)
 {
 	size_t out = 0;
 
 	for (size_t at = 0; at < len;) {
 		size_t n = strlen(list + at) + 1;
 
-		if (!has_prefix(list + at, "trusted.")) {
+		if ((trusted || !has_prefix(list + at, "trusted.")) && !acl_is_name(list + at)) {
 			memmove(list + out, list + at, n);
 			out += n;
 		}
@@ -223,8 +234,8 @@ static ssize_t list_names(struct task *t, struct inode *inode, char **ret)
 		free(list);
 		return n;
 	}
-	if (!task_capable(t, CAP_SYS_ADMIN))
-		n = (ssize_t)filter_names(list, (size_t)n);
+	n = (ssize_t)filter_names(list, (size_t)n, task_capable(t, CAP_SYS_ADMIN));
+	n = (ssize_t)acl_list(inode, list, (size_t)n, XATTR_LIST_BYTES);
 	*ret = list;
 	return n;
 }
@@ -263,6 +274,12 @@ static int64_t do_remove(struct task *t, const uint64_t *a, enum form form)
 	if (r < 0)
 		return r;
 	inode = p.dentry->inode;
+	if (acl_is_name(name)) {
+		r = acl_set(t, inode, name, NULL, 0);
+		if (r == 0)
+			fsnotify_dentry(p.dentry, IN_ATTRIB);
+		return r;
+	}
 	if (strcmp(name, FILECAP_NAME) == 0 && !cred_id_capable(t->cred, inode->uid, inode->gid, CAP_SETFCAP))
 		return -EPERM;
 	if (!inode->ops || !inode->ops->removexattr)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Changes of attributes: chmod(2), chown(2), utimensat(2), truncate(2). */
+#include "vfs/acl.h"
 #include "vfs/filecap.h"
 #include "vfs/internal.h"
 #include "vfs/notify.h"
@@ -91,6 +92,8 @@ int vfs_setattr(struct task *t, const struct path *p, struct setattr *attr)
 		r = inode->ops->setattr(inode, attr);
 	else /* pipes and sockets without a name */
 		inode_setattr_copy(inode, attr);
+	if (!r && (attr->valid & ATTR_MODE))
+		r = acl_chmod(inode);
 	lock_release(&inode->lock);
 	told = attr->valid & (ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_TIMES) ? IN_ATTRIB : IN_MODIFY;
 	if (!r)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Inodes: life, permission, ownership, times. */
+#include "vfs/acl.h"
 #include "vfs/internal.h"
 #include "vfs/locks.h"
 #include "vfs/notify.h"
@@ -45,6 +46,7 @@ void inode_free(struct inode *inode)
 		fsnotify_inode_free(inode);
 	if (S_ISFIFO(inode->mode) && inode->bound)
 		fifo_inode_free(inode);
+	acl_inode_free(inode);
 	lock_destroy(&inode->lock);
 	lock_destroy(&inode->waiters.lock);
 	free(inode);
@@ -69,12 +71,9 @@ struct timespec inode_now(struct inode *inode)
 	return ts;
 }
 
-int inode_permission_generic(const struct cred *cred, uint32_t mode, uint32_t uid, uint32_t gid, int mask)
+/* Capabilities that make up for what the bits or the list deny. */
+static int override(const struct cred *cred, uint32_t mode, uint32_t uid, uint32_t gid, int mask)
 {
-	uint32_t bits = cred->fsuid == uid ? mode >> 6 : cred_in_group(cred, gid) ? mode >> 3 : mode;
-
-	if (!((uint32_t)mask & ~bits & 7))
-		return 0;
 	if (S_ISDIR(mode)) {
 		if (!(mask & MAY_WRITE) && cred_id_capable(cred, uid, gid, CAP_DAC_READ_SEARCH))
 			return 0;
@@ -87,6 +86,13 @@ int inode_permission_generic(const struct cred *cred, uint32_t mode, uint32_t ui
 	return -EACCES;
 }
 
+int inode_permission_generic(const struct cred *cred, uint32_t mode, uint32_t uid, uint32_t gid, int mask)
+{
+	uint32_t bits = cred->fsuid == uid ? mode >> 6 : cred_in_group(cred, gid) ? mode >> 3 : mode;
+
+	return (uint32_t)mask & ~bits & 7 ? override(cred, mode, uid, gid, mask) : 0;
+}
+
 int inode_permission(struct task *t, struct inode *inode, int mask)
 {
 	uint32_t mode = inode->mode;
@@ -95,6 +101,8 @@ int inode_permission(struct task *t, struct inode *inode, int mask)
 		return -EROFS;
 	if (inode->ops && inode->ops->permission)
 		return inode->ops->permission(t, inode, mask);
+	if (inode->acl && (mode & S_IRWXG) && t->cred->fsuid != inode->uid)
+		return acl_permission(t->cred, inode, mask) ? override(t->cred, mode, inode->uid, inode->gid, mask) : 0;
 	/* Searching a directory that all may search needs no look at who asks. */
 	if (mask == MAY_EXEC && (mode & 0111) == 0111)
 		return 0;

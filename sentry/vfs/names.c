@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Operations that add and remove names: mknod, mkdir, symlink, link, unlink, rmdir. */
+#include "vfs/acl.h"
 #include "vfs/internal.h"
 #include "vfs/notify.h"
 
@@ -72,8 +73,10 @@ static int create_done(struct create *c, struct inode *inode)
 	return 0;
 }
 
+/* The umask, or the directory's default list, is applied here. */
 static int create_node(struct task *t, int dirfd, const char *name, uint32_t mode, uint64_t rdev, struct path *ret)
 {
+	struct acl_birth birth = {0};
 	struct inode *inode = NULL;
 	struct create c;
 	int r = create_begin(&c, t, dirfd, name, S_ISDIR(mode));
@@ -86,7 +89,10 @@ static int create_node(struct task *t, int dirfd, const char *name, uint32_t mod
 	if (!r && !c.dir->ops->create)
 		r = -EPERM;
 	if (!r)
+		r = acl_birth_begin(t, c.dir, &mode, &birth);
+	if (!r)
 		r = c.dir->ops->create(c.dir, c.w.last, c.w.last_len, mode, rdev, t->cred, &inode);
+	acl_birth_end(&birth, r ? NULL : inode);
 	if (!r && ret) {
 		struct dentry *d;
 
@@ -124,17 +130,17 @@ int vfs_mknod(struct task *t, int dirfd, const char *name, uint32_t mode, uint64
 	}
 	if (!S_ISCHR(mode) && !S_ISBLK(mode))
 		rdev = 0;
-	return create_node(t, dirfd, name, (mode & S_IFMT) | (mode & 07777 & ~t->fs->umask), rdev, NULL);
+	return create_node(t, dirfd, name, (mode & S_IFMT) | (mode & 07777), rdev, NULL);
 }
 
 int vfs_mkdir(struct task *t, int dirfd, const char *name, uint32_t mode)
 {
-	return create_node(t, dirfd, name, S_IFDIR | (mode & 01777 & ~t->fs->umask), 0, NULL);
+	return create_node(t, dirfd, name, S_IFDIR | (mode & 01777), 0, NULL);
 }
 
 int vfs_bind_socket(struct task *t, const char *name, uint32_t mode, struct path *ret)
 {
-	return create_node(t, AT_FDCWD, name, S_IFSOCK | (mode & 0777 & ~t->fs->umask), 0, ret);
+	return create_node(t, AT_FDCWD, name, S_IFSOCK | (mode & 0777), 0, ret);
 }
 
 int vfs_symlink(struct task *t, const char *target, int dirfd, const char *name)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* open(2), openat2(2): from a name to an open file. */
+#include "vfs/acl.h"
 #include "vfs/internal.h"
 #include "vfs/notify.h"
 
@@ -151,8 +152,10 @@ static int open_existing(struct task *t, int dirfd, const char *name, const stru
 static int open_tmpfile(struct task *t, int dirfd, const char *name, const struct open_how_args *how, struct file **ret)
 {
 	PATH_SCOPE dir = {0};
+	struct acl_birth birth = {0};
 	struct inode *inode = NULL;
 	struct path p;
+	uint32_t mode;
 	int r;
 
 	if (!can_write(how->flags))
@@ -167,7 +170,11 @@ static int open_tmpfile(struct task *t, int dirfd, const char *name, const struc
 		return r;
 	if (!dir.dentry->inode->ops->tmpfile)
 		return -EOPNOTSUPP;
-	r = dir.dentry->inode->ops->tmpfile(dir.dentry->inode, S_IFREG | (how->mode & 07777 & ~t->fs->umask), t->cred, &inode);
+	mode = S_IFREG | (how->mode & 07777);
+	r = acl_birth_begin(t, dir.dentry->inode, &mode, &birth);
+	if (!r)
+		r = dir.dentry->inode->ops->tmpfile(dir.dentry->inode, mode, t->cred, &inode);
+	acl_birth_end(&birth, r ? NULL : inode);
 	if (r < 0)
 		return r;
 	p.mnt = dir.mnt;
@@ -186,6 +193,7 @@ static int open_tmpfile(struct task *t, int dirfd, const char *name, const struc
 static int create_locked(struct task *t, struct walk *w, uint32_t mode, struct path *p)
 {
 	struct inode *dir = w->cur.dentry->inode, *inode = NULL;
+	struct acl_birth birth = {0};
 	struct dentry *d;
 	int r;
 
@@ -196,7 +204,11 @@ static int create_locked(struct task *t, struct walk *w, uint32_t mode, struct p
 		return r;
 	if (!dir->ops->create)
 		return -EACCES;
-	r = dir->ops->create(dir, w->last, w->last_len, S_IFREG | (mode & 07777 & ~t->fs->umask), 0, t->cred, &inode);
+	mode = S_IFREG | (mode & 07777);
+	r = acl_birth_begin(t, dir, &mode, &birth);
+	if (!r)
+		r = dir->ops->create(dir, w->last, w->last_len, mode, 0, t->cred, &inode);
+	acl_birth_end(&birth, r ? NULL : inode);
 	if (r < 0)
 		return r;
 	r = d_add(w->cur.dentry, w->last, w->last_len, inode, &d);

@@ -39,6 +39,7 @@ struct file_ops;
 struct file_lock_list;
 struct user_ns;
 struct watch_list;
+struct posix_acl;
 
 struct path {
 	struct mount *mnt;
@@ -99,6 +100,7 @@ struct super_block {
 	uint64_t dev;		 /* st_dev */
 	_Atomic uint64_t next_ino;
 	bool read_only;
+	bool posix_acl;		 /* has access control lists (vfs/acl.h) */
 	bool lower;		 /* below an overlay: inode locks are RANK_INODE_LOWER (set before the first inode_alloc) */
 	bool no_dcache;		 /* names change by themselves (procfs, hostfs rw): dentries are revalidated by lookup each time:
 				    one whose inode has the same ino and type as what lookup finds now is kept */
@@ -170,6 +172,7 @@ struct inode {
 	struct timespec atime, mtime, ctime, btime;
 	struct wait_queue waiters;   /* for files that are themselves pollable (fifos) */
 	_Atomic(struct file_lock_list *) locks; /* POSIX, OFD and flock locks; allocated at first use */
+	_Atomic(struct posix_acl *) acl, default_acl; /* vfs/acl.h; NULL: none */
 	_Atomic(struct watch_list *) watches;	 /* inotify */
 	_Atomic int n_files;	     /* open files: watches of a removed inode end with the last */
 	_Atomic(void *) bound;	     /* the unix socket bound here, or the fifo's pipe; owner defines locking */
