@@ -159,7 +159,7 @@ static void set_end(struct file *f, ssize_t n, int64_t *pos)
 static ssize_t hostfs_write(struct file *f, struct uio *src, int64_t *pos)
 {
 	struct inode *inode = f->inode;
-	bool append = f->flags & O_APPEND;
+	bool append = (f->flags & O_APPEND) || src->append;
 	ssize_t n;
 
 	LOCK_SCOPE(&inode->lock);

@@ -201,7 +201,7 @@ static ssize_t ovl_write(struct file *f, struct uio *src, int64_t *pos)
 	r = ovl_data(inode, UINT64_MAX, &data);
 	if (r < 0)
 		return r;
-	if (f->flags & O_APPEND)
+	if ((f->flags & O_APPEND) || src->append)
 		*pos = (int64_t)inode->size;
 	n = data->ops->write(data, src, pos);
 	if (n > 0) {

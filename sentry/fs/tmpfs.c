@@ -225,7 +225,7 @@ int tmpfs_create(struct kernel *k, const struct tmpfs_options *opt, struct super
 		free(ts);
 		return -ENOMEM;
 	}
-	sb->posix_acl = true;
+	sb->posix_acl = sb->whiteouts = true;
 	ts->kernel = k;
 	lock_init(&ts->lock, RANK_LEAF);
 	if (opt) {

@@ -28,7 +28,7 @@ static ssize_t file_write_op(struct file *f, struct uio *src, int64_t *pos)
 	ssize_t n;
 
 	lock_acquire(&inode->lock);
-	if (f->flags & O_APPEND)
+	if ((f->flags & O_APPEND) || src->append)
 		*pos = (int64_t)inode->size;
 	n = tmpfs_data_write(inode, src, (uint64_t)*pos);
 	lock_release(&inode->lock);

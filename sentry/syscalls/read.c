@@ -65,7 +65,7 @@ int64_t sys_pwrite64(struct task *t, const uint64_t *a)
 	return rw_buf(t, a, file_write, true);
 }
 
-static int64_t rw_vec(struct task *t, const uint64_t *a, rw_fn fn, int64_t off, bool nowait)
+static int64_t rw_vec(struct task *t, const uint64_t *a, rw_fn fn, int64_t off, int flags)
 {
 	struct guest_iovec *iov = NULL;
 	FILE_SCOPE f = fd_get(t, ARG_INT(a, 0));
@@ -81,7 +81,8 @@ static int64_t rw_vec(struct task *t, const uint64_t *a, rw_fn fn, int64_t off, 
 	if (r < 0)
 		return r;
 	uio_init_guest(&u, t->mm->as, iov, a[2], total < UIO_MAX_BYTES ? total : UIO_MAX_BYTES);
-	u.nowait = nowait;
+	u.nowait = flags & RWF_NOWAIT;
+	u.append = flags & RWF_APPEND;
 	r = counted(t, f, &u, off, fn);
 	free(iov);
 	return r;
@@ -89,17 +90,17 @@ static int64_t rw_vec(struct task *t, const uint64_t *a, rw_fn fn, int64_t off, 
 
 int64_t sys_readv(struct task *t, const uint64_t *a)
 {
-	return rw_vec(t, a, file_read, -1, false);
+	return rw_vec(t, a, file_read, -1, 0);
 }
 
 int64_t sys_writev(struct task *t, const uint64_t *a)
 {
-	return rw_vec(t, a, file_write, -1, false);
+	return rw_vec(t, a, file_write, -1, 0);
 }
 
 static int64_t rw_vec_at(struct task *t, const uint64_t *a, rw_fn fn)
 {
-	return (int64_t)a[3] < 0 ? -EINVAL : rw_vec(t, a, fn, (int64_t)a[3], false);
+	return (int64_t)a[3] < 0 ? -EINVAL : rw_vec(t, a, fn, (int64_t)a[3], 0);
 }
 
 int64_t sys_preadv(struct task *t, const uint64_t *a)
@@ -118,9 +119,9 @@ static int64_t rw_vec2(struct task *t, const uint64_t *a, rw_fn fn)
 
 	if ((int64_t)a[3] < -1)
 		return -EINVAL;
-	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT))
+	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
 		return -EOPNOTSUPP;
-	return rw_vec(t, a, fn, (int64_t)a[3], flags & RWF_NOWAIT);
+	return rw_vec(t, a, fn, (int64_t)a[3], flags);
 }
 
 int64_t sys_preadv2(struct task *t, const uint64_t *a)

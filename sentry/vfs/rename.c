@@ -66,6 +66,8 @@ static int check_allowed(const struct rename *rn)
 		return r;
 	if (!rn->odir->inode->ops->rename)
 		return -EPERM;
+	if ((rn->flags & RENAME_WHITEOUT) && !rn->odir->sb->whiteouts)
+		return -EINVAL;
 	if (rn->odir != rn->ndir) { /* the moved directory's ".." is written */
 		if (is_dir)
 			r = inode_permission(rn->t, rn->what->inode, MAY_WRITE);
@@ -84,6 +86,23 @@ static void tell(const struct rename *rn, const char *oname, const char *nname)
 	fsnotify_move(od, oname, nd, nname, rn->what->inode);
 	if (rn->flags & RENAME_EXCHANGE)
 		fsnotify_move(nd, nname, od, oname, rn->where->inode);
+}
+
+/* RENAME_WHITEOUT: what an overlay takes for "nothing here" comes in the old place. */
+static int leave_whiteout(struct rename *rn, const char *name)
+{
+	struct inode *od = rn->odir->inode, *inode;
+	struct dentry *d;
+	int r = od->ops->create(od, name, rn->from.last_len, S_IFCHR, 0, rn->t->cred, &inode);
+
+	if (r < 0)
+		return r;
+	r = d_add(rn->odir, name, rn->from.last_len, inode, &d);
+	if (r < 0)
+		inode_put(inode); /* the name is there, and found by the next look-up */
+	else
+		dentry_put(d);
+	return 0;
 }
 
 static int rename_locked(struct rename *rn)
@@ -116,7 +135,7 @@ static int rename_locked(struct rename *rn)
 		d_drop(rn->where);
 	}
 	tell(rn, oname, nname);
-	return 0;
+	return rn->flags & RENAME_WHITEOUT ? leave_whiteout(rn, oname) : 0;
 }
 
 static void lock_inodes(struct rename *rn, struct lock **locks, unsigned *n, struct lock **late, unsigned *n_late)
@@ -223,8 +242,6 @@ int vfs_rename(struct task *t, int odirfd, const char *oname, int ndirfd, const 
 	if ((flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) ||
 	    ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))))
 		return -EINVAL;
-	if (flags & RENAME_WHITEOUT)
-		return -EINVAL; /* no file system of the sandbox makes whiteouts that a guest could see */
 	r = begin_to_parent(&rn.from, t, odirfd, oname);
 	if (r < 0)
 		return r;

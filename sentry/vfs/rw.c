@@ -100,7 +100,7 @@ static int limit_write(struct task *t, struct file *f, struct uio *src, int64_t 
 
 	if (limit == RLIM_INFINITY)
 		return 0;
-	if (f->flags & O_APPEND)
+	if ((f->flags & O_APPEND) || src->append)
 		start = f->inode->size;
 	if (start >= limit) {
 		signal_kernel_task(t, SIGXFSZ);

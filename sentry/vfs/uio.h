@@ -24,6 +24,7 @@ struct uio {
 	uint8_t *buf;		      /* sentry memory */
 	size_t left;		      /* bytes still wanted in all */
 	bool nowait;		      /* RWF_NOWAIT */
+	bool append;		      /* RWF_APPEND, as if the file were O_APPEND */
 	struct task *task;	      /* who asks (set by file_read/file_write; ttys, signalfd, procfs); NULL: the sentry */
 };
 

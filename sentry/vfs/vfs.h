@@ -100,6 +100,7 @@ struct super_block {
 	uint64_t dev;		 /* st_dev */
 	_Atomic uint64_t next_ino;
 	bool read_only;
+	bool whiteouts;		 /* RENAME_WHITEOUT; not overlays, whose own whiteouts nobody sees */
 	bool posix_acl;		 /* has access control lists (vfs/acl.h) */
 	bool lower;		 /* below an overlay: inode locks are RANK_INODE_LOWER (set before the first inode_alloc) */
 	bool no_dcache;		 /* names change by themselves (procfs, hostfs rw): dentries are revalidated by lookup each time:
