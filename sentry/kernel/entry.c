@@ -3,7 +3,7 @@
 #include "kernel/syscall_work.h"
 #include "kernel/task_internal.h"
 #include "kernel/trace.h"
-#include "mm/mm.h"
+#include "mm/map.h"
 #include "syscalls/syscalls.h"
 
 #include <stdlib.h>
@@ -55,6 +55,8 @@ static void serve_fault(struct task *t, const struct guest_fault *f)
 {
 	struct ksiginfo info = {.signo = f->signo, .code = f->code};
 
+	if (f->signo == SIGSEGV && f->code == SEGV_MAPERR && mm_fault_grow(t, f->addr))
+		return;
 	info.fault.addr = f->addr;
 	t->fault_addr = f->addr;
 	t->fault_trapno = f->trapno;

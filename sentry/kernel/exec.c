@@ -153,7 +153,7 @@ static int map_stack(struct task *t, struct exec_image *im)
 	im->stack_top = top;
 	im->mm->stack_top = top;
 	im->mm->stack_low = top - size;
-	return 0;
+	return mm_note_grows(im->mm, top - size, top);
 }
 
 struct auxv {

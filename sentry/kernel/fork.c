@@ -137,6 +137,7 @@ static void inherit(struct task *t, struct task *c, const struct clone_request *
 	c->timer_slack = c->default_timer_slack = t->timer_slack;
 	c->mce_policy = t->mce_policy;
 	c->io_flusher = t->io_flusher;
+	c->mempolicy = t->mempolicy;
 	if (!(q->flags & CLONE_VM) || (q->flags & CLONE_VFORK)) {
 		c->sas_sp = t->sas_sp;
 		c->sas_size = t->sas_size;

@@ -76,6 +76,7 @@ struct task {
 	uint64_t timer_slack, default_timer_slack;
 	uint8_t mce_policy;		 /* PR_MCE_KILL_*: reported, the host has none of the guest's */
 	bool io_flusher;
+	uint32_t mempolicy;		 /* set_mempolicy(2); syscalls/mempolicy.c */
 	int pdeath_signal;
 	bool exited;			 /* task_exit() has begun */
 	bool deferred;			 /* the call syscall_nr came light and is to be served now that all registers are known */

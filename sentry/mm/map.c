@@ -90,6 +90,18 @@ int64_t map_file(struct task *t, struct gthread *th, struct mm *mm, struct file 
 	return r;
 }
 
+int64_t map_nothing(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags)
+{
+	int fd = host_memfd("hole");
+	int64_t r;
+
+	if (fd < 0)
+		return fd;
+	r = gthread_mmap(th, addr, len, prot, flags, fd, 0);
+	host_close(fd);
+	return r;
+}
+
 int64_t map_shared_anon(struct task *t, struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags)
 {
 	int fd = host_memfd("shared");
@@ -141,9 +153,10 @@ static int64_t brk_order(struct task *t, struct mm *mm, uint64_t end)
 int64_t mm_brk(struct task *t, uint64_t want)
 {
 	struct mm *mm = t->mm;
-	uint64_t end = PAGE_UP(want), limit = task_rlimit(t, RLIMIT_DATA);
+	uint64_t end = PAGE_UP(want), limit = task_rlimit(t, RLIMIT_DATA), data = mm->end_data - mm->start_data;
 
-	if (want < mm->start_brk || want > aspace_max(mm->as) || want - mm->start_brk > limit || brk_begin(t, mm))
+	if (want < mm->start_brk || want > aspace_max(mm->as) ||
+	    (limit != RLIM_INFINITY && (data > limit || want - mm->start_brk > limit - data)) || brk_begin(t, mm))
 		return (int64_t)mm->brk;
 	if (brk_order(t, mm, end) >= 0) {
 		mm->brk_mapped = end;

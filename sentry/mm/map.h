@@ -21,11 +21,22 @@ int64_t map_file(struct task *t, struct gthread *th, struct mm *mm, struct file 
 		 int flags, uint64_t off, bool tail);
 /* Shared anonymous memory: a memfd of its own. */
 int64_t map_shared_anon(struct task *t, struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags);
+/* Addresses where every touch raises SIGBUS. flags: MAP_SHARED or MAP_PRIVATE, and where. */
+int64_t map_nothing(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags);
 /*
- * mremap(2) to a greater length (both whole pages): private anonymous mappings alone; -ENOMEM for others, -EFAULT where nothing is
- * mapped. *to* counts with MREMAP_FIXED.
+ * mremap(2) to a greater length (both whole pages; old 0: a second view of a shared mapping). -EFAULT where the old range is not of
+ * one mapping, -ENOMEM, -EINVAL. *to* counts with MREMAP_FIXED.
  */
 int64_t mm_grow(struct task *t, uint64_t addr, uint64_t old, uint64_t len, int flags, uint64_t to);
-/* PROT_* of the one private anonymous mapping that holds a range; -ENOMEM, -EFAULT. Without the host's /proc: read, write. */
-int mm_anon_prot(struct mm *mm, uint64_t addr, uint64_t len);
+/* remap_file_pages(2) of whole pages within one shared mapping of a file; -EINVAL. */
+int64_t mm_remap_pages(struct task *t, uint64_t start, uint64_t size, uint64_t off, bool nonblock);
+/*
+ * A fault where nothing is mapped: if it lies right below a mapping that grows downwards, the pages are added. True: the guest may try
+ * again. Inside a full entry.
+ */
+bool mm_fault_grow(struct task *t, uint64_t addr);
+/* [start, end) grows downwards from now on. 0 or -ENOMEM. */
+int mm_note_grows(struct mm *mm, uint64_t start, uint64_t end);
+/* Where the mapping of *addr*, one that grows downwards, begins; -ENOMEM: nothing there, -EINVAL: it does not grow. */
+int mm_grows_start(struct mm *mm, uint64_t addr, uint64_t *ret);
 int64_t mm_brk(struct task *t, uint64_t want);

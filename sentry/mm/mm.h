@@ -50,6 +50,7 @@ struct mm {
 	uint64_t looked_at;	 /* the memory watch's last look that counted it; its own */
 	_Atomic int n_groups;	 /* thread groups that live in it: more than one between vfork and exec */
 	bool dumpable;
+	bool lock_future; /* mlockall(MCL_FUTURE); lock */
 };
 
 struct mm *mm_alloc(struct kernel *k, struct aspace *as);

@@ -2,6 +2,7 @@
 /* How much memory a guest has: /proc/PID/statm and the Vm lines of status, from the host's figures of the stub. */
 #include "kernel/kernel.h"
 #include "mm/map.h"
+#include "mm/mlock.h"
 #include "mm/vma.h"
 
 #include <errno.h>
@@ -75,7 +76,7 @@ int mm_usage(struct mm *mm, struct mm_usage *u)
 	u->lib = minus(exec, u->text);
 	u->pte = pages(text, "\nVmPTE:");
 	u->swap = pages(text, "\nVmSwap:");
-	u->locked = pages(text, "\nVmLck:");
 	free(text);
+	u->locked = mm_locked(mm) / PAGE_SIZE_;
 	return 0;
 }

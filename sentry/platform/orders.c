@@ -219,6 +219,19 @@ int64_t gthread_msync(struct gthread *th, uint64_t addr, uint64_t len, int flags
 	return check_code(order_call(th, __NR_msync, addr, len, (unsigned)flags, 0, 0, 0));
 }
 
+int64_t gthread_mincore(struct gthread *th, uint64_t addr, unsigned pages, uint8_t *vec)
+{
+	int64_t r;
+
+	if (pages > MINCORE_MAX || !range_ok(addr, pages * 4096ull))
+		return -ENOMEM;
+	r = check_code(order_call(
+		th, __NR_mincore, addr, pages * 4096ull, gthread_slot_addr(th) + offsetof(struct slot, window), 0, 0, 0));
+	if (r == 0)
+		memcpy(vec, th->slot->window, pages);
+	return r;
+}
+
 int64_t gthread_futex_wake(struct gthread *th, uint64_t addr, int count)
 {
 	struct stub_order o[2] = {

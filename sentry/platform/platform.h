@@ -177,6 +177,9 @@ int64_t gthread_mremap(struct gthread *th, uint64_t addr, uint64_t old_len, uint
 int64_t gthread_mprotect(struct gthread *th, uint64_t addr, uint64_t len, int prot);
 int64_t gthread_madvise(struct gthread *th, uint64_t addr, uint64_t len, int advice);
 int64_t gthread_msync(struct gthread *th, uint64_t addr, uint64_t len, int flags);
+/* mincore(2) of at most MINCORE_MAX pages: their bytes go to *vec*. 0 or a negative errno. */
+#define MINCORE_MAX 1024u
+int64_t gthread_mincore(struct gthread *th, uint64_t addr, unsigned pages, uint8_t *vec);
 /* FUTEX_WAKE (shared and private are tried both) at *addr* in the guest. */
 int64_t gthread_futex_wake(struct gthread *th, uint64_t addr, int count);
 
