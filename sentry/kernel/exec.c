@@ -20,7 +20,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-
+#include <sys/personality.h>
 #include <sys/stat.h>
 
 #define SCRIPT_DEPTH_MAX 5
@@ -33,8 +33,11 @@ struct exec_image { /* the new program, before the point of no return */
 	struct aspace *as;
 	struct gthread *th;
 	struct mm *mm;
+	struct elf_file file, interp_file; /* headers */
+	struct file *interp_exe;	   /* held, or NULL */
 	struct elf_image elf, interp;
 	uint64_t sp, stack_top;
+	bool too_late; /* what fails now kills: on Linux the old program is gone */
 };
 
 static int check_file(struct task *t, struct file *f)
@@ -61,12 +64,14 @@ static int parse_shebang(char *line, char **interp, char **arg)
 
 	if (nl)
 		*nl = 0;
+	else
+		line[BINPRM_SIZE - 1] = 0;
 	p = line + 2;
 	p += strspn(p, " \t");
 	if (!*p)
 		return -ENOEXEC;
 	e = p + strcspn(p, " \t");
-	if (!nl && !*e && e - line >= BINPRM_SIZE)
+	if (!nl && !*e && e - line >= BINPRM_SIZE - 1)
 		return -ENOEXEC; /* the interpreter's name may have been cut off; at the end of a short file it is whole */
 	*interp = p;
 	*arg = NULL;
@@ -117,6 +122,8 @@ static int resolve_scripts(struct task *t, struct file **f, const char *path, st
 		if (depth == SCRIPT_DEPTH_MAX)
 			return -ELOOP;
 		r = parse_shebang(buf, &interp, &arg);
+		if (!r && args->path_gone)
+			r = -ENOENT;
 		if (!r)
 			r = exec_args_script(args, depth ? args->script_path : path, interp, arg);
 		if (!r)
@@ -133,7 +140,7 @@ static int resolve_scripts(struct task *t, struct file **f, const char *path, st
 static int map_stack(struct task *t, struct exec_image *im)
 {
 	uint64_t limit = task_rlimit(t, RLIMIT_STACK), size = limit, max = aspace_max(im->as), top;
-	int prot = PROT_READ | PROT_WRITE | (im->elf.exec_stack ? PROT_EXEC : 0);
+	int prot = PROT_READ | PROT_WRITE | (im->file.exec_stack ? PROT_EXEC : 0);
 	int64_t r = -ENOMEM;
 	uint32_t rnd = 0;
 
@@ -142,7 +149,8 @@ static int map_stack(struct task *t, struct exec_image *im)
 	if (size < STACK_MAP_MIN)
 		size = STACK_MAP_MIN;
 	size = PAGE_UP(size);
-	host_random(&rnd, sizeof(rnd));
+	if (!(t->personality & ADDR_NO_RANDOMIZE))
+		host_random(&rnd, sizeof(rnd));
 	for (int i = 0; i < 16 && r < 0; i++) {
 		top = ((max - (1ull << 20)) & PAGE_MASK_) - (uint64_t)((rnd >> i) % 0x10000) * PAGE_SIZE_;
 		r = gthread_mmap(im->th, top - size, size, prot,
@@ -181,7 +189,7 @@ static void fill_auxv(struct exec_image *im, const struct cred *c, bool secure, 
 	aux(a, AT_PHDR, im->elf.phdr);
 	aux(a, AT_PHENT, sizeof(Elf64_Phdr));
 	aux(a, AT_PHNUM, im->elf.phnum);
-	aux(a, AT_BASE, im->elf.interp[0] ? im->interp.base : 0);
+	aux(a, AT_BASE, im->interp_exe ? im->interp.base : 0);
 	aux(a, AT_FLAGS, 0);
 	aux(a, AT_ENTRY, im->elf.entry);
 	aux(a, AT_UID, show_kuid(c->user_ns, c->uid));
@@ -246,18 +254,21 @@ static int write_stack(struct exec_image *im, struct exec_args *args, const stru
 	return r;
 }
 
-static int load_interp(struct task *t, struct exec_image *im)
+/* Everything about the files that the caller is told: nothing has been mapped, the old program can go on. */
+static int read_files(struct task *t, struct file *f, struct exec_image *im)
 {
-	FILE_SCOPE f = NULL;
-	int r = open_exec(t, im->elf.interp, &f);
+	int r = elf_read(t, f, false, &im->file);
 
-	if (!r)
-		r = elf_load(t, im->th, im->mm, f, true, &im->interp);
-	/* A broken interpreter is ELIBBAD on Linux; a missing one ENOENT. */
-	return r == -ENOEXEC ? -ELIBBAD : r;
+	if (r || !im->file.interp[0])
+		return r;
+	r = open_exec(t, im->file.interp, &im->interp_exe);
+	if (r)
+		return r;
+	r = elf_read(t, im->interp_exe, true, &im->interp_file);
+	return r == -ENOEXEC ? -ELIBBAD : r; /* a broken interpreter */
 }
 
-static int set_mm_ranges(struct exec_image *im, struct file *f)
+static int set_mm_ranges(struct task *t, struct exec_image *im, struct file *f)
 {
 	struct mm *mm = im->mm;
 	uint32_t rnd = 0;
@@ -265,7 +276,8 @@ static int set_mm_ranges(struct exec_image *im, struct file *f)
 
 	if (r)
 		return r;
-	host_random(&rnd, sizeof(rnd));
+	if (!(t->personality & ADDR_NO_RANDOMIZE))
+		host_random(&rnd, sizeof(rnd));
 	mm->start_code = im->elf.start_code;
 	mm->end_code = im->elf.end_code;
 	mm->start_data = im->elf.start_data;
@@ -279,17 +291,30 @@ static int set_mm_ranges(struct exec_image *im, struct file *f)
 static int build(struct task *t, struct file *f, struct exec_args *args, const struct exec_creds *ec,
 		 struct exec_image *im)
 {
-	int r = elf_load(t, im->th, im->mm, f, false, &im->elf);
+	int r;
 
-	if (!r && im->elf.interp[0])
-		r = load_interp(t, im);
+	im->too_late = true;
+	r = elf_map(t, im->th, im->mm, f, &im->file, false, &im->elf);
+	if (!r && im->interp_exe)
+		r = elf_map(t, im->th, im->mm, im->interp_exe, &im->interp_file, true, &im->interp);
 	if (!r)
 		r = map_stack(t, im);
 	if (!r)
-		r = set_mm_ranges(im, f);
-	if (r)
-		return r;
-	return write_stack(im, args, ec->cred, ec->secure);
+		r = write_stack(im, args, ec->cred, ec->secure);
+	if (!r)
+		r = set_mm_ranges(t, im, f);
+	if (r == -ETXTBSY)
+		im->too_late = false; /* somebody has begun to write it meanwhile: as if that had been before */
+	return r;
+}
+
+static void image_free(struct exec_image *im)
+{
+	elf_file_free(&im->file);
+	elf_file_free(&im->interp_file);
+	if (im->interp_exe)
+		file_put(im->interp_exe);
+	free(im);
 }
 
 static void discard(struct task *t, struct exec_image *im)
@@ -416,7 +441,7 @@ static void start(struct task *t, struct exec_image *im)
 {
 	struct guest_regs regs = {0};
 
-	regs.rip = im->elf.interp[0] ? im->interp.entry : im->elf.entry;
+	regs.rip = im->interp_exe ? im->interp.entry : im->elf.entry;
 	regs.rsp = im->sp;
 	regs.eflags = 0x202;
 	gthread_set_regs(im->th, &regs);
@@ -445,6 +470,8 @@ static int commit(struct task *t, struct file *f, const char *path, struct exec_
 	t->sas_flags = SS_DISABLE;
 	t->clear_child_tid = t->robust_list = 0;
 	t->tg->exec_done = true;
+	t->exit_signal = SIGCHLD;
+	t->personality &= ~(unsigned)READ_IMPLIES_EXEC;
 	set_comm(t, path);
 	switch_mm(t, im);
 	return 0;
@@ -452,8 +479,10 @@ static int commit(struct task *t, struct file *f, const char *path, struct exec_
 
 static int prepare(struct task *t, struct file *f, struct exec_args *args, struct exec_image *im, struct exec_creds *ec)
 {
-	int r = exec_creds_prepare(t, f, ec);
+	int r = read_files(t, f, im);
 
+	if (!r)
+		r = exec_creds_prepare(t, f, ec);
 	if (r)
 		return r;
 	task_get(t);
@@ -466,7 +495,12 @@ static int prepare(struct task *t, struct file *f, struct exec_args *args, struc
 	if (r)
 		return r;
 	im->mm = mm_alloc(t->kernel, im->as);
-	return im->mm ? build(t, f, args, ec, im) : -ENOMEM;
+	if (!im->mm)
+		return -ENOMEM;
+	r = build(t, f, args, ec, im);
+	if (!r)
+		im->too_late = false;
+	return r;
 }
 
 /* Runs *f* in *t*. The caller's reference to f is replaced while "#!" lines are followed. */
@@ -488,16 +522,18 @@ static int64_t exec_file(struct task *t, struct file **f, const char *path, stru
 	if (r) {
 		cred_put(ec.cred);
 		discard(t, im);
-		free(im);
+		if (im->too_late && t->mm)
+			group_exit_begin(t, SIGSEGV);
+		image_free(im);
 		return r;
 	}
 	r = task_start(t);
 	aspace_put(im->as);
-	free(im);
+	image_free(im);
 	return r;
 }
 
-int64_t do_execve(struct task *t, struct file *exe, const char *path, uint64_t argv, uint64_t envp)
+int64_t do_execve(struct task *t, struct file *exe, const char *path, bool path_gone, uint64_t argv, uint64_t envp)
 {
 	struct exec_args args;
 	struct file *f = exe;
@@ -506,6 +542,7 @@ int64_t do_execve(struct task *t, struct file *exe, const char *path, uint64_t a
 	if (r)
 		return r;
 	exec_args_init(&args, task_rlimit(t, RLIMIT_STACK));
+	args.path_gone = path_gone;
 	r = exec_args_from_guest(&args, t, argv, envp);
 	file_get(f);
 	if (!r)

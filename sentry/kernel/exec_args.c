@@ -12,6 +12,7 @@
 void exec_args_init(struct exec_args *a, uint64_t stack_limit)
 {
 	memset(a, 0, sizeof(*a));
+	a->stack = stack_limit;
 	/* As Linux: a quarter of the stack's limit, at most 6 MiB, at least 128 KiB. */
 	a->limit = stack_limit / 4 > 6u << 20 ? 6u << 20 : stack_limit / 4;
 	if (a->limit < STRING_MAX)
@@ -30,8 +31,6 @@ static int room(struct exec_args *a, size_t n)
 	size_t cap = a->cap ? a->cap : 4096;
 	char *p;
 
-	if (n > a->limit || a->len + n + (a->argc + a->envc) * 8ul > a->limit + STRING_MAX)
-		return -E2BIG;
 	while (cap < a->len + n)
 		cap *= 2;
 	if (cap == a->cap)
@@ -42,6 +41,12 @@ static int room(struct exec_args *a, size_t n)
 	a->buf = p;
 	a->cap = cap;
 	return 0;
+}
+
+/* Linux's sum: the strings, AT_EXECFN's too, and a pointer for each. The strings must fit the stack as it may grow, too. */
+static int check_limit(const struct exec_args *a)
+{
+	return a->len + (a->argc + a->envc) * 8ul > a->limit || ((a->len + 8 + 4095) & ~4095ul) > a->stack ? -E2BIG : 0;
 }
 
 static int push(uint32_t **v, unsigned *n, unsigned *cap, uint32_t off)
@@ -70,7 +75,7 @@ static int add(struct exec_args *a, bool env, const char *s)
 	r = env ? push(&a->envp, &a->envc, &a->cap_envp, (uint32_t)a->len)
 		: push(&a->argv, &a->argc, &a->cap_argv, (uint32_t)a->len);
 	a->len += n;
-	return r;
+	return r ? r : check_limit(a);
 }
 
 static int add_guest(struct exec_args *a, bool env, struct task *t, uint64_t ptr)
@@ -95,7 +100,7 @@ static int add_guest(struct exec_args *a, bool env, struct task *t, uint64_t ptr
 	r = env ? push(&a->envp, &a->envc, &a->cap_envp, (uint32_t)a->len)
 		: push(&a->argv, &a->argc, &a->cap_argv, (uint32_t)a->len);
 	a->len += (size_t)n + 1;
-	return r;
+	return r ? r : check_limit(a);
 }
 
 /* Pointers are read in batches up to the page's end: the array may end right before unmapped memory. */
@@ -168,7 +173,7 @@ int exec_args_script(struct exec_args *a, const char *path, const char *interp, 
 
 int exec_args_finish(struct exec_args *a, const char *execfn)
 {
-	struct exec_args n = {.limit = a->limit};
+	struct exec_args n = {.limit = a->limit, .stack = a->stack};
 	int r = 0;
 
 	for (unsigned i = 0; !r && i < a->argc; i++)
@@ -185,6 +190,11 @@ int exec_args_finish(struct exec_args *a, const char *execfn)
 	}
 	memcpy(n.buf + n.len, execfn, strlen(execfn) + 1);
 	n.len += strlen(execfn) + 1;
+	r = check_limit(&n);
+	if (r) {
+		exec_args_free(&n);
+		return r;
+	}
 	exec_args_free(a);
 	*a = n;
 	return 0;

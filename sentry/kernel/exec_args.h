@@ -7,9 +7,11 @@
 struct exec_args {
 	char *buf;	      /* all strings, each with its NUL */
 	size_t len, cap, limit;
+	uint64_t stack;	      /* RLIMIT_STACK */
 	uint32_t *argv, *envp; /* offsets into buf */
 	unsigned argc, envc, cap_argv, cap_envp;
 	size_t arg_off, env_off, env_end_off, execfn_off;
+	bool path_gone;	      /* the name leads nowhere once the program runs */
 	char script_path[4096]; /* the script whose interpreter runs now */
 };
 

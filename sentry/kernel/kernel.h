@@ -32,8 +32,9 @@ struct locks_state;
 struct load_averages;
 
 #define PID_MAX 32768
-/* What uname(2) and /proc/version say. */
+/* What uname(2) and /proc/version say; the second one to whoever has asked for UNAME26, by Linux's formula. */
 #define KERNEL_RELEASE "6.1.0-picket"
+#define KERNEL_RELEASE_26 "2.6.61-picket"
 #define KERNEL_VERSION "#1 SMP PREEMPT_DYNAMIC Picket"
 
 struct pid_table; /* kernel/pid.c: pid → task, thread group, process group, session */

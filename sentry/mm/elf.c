@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-
+#include <sys/personality.h>
 
 #define PHDRS_MAX (65536 / sizeof(Elf64_Phdr))
+#define ALIGN_MAX (1ull << 30)
 #define PIE_BASE 0x555555554000ull
 #define PIE_RANDOM_PAGES (1u << 22)
 
@@ -35,15 +36,12 @@ int read_exact(struct task *t, struct file *f, void *buf, size_t len, uint64_t o
 	return 0;
 }
 
+/* As Linux: neither the class nor the byte order is looked at. */
 static int check_header(const Elf64_Ehdr *h)
 {
-	if (memcmp(h->e_ident, ELFMAG, SELFMAG) || h->e_ident[EI_CLASS] != ELFCLASS64 ||
-	    h->e_ident[EI_DATA] != ELFDATA2LSB || h->e_machine != ARCH_ELF_MACHINE)
+	if (memcmp(h->e_ident, ELFMAG, SELFMAG) || h->e_machine != ARCH_ELF_MACHINE)
 		return -ENOEXEC;
-	if (h->e_type != ET_EXEC && h->e_type != ET_DYN)
-		return -ENOEXEC;
-	if (h->e_phentsize != sizeof(Elf64_Phdr) || h->e_phnum < 1 || h->e_phnum > PHDRS_MAX ||
-	    h->e_phoff > INT64_MAX / 2)
+	if (h->e_phentsize != sizeof(Elf64_Phdr) || h->e_phnum < 1 || h->e_phnum > PHDRS_MAX || h->e_phoff > INT64_MAX / 2)
 		return -ENOEXEC;
 	return 0;
 }
@@ -54,10 +52,10 @@ static bool load_ok(const Elf64_Phdr *p, uint64_t max)
 
 	return p->p_filesz <= p->p_memsz && p->p_offset <= INT64_MAX / 2 && p->p_filesz <= INT64_MAX / 2 &&
 	       (p->p_vaddr & ~PAGE_MASK_) == (p->p_offset & ~PAGE_MASK_) &&
-	       !__builtin_add_overflow(p->p_vaddr, p->p_memsz, &end) && end < max;
+	       !__builtin_add_overflow(p->p_vaddr, p->p_memsz, &end) && end <= max;
 }
 
-/* Lowest and highest address of all PT_LOAD segments; -ENOEXEC when there are none or one is bad. */
+/* Lowest and highest address of all PT_LOAD segments; -EINVAL when there are none or one is bad. */
 static int load_range(const Elf64_Phdr *ph, unsigned n, uint64_t max, uint64_t *lo, uint64_t *hi)
 {
 	*lo = UINT64_MAX;
@@ -66,13 +64,25 @@ static int load_range(const Elf64_Phdr *ph, unsigned n, uint64_t max, uint64_t *
 		if (ph[i].p_type != PT_LOAD || !ph[i].p_memsz)
 			continue;
 		if (!load_ok(&ph[i], max))
-			return -ENOEXEC;
+			return -EINVAL;
 		if ((ph[i].p_vaddr & PAGE_MASK_) < *lo)
 			*lo = ph[i].p_vaddr & PAGE_MASK_;
 		if (PAGE_UP(ph[i].p_vaddr + ph[i].p_memsz) > *hi)
 			*hi = PAGE_UP(ph[i].p_vaddr + ph[i].p_memsz);
 	}
-	return *hi > *lo ? 0 : -ENOEXEC;
+	return *hi > *lo ? 0 : -EINVAL;
+}
+
+/* The largest alignment that a segment asks for; a page at least. */
+static uint64_t max_alignment(const Elf64_Phdr *ph, unsigned n)
+{
+	uint64_t align = PAGE_SIZE_;
+
+	for (unsigned i = 0; i < n; i++)
+		if (ph[i].p_type == PT_LOAD && !(ph[i].p_align & (ph[i].p_align - 1)) && ph[i].p_align > align &&
+		    ph[i].p_align <= ALIGN_MAX)
+			align = ph[i].p_align;
+	return align;
 }
 
 static int prot_of(const Elf64_Phdr *p)
@@ -112,27 +122,65 @@ static int map_segment(struct task *t, struct gthread *th, struct mm *mm, struct
 	return p->p_memsz > p->p_filesz ? map_bss(th, mm, p, base) : 0;
 }
 
-/* Choose the load bias: reserve the whole range at once so that nothing else can come between the segments. */
-static int reserve(struct gthread *th, const Elf64_Ehdr *h, bool is_interp, uint64_t lo, uint64_t hi, uint64_t *ret)
+/* Where a position-independent program goes, but for its interpreter: as Linux, with a random part unless that is not wanted. */
+static uint64_t pie_base(const struct task *t, uint64_t align)
 {
-	uint64_t hint = 0;
 	uint32_t rnd = 0;
+
+	if (!(t->personality & ADDR_NO_RANDOMIZE))
+		host_random(&rnd, sizeof(rnd));
+	return (PIE_BASE + (uint64_t)(rnd % PIE_RANDOM_PAGES) * PAGE_SIZE_) & ~(align - 1);
+}
+
+/* Choose the load bias: reserve the whole range at once so that nothing else can come between the segments. */
+static int reserve(struct task *t, struct gthread *th, const struct elf_file *ef, bool is_interp, uint64_t lo, uint64_t hi,
+		   uint64_t *ret)
+{
 	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	uint64_t hint = 0;
 	int64_t r;
 
-	if (h->e_type == ET_EXEC) {
-		r = gthread_mmap(th, lo, hi - lo, PROT_NONE, flags | MAP_FIXED_NOREPLACE, -1, 0);
+	if (ef->h.e_type == ET_EXEC) {
+		/* An interpreter at a fixed place replaces what is there, a program does not. */
+		r = gthread_mmap(th, lo, hi - lo, PROT_NONE, flags | (is_interp ? MAP_FIXED : MAP_FIXED_NOREPLACE), -1, 0);
 		*ret = 0;
 		return r < 0 ? (int)r : 0;
 	}
-	if (!is_interp) {
-		host_random(&rnd, sizeof(rnd));
-		hint = PIE_BASE + (uint64_t)(rnd % PIE_RANDOM_PAGES) * PAGE_SIZE_;
-	}
+	if (!is_interp)
+		hint = pie_base(t, max_alignment(ef->ph, ef->h.e_phnum));
 	r = gthread_mmap(th, hint, hi - lo, PROT_NONE, flags, -1, 0);
 	if (r < 0)
 		return (int)r;
 	*ret = (uint64_t)r - lo;
+	return 0;
+}
+
+/* Between the segments there is nothing: give back what was reserved there. Rare: most programs have no such holes. */
+static int free_holes(struct gthread *th, const struct elf_file *ef, uint64_t lo, uint64_t hi, uint64_t base)
+{
+	for (uint64_t at = lo; at < hi;) {
+		uint64_t next = hi, end = at;
+
+		for (unsigned i = 0; i < ef->h.e_phnum; i++) {
+			const Elf64_Phdr *p = &ef->ph[i];
+			uint64_t from = p->p_vaddr & PAGE_MASK_, to = PAGE_UP(p->p_vaddr + p->p_memsz);
+
+			if (p->p_type != PT_LOAD || !p->p_memsz)
+				continue;
+			if (from <= at && to > end)
+				end = to;
+			if (from > at && from < next)
+				next = from;
+		}
+		if (end == at) {
+			int64_t r = gthread_munmap(th, base + at, next - at);
+
+			if (r < 0)
+				return (int)r;
+			end = next;
+		}
+		at = end;
+	}
 	return 0;
 }
 
@@ -144,7 +192,7 @@ static int read_interp(struct task *t, struct file *f, const Elf64_Phdr *p, char
 		return -ENOEXEC;
 	r = read_exact(t, f, out, p->p_filesz, p->p_offset);
 	if (r)
-		return r == -EIO ? -ENOEXEC : r;
+		return r;
 	return out[p->p_filesz - 1] == 0 ? 0 : -ENOEXEC;
 }
 
@@ -168,52 +216,73 @@ static void note_segment(struct elf_image *im, const Elf64_Ehdr *h, const Elf64_
 		im->phdr = a + (h->e_phoff - p->p_offset);
 }
 
-static int load_segments(struct task *t, struct gthread *th, struct mm *mm, struct file *f, const Elf64_Ehdr *h,
-			 const Elf64_Phdr *ph, bool is_interp, struct elf_image *im)
+int elf_map(struct task *t, struct gthread *th, struct mm *mm, struct file *f, const struct elf_file *ef, bool is_interp,
+	    struct elf_image *im)
 {
 	uint64_t lo, hi;
-	int r = load_range(ph, h->e_phnum, aspace_max(mm->as), &lo, &hi);
-
-	if (!r)
-		r = reserve(th, h, is_interp, lo, hi, &im->base);
-	for (unsigned i = 0; !r && i < h->e_phnum; i++) {
-		const Elf64_Phdr *p = &ph[i];
-
-		if (p->p_type == PT_LOAD && p->p_memsz) {
-			r = map_segment(t, th, mm, f, p, im->base);
-			note_segment(im, h, p);
-		} else if (p->p_type == PT_INTERP && !is_interp && !im->interp[0]) {
-			r = read_interp(t, f, p, im->interp);
-		} else if (p->p_type == PT_GNU_STACK) {
-			im->exec_stack = p->p_flags & PF_X;
-		}
-	}
-	return r;
-}
-
-int elf_load(struct task *t, struct gthread *th, struct mm *mm, struct file *f, bool is_interp, struct elf_image *im)
-{
-	Elf64_Ehdr h;
-	Elf64_Phdr *ph;
 	int r;
 
 	memset(im, 0, sizeof(*im));
-	r = read_exact(t, f, &h, sizeof(h), 0);
+	if (ef->h.e_type != ET_EXEC && ef->h.e_type != ET_DYN)
+		return -ENOEXEC;
+	r = load_range(ef->ph, ef->h.e_phnum, aspace_max(mm->as), &lo, &hi);
+	if (!r)
+		r = reserve(t, th, ef, is_interp, lo, hi, &im->base);
+	for (unsigned i = 0; !r && i < ef->h.e_phnum; i++) {
+		const Elf64_Phdr *p = &ef->ph[i];
+
+		if (p->p_type != PT_LOAD || !p->p_memsz)
+			continue;
+		r = map_segment(t, th, mm, f, p, im->base);
+		note_segment(im, &ef->h, p);
+	}
+	if (!r)
+		r = free_holes(th, ef, lo, hi, im->base);
+	im->phnum = ef->h.e_phnum;
+	im->entry = im->base + ef->h.e_entry;
+	return !r && im->entry >= aspace_max(mm->as) ? -EINVAL : r;
+}
+
+/* What is said by the headers that are not mapped. */
+static int look_at_headers(struct task *t, struct file *f, struct elf_file *ef)
+{
+	for (unsigned i = 0; i < ef->h.e_phnum; i++) {
+		int r = 0;
+
+		if (ef->ph[i].p_type == PT_GNU_STACK)
+			ef->exec_stack = ef->ph[i].p_flags & PF_X;
+		else if (ef->ph[i].p_type == PT_INTERP && !ef->interp[0])
+			r = read_interp(t, f, &ef->ph[i], ef->interp);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int elf_read(struct task *t, struct file *f, bool is_interp, struct elf_file *ef)
+{
+	int r;
+
+	memset(ef, 0, sizeof(*ef));
+	r = read_exact(t, f, &ef->h, sizeof(ef->h), 0);
 	if (r)
-		return r == -EIO ? -ENOEXEC : r;
-	r = check_header(&h);
+		return r == -EIO && !is_interp ? -ENOEXEC : r;
+	r = check_header(&ef->h);
+	if (!r && !is_interp && ef->h.e_type != ET_EXEC && ef->h.e_type != ET_DYN)
+		r = -ENOEXEC;
 	if (r)
 		return r;
-	ph = malloc(h.e_phnum * sizeof(*ph));
-	if (!ph)
+	ef->ph = malloc(ef->h.e_phnum * sizeof(*ef->ph));
+	if (!ef->ph)
 		return -ENOMEM;
-	r = read_exact(t, f, ph, h.e_phnum * sizeof(*ph), h.e_phoff);
-	if (!r)
-		r = load_segments(t, th, mm, f, &h, ph, is_interp, im);
-	im->phnum = h.e_phnum;
-	im->entry = im->base + h.e_entry;
-	free(ph);
+	r = read_exact(t, f, ef->ph, ef->h.e_phnum * sizeof(*ef->ph), ef->h.e_phoff);
 	if (r == -EIO)
 		r = -ENOEXEC;
-	return r;
+	return r || is_interp ? r : look_at_headers(t, f, ef);
+}
+
+void elf_file_free(struct elf_file *ef)
+{
+	free(ef->ph);
+	ef->ph = NULL;
 }

@@ -4,23 +4,34 @@
 
 #include "mm/mm.h"
 
+#include <elf.h>
+
 struct gthread;
 
-struct elf_image {
-	uint64_t entry;	    /* where the program starts (the interpreter, if any, is another image) */
+struct elf_file { /* the headers, copied once; hostile but for what elf_read() has checked */
+	Elf64_Ehdr h;
+	Elf64_Phdr *ph;
+	bool exec_stack;
+	char interp[VFS_PATH_MAX]; /* "" if none */
+};
+
+struct elf_image { /* as it lies in memory */
+	uint64_t entry;	    /* where it starts */
 	uint64_t base;	    /* load bias */
 	uint64_t phdr;	    /* address of the program headers in memory, 0 if not mapped */
 	uint16_t phnum;
 	uint64_t end;	    /* first page behind the highest segment */
 	uint64_t start_code, end_code, start_data, end_data;
-	bool exec_stack;
-	char interp[VFS_PATH_MAX]; /* "" if none */
 };
 
 /*
- * Map the ELF file *f* by orders to *th*. is_interp: the file is a program interpreter. The file is hostile: every header is copied
- * once and checked. -ENOEXEC: not an ELF we run; -EINVAL, -ENOMEM, -EIO as Linux.
+ * Read and check the headers of *f*. is_interp: it is a program interpreter. What is wrong here the caller of execve(2) is told:
+ * -ENOEXEC: not an ELF we run; -EIO; -ENOMEM. elf_file_free() in any case.
  */
-int elf_load(struct task *t, struct gthread *th, struct mm *mm, struct file *f, bool is_interp, struct elf_image *ret);
+int elf_read(struct task *t, struct file *f, bool is_interp, struct elf_file *ef);
+void elf_file_free(struct elf_file *ef);
+/* Map it by orders to *th*. What fails here kills on Linux: the old program is gone by then. */
+int elf_map(struct task *t, struct gthread *th, struct mm *mm, struct file *f, const struct elf_file *ef, bool is_interp,
+	    struct elf_image *ret);
 /* Read *len* bytes at *off* of *f* into *buf*; -EIO when short. */
 int read_exact(struct task *t, struct file *f, void *buf, size_t len, uint64_t off);

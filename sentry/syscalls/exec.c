@@ -7,6 +7,25 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+/*
+ * Relative to a descriptor the program's name is /dev/fd/N[/path]. One that is closed by this very exec is no name that an interpreter
+ * could open: a script is -ENOENT then.
+ */
+static int64_t exec_from_fd(struct task *t, int dirfd, const char *path, struct file *f, uint64_t argv, uint64_t envp)
+{
+	size_t size = strlen(path) + 32;
+	char *name = malloc(size);
+	int64_t r;
+
+	if (!name)
+		return -ENOMEM;
+	snprintf(name, size, "/dev/fd/%d%s%s", dirfd, *path ? "/" : "", path);
+	r = do_execve(t, f, name, fd_get_cloexec(t, dirfd) == 1, argv, envp);
+	free(name);
+	return r;
+}
 
 static int64_t exec_at(struct task *t, int dirfd, const char *path, uint64_t argv, uint64_t envp, int flags)
 {
@@ -14,18 +33,25 @@ static int64_t exec_at(struct task *t, int dirfd, const char *path, uint64_t arg
 		.flags = O_RDONLY | VFS_O_EXEC | (flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0),
 	};
 	FILE_SCOPE f = NULL;
-	char name[32];
+	FILE_SCOPE of = NULL;
 	int r;
 
 	if (!*path) {
-		f = fd_get_path(t, dirfd);
-		if (!f)
+		if (dirfd == AT_FDCWD)
+			return -EACCES; /* a directory */
+		of = fd_get_path(t, dirfd);
+		if (!of)
 			return -EBADF;
-		snprintf(name, sizeof(name), "/dev/fd/%d", dirfd);
-		return do_execve(t, f, name, argv, envp);
+		/* Opened anew: the caller's descriptor may be without reading, or a mere path. */
+		r = of->path.dentry ? vfs_open_path(t, &of->path, O_RDONLY | VFS_O_EXEC, &f) : 0;
+		return r ? r : exec_from_fd(t, dirfd, path, f ? f : of, argv, envp);
 	}
 	r = vfs_open(t, dirfd, path, &how, &f);
-	return r ? r : do_execve(t, f, path, argv, envp);
+	if (r)
+		return r;
+	if (dirfd != AT_FDCWD && *path != '/')
+		return exec_from_fd(t, dirfd, path, f, argv, envp);
+	return do_execve(t, f, path, false, argv, envp);
 }
 
 int64_t sys_execve(struct task *t, const uint64_t *a)
@@ -46,12 +72,10 @@ int64_t sys_execveat(struct task *t, const uint64_t *a)
 	char *path;
 	int64_t r;
 
-	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
-		return -EINVAL;
 	r = copy_in_path(t, a[1], flags & AT_EMPTY_PATH, &path);
 	if (r)
 		return r;
-	r = exec_at(t, ARG_INT(a, 0), path, a[2], a[3], flags);
+	r = flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) ? -EINVAL : exec_at(t, ARG_INT(a, 0), path, a[2], a[3], flags);
 	free(path);
 	return r;
 }

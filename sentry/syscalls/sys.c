@@ -7,6 +7,7 @@
 
 #include <linux/random.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 
@@ -19,6 +20,10 @@ int64_t sys_uname(struct task *t, const uint64_t *a)
 	memcpy(u.nodename, k->hostname, sizeof(k->hostname));
 	memcpy(u.domainname, k->domainname, sizeof(k->domainname));
 	lock_release(&k->uts_lock);
+	if (t->personality & UNAME26)
+		strncpy(u.release, KERNEL_RELEASE_26, sizeof(u.release) - 1);
+	if ((t->personality & 0xff) == PER_LINUX32)
+		strncpy(u.machine, "i686", sizeof(u.machine) - 1);
 	return copy_out(t, a[0], &u, sizeof(u));
 }
 

@@ -38,6 +38,8 @@ static int may_open(struct task *t, const struct path *p, int flags)
 		return -ELOOP;
 	if (type == S_IFDIR && (mask & MAY_WRITE))
 		return -EISDIR;
+	if ((flags & VFS_O_EXEC) && type != S_IFREG)
+		return -EACCES;
 	if ((type == S_IFBLK || type == S_IFCHR) && p->mnt && (p->mnt->flags & MS_NODEV))
 		return -EACCES;
 	r = inode_permission(t, inode, mask);
