@@ -5,7 +5,9 @@
 #include "kernel/exec.h"
 #include "kernel/exec_args.h"
 #include "kernel/exec_cred.h"
+#include "kernel/futex.h"
 #include "kernel/pid.h"
+#include "kernel/robust.h"
 #include "kernel/syscall_work.h"
 #include "kernel/task_internal.h"
 #include "kernel/time.h"
@@ -466,6 +468,8 @@ static int commit(struct task *t, struct file *f, const char *path, struct exec_
 	fd_table_close_on_exec(t, t->fds);
 	signal_flush_handlers(t->tg);
 	tg_posix_timers_free(t->tg);
+	robust_list_exit(t); /* in the old memory */
+	futex_release_owned(t, false);
 	t->sas_sp = t->sas_size = 0;
 	t->sas_flags = SS_DISABLE;
 	t->clear_child_tid = t->robust_list = 0;

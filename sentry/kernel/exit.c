@@ -2,6 +2,7 @@
 /* The end of tasks and groups. _exit(2), exit_group(2). */
 #include "fs/tty.h"
 #include "ipc/ipc.h"
+#include "kernel/futex.h"
 #include "kernel/jobctl.h"
 #include "kernel/pid.h"
 #include "kernel/task_internal.h"
@@ -202,13 +203,19 @@ static void group_dead(struct kernel *k, struct thread_group *tg)
 		kernel_init_exited(k, code);
 }
 
+/* In the task's own memory: before it counts as gone, since the last one ends the stub. */
+static void drop_futexes(struct task *t)
+{
+	robust_list_exit(t);
+	futex_release_owned(t, true);
+}
+
 static void drop_resources(struct task *t, bool last)
 {
 	struct mm *mm = t->mm;
 	struct fd_table *fds;
 	struct fs_context *fs;
 
-	robust_list_exit(t);
 	ipc_exit_sem(t);
 	lock_acquire(&t->cred_lock); /* /proc/PID/fd of another may be looking */
 	fds = t->fds;
@@ -261,6 +268,7 @@ void task_exit(struct task *t, int code)
 	t->exited = true;
 	lock_release(&tg->siglock);
 	tg_get(tg);
+	drop_futexes(t);
 	drop_resources(t, atomic_fetch_sub(&tg->n_live, 1) == 1);
 	vfork_complete(t);
 	lock_acquire(&k->tasklist_lock);

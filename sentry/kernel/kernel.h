@@ -30,6 +30,7 @@ struct file;
 struct dcache;
 struct locks_state;
 struct load_averages;
+struct futex_table;
 
 #define PID_MAX 32768
 /* What uname(2) and /proc/version say; the second one to whoever has asked for UNAME26, by Linux's formula. */
@@ -61,6 +62,7 @@ struct kernel {
 	struct dcache *dcache;
 	struct lock acl_lock; /* RANK_LEAF: exchange of access control lists */
 	_Atomic(struct locks_state *) locks; /* vfs/locks.c; made at first use */
+	_Atomic(struct futex_table *) futexes; /* kernel/futex.c; likewise */
 	_Atomic uint32_t inotify_cookie, n_inotify, n_watches;
 
 	struct lock uts_lock;

@@ -4,11 +4,13 @@
 #include "kernel/pid.h"
 #include "kernel/task_internal.h"
 #include "kernel/time.h"
+#include "kernel/timers.h"
 #include "mm/mm.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#define KILL_PATIENCE_NS 200000000
 #define STOP_SIGNALS (KSIG(SIGSTOP) | KSIG(SIGTSTP) | KSIG(SIGTTIN) | KSIG(SIGTTOU))
 #define DEFAULT_IGNORED (KSIG(SIGCHLD) | KSIG(SIGCONT) | KSIG(SIGURG) | KSIG(SIGWINCH))
 /* Faults are delivered before anything else, so that the frame shows the faulting instruction. */
@@ -232,23 +234,66 @@ static bool prepare(struct thread_group *tg, int signo)
 	return false;
 }
 
-/* Nothing of the group shall run on: end its stub at once, unless another group lives in it (vfork). False: no memory left. */
+/* --- killing -------------------------------------------------------------------------------------------------------- */
+
+struct kill_later { /* a process whose threads are to leave by themselves: how long they may take */
+	struct ktimer kt;
+	struct aspace *as; /* held */
+};
+
+static void kill_now(struct ktimer *kt)
+{
+	aspace_kill(container_of(kt, struct kill_later, kt)->as);
+}
+
+void tg_kill_later_free(struct thread_group *tg)
+{
+	struct kill_later *l = tg->kill_later;
+
+	if (!l)
+		return;
+	ktimer_cancel(&l->kt);
+	aspace_put(l->as);
+	free(l);
+	tg->kill_later = NULL;
+}
+
+/* Takes over the reference. siglock held. */
+static bool kill_later(struct thread_group *tg, struct aspace *as)
+{
+	struct kill_later *l = tg->kill_later ? NULL : calloc(1, sizeof(*l));
+
+	if (!l)
+		return false;
+	l->as = as;
+	ktimer_init(tg->kernel, &l->kt, CLOCK_MONOTONIC, kill_now);
+	tg->kill_later = l;
+	ktimer_arm(&l->kt, kernel_now_mono() + KILL_PATIENCE_NS);
+	return true;
+}
+
+/*
+ * Nothing of the group shall run on: end its stub at once, unless another group lives in it (vfork). False: no memory left.
+ * Where other processes may wait for locks in memory that is shared, the threads come in and leave by themselves: their lists
+ * of robust locks have to be read before the memory is gone.
+ */
 static bool kill_aspace(struct task *t)
 {
 	struct aspace *as = NULL;
-	bool alive;
+	bool alive, shares = false;
 
 	lock_acquire(&t->cred_lock); /* a leaf: the platform's locks are not taken under it */
 	alive = t->mm;
 	if (alive && atomic_load(&t->mm->n_groups) == 1) {
 		as = t->mm->as;
 		aspace_get(as);
+		shares = atomic_load(&t->mm->shares);
 	}
 	lock_release(&t->cred_lock);
-	if (as) {
-		aspace_kill(as);
-		aspace_put(as);
-	}
+	if (!as || (shares && kill_later(t->tg, as)))
+		return alive;
+	aspace_kill(as);
+	aspace_put(as);
 	return alive;
 }
 

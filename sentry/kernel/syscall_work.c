@@ -119,14 +119,14 @@ bool native_futex_op(uint64_t op)
 	return cmd <= 1 || cmd == 9 || cmd == 10 || (cmd >= 3 && cmd <= 5); /* as the stub's filter */
 }
 
-int64_t native_futex(struct task *t, const uint64_t *a)
+int64_t native_futex(struct task *t, uint64_t nr, const uint64_t *a)
 {
 	struct guest_regs regs;
 
 	gthread_get_regs(t->th, &t->native_regs);
 	regs = t->native_regs;
 	regs.rip = aspace_native_call(t->mm->as);
-	regs.rax = NR_FUTEX;
+	regs.rax = nr;
 	regs.rdi = a[0], regs.rsi = a[1], regs.rdx = a[2], regs.r10 = a[3], regs.r8 = a[4], regs.r9 = a[5];
 	regs.eflags &= ~(uint64_t)FLAG_TF;
 	gthread_set_regs(t->th, &regs);

@@ -38,6 +38,6 @@ int64_t syscall_dispatch(struct task *t, const struct guest_syscall *c);
  * futex(2) operations that the host serves: let the guest's thread make the call natively, from the one instruction where it
  * may. Only inside a full entry. native_finish() is called by its next entry and gives the result.
  */
-int64_t native_futex(struct task *t, const uint64_t *args);
+int64_t native_futex(struct task *t, uint64_t nr, const uint64_t *args); /* futex(2) or futex_waitv(2) */
 bool native_futex_op(uint64_t op);
 int64_t native_finish(struct task *t);

@@ -26,6 +26,7 @@ struct task *task_alloc(struct kernel *k)
 	t->exit_signal = SIGCHLD;
 	list_init(&t->pending.queue);
 	list_init(&t->tg_link);
+	list_init(&t->pi_owned);
 	lock_init(&t->cred_lock, RANK_LEAF);
 	atomic_init(&t->start_ns, (uint64_t)kernel_now_mono());
 	return t;
@@ -126,6 +127,7 @@ void tg_put(struct thread_group *tg)
 	sigpending_flush(&tg->shared_pending);
 	sighand_put(tg->sighand);
 	tg_timers_free(tg);
+	tg_kill_later_free(tg);
 	tg_set_aspace(tg, NULL);
 	lock_destroy(&tg->exec_lock);
 	lock_destroy(&tg->siglock);

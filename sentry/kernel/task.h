@@ -32,6 +32,8 @@ struct posix_timers;
 struct sem_undo;
 struct vfork_saved;
 struct vfork_done;
+struct futex_pi;
+struct kill_later;
 
 #define TASK_COMM_LEN 16
 #define TASK_CPU_WORDS 16
@@ -99,6 +101,11 @@ struct task {
 	_Atomic(enum task_state) state; /* also read without the lock, by /proc */
 	int exit_code;			 /* wait(2) encoding */
 	bool stop_taken;		 /* a stop signal is being acted on, and no SIGCONT has come since */
+
+	/* guarded by futex_table.lock */
+	struct list_head pi_owned;	 /* futex_pi.owned: locks with waiters that it owns */
+	struct futex_pi *pi_blocked_on;
+	bool futex_dead;		 /* its locks have been given up: nobody may wait for it */
 
 	/* guarded by cred_lock for others, read freely by self */
 	struct lock cred_lock;		 /* RANK_LEAF */
@@ -170,6 +177,7 @@ struct thread_group {
 	struct io_counts dead_io;   /* of threads that have ended and of children that were waited for */
 	struct itimer *itimers;	    /* kernel/time */
 	struct posix_timers *timers;
+	struct kill_later *kill_later; /* kernel/signal.c; siglock, until nobody has the group */
 	uint64_t start_boot_ns;
 	_Atomic uint64_t load_cpu_ns; /* CPU time when the load averages last looked */
 	int oom_score_adj;

@@ -53,6 +53,7 @@ int task_start(struct task *t);
 void signal_force(struct task *t, const struct ksiginfo *info); /* a fault: default action if blocked or ignored */
 void signal_set_mask(struct task *t, ksigset mask);
 void signal_flush_handlers(struct thread_group *tg); /* exec: handlers to default */
+void tg_kill_later_free(struct thread_group *tg);
 void group_kill_locked(struct thread_group *tg, int code);
 
 /* deliver.c */

@@ -36,6 +36,7 @@ enum lock_rank {
 	RANK_FS,	   /* struct fs_context.lock (cwd, root, umask) */
 	RANK_DRENAME,	   /* struct dcache.rename_lock: every dentry's name and parent */
 	RANK_DENTRY,	   /* struct dentry.lock (children) */
+	RANK_FUTEX,	   /* struct futex_table.lock */
 	RANK_TASKLIST,	   /* struct kernel.tasklist_lock: pid tables, parent/child, sessions and groups */
 	RANK_SIGHAND,	   /* struct thread_group.siglock: signals, masks, stop state, of all its threads */
 	RANK_SIGACTION,	   /* struct sighand.lock: actions, which several groups may share */

@@ -78,6 +78,8 @@ int64_t map_file(struct task *t, struct gthread *th, struct mm *mm, struct file 
 			      : gthread_mmap(th, addr, len, prot, flags | MAP_ANONYMOUS, -1, 0);
 	if (shared && hide_shared(f, &mi))
 		flags = (flags & ~MAP_TYPE) | MAP_PRIVATE;
+	if ((flags & MAP_SHARED) && (f->flags & O_ACCMODE) == O_RDWR)
+		atomic_store(&mm->shares, true);
 	note(mm, f, shared, mi.host_fd, mi.host_off, len, off);
 	if (mi.host_len != UINT64_MAX && PAGE_UP(mi.host_len) < len)
 		r = map_with_hole(th, mm, f, addr, len, prot, flags, &mi, off);
@@ -114,6 +116,8 @@ int64_t map_shared_anon(struct task *t, struct gthread *th, uint64_t addr, uint6
 		r = shared_mem_note_anon(t->kernel, fd);
 	if (!r)
 		r = gthread_mmap(th, addr, len, prot, flags & ~MAP_ANONYMOUS, fd, 0);
+	if (r >= 0 && t->mm)
+		atomic_store(&t->mm->shares, true);
 	host_close(fd);
 	return r;
 }

@@ -79,6 +79,7 @@ struct mm *mm_copy(struct mm *from, struct aspace *as)
 	mm->env_start = from->env_start;
 	mm->env_end = from->env_end;
 	mm->dumpable = from->dumpable;
+	atomic_store(&mm->shares, atomic_load(&from->shares));
 	mm->auxv_len = from->auxv_len;
 	memcpy(mm->auxv, from->auxv, sizeof(mm->auxv));
 	if (from->exe.dentry) {

@@ -48,6 +48,7 @@ struct mm {
 	unsigned char auxv[512];
 	unsigned auxv_len;
 	uint64_t looked_at;	 /* the memory watch's last look that counted it; its own */
+	_Atomic bool shares;	 /* memory that others may see has been mapped for writing */
 	_Atomic int n_groups;	 /* thread groups that live in it: more than one between vfork and exec */
 	bool dumpable;
 	bool lock_future; /* mlockall(MCL_FUTURE); lock */

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#define NR_FUTEX_WAITV 449
 #define MAX_LABELS 112
 #define MAX_FIXUPS 240
 
@@ -365,7 +366,7 @@ static void stub_calls(struct builder *b)
 static const uint16_t full_calls[] = {__NR_mmap, __NR_mprotect, __NR_munmap, __NR_brk, __NR_rt_sigreturn, __NR_mremap,
 	__NR_msync, __NR_madvise, __NR_shmat, __NR_clone, __NR_fork, __NR_vfork, __NR_execve, __NR_exit, __NR_shmdt,
 	__NR_remap_file_pages, __NR_exit_group, __NR_execveat, __NR_pkey_mprotect, 435 /* clone3 */, __NR_mincore, __NR_mlock,
-	__NR_mlockall, __NR_mlock2};
+	__NR_mlockall, __NR_mlock2, __NR_futex};
 
 /* Calls that the guest makes natively, or that need all registers, never come through the fast entry. */
 bool filter_is_light(uint32_t nr)
@@ -373,7 +374,7 @@ bool filter_is_light(uint32_t nr)
 	for (unsigned i = 0; i < ARRAY_SIZE(full_calls); i++)
 		if (full_calls[i] == nr)
 			return false;
-	return nr != __NR_futex && nr != __NR_sched_yield && nr != __NR_arch_prctl;
+	return nr != NR_FUTEX_WAITV && nr != __NR_sched_yield && nr != __NR_arch_prctl;
 }
 
 /* *action* for what the guest may do without the sentry, else go to *other*; the number is loaded. */
@@ -387,6 +388,7 @@ static void native_calls(struct builder *b, unsigned other, uint32_t action)
 	native_mremap(b, other, action);
 	native_set_fs(b, other, action);
 	when(b, __NR_sched_yield, action);
+	when(b, NR_FUTEX_WAITV, action);
 }
 
 unsigned filter_build(struct sock_filter *prog, unsigned max)
@@ -434,6 +436,7 @@ unsigned filter_build_watch(struct sock_filter *prog, unsigned max, uint64_t nat
 	jump_ne(&b, (uint32_t)native_ip, guest);
 	load_nr(&b);
 	jump_eq(&b, __NR_futex, first);
+	jump_eq(&b, NR_FUTEX_WAITV, first);
 	place(&b, guest);
 	load_nr(&b);
 	native_calls(&b, other, SECCOMP_RET_TRAP);

@@ -275,6 +275,19 @@ uint64_t aspace_native_call(struct aspace *as)
 	return as->p->hello.native;
 }
 
+int gthread_cmpxchg32(struct gthread *th, uint64_t addr, uint32_t old, uint32_t new_value, uint32_t *ret_old)
+{
+	int64_t r;
+
+	if (addr % 4 || !range_ok(addr, 4))
+		return -EFAULT;
+	r = order_call(th, ORDER_CMPXCHG, addr, old, new_value, 0, 0, 0);
+	if (r < 0)
+		return r >= -4095 ? (int)r : -EIO;
+	*ret_old = (uint32_t)r;
+	return 0;
+}
+
 /* --- fork and threads -------------------------------------------------------------------------- */
 
 /* A nonce that only the ordered child knows. */

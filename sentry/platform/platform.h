@@ -198,6 +198,12 @@ bool aspace_watched(struct aspace *as);
 uint64_t aspace_native_call(struct aspace *as);
 
 /*
+ * Put *new* at *addr* if *old* is there, atomically; what was there goes to *ret_old*. 0 or -EFAULT (also where the guest may not
+ * write). A guest that unmaps the word at the same time ends its own process.
+ */
+int gthread_cmpxchg32(struct gthread *th, uint64_t addr, uint32_t old, uint32_t new_value, uint32_t *ret_old);
+
+/*
  * As gthread_mmap() & co. but as the *last* act of this entry: the guest's rax is the host's result, without coming
  * back. Use when the sentry keeps no record of the result (saves a round trip). entry()'s return value is then ignored.
  */

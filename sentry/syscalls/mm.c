@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* mmap(2) and kin, where the stub's filter does not let the guest do it natively. */
 #include "kernel/pid_ns.h"
-#include "kernel/syscall_work.h"
 #include "kernel/task_internal.h"
 #include "mm/map.h"
 #include "mm/mlock.h"
@@ -312,10 +311,4 @@ int64_t sys_get_robust_list(struct task *t, const uint64_t *a)
 	head = x->robust_list;
 	task_put(x);
 	return copy_out(t, a[1], &head, 8) || copy_out(t, a[2], &len, 8) ? -EFAULT : 0;
-}
-
-/* Waiting and waking are the host's; they come here only where every call is to be seen. */
-int64_t sys_futex(struct task *t, const uint64_t *a)
-{
-	return native_futex_op(a[1]) ? native_futex(t, a) : -ENOSYS;
 }

@@ -67,6 +67,8 @@ enum order_then {
  * nonce. */
 #define ORDER_THREAD 0x1000
 #define ORDER_FORK 0x1001
+/* No call: compare and exchange a word. args: address, old, new; the result is the word before, or a negative errno. */
+#define ORDER_CMPXCHG 0x1002
 
 struct stub_order {
 	uint64_t nr;
