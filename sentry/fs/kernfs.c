@@ -159,6 +159,12 @@ static bool is_proc(const struct super_block *sb)
 	return !strcmp(sb->type, "proc");
 }
 
+/* Has the task that the node speaks of been waited for? Its number may be another's by now. */
+static bool gone(const struct kobj *o)
+{
+	return o->task && (o->task->tg->reaped || o->task->state == TASK_DEAD);
+}
+
 static int kernfs_permission(struct task *t, struct inode *inode, int mask)
 {
 	const struct kentry *e = kernfs_entry(inode);
@@ -166,6 +172,8 @@ static int kernfs_permission(struct task *t, struct inode *inode, int mask)
 	uint32_t uid, gid;
 	int err;
 
+	if (e->flags & KERNFS_LIVE && gone(o))
+		return -ESRCH;
 	owner_of(o, &uid, &gid);
 	err = inode_permission_generic(t->cred, inode->mode, uid, gid, mask);
 	if (S_ISDIR(e->mode) && o->task) { /* one's own threads may look whatever the bits say, as /proc/PID/fd has it */
@@ -182,12 +190,6 @@ static int kernfs_permission(struct task *t, struct inode *inode, int mask)
 }
 
 /* --- directories ---------------------------------------------------------------------------------------------------------- */
-
-/* Has the task that the node speaks of been waited for? Its number may be another's by now. */
-static bool gone(const struct kobj *o)
-{
-	return o->task && (o->task->tg->reaped || o->task->state == TASK_DEAD);
-}
 
 static int find_child(struct task *viewer, const struct kentry *e, const struct kobj *o, const char *name,
 	const struct kentry **entry, struct kobj *child)

@@ -86,6 +86,7 @@ struct kentry {
 };
 
 #define KERNFS_INSPECT 1u     /* opening and following needs task_may_inspect() of the object's task */
+#define KERNFS_LIVE 2u	      /* a directory that cannot even be searched (ESRCH) when its task has been waited for */
 #define KERNFS_WRITE_MAX 4095
 
 #define KDIR(name_, mode_, table) {.name = name_, .mode = S_IFDIR | (mode_), .children = table, .n_children = ARRAY_SIZE(table)}

@@ -121,14 +121,15 @@ static const struct kentry process_entries[] = {
 	{.name = "task", .mode = S_IFDIR | 0555, .dir = &threads_dir},
 	SETTING("autogroup", 0644, proc_show_autogroup, refuse),
 	SETTING("coredump_filter", 0644, proc_show_coredump, proc_store_coredump),
-	{.name = "mountstats", .mode = S_IFREG | 0400, .show = proc_show_mountstats, .poll = proc_poll_mounts},
+	KSHOW("mountstats", 0400, proc_show_mountstats),
 	{.name = "timens_offsets", .mode = S_IFREG | 0644, .text = "monotonic           0         0\nboottime            0         0\n",
 		.store = refuse},
 	KSHOW("timers", 0444, proc_show_timers),
 	SETTING("timerslack_ns", 0666, proc_show_slack, proc_store_slack),
 };
 
-static const struct kentry process_dir = KDIR("process", 0555, process_entries);
+static const struct kentry process_dir = {.name = "process", .mode = S_IFDIR | 0555, .children = process_entries,
+	.n_children = ARRAY_SIZE(process_entries), .flags = KERNFS_LIVE};
 
 /* The namespaces' table is constant, but lives in another file: its size is not known to the compiler here. */
 static int ns_lookup(struct task *v, const struct kobj *dir, const char *name, const struct kentry **entry,

@@ -260,7 +260,8 @@ static int show_field(const struct kobj *o, struct seq *s, enum net_field field)
 		seq_printf(s, "%d\n", d.index);
 		break;
 	case NET_FLAGS:
-		seq_printf(s, "0x%x\n", d.flags);
+		/* What is set, not what comes and goes by itself. */
+		seq_printf(s, "0x%x\n", d.flags & ~(unsigned)(IFF_RUNNING | 0x10000 | 0x20000)); /* LOWER_UP, DORMANT */
 		break;
 	case NET_TYPE:
 		seq_printf(s, "%u\n", d.type);
