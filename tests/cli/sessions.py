@@ -217,7 +217,7 @@ def dash_jobs():
 def zsh_jobs():
     s = Session("zsh", "-f", "-i", "+Z", env={"PS1": "@> "})
     s.expect("@> ")
-    s.line("unsetopt prompt_sp prompt_cr zle; PS1='@> '", None)
+    s.line("unsetopt prompt_sp prompt_cr zle notify; PS1='@> '", None)
     job_control(s)
     s.send("exit 7\r")
     if s.wait() != 7:
