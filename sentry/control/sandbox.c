@@ -18,6 +18,7 @@
 #include "net/net.h"
 #include "vfs/vfs.h"
 #include "ipc/ipc.h"
+#include "vfs/fasync.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -68,6 +69,12 @@ static struct kernel *kernel_alloc(const struct config *c)
 	lock_init(&k->tasklist_lock, RANK_TASKLIST);
 	lock_init(&k->uts_lock, RANK_LEAF);
 	lock_init(&k->epoll_lock, RANK_EPOLL_TREE);
+	lock_init(&k->fasync_mutex, RANK_EPOLL_TREE);
+	lock_init(&k->fasync_lock, RANK_LEAF);
+	list_init(&k->fasyncs);
+	lock_init(&k->lease_lock, RANK_FILE_LOCKS);
+	list_init(&k->leases);
+	wait_queue_init(&k->lease_wait);
 	k->max_tasks = c->pids ? c->pids : DEFAULT_TASKS;
 	k->memory_limit = c->memory;
 	lock_init(&k->shared_lock, RANK_LEAF);
@@ -344,6 +351,7 @@ static int build(struct kernel *k, const struct config *c, struct failure *f)
 	if (r)
 		return fail(f, 125, "cannot confine the sentry: %s (%s)", why ? why : "seccomp", strerror(-r));
 	/* Threads only now: they inherit what the lock-down left. */
+	host_loop_after(k->loop, fasync_send, k);
 	r = host_loop_start(k->loop);
 	if (!r)
 		r = timers_start(k);

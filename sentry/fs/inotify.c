@@ -6,6 +6,8 @@
  */
 #include "fs/inotify.h"
 
+#include "fs/watch_list.h"
+
 #include "kernel/kernel.h"
 #include "vfs/internal.h"
 #include "vfs/notify.h"
@@ -42,11 +44,6 @@ struct event {
 	struct list_head link;
 	struct event_head head; /* len: bytes of name, padded */
 	char name[];
-};
-
-struct watch_list { /* inode->watches; lives as long as the inode */
-	struct lock lock;
-	struct list_head watches;
 };
 
 struct watch {
@@ -156,6 +153,8 @@ static void tell(struct inode *inode, uint32_t mask, uint32_t cookie, const char
 	struct watch *w, *tmp;
 
 	lock_acquire(&wl->lock);
+	if (name)
+		dnotify_tell(wl, mask);
 	list_for_each_entry_safe(w, tmp, &wl->watches, of_inode) {
 		bool want = mask & w->mask & IN_ALL_EVENTS;
 
@@ -378,6 +377,7 @@ static void inotify_release(struct file *f)
 }
 
 static const struct file_ops inotify_fops = {
+	.async = EPOLLIN,
 	.read = inotify_read,
 	.poll = inotify_poll,
 	.ioctl = inotify_ioctl,
@@ -417,7 +417,7 @@ int inotify_create(struct kernel *k, int flags, struct file **ret)
 	return r;
 }
 
-static struct watch_list *watch_list_get(struct inode *inode)
+struct watch_list *watch_list_get(struct inode *inode)
 {
 	struct watch_list *wl = inode->watches, *none = NULL;
 
@@ -428,6 +428,7 @@ static struct watch_list *watch_list_get(struct inode *inode)
 		return NULL;
 	lock_init(&wl->lock, RANK_WATCHES);
 	list_init(&wl->watches);
+	list_init(&wl->dnotifies);
 	if (!atomic_compare_exchange_strong(&inode->watches, &none, wl)) {
 		lock_destroy(&wl->lock);
 		free(wl);

@@ -203,7 +203,8 @@ static ssize_t pipe_read(struct file *f, struct uio *dst, int64_t *pos)
 	was_full = pipe_free_bytes(p) < PIPE_BUF || p->n_packets;
 	n = pipe_read_locked(p, dst);
 	lock_release(&p->lock);
-	if (n > 0 && was_full)
+	/* Sleepers care when it was full; an owner of O_ASYNC is told of each read. */
+	if (n > 0 && (was_full || atomic_load_explicit(&f->inode->sb->kernel->n_fasync_files, memory_order_relaxed)))
 		wait_queue_wake(p->waiters, EPOLLOUT | EPOLLWRNORM);
 	return n;
 }
@@ -338,6 +339,7 @@ static void pipe_release(struct file *f)
 }
 
 static const struct file_ops pipe_ops = {
+	.async = EPOLLIN | EPOLLOUT,
 	.read = pipe_read,
 	.write = pipe_write,
 	.poll = pipe_poll,
@@ -360,9 +362,9 @@ int pipe_set_size(struct task *t, struct pipe *p, uint64_t size)
 	uint32_t cap = PIPE_MIN_RING;
 	int r = 0;
 
-	if (!size || size > 1u << 31)
+	if (size > 1u << 31)
 		return -EINVAL;
-	if (size > PIPE_MAX_SIZE && !task_capable(t, CAP_SYS_RESOURCE))
+	if (size > PIPE_MAX_SIZE && size > p->capacity && !task_capable(t, CAP_SYS_RESOURCE))
 		return -EPERM;
 	if (size > PIPE_CAPACITY_MAX)
 		return -ENOMEM;

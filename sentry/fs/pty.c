@@ -3,6 +3,7 @@
 #include "fs/tty_internal.h"
 
 #include "kernel/task.h"
+#include "vfs/fasync.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -261,6 +262,7 @@ static void slave_release(struct file *f)
 }
 
 static const struct file_ops slave_fops = {
+	.async = EPOLLIN,
 	.read_blocking = slave_read,
 	.write_blocking = slave_write,
 	.poll = slave_poll,
@@ -295,6 +297,20 @@ int pty_open_slave(struct task *t, struct tty *tty, struct file *f)
 	f->priv = tf;
 	f->stream = true;
 	return 0;
+}
+
+void tty_async_owner(struct task *t, struct file *f)
+{
+	bool master;
+	struct tty *tty = tty_of_file(f, &master);
+	int pgrp;
+
+	if (!tty)
+		return;
+	lock_acquire(&tty->lock);
+	pgrp = master ? 0 : tty->pgrp;
+	lock_release(&tty->lock);
+	f_owner_set(t, f, pgrp ? F_OWNER_PGRP : F_OWNER_PID, pgrp ? pgrp : t->tg->pid, false);
 }
 
 int pty_slave_file(struct tty *tty, int flags, struct file **ret)
@@ -451,6 +467,7 @@ static ssize_t master_fdinfo(struct file *f, char *buf, size_t size)
 }
 
 static const struct file_ops master_fops = {
+	.async = EPOLLIN,
 	.read = master_read,
 	.write = master_write,
 	.poll = master_poll,

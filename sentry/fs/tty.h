@@ -32,6 +32,9 @@ void tty_hangup(struct tty *tty);	    /* the line is gone; no locks held */
 uint64_t tty_rdev(const struct tty *tty);
 int tty_foreground(struct tty *tty);
 
+/* O_ASYNC is set on *f*, and nobody owns it: if it is a terminal, its foreground group does. */
+void tty_async_owner(struct task *t, struct file *f);
+
 /* Opening by device number; see dev_open(). */
 int tty_open_current(struct task *t, unsigned minor, struct file *f); /* /dev/tty */
 int tty_open_console(struct task *t, unsigned minor, struct file *f); /* /dev/console */

@@ -28,6 +28,8 @@ struct host_loop {
 	int epoll_fd, stop_fd;
 	pthread_t thread;
 	bool started;
+	void (*after)(struct kernel *k);
+	struct kernel *kernel; /* for after */
 
 	/* RANK_LEAF; guards what follows. Not held while a callback runs. */
 	struct lock lock;
@@ -112,7 +114,15 @@ static void *loop_thread(void *arg)
 				return NULL;
 			dispatch(l, ev[i].data.u64, ev[i].events);
 		}
+		if (l->after)
+			l->after(l->kernel);
 	}
+}
+
+void host_loop_after(struct host_loop *l, void (*fn)(struct kernel *k), struct kernel *k)
+{
+	l->after = fn;
+	l->kernel = k;
 }
 
 int host_loop_start(struct host_loop *l)

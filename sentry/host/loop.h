@@ -23,6 +23,8 @@ struct host_event {
 };
 
 int host_loop_create(struct host_loop **ret);
+/* Call *fn* after each round of events, with no lock held. Before the start. */
+void host_loop_after(struct host_loop *l, void (*fn)(struct kernel *k), struct kernel *k);
 /* Start the thread; after lock-down's preparation, before the first guest runs. */
 int host_loop_start(struct host_loop *l);
 /* Stop the thread, if started, and free the loop. Nothing may be watched any more. Not from within a callback. */

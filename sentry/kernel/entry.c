@@ -5,6 +5,7 @@
 #include "kernel/trace.h"
 #include "mm/map.h"
 #include "syscalls/syscalls.h"
+#include "vfs/fasync.h"
 
 #include <stdlib.h>
 
@@ -95,10 +96,12 @@ static int64_t leave(struct task *t, const struct guest_entry *e, int64_t ret)
 static int64_t kernel_entry(struct gthread *th, const struct guest_entry *e)
 {
 	struct task *t = gthread_owner(th);
+	struct kernel *k;
 	int64_t ret = 0;
 
 	if (!t)
 		return 0;
+	k = t->kernel;
 	atomic_store(&t->in_guest, false);
 	switch (e->kind) {
 	case ENTRY_SYSCALL:
@@ -130,6 +133,8 @@ static int64_t kernel_entry(struct gthread *th, const struct guest_entry *e)
 		break;
 	}
 	for (;;) {
+		if (atomic_load_explicit(&k->n_fasync, memory_order_relaxed))
+			fasync_send(k);
 		/* vfork, exec and exit change whose thread this is; the new owner may have work of its own. */
 		if (gthread_owner(th) == t) {
 			if (t->exited)

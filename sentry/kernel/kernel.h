@@ -7,6 +7,7 @@
 
 #include "lib/list.h"
 #include "lib/lock.h"
+#include "lib/wait.h"
 #include "platform/platform.h"
 
 #include <stdbool.h>
@@ -59,6 +60,14 @@ struct kernel {
 	struct super_block *pipefs, *sockfs, *anonfs, *devpts, *memfs; /* internal super blocks */
 	_Atomic uint64_t next_dev;
 	struct lock epoll_lock; /* RANK_EPOLL_TREE: which epoll instance watches which file */
+	struct lock fasync_mutex; /* RANK_EPOLL_TREE: file->fasync */
+	struct lock fasync_lock;  /* RANK_LEAF: file->owner, and what follows */
+	struct list_head fasyncs; /* vfs/fasync.c: files whose owners are to be told */
+	_Atomic unsigned n_fasync; /* their number, for a look without the lock */
+	_Atomic unsigned n_fasync_files; /* files with a struct fasync */
+	struct lock lease_lock;	  /* RANK_FILE_LOCKS */
+	struct list_head leases;  /* vfs/leases.c */
+	struct wait_queue lease_wait;
 	struct dcache *dcache;
 	struct lock acl_lock; /* RANK_LEAF: exchange of access control lists */
 	_Atomic(struct locks_state *) locks; /* vfs/locks.c; made at first use */

@@ -7,6 +7,7 @@
 #include "kernel/time.h"
 #include "mm/mm.h"
 #include "vfs/vfs.h"
+#include "vfs/fasync.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -297,6 +298,9 @@ static int block(struct task *t, int64_t deadline_ns, uint32_t mask)
 
 int task_block(struct task *t, int64_t deadline_ns)
 {
+	/* What this task did so far may be news for one who waits for a signal. */
+	if (atomic_load_explicit(&t->kernel->n_fasync, memory_order_relaxed))
+		fasync_send(t->kernel);
 	return block(t, deadline_ns, TIF_SIGPENDING | TIF_KILLED | TIF_STOP);
 }
 

@@ -241,6 +241,7 @@ static void sock_release(struct file *f)
 }
 
 static const struct file_ops socket_file_ops = {
+	.async = EPOLLIN | EPOLLOUT,
 	.read = sock_read,
 	.write = sock_write,
 	.poll = sock_poll,

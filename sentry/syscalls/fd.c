@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Descriptors: dup(2), fcntl(2), ioctl(2)'s generic part, flock(2), pipe(2), memfd_create(2). */
+#include "fs/dnotify.h"
 #include "fs/memfd.h"
 #include "fs/pipefs.h"
+#include "fs/tty.h"
 #include "kernel/pid_ns.h"
 #include "syscalls/names.h"
+#include "vfs/leases.h"
 #include "vfs/locks.h"
 
 #include <asm/ioctls.h>
+#include <asm/sockios.h>
 #include <errno.h>
 #include <linux/memfd.h>
 #include <sys/file.h>
@@ -65,7 +69,14 @@ int64_t sys_dup3(struct task *t, const uint64_t *a)
 	return dup_over(t, ARG_INT(a, 0), ARG_INT(a, 1), ARG_INT(a, 2) & O_CLOEXEC);
 }
 
-static int set_flags(struct task *t, struct file *f, int flags)
+static int set_async(struct task *t, struct file *f, int fd, bool on)
+{
+	if (on)
+		tty_async_owner(t, f);
+	return fasync_set(t, f, fd, on);
+}
+
+static int set_flags(struct task *t, struct file *f, int fd, int flags)
 {
 	int old = f->flags, now = (old & ~SETFL_MASK) | (flags & SETFL_MASK);
 	int r = 0;
@@ -75,8 +86,23 @@ static int set_flags(struct task *t, struct file *f, int flags)
 		return -EPERM;
 	if (f->ops && f->ops->set_flags)
 		r = f->ops->set_flags(f, now);
+	if (!f->ops || !f->ops->async) /* nobody would be told */
+		now = (now & ~O_ASYNC) | (old & O_ASYNC);
+	if (!r && (old ^ now) & O_ASYNC)
+		r = set_async(t, f, fd, now & O_ASYNC);
 	if (!r)
 		f->flags = now;
+	return r;
+}
+
+static int owner_changed(struct task *t, struct file *f, int type, int nr)
+{
+	int r = -ESRCH, pid = nr ? pid_from_vnr(t, nr) : 0;
+
+	if (!nr || pid)
+		r = f_owner_set(t, f, type, pid, true);
+	if (!r && pid && S_ISSOCK(f->inode->mode))
+		r = fasync_watch_urgent(f);
 	return r;
 }
 
@@ -89,26 +115,47 @@ static int set_owner_ex(struct task *t, struct file *f, uint64_t src)
 		return r;
 	if (o.type != F_OWNER_TID && o.type != F_OWNER_PID && o.type != F_OWNER_PGRP)
 		return -EINVAL;
-	f->owner_type = o.type;
-	f->owner_pid = pid_from_vnr(t, o.pid);
-	return 0;
+	return owner_changed(t, f, o.type, o.pid);
 }
 
 static int get_owner_ex(struct task *t, struct file *f, uint64_t dst)
 {
-	struct f_owner_ex o = {.type = f->owner_type ? f->owner_type : F_OWNER_PID, .pid = pid_vnr(t, f->owner_pid)};
+	struct f_owner owner = f_owner_get(f);
+	struct f_owner_ex o = {.type = owner.type, .pid = f_owner_pid(t, &owner)};
 
 	return copy_out(t, dst, &o, sizeof(o));
 }
 
-/* fcntl F_SETOWN: a negative number is a process group. */
+/* A negative number is a process group. */
 static int set_owner(struct task *t, struct file *f, int who)
 {
 	if (who == INT32_MIN)
 		return -EINVAL;
-	f->owner_type = who < 0 ? F_OWNER_PGRP : F_OWNER_PID;
-	f->owner_pid = pid_from_vnr(t, who < 0 ? -who : who);
-	return 0;
+	return owner_changed(t, f, who < 0 ? F_OWNER_PGRP : F_OWNER_PID, who < 0 ? -who : who);
+}
+
+static int get_owner(struct task *t, struct file *f)
+{
+	struct f_owner owner = f_owner_get(f);
+	int pid = f_owner_pid(t, &owner);
+
+	return owner.type == F_OWNER_PGRP ? -pid : pid;
+}
+
+/* Expected life time of what is written: remembered, for who asks. */
+static int64_t write_hint(struct task *t, struct file *f, bool set, uint64_t arg)
+{
+	uint64_t hint = f->inode->write_hint;
+	int r;
+
+	if (!set)
+		return copy_out(t, arg, &hint, sizeof(hint));
+	r = copy_in(t, &hint, arg, sizeof(hint));
+	if (!r && hint > RWH_WRITE_LIFE_EXTREME)
+		r = -EINVAL;
+	if (!r)
+		f->inode->write_hint = (uint8_t)hint;
+	return r;
 }
 
 static int64_t pipe_size(struct task *t, struct file *f, int cmd, uint64_t arg)
@@ -120,11 +167,11 @@ static int64_t pipe_size(struct task *t, struct file *f, int cmd, uint64_t arg)
 	return cmd == F_GETPIPE_SZ ? (int64_t)pipe_get_size(p) : pipe_set_size(t, p, (uint32_t)arg);
 }
 
-static int64_t fcntl_file(struct task *t, struct file *f, int cmd, uint64_t arg)
+static int64_t fcntl_file(struct task *t, struct file *f, int fd, int cmd, uint64_t arg)
 {
 	switch (cmd) {
 	case F_SETFL:
-		return set_flags(t, f, (int)arg);
+		return set_flags(t, f, fd, (int)arg);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
@@ -133,7 +180,7 @@ static int64_t fcntl_file(struct task *t, struct file *f, int cmd, uint64_t arg)
 	case F_OFD_SETLKW:
 		return locks_fcntl(t, f, cmd, arg);
 	case F_GETOWN:
-		return f->owner_type == F_OWNER_PGRP ? -pid_vnr(t, f->owner_pid) : pid_vnr(t, f->owner_pid);
+		return get_owner(t, f);
 	case F_SETOWN:
 		return set_owner(t, f, (int)arg);
 	case F_GETOWN_EX:
@@ -141,14 +188,21 @@ static int64_t fcntl_file(struct task *t, struct file *f, int cmd, uint64_t arg)
 	case F_SETOWN_EX:
 		return set_owner_ex(t, f, arg);
 	case F_GETSIG:
-		return f->owner_sig;
+		return f_owner_get(f).signo;
 	case F_SETSIG:
 		if (arg > KSIG_MAX)
 			return -EINVAL;
-		f->owner_sig = (int)arg;
+		f_owner_set_signal(f, (int)arg);
 		return 0;
 	case F_GETLEASE:
-		return F_UNLCK;
+		return lease_get(f);
+	case F_SETLEASE:
+		return lease_set(t, f, fd, (int)arg);
+	case F_NOTIFY:
+		return dnotify_set(t, f, fd, arg);
+	case F_GET_RW_HINT:
+	case F_SET_RW_HINT:
+		return write_hint(t, f, cmd == F_SET_RW_HINT, arg);
 	case F_SETPIPE_SZ:
 	case F_GETPIPE_SZ:
 		return pipe_size(t, f, cmd, arg);
@@ -188,7 +242,7 @@ int64_t sys_fcntl(struct task *t, const uint64_t *a)
 	case F_GETFL:
 		return get_flags(f);
 	default:
-		return f->flags & O_PATH ? -EBADF : fcntl_file(t, f, cmd, a[2]);
+		return f->flags & O_PATH ? -EBADF : fcntl_file(t, f, fd, cmd, a[2]);
 	}
 }
 
@@ -199,11 +253,15 @@ int64_t sys_flock(struct task *t, const uint64_t *a)
 	return f ? locks_flock(t, f, ARG_INT(a, 1)) : -EBADF;
 }
 
-static int64_t set_flag_from(struct task *t, struct file *f, int flag, uint64_t arg)
+static int64_t set_flag_from(struct task *t, struct file *f, int fd, int flag, uint64_t arg)
 {
 	int on, r = copy_in(t, &on, arg, sizeof(on));
 
-	return r < 0 ? r : set_flags(t, f, on ? f->flags | flag : f->flags & ~flag);
+	if (r < 0)
+		return r;
+	if (flag == O_ASYNC && !on != !(f->flags & O_ASYNC) && !(f->ops && f->ops->async))
+		return -ENOTTY;
+	return set_flags(t, f, fd, on ? f->flags | flag : f->flags & ~flag);
 }
 
 /* Bytes between the position and the end of a regular file. */
@@ -231,6 +289,16 @@ static int64_t file_size(struct task *t, struct file *f, uint64_t arg)
 	return r < 0 ? r : copy_out(t, arg, &size, sizeof(size));
 }
 
+static int64_t socket_owner(struct task *t, struct file *f, bool set, uint64_t arg)
+{
+	int who = set ? 0 : get_owner(t, f), r;
+
+	if (!set)
+		return copy_out(t, arg, &who, sizeof(who));
+	r = copy_in(t, &who, arg, sizeof(who));
+	return r ? r : set_owner(t, f, who);
+}
+
 int64_t sys_ioctl(struct task *t, const uint64_t *a)
 {
 	FILE_SCOPE f = fd_get(t, ARG_INT(a, 0));
@@ -245,9 +313,16 @@ int64_t sys_ioctl(struct task *t, const uint64_t *a)
 	case FIONCLEX:
 		return fd_set_cloexec(t, ARG_INT(a, 0), cmd == FIOCLEX);
 	case FIONBIO:
-		return set_flag_from(t, f, O_NONBLOCK, a[2]);
+		return set_flag_from(t, f, ARG_INT(a, 0), O_NONBLOCK, a[2]);
 	case FIOASYNC:
-		return set_flag_from(t, f, O_ASYNC, a[2]);
+		return set_flag_from(t, f, ARG_INT(a, 0), O_ASYNC, a[2]);
+	case FIOSETOWN:
+	case SIOCSPGRP:
+	case FIOGETOWN:
+	case SIOCGPGRP:
+		if (S_ISSOCK(f->inode->mode))
+			return socket_owner(t, f, cmd == FIOSETOWN || cmd == SIOCSPGRP, a[2]);
+		break;
 	case FIOQSIZE:
 		return file_size(t, f, a[2]);
 	case FIONREAD:

@@ -16,6 +16,14 @@ _Static_assert(sizeof(struct msghdr) == 56 && sizeof(struct mmsghdr) == 64, "str
 /* Of all flags, those that mean something to a caller; the rest is ignored, as Linux does. */
 #define RECV_OUT_FLAGS (MSG_TRUNC | MSG_CTRUNC | MSG_EOR | MSG_OOB | MSG_ERRQUEUE | MSG_CMSG_CLOEXEC)
 
+/* Who is told of room by a signal (O_ASYNC) is told once there was none. */
+static int64_t tell_room(struct file *f, int64_t res)
+{
+	if (res == -EAGAIN)
+		fasync_no_room(f);
+	return res;
+}
+
 static int call_flags(const struct file *f, int flags)
 {
 	return f->flags & O_NONBLOCK ? flags | MSG_DONTWAIT : flags;
@@ -38,7 +46,7 @@ static int64_t do_sendto(struct task *t, int fd, uint64_t buf, uint64_t len, int
 	uio_init_guest(&uio, t->mm->as, &iov, 1, iov.len);
 	uio.task = t;
 	m.uio = &uio;
-	return socket_send(t, s, &m, call_flags(f, flags));
+	return tell_room(f, socket_send(t, s, &m, call_flags(f, flags)));
 }
 
 int64_t sys_sendto(struct task *t, const uint64_t *a)
@@ -138,7 +146,7 @@ static int64_t send_one(struct task *t, struct file *f, struct socket *s, uint64
 	if (!res) {
 		m.control = ma.control;
 		m.control_len = ma.h.msg_controllen;
-		res = socket_send(t, s, &m, call_flags(f, flags));
+		res = tell_room(f, socket_send(t, s, &m, call_flags(f, flags)));
 	}
 	args_free(&ma);
 	return res;

@@ -3,6 +3,7 @@
 #include "vfs/acl.h"
 #include "vfs/filecap.h"
 #include "vfs/internal.h"
+#include "vfs/leases.h"
 #include "vfs/notify.h"
 
 #include <sys/mount.h>
@@ -146,7 +147,9 @@ int vfs_truncate(struct task *t, const struct path *p, uint64_t size)
 		r = inode_get_write(inode);
 	if (r < 0)
 		return r;
-	r = vfs_newsize_ok(t, inode, size);
+	r = lease_break(t, inode, true, false);
+	if (!r)
+		r = vfs_newsize_ok(t, inode, size);
 	if (!r)
 		r = do_truncate(t, p, size);
 	inode_put_write(inode);

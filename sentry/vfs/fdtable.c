@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Descriptor tables. */
+#include "fs/dnotify.h"
 #include "vfs/internal.h"
 #include "vfs/locks.h"
 
@@ -92,6 +93,8 @@ static int close_file(struct task *t, struct fd_table *ft, struct file *f)
 		r = f->ops->flush(t, f);
 	if (f->inode->locks)
 		locks_close(ft, f);
+	if (f->inode->watches)
+		dnotify_closed(f, ft);
 	file_put(f);
 	return r;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Open files: life, positions, directory listing helpers. */
+#include "fs/dnotify.h"
 #include "vfs/internal.h"
+#include "vfs/leases.h"
 #include "vfs/locks.h"
 #include "vfs/notify.h"
 
@@ -82,6 +84,11 @@ void file_put(struct file *f)
 		epoll_forget_file(f);
 	if (f->inode->locks)
 		locks_file_gone(f);
+	if (f->inode->leases)
+		lease_file_gone(f);
+	if (f->inode->watches)
+		dnotify_closed(f, NULL);
+	fasync_free(f);
 	if (f->ops) {
 		tell_closed(f);
 		if (f->ops->release)

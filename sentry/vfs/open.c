@@ -2,6 +2,7 @@
 /* open(2), openat2(2): from a name to an open file. */
 #include "vfs/acl.h"
 #include "vfs/internal.h"
+#include "vfs/leases.h"
 #include "vfs/notify.h"
 
 #include <fcntl.h>
@@ -107,7 +108,9 @@ int open_finish(struct task *t, const struct path *p, int flags, bool created, s
 			return r;
 		f->wrote = true;
 	}
-	r = open_kind(t, inode, f);
+	r = created ? 0 : lease_break(t, inode, can_write(flags) || flags & O_TRUNC, flags & O_NONBLOCK);
+	if (!r)
+		r = open_kind(t, inode, f);
 	if (r < 0) {
 		f->ops = NULL;
 		return r;

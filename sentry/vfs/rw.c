@@ -164,6 +164,8 @@ static ssize_t write_loop(struct task *t, struct file *f, struct uio *src, int64
 		ssize_t n = write_once(t, f, src, &off, at_pos);
 		int r;
 
+		if (f->fasync && (n == -EAGAIN || src->left))
+			fasync_no_room(f);
 		if (n >= 0) {
 			done += (size_t)n;
 			if (!f->write_all || !src->left || !may_sleep(f, src))

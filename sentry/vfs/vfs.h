@@ -20,6 +20,7 @@
 #include "lib/refs.h"
 #include "lib/wait.h"
 #include "vfs/uio.h"
+#include "vfs/fasync.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -177,6 +178,8 @@ struct inode {
 	_Atomic(struct watch_list *) watches;	 /* inotify */
 	_Atomic int n_files;	     /* open files: watches of a removed inode end with the last */
 	_Atomic(void *) bound;	     /* the unix socket bound here, or the fifo's pipe; owner defines locking */
+	_Atomic int leases;	     /* of all files; vfs/leases.h */
+	_Atomic uint8_t write_hint;  /* F_SET_RW_HINT */
 	_Atomic int writers;	     /* open for writing: ETXTBSY; negative: denied by exec */
 	void *priv;		     /* of the file system */
 };
@@ -384,6 +387,7 @@ struct file_ops { /* NULL: -EINVAL, -ENOTTY for ioctl, always ready for poll, -E
 	int (*set_flags)(struct file *f, int flags);  /* F_SETFL; NULL: just stored */
 	void (*release)(struct file *f);	       /* last reference gone */
 	ssize_t (*show_fdinfo)(struct file *f, char *buf, size_t size); /* extra lines of /proc/PID/fdinfo */
+	uint32_t async; /* EPOLLIN, EPOLLOUT: what O_ASYNC tells the owner of; 0: there is no such thing */
 };
 
 struct file {
@@ -400,8 +404,8 @@ struct file {
 	bool wrote;	     /* holds a count in inode->writers */
 	_Atomic int64_t rcv_timeout_ns, snd_timeout_ns; /* SO_RCVTIMEO, SO_SNDTIMEO; 0: none */
 	struct list_head epolls; /* epoll items watching this file; guarded by the epoll code */
-	/* F_SETOWN, F_SETSIG */
-	int owner_type, owner_pid, owner_sig;
+	struct f_owner owner;	 /* fasync_lock */
+	struct fasync *fasync;	 /* of O_ASYNC; fasync_mutex */
 	void *priv;
 };
 

@@ -282,7 +282,7 @@ def tmux_session():
     s.expect("work")
     s.quiet()
     s.send("stty size\r")
-    s.expect("23 80")
+    s.expect("2[34] 80")
     s.send("\x02\"")
     time.sleep(0.5)
     s.quiet()
@@ -512,7 +512,8 @@ while True:
     s.send("\x1a")
     s.expect("Stopped")
     s.expect("@> ")
-    s.line("kill -9 %1; wait")
+    s.line("kill -9 %1; sleep 0.3")
+    s.line("")
     s.send("exit\r")
     if s.wait() != 5:
         raise Failed("status")

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include "vfs/leases.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -301,4 +303,36 @@ int fake_list(struct task *t, const char *name, char *buf, size_t size)
 		free(l.names[i]);
 	}
 	return r < 0 ? r : l.n;
+}
+
+/* Nobody is told of anything, and there are no leases. */
+WEAK struct f_owner f_owner_get(struct file *f)
+{
+	return f->owner;
+}
+
+WEAK int f_owner_set(struct task *t, struct file *f, int type, int pid, bool force)
+{
+	return 0;
+}
+
+WEAK void f_owner_tell(struct kernel *k, const struct f_owner *o, int fd, int code)
+{
+}
+
+WEAK void fasync_free(struct file *f)
+{
+}
+
+WEAK void fasync_no_room(struct file *f)
+{
+}
+
+WEAK void lease_file_gone(struct file *f)
+{
+}
+
+WEAK int lease_break_slow(struct task *t, struct inode *inode, bool write, bool nonblock)
+{
+	return 0;
 }

@@ -6,6 +6,8 @@
 
 #include "fs/fs.h"
 
+#include "vfs/leases.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,4 +201,36 @@ WEAK int dev_open(struct task *t, uint64_t rdev, bool is_block, struct file *f)
 
 WEAK void epoll_forget_file(struct file *f)
 {
+}
+
+/* Nobody is told of anything, and there are no leases. */
+WEAK struct f_owner f_owner_get(struct file *f)
+{
+	return f->owner;
+}
+
+WEAK int f_owner_set(struct task *t, struct file *f, int type, int pid, bool force)
+{
+	return 0;
+}
+
+WEAK void f_owner_tell(struct kernel *k, const struct f_owner *o, int fd, int code)
+{
+}
+
+WEAK void fasync_free(struct file *f)
+{
+}
+
+WEAK void fasync_no_room(struct file *f)
+{
+}
+
+WEAK void lease_file_gone(struct file *f)
+{
+}
+
+WEAK int lease_break_slow(struct task *t, struct inode *inode, bool write, bool nonblock)
+{
+	return 0;
 }
