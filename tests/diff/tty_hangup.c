@@ -83,8 +83,8 @@ static void front_group(void)
 
 	setpgid(0, 0);
 	signal(SIGTTOU, SIG_IGN);
-	tcsetpgrp(s, getpgrp());
 	catch_both();
+	tcsetpgrp(s, getpgrp());
 	tell(" front");
 	wait_for(&hups);
 	wait_for(&conts);
@@ -160,8 +160,8 @@ static void leader_ends(void)
 		if (!front) {
 			setpgid(0, 0);
 			signal(SIGTTOU, SIG_IGN);
-			tcsetpgrp(s, getpgrp());
 			catch_both();
+			tcsetpgrp(s, getpgrp());
 			wait_for(&hups);
 			usleep(100000); /* the other speaks first */
 			snprintf(line, sizeof(line), " [front: hup %d cont %d read %zd group %s]", hups, conts,

@@ -234,7 +234,7 @@ static void leader_exit(void)
 			dprintf(p[1], ", write %s", err(n));
 			_exit(open("/dev/tty", O_RDWR) >= 0);
 		}
-		usleep(30000);
+		usleep(300000);
 		_exit(0);
 	}
 	close(p[1]);
