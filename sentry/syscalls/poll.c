@@ -334,9 +334,10 @@ int64_t sys_select(struct task *t, const uint64_t *a)
 		if (tv.tv_sec < 0 || tv.tv_usec < 0)
 			return -EINVAL;
 		/* Microseconds may exceed a second here. */
-		if (__builtin_mul_overflow(tv.tv_sec + tv.tv_usec / 1000000, 1000000000ll, &ns))
-			ns = INT64_MAX - 1000000000;
-		deadline = event_deadline(ns + tv.tv_usec % 1000000 * 1000);
+		if (__builtin_mul_overflow(tv.tv_sec, 1000000000ll, &ns) || __builtin_mul_overflow(tv.tv_usec, 1000ll, &tv.tv_usec) ||
+		    __builtin_add_overflow(ns, tv.tv_usec, &ns))
+			ns = INT64_MAX; /* event_deadline() makes it what can be waited for */
+		deadline = event_deadline(ns);
 	}
 	r = do_select(t, a, deadline);
 	if (a[4] && !(t->personality & STICKY_TIMEOUTS)) {
