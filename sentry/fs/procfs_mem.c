@@ -55,6 +55,24 @@ static ssize_t mem_read(struct file *f, struct uio *dst, int64_t *pos)
 	return done;
 }
 
+/* What is not writable needs a thread that stands still: a debugger writes to what it has stopped. */
+static size_t poke(struct file *f, uint64_t addr, const void *buf, size_t len)
+{
+	size_t done = mm_poke(NULL, f->priv, addr, buf, len);
+	struct task *t;
+
+	if (done == len)
+		return done;
+	t = ptrace_borrow(kernfs_object(f->inode)->task->tg);
+	if (!t)
+		return done;
+	if (t->mm == f->priv)
+		done += mm_poke(t->th, f->priv, addr + done, (const uint8_t *)buf + done, len - done);
+	ptrace_thaw(t);
+	task_put(t);
+	return done;
+}
+
 static ssize_t mem_write(struct file *f, struct uio *src, int64_t *pos)
 {
 	uint8_t buf[CHUNK];
@@ -68,7 +86,7 @@ static ssize_t mem_write(struct file *f, struct uio *src, int64_t *pos)
 
 		if (n <= 0)
 			return done ? done : n;
-		put = mm_poke(NULL, f->priv, (uint64_t)*pos, buf, (size_t)n);
+		put = poke(f, (uint64_t)*pos, buf, (size_t)n);
 		done += (ssize_t)put;
 		*pos += (int64_t)put;
 		if (put < (size_t)n)

@@ -37,6 +37,8 @@ static char state_letter(const struct task *t)
 		return 'S';
 	case TASK_STOPPED:
 		return 'T';
+	case TASK_TRACED:
+		return 't';
 	case TASK_ZOMBIE:
 		return 'Z';
 	default:

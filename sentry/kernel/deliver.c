@@ -55,7 +55,7 @@ static void stop_here(struct task *t)
 	struct thread_group *tg = t->tg;
 
 	lock_acquire(&tg->siglock);
-	while ((atomic_load(&t->flags) & (TIF_STOP | TIF_KILLED)) == TIF_STOP) {
+	while ((atomic_load(&t->flags) & (TIF_STOP | TIF_KILLED | TIF_TRAP)) == TIF_STOP) {
 		t->state = TASK_STOPPED;
 		lock_release(&tg->siglock);
 		platform_sleep(t->kernel->platform, &t->waker, -1);
@@ -122,6 +122,25 @@ struct delivery {
 	bool in_syscall; /* its result is not settled yet */
 };
 
+/* The tracer of a stopped task sees the registers as Linux shows them, and may have changed everything. */
+static void expose(struct task *t, struct delivery *d)
+{
+	d->regs.orig_rax = d->in_syscall ? t->syscall_nr : UINT64_MAX;
+	if (d->in_syscall)
+		d->regs.rax = (uint64_t)d->ret;
+	gthread_set_regs(t->th, &d->regs);
+}
+
+static void take_back(struct task *t, struct delivery *d)
+{
+	gthread_get_regs(t->th, &d->regs);
+	d->in_syscall = d->regs.orig_rax != UINT64_MAX;
+	d->ret = (int64_t)d->regs.rax;
+	d->dirty = true;
+	if (d->in_syscall)
+		t->syscall_nr = d->regs.orig_rax;
+}
+
 static void run_handler(struct task *t, struct delivery *d, const struct ksigaction *act, const struct ksiginfo *info)
 {
 	ksigset saved = t->restore_mask ? t->saved_mask : t->blocked, mask = t->blocked;
@@ -148,6 +167,11 @@ static void run_handler(struct task *t, struct delivery *d, const struct ksigact
 	if (!(act->flags & SA_NODEFER))
 		mask |= KSIG(info->signo);
 	signal_set_mask(t, mask);
+	if (t->pt.resume & RESUME_STEP) {
+		expose(t, d);
+		ptrace_notify(t, SIGTRAP, 0);
+		take_back(t, d);
+	}
 }
 
 /* Take one signal and act on it. Returns false when there was none. */
@@ -163,6 +187,15 @@ static bool deliver_one(struct task *t, struct delivery *d)
 	if (!s) {
 		lock_release(&tg->siglock);
 		return false;
+	}
+	if (t->pt.flags && s != SIGKILL) {
+		lock_release(&tg->siglock);
+		expose(t, d);
+		s = ptrace_signal(t, s, &info);
+		take_back(t, d);
+		if (!s)
+			return true;
+		lock_acquire(&tg->siglock);
 	}
 	act = sigaction_take(tg, s);
 	lock_release(&tg->siglock);
@@ -186,6 +219,8 @@ bool task_work(struct task *t, int64_t ret)
 		uint32_t flags = atomic_load(&t->flags);
 
 		if (flags & TIF_KILLED) {
+			expose(t, &d);
+			ptrace_event(t, PTRACE_EVENT_EXIT, (uint64_t)t->tg->group_exit_code);
 			task_exit(t, t->tg->group_exit_code);
 			task_leave_host_thread(t);
 			return false;
@@ -194,12 +229,18 @@ bool task_work(struct task *t, int64_t ret)
 			task_watch(t);
 			continue;
 		}
+		if ((flags & TIF_TRAP) || ((flags & TIF_STOP) && t->pt.flags)) {
+			expose(t, &d);
+			ptrace_trap(t);
+			take_back(t, &d);
+			continue;
+		}
 		if (flags & TIF_STOP) {
 			stop_here(t);
 			continue;
 		}
 		if (!(flags & TIF_SIGPENDING) || !deliver_one(t, &d)) {
-			if (!(atomic_load(&t->flags) & (TIF_KILLED | TIF_STOP | TIF_WATCH)))
+			if (!(atomic_load(&t->flags) & (TIF_KILLED | TIF_STOP | TIF_TRAP | TIF_WATCH)))
 				break;
 		}
 	}

@@ -29,18 +29,20 @@ int64_t syscall_dispatch(struct task *t, const struct guest_syscall *c)
 
 static bool has_work(const struct task *t)
 {
-	return atomic_load(&t->flags) & (TIF_SIGPENDING | TIF_KILLED | TIF_STOP | TIF_WATCH);
+	return atomic_load(&t->flags) & (TIF_SIGPENDING | TIF_KILLED | TIF_STOP | TIF_TRAP | TIF_WATCH);
 }
 
 static int64_t serve_syscall(struct task *t, const struct guest_entry *e)
 {
+	uint32_t work;
 	int64_t ret;
 
 	atomic_fetch_add_explicit(&t->syscalls, 1, memory_order_relaxed);
 	t->syscall_nr = e->call.nr;
-	if (atomic_load_explicit(&t->work, memory_order_relaxed)) {
-		if (e->full)
-			return syscall_with_work(t);
+	work = atomic_load_explicit(&t->work, memory_order_relaxed);
+	if (work && e->full)
+		return syscall_with_work(t);
+	if (work & ~SYSCALL_WORK_TRACED) {
 		t->deferred = true;
 		gthread_reenter(t->th);
 		return -ENOSYS;
@@ -57,6 +59,8 @@ static void serve_fault(struct task *t, const struct guest_fault *f)
 	struct ksiginfo info = {.signo = f->signo, .code = f->code};
 
 	if (f->signo == SIGSEGV && f->code == SEGV_MAPERR && mm_fault_grow(t, f->addr))
+		return;
+	if (f->signo == SIGTRAP && ptrace_swallow_trap(t, &info))
 		return;
 	info.fault.addr = f->addr;
 	t->fault_addr = f->addr;
@@ -90,6 +94,8 @@ static int64_t leave(struct task *t, const struct guest_entry *e, int64_t ret)
 		ret = 0;
 	}
 	t->in_syscall = false;
+	if (e->full && atomic_load_explicit(&t->work, memory_order_relaxed))
+		ptrace_leave(t);
 	return ret;
 }
 
@@ -103,6 +109,8 @@ static int64_t kernel_entry(struct gthread *th, const struct guest_entry *e)
 		return 0;
 	k = t->kernel;
 	atomic_store(&t->in_guest, false);
+	if (e->full && t->pt.forced_tf)
+		ptrace_enter(t);
 	switch (e->kind) {
 	case ENTRY_SYSCALL:
 		t->in_syscall = true;

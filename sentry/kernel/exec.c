@@ -341,6 +341,7 @@ static void become_leader(struct task *t)
 	struct kernel *k = t->kernel;
 	struct thread_group *c;
 	struct task *old;
+	bool traced;
 
 	lock_acquire(&k->tasklist_lock);
 	old = tg->leader;
@@ -355,6 +356,7 @@ static void become_leader(struct task *t)
 	list_del(&old->tg_link);
 	tg->leader = t;
 	t->tid = tg->pid;
+	traced = old->ptracer;
 	list_for_each_entry(c, &tg->children, sibling)
 		c->parent_tid = t->tid;
 	t->made_children = true;
@@ -363,6 +365,8 @@ static void become_leader(struct task *t)
 	if (k->init == old)
 		k->init = t;
 	lock_release(&tg->siglock);
+	if (traced)
+		ptrace_forget_locked(old);
 	lock_release(&k->tasklist_lock);
 	task_put(old);
 }
@@ -512,7 +516,7 @@ static int64_t exec_file(struct task *t, struct file **f, const char *path, stru
 {
 	struct exec_image *im = calloc(1, sizeof(*im));
 	struct exec_creds ec = {0};
-	int r;
+	int r, old_tid = t->tid;
 
 	if (!im)
 		return -ENOMEM;
@@ -531,6 +535,7 @@ static int64_t exec_file(struct task *t, struct file **f, const char *path, stru
 		image_free(im);
 		return r;
 	}
+	ptrace_exec(t, old_tid);
 	r = task_start(t);
 	aspace_put(im->as);
 	image_free(im);

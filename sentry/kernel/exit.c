@@ -151,13 +151,59 @@ void group_release(struct kernel *k, struct thread_group *tg)
 	task_put(leader);
 }
 
+/*
+ * A zombie whose tracer is another process than its parent is the tracer's first; when that has seen it, or is gone, the
+ * parent is told.
+ */
+void group_tell_parent(struct thread_group *tg)
+{
+	struct kernel *k = tg->kernel;
+	struct thread_group *parent;
+	bool autoreap = false, traced;
+	struct ksiginfo info;
+	int sig = 0;
+
+	lock_acquire(&k->tasklist_lock);
+	if (!tg->zombie || tg->reaped) {
+		lock_release(&k->tasklist_lock);
+		return;
+	}
+	if (ptrace_by_other(tg->leader)) {
+		struct task *leader = tg->leader;
+
+		task_get(leader);
+		lock_release(&k->tasklist_lock);
+		ptrace_tell_death(leader);
+		task_put(leader);
+		return;
+	}
+	traced = tg->leader->ptracer;
+	parent = tg->parent;
+	if (parent) {
+		tg_get(parent);
+		sig = traced ? SIGCHLD : tg->leader->exit_signal;
+		fill_child_info(tg, &info, tg->leader->exit_code);
+		autoreap = !traced && parent_ignores_children(parent) && sig == SIGCHLD;
+	}
+	if (autoreap || (!parent && tg->pid != 1))
+		group_release(k, tg);
+	lock_release(&k->tasklist_lock);
+	if (!parent)
+		return;
+	if (sig > 0) {
+		info.signo = sig;
+		signal_send_group(parent, &info);
+	}
+	wait_queue_wake(&parent->child_wait, EPOLLIN);
+	tg_put(parent);
+}
+
 /* The last thread of *tg* has gone: zombie, and the parent is told. */
 static void group_dead(struct kernel *k, struct thread_group *tg)
 {
-	struct thread_group *parent, *heir;
-	struct ksiginfo info, zombie;
-	bool autoreap = false;
-	int sig = 0, code;
+	struct thread_group *heir;
+	struct ksiginfo zombie;
+	int code;
 
 	tg_timers_free(tg);
 	tty_session_leader_exit(tg->leader);
@@ -174,26 +220,10 @@ static void group_dead(struct kernel *k, struct thread_group *tg)
 		heir = NULL;
 	if (heir)
 		tg_get(heir);
-	parent = tg->parent;
-	if (parent) {
-		tg_get(parent);
-		sig = tg->leader->exit_signal;
-		fill_child_info(tg, &info, code);
-		autoreap = parent_ignores_children(parent) && sig == SIGCHLD;
-	}
-	if (autoreap || (!parent && tg->pid != 1))
-		group_release(k, tg);
 	lock_release(&k->tasklist_lock);
 
 	wait_queue_wake(&tg->exit_wait, EPOLLIN);
-	if (parent) {
-		if (sig > 0) {
-			info.signo = sig;
-			signal_send_group(parent, &info);
-		}
-		wait_queue_wake(&parent->child_wait, EPOLLIN);
-		tg_put(parent);
-	}
+	group_tell_parent(tg);
 	if (heir) {
 		signal_send_group(heir, &zombie);
 		wait_queue_wake(&heir->child_wait, EPOLLIN);
@@ -260,13 +290,14 @@ void task_exit(struct task *t, int code)
 {
 	struct thread_group *tg = t->tg;
 	struct kernel *k = t->kernel;
-	bool last;
+	bool last, traced;
 
 	if (t->exited)
 		return;
 	lock_acquire(&tg->siglock);
 	t->exited = true;
 	lock_release(&tg->siglock);
+	ptrace_exit(t);
 	tg_get(tg);
 	drop_futexes(t);
 	drop_resources(t, atomic_fetch_sub(&tg->n_live, 1) == 1);
@@ -285,16 +316,23 @@ void task_exit(struct task *t, int code)
 	if (t != tg->leader) {
 		io_counts_add(&tg->dead_io, &t->io);
 		list_del(&t->tg_link);
-		t->state = TASK_DEAD;
+		t->state = t->ptracer ? TASK_ZOMBIE : TASK_DEAD;
 	}
+	traced = t != tg->leader && t->ptracer; /* its tracer has to see it before it goes */
 	lock_release(&tg->siglock);
 	if (!last)
 		hand_over_children(t);
-	if (t != tg->leader) {
+	if (traced) {
+		task_get(t);
+	} else if (t != tg->leader) {
 		pid_detach(k, t->tid);
 		task_put(t); /* the table's */
 	}
 	lock_release(&k->tasklist_lock);
+	if (traced) {
+		ptrace_tell_death(t);
+		task_put(t);
+	}
 	wait_queue_wake(&tg->exit_wait, EPOLLHUP);
 	if (last)
 		group_dead(k, tg);

@@ -232,6 +232,19 @@ static int attach(struct task *t, struct task *c, const struct clone_request *q)
 	return 0;
 }
 
+/* The event that the tracer is to see; a child of such a call is traced as well. */
+static unsigned trace_child(struct task *t, struct task *c, const struct clone_request *q)
+{
+	unsigned event = ptrace_fork_event(t, q->flags, q->flags & CLONE_THREAD ? 0 : q->exit_signal);
+
+	if (event || ((q->flags & CLONE_PTRACE) && t->pt.flags)) {
+		lock_acquire(&t->kernel->tasklist_lock);
+		ptrace_fork(t, c);
+		lock_release(&t->kernel->tasklist_lock);
+	}
+	return event;
+}
+
 static void detach(struct task *c)
 {
 	struct kernel *k = c->kernel;
@@ -383,7 +396,9 @@ static int report_tids(struct task *t, struct task *c, const struct clone_reques
 
 int64_t task_clone(struct task *t, const struct clone_request *q)
 {
-	bool vfork = (q->flags & CLONE_VM) && (q->flags & CLONE_VFORK) && !(q->flags & CLONE_THREAD) && !q->real_thread;
+	bool vfork = (q->flags & CLONE_VM) && (q->flags & CLONE_VFORK) && !(q->flags & CLONE_THREAD) && !q->real_thread && !t->pt.flags;
+	unsigned event = 0;
+	uint64_t message = 0;
 	struct task *c = new_task(t, q);
 	struct vfork_done *done = NULL;
 	struct gthread *th;
@@ -424,12 +439,20 @@ int64_t task_clone(struct task *t, const struct clone_request *q)
 		r = (q->flags & CLONE_VFORK) && !done ? -ENOMEM : make_host_side(t, c, q, &th);
 		if (!r) {
 			report_tids(t, c, q, gthread_aspace(th));
+			if (t->pt.flags) {
+				event = trace_child(t, c, q);
+				message = ptrace_tid_for_tracer(t, c->tid);
+			}
 			/* A child that was killed before its start is a child all the same: thread_gone() ends it. */
 			task_start(c);
 			gthread_put(th);
 			task_put(c);
-			if (done)
+			if (event)
+				ptrace_event(t, event, message);
+			if (done) {
 				vfork_wait(t, done);
+				ptrace_event(t, PTRACE_EVENT_VFORK_DONE, message);
+			}
 			return tid;
 		}
 	}

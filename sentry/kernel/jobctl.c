@@ -58,6 +58,8 @@ void notify_parent_stopped(struct thread_group *tg, int signo)
 
 	lock_acquire(&k->tasklist_lock);
 	parent = tg->parent;
+	if (parent && tg->leader && ptrace_by_parent(tg->leader))
+		parent = NULL; /* it sees the stops of its tracee */
 	if (parent)
 		tg_get(parent);
 	lock_release(&k->tasklist_lock);

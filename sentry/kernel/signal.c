@@ -106,7 +106,7 @@ void signal_recalc(struct task *t)
 
 bool signal_pending(const struct task *t)
 {
-	return atomic_load(&t->flags) & (TIF_SIGPENDING | TIF_KILLED | TIF_STOP);
+	return atomic_load(&t->flags) & (TIF_SIGPENDING | TIF_KILLED | TIF_STOP | TIF_TRAP);
 }
 
 void task_kick(struct task *t)
@@ -141,7 +141,9 @@ static bool ignored(struct thread_group *tg, const struct task *t, const struct 
 	int s = info->signo;
 	uint64_t h = sigaction_get(tg, s).handler;
 
-	/* A blocked signal is kept even if ignored now: the handler may change before it is unblocked. */
+	/* A blocked signal is kept even if ignored now: the handler may change before it is unblocked. A tracer sees every one. */
+	if (t->pt.flags && s != SIGKILL)
+		return false;
 	if ((t->blocked | t->real_blocked) & KSIG(s))
 		return false;
 	return h == (uint64_t)SIG_IGN || (h == (uint64_t)SIG_DFL && (KSIG(s) & DEFAULT_IGNORED));
@@ -209,6 +211,7 @@ static void resume_group(struct thread_group *tg)
 
 	list_for_each_entry(t, &tg->threads, tg_link) {
 		t->stop_taken = false;
+		ptrace_continued(t);
 		if (!(atomic_fetch_and(&t->flags, ~TIF_STOP) & TIF_STOP))
 			continue;
 		platform_wake(&t->waker);
@@ -299,9 +302,14 @@ static bool kill_aspace(struct task *t)
 
 void group_kill_locked(struct thread_group *tg, int code)
 {
-	bool killed = false;
+	bool killed = false, slowly = false; /* somebody wants to see each thread's end */
 	struct task *t;
 
+	/* No tracer holds back what is killed. */
+	list_for_each_entry(t, &tg->threads, tg_link) {
+		ptrace_killed(t);
+		slowly |= ptrace_event_wanted(&t->pt, PTRACE_EVENT_EXIT);
+	}
 	/* Once is enough: no thread joins a group that is exiting. */
 	if (tg->group_exiting)
 		return;
@@ -311,7 +319,7 @@ void group_kill_locked(struct thread_group *tg, int code)
 		atomic_fetch_and(&t->flags, ~TIF_STOP);
 		atomic_fetch_or(&t->flags, TIF_KILLED);
 		task_kick(t);
-		if (!killed)
+		if (!killed && !slowly)
 			killed = kill_aspace(t);
 	}
 }

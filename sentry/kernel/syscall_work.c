@@ -33,7 +33,7 @@ void task_watch_group(struct task *t)
 
 static bool watch_wanted(struct task *t)
 {
-	return t->tg->watch_all || atomic_load(&t->work);
+	return t->tg->watch_all || (atomic_load(&t->work) & (SYSCALL_WORK_TRACE | SYSCALL_WORK_SECCOMP));
 }
 
 /*
@@ -71,15 +71,21 @@ static void call_of_regs(const struct guest_regs *r, struct guest_syscall *c)
 static bool work_enter(struct task *t, struct guest_syscall *c, int64_t *ret)
 {
 	struct guest_regs regs;
+	bool emulated = false;
 
 	gthread_get_regs(t->th, &regs);
 	regs.orig_rax = t->syscall_nr;
 	regs.rax = (uint64_t)-ENOSYS;
 	gthread_set_regs(t->th, &regs);
+	if (atomic_load(&t->work) & SYSCALL_WORK_TRACE) {
+		emulated = t->pt.resume & RESUME_SYSEMU;
+		ptrace_syscall_stop(t, true);
+		gthread_get_regs(t->th, &regs);
+	}
 	call_of_regs(&regs, c);
 	/* As on Linux: the tracer first, then the filters, which see what the tracer has made of the call. */
 	*ret = (int64_t)regs.rax;
-	return (int32_t)c->nr != -1;
+	return (int32_t)c->nr != -1 && !emulated && !(atomic_load(&t->flags) & TIF_KILLED);
 }
 
 static int64_t work_exit(struct task *t, int64_t ret)
@@ -87,10 +93,19 @@ static int64_t work_exit(struct task *t, int64_t ret)
 	struct guest_regs regs;
 
 	gthread_get_regs(t->th, &regs);
-	if (t->in_syscall) { /* not one that sets its registers itself, as rt_sigreturn */
+	if (t->in_syscall) /* not one that sets its registers itself, as rt_sigreturn */
 		regs.rax = (uint64_t)ret;
-		gthread_set_regs(t->th, &regs);
-	}
+	else
+		regs.orig_rax = UINT64_MAX;
+	gthread_set_regs(t->th, &regs);
+	if (!(atomic_load(&t->work) & SYSCALL_WORK_TRACE) || (atomic_load(&t->flags) & TIF_KILLED))
+		return (int64_t)regs.rax;
+	if (!(t->pt.resume & RESUME_STEP))
+		ptrace_syscall_stop(t, false);
+	else if (!(t->pt.resume & RESUME_SYSEMU))
+		ptrace_step_done(t);
+	gthread_get_regs(t->th, &regs);
+	t->in_syscall = regs.orig_rax != UINT64_MAX;
 	return (int64_t)regs.rax;
 }
 

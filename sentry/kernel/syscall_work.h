@@ -9,8 +9,9 @@
 #include "kernel/task.h"
 
 /* task.work */
-#define SYSCALL_WORK_TRACE 1u	/* a tracer wants to see calls, or may come to want it */
+#define SYSCALL_WORK_TRACE 1u	/* a tracer wants to see calls, or steps */
 #define SYSCALL_WORK_SECCOMP 2u /* the guest has filters of its own */
+#define SYSCALL_WORK_TRACED 4u	/* there is a tracer; calls that come light need no more for that */
 
 /* Set bits of *t*'s word. The calls that the guest makes natively otherwise are seen from its next return to the guest on. */
 void task_set_work(struct task *t, uint32_t bits);

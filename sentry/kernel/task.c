@@ -28,6 +28,7 @@ struct task *task_alloc(struct kernel *k)
 	list_init(&t->pending.queue);
 	list_init(&t->tg_link);
 	list_init(&t->pi_owned);
+	ptrace_init(t);
 	lock_init(&t->cred_lock, RANK_LEAF);
 	atomic_init(&t->start_ns, (uint64_t)kernel_now_mono());
 	return t;
@@ -301,7 +302,7 @@ int task_block(struct task *t, int64_t deadline_ns)
 	/* What this task did so far may be news for one who waits for a signal. */
 	if (atomic_load_explicit(&t->kernel->n_fasync, memory_order_relaxed))
 		fasync_send(t->kernel);
-	return block(t, deadline_ns, TIF_SIGPENDING | TIF_KILLED | TIF_STOP);
+	return block(t, deadline_ns, TIF_SIGPENDING | TIF_KILLED | TIF_STOP | TIF_TRAP);
 }
 
 int task_block_killable(struct task *t, int64_t deadline_ns)

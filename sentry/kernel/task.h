@@ -10,6 +10,7 @@
 #include "kernel/cred.h"
 #include "kernel/errno.h"
 #include "kernel/kernel.h"
+#include "kernel/ptrace.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "lib/list.h"
@@ -38,7 +39,7 @@ struct kill_later;
 #define TASK_COMM_LEN 16
 #define TASK_CPU_WORDS 16
 
-enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_ZOMBIE, TASK_DEAD };
+enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_TRACED, TASK_ZOMBIE, TASK_DEAD };
 
 struct restart_block { /* what restart_syscall(2) goes on with */
 	int64_t (*fn)(struct task *t, struct restart_block *rb);
@@ -117,7 +118,8 @@ struct task {
 
 	/* guarded by kernel->tasklist_lock */
 	struct list_head tg_link;	 /* tg->threads */
-	struct task *ptracer;		 /* none yet; the place is here */
+	struct task *ptracer;		 /* held; NULL: not traced */
+	struct ptrace_state pt;
 
 	_Atomic uint64_t utime_ns, stime_ns, start_ns;
 	_Atomic uint64_t min_flt, maj_flt, nvcsw, nivcsw;
@@ -131,6 +133,7 @@ struct task {
 #define TIF_SIGPENDING 1u  /* look for signals before going back to the guest */
 #define TIF_KILLED 2u	   /* the group is dying: every sleep ends with -EINTR, nothing more runs */
 #define TIF_STOP 4u	   /* group stop pending */
+#define TIF_TRAP 8u	   /* a stop for the tracer (ptrace_state.jobctl) */
 #define TIF_WATCH 16u	   /* the second filter may be wanted: a full entry, then task_watch() */
 
 struct rlimit_pair {

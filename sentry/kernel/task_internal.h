@@ -30,6 +30,8 @@ void vfork_complete(struct task *child);
 void task_exit(struct task *t, int code);
 /* Begin the end of the whole group: the others are killed. Returns the code that counts. */
 int group_exit_begin(struct task *t, int code);
+/* The zombie *tg* is its parent's (or its tracer's) to wait for: tell. No locks. */
+void group_tell_parent(struct thread_group *tg);
 /* End this task's entry for good: hands a vfork parent its thread back, or ends the host thread. Full entries only. */
 void task_leave_host_thread(struct task *t);
 /* Kill all threads of *t*'s group but itself and wait until they are gone (exec). */

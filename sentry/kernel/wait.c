@@ -73,21 +73,42 @@ static bool examine(struct kernel *k, struct task *t, struct thread_group *c, co
 	return false;
 }
 
-/* 1: reported; 0: children, but nothing yet; -ECHILD. */
-static int scan(struct task *t, const struct wait_args *w, struct wait_result *res)
+/* 1: reported; 0: children, but nothing yet; -ECHILD. *notify: held, a zombie whose parent is to be told. */
+static int scan_locked(struct task *t, const struct wait_args *w, struct wait_result *res, struct thread_group **notify)
 {
 	struct kernel *k = t->kernel;
 	struct thread_group *c, *tmp;
-	int r = -ECHILD;
-	LOCK_SCOPE(&k->tasklist_lock);
+	int r = -ECHILD, traced;
 
 	list_for_each_entry_safe(c, tmp, &t->tg->children, sibling) {
+		if (ptrace_by_parent(c->leader))
+			continue; /* as a tracee, below */
 		if (!eligible(t, c, w))
 			continue;
+		if (ptrace_by_other(c->leader) && c->zombie) {
+			r = 0; /* its tracer's, for now */
+			continue;
+		}
 		if (!c->zombie || (w->options & WEXITED))
 			r = 0; /* a zombie has nothing more to tell to who waits for stops */
 		if (examine(k, t, c, w, res))
 			return 1;
+	}
+	traced = ptrace_wait_scan(t, w, res, notify);
+	return traced == -ECHILD ? r : traced;
+}
+
+static int scan(struct task *t, const struct wait_args *w, struct wait_result *res)
+{
+	struct thread_group *notify = NULL;
+	int r;
+
+	lock_acquire(&t->kernel->tasklist_lock);
+	r = scan_locked(t, w, res, &notify);
+	lock_release(&t->kernel->tasklist_lock);
+	if (notify) {
+		group_tell_parent(notify);
+		tg_put(notify);
 	}
 	return r;
 }

@@ -15,6 +15,7 @@ int64_t sys_exit(struct task *t, const uint64_t *a)
 {
 	int code = (ARG_INT(a, 0) & 0xff) << 8;
 
+	ptrace_event(t, PTRACE_EVENT_EXIT, (uint64_t)code);
 	task_exit(t, code);
 	task_leave_host_thread(t);
 	return 0;
