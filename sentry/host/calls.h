@@ -88,6 +88,7 @@
 	CALL(process_vm_writev, "the guest's memory")                                                                  \
 	CALL(waitid, "deaths of stubs")                                                                                \
 	RULE(kill, kill, "SIGKILL to a stub, and 0")                                                                   \
+	RULE(prlimit64, limits, "RLIMIT_AS and RLIMIT_DATA of a stub, where its guest has such a limit")               \
 	RULE(tgkill, tgkill, "interrupts of stub threads and of own workers; abort()")                                 \
 	CALL(sendmsg, "commands to the zygote; the guest's sockets")                                                   \
 	CALL(recvmsg, "listeners of new stubs; the guest's sockets")                                                   \

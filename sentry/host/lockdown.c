@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -121,6 +122,13 @@ static int rule_prctl(scmp_filter_ctx ctx, int nr)
 	static const uint32_t options[] = {PR_SET_NAME, PR_SET_VMA};
 
 	return allow_values(ctx, nr, 0, options, ARRAY_SIZE(options));
+}
+
+static int rule_limits(scmp_filter_ctx ctx, int nr)
+{
+	static const uint32_t resources[] = {RLIMIT_AS, RLIMIT_DATA};
+
+	return allow_values(ctx, nr, 1, resources, ARRAY_SIZE(resources));
 }
 
 static int rule_kill(scmp_filter_ctx ctx, int nr)

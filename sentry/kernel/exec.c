@@ -506,8 +506,10 @@ static int prepare(struct task *t, struct file *f, struct exec_args *args, struc
 	if (!im->mm)
 		return -ENOMEM;
 	r = build(t, f, args, ec, im);
-	if (!r)
+	if (!r) {
 		im->too_late = false;
+		mm_apply_limits(im->mm, t->tg);
+	}
 	return r;
 }
 

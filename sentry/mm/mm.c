@@ -73,6 +73,7 @@ struct mm *mm_copy(struct mm *from, struct aspace *as)
 	mm->start_stack = from->start_stack;
 	mm->stack_low = from->stack_low;
 	mm->stack_top = from->stack_top;
+	mm->limited = from->limited;
 	mm_notes_copy(mm, from);
 	mm->arg_start = from->arg_start;
 	mm->arg_end = from->arg_end;

@@ -51,6 +51,7 @@ struct mm {
 	_Atomic bool shares;	 /* memory that others may see has been mapped for writing */
 	_Atomic int n_groups;	 /* thread groups that live in it: more than one between vfork and exec */
 	bool dumpable;
+	bool limited;	  /* the stub has limits of its own */
 	bool lock_future; /* mlockall(MCL_FUTURE); lock */
 };
 
@@ -86,6 +87,12 @@ struct mm_usage { /* pages */
 int mm_usage(struct mm *mm, struct mm_usage *u);
 /* Resident pages, and those of them that are of files or shared memory: a cheaper question. */
 int mm_resident(struct mm *mm, uint64_t *resident, uint64_t *shared);
+/*
+ * Put RLIMIT_AS and RLIMIT_DATA of *tg* into force in its address space, which it has for itself. setrlimit(2), execve(2); fork's child has
+ * its parent's.
+ */
+struct thread_group;
+void mm_apply_limits(struct mm *mm, struct thread_group *tg);
 /* Pages that the stub itself keeps mapped. */
 uint64_t mm_stub_pages(struct mm *mm);
 /* The lowest address of the main stack that the guest has come to (execve(2) sets up 132 KiB). */

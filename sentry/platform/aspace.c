@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -233,6 +234,18 @@ void aspace_kill(struct aspace *as)
 			if (th->state == TH_HELD)
 				queue_gone(th);
 	lock_release(&l->lock);
+}
+
+int aspace_limit(struct aspace *as, int resource, uint64_t bytes)
+{
+	struct rlimit rl;
+
+	if (as->dead || as->pid <= 0)
+		return -ESRCH;
+	if (prlimit(as->pid, (enum __rlimit_resource)resource, NULL, &rl) < 0)
+		return -errno;
+	rl.rlim_cur = bytes < rl.rlim_max ? bytes : rl.rlim_max; /* only the soft limit: it may be raised again */
+	return prlimit(as->pid, (enum __rlimit_resource)resource, &rl, NULL) < 0 ? -errno : 0;
 }
 
 bool aspace_is_dead(struct aspace *as)

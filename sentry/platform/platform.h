@@ -114,6 +114,8 @@ void aspace_get(struct aspace *as);
 void aspace_put(struct aspace *as);
 /* SIGKILL the stub; thread_gone() follows for each gthread. Idempotent. */
 void aspace_kill(struct aspace *as);
+/* The host's limit RLIMIT_AS or RLIMIT_DATA of the stub itself, in bytes (RLIM_INFINITY: none). 0 or a negative errno. */
+int aspace_limit(struct aspace *as, int resource, uint64_t bytes);
 /* Has the stub ended? */
 bool aspace_is_dead(struct aspace *as);
 /* Lowest and highest (exclusive) guest address; the vdso's base as mapped by the host (AT_SYSINFO_EHDR), 0 if none. */

@@ -2,6 +2,7 @@
 /* getrlimit(2), setrlimit(2), prlimit(2). */
 #include "kernel/pid_ns.h"
 #include "kernel/task_internal.h"
+#include "mm/mm.h"
 #include "syscalls/syscalls.h"
 
 
@@ -28,6 +29,25 @@ static int64_t do_prlimit(struct task *t, struct thread_group *tg, int res, cons
 	if (n)
 		tg->rlim[res] = *n;
 	return 0;
+}
+
+/* What a running address space has to be told; one that vfork shares is told at exec. */
+static void put_into_force(struct task *target, int res)
+{
+	struct mm *mm = NULL;
+
+	if (res != RLIMIT_AS && res != RLIMIT_DATA)
+		return;
+	lock_acquire(&target->cred_lock);
+	mm = target->mm;
+	if (mm)
+		mm_get(mm);
+	lock_release(&target->cred_lock);
+	if (!mm)
+		return;
+	if (atomic_load(&mm->n_groups) == 1)
+		mm_apply_limits(mm, target->tg);
+	mm_put(mm);
 }
 
 static bool may_prlimit(struct task *t, struct task *target)
@@ -59,6 +79,8 @@ int64_t sys_prlimit64(struct task *t, const uint64_t *a)
 	if (!target)
 		return -ESRCH;
 	r = may_prlimit(t, target) ? do_prlimit(t, target->tg, res, a[2] ? &n : NULL, &old) : -EPERM;
+	if (!r && a[2])
+		put_into_force(target, res);
 	task_put(target);
 	if (r)
 		return r;
