@@ -48,7 +48,7 @@ static struct file *file_of(struct task *t, struct inode *inode, const struct pa
 	return f;
 }
 
-/* Who stands behind a mapping of a file. */
+/* What stands behind a mapping of a file. */
 static int grow_file(struct task *t, const struct mm_vma *v, uint64_t addr, struct growth *g)
 {
 	struct mm *mm = t->mm;
@@ -77,22 +77,102 @@ static int grow_file(struct task *t, const struct mm_vma *v, uint64_t addr, stru
 	return g->file ? 0 : -ENOMEM;
 }
 
-static int growth_of(struct task *t, uint64_t addr, uint64_t old, struct growth *g)
+/* --- one mapping of the guest, several of the host ------------------------------------------------------------------------- */
+
+struct run { /* the host's mappings that [addr, addr + len) is made of */
+	struct mm_vmas vs;
+	size_t first;
+};
+
+static uint64_t guest_offset(const struct mm_file_map *m, const struct mm_vma *v)
 {
-	struct mm_vma v;
-	int r = mm_vma_at(t->mm, addr, &v);
+	return v->off - m->host_off + m->file_off;
+}
+
+/* Is *b* the same mapping of the guest's as *a*? What was moved does not join on the host with what lies behind it now. */
+static bool goes_on(struct mm *mm, const struct mm_vma *a, const struct mm_vma *b)
+{
+	struct mm_file_map *m, *n;
+
+	if (a->end != b->start || a->prot != b->prot || a->shared != b->shared || a->kind != b->kind)
+		return false;
+	if (a->kind == MM_VMA_ANON || a->memfd_shared)
+		return true;
+	m = mm_find_file_map(mm, a);
+	n = mm_find_file_map(mm, b);
+	return m && n && m->inode == n->inode && guest_offset(n, b) == guest_offset(m, a) + (a->end - a->start);
+}
+
+/* -EFAULT: it is not of one mapping. -ENOENT: the host's mappings are not known. */
+static int run_find(struct task *t, uint64_t addr, uint64_t len, struct run *run)
+{
+	const struct mm_vma *v;
+	int r = mm_vmas_get(t->mm, &run->vs);
+
+	if (r < 0)
+		return r;
+	v = mm_vma_find(&run->vs, addr);
+	r = v && v->start <= addr && v->kind < MM_VMA_VDSO ? 0 : -EFAULT;
+	run->first = v ? (size_t)(v - run->vs.v) : 0;
+	lock_acquire(&t->mm->lock);
+	for (; !r && v->end - addr < len; v++)
+		if (v + 1 == run->vs.v + run->vs.n || !goes_on(t->mm, v, v + 1))
+			r = -EFAULT;
+	lock_release(&t->mm->lock);
+	if (r)
+		mm_vmas_free(&run->vs);
+	return r;
+}
+
+/* Move the pieces one by one. */
+static int64_t run_move(struct task *t, const struct run *run, uint64_t addr, uint64_t len, int flags, uint64_t to)
+{
+	const struct mm_vma *v = &run->vs.v[run->first];
+	uint64_t at = addr;
+	int64_t r = 0;
+
+	for (; r >= 0 && at < addr + len; v++) {
+		uint64_t end = v->end < addr + len ? v->end : addr + len;
+
+		r = gthread_mremap(t->th, at, end - at, end - at, flags | MREMAP_MAYMOVE | MREMAP_FIXED, to + (at - addr));
+		at = end;
+	}
+	return r < 0 ? r : (int64_t)to;
+}
+
+int64_t mm_move(struct task *t, uint64_t addr, uint64_t old, uint64_t len, int flags, uint64_t to)
+{
+	int64_t r = gthread_mremap(t->th, addr, old, len, flags, to);
+	struct run run;
+
+	if (r != -EFAULT || run_find(t, addr, len, &run))
+		return r;
+	r = 0;
+	if (!(flags & MREMAP_FIXED)) { /* MREMAP_DONTUNMAP: anywhere */
+		r = gthread_mmap(t->th, 0, len, PROT_NONE, ANON | MAP_NORESERVE, -1, 0);
+		to = (uint64_t)r;
+	}
+	if (r >= 0 && old > len)
+		r = gthread_munmap(t->th, addr + len, old - len);
+	if (r >= 0)
+		r = run_move(t, &run, addr, len, flags & MREMAP_DONTUNMAP, to);
+	mm_vmas_free(&run.vs);
+	return r;
+}
+
+/* --- growing ------------------------------------------------------------------------------------------------------------------ */
+
+static int growth_of(struct task *t, uint64_t addr, struct run *run, struct growth *g)
+{
+	const struct mm_vma *v = run->vs.n ? &run->vs.v[run->first] : NULL;
 
 	*g = (struct growth){.prot = PROT_READ | PROT_WRITE};
-	if (r == -EFAULT)
-		return r;
-	if (r < 0) /* no /proc: what most are */
+	if (!v) /* no /proc: what most are */
 		return 0;
-	if (old > v.end - addr || v.kind >= MM_VMA_VDSO)
-		return -EFAULT;
-	g->prot = v.prot;
-	g->shared = v.shared;
-	g->hole = v.memfd_shared;
-	return v.kind == MM_VMA_ANON || g->hole ? 0 : grow_file(t, &v, addr, g);
+	g->prot = v->prot;
+	g->shared = v->shared;
+	g->hole = v->memfd_shared;
+	return v->kind == MM_VMA_ANON || g->hole ? 0 : grow_file(t, v, addr, g);
 }
 
 /* Map *len* bytes that lie *skip* behind the mapping's start. */
@@ -114,8 +194,8 @@ static int64_t grow_in_place(struct task *t, uint64_t addr, uint64_t old, uint64
 }
 
 /* A place for the whole, the new pages at its end, then the old ones in front of them. */
-static int64_t grow_elsewhere(struct task *t, uint64_t addr, uint64_t old, uint64_t len, const struct growth *g, int flags,
-			      uint64_t to)
+static int64_t grow_elsewhere(struct task *t, uint64_t addr, uint64_t old, uint64_t len, const struct run *run,
+			      const struct growth *g, int flags, uint64_t to)
 {
 	int fixed = flags & MREMAP_FIXED ? MAP_FIXED : 0;
 	bool plain = !g->file && !g->hole;
@@ -127,7 +207,8 @@ static int64_t grow_elsewhere(struct task *t, uint64_t addr, uint64_t old, uint6
 	if (!plain)
 		r = map_more(t, g, (uint64_t)at + old, old, len - old, MAP_FIXED);
 	if (r >= 0 && old)
-		r = gthread_mremap(t->th, addr, old, old, MREMAP_MAYMOVE | MREMAP_FIXED, (uint64_t)at);
+		r = run->vs.n ? run_move(t, run, addr, old, 0, (uint64_t)at)
+			      : gthread_mremap(t->th, addr, old, old, MREMAP_MAYMOVE | MREMAP_FIXED, (uint64_t)at);
 	if (r < 0) {
 		gthread_munmap(t->th, (uint64_t)at, len);
 		return r;
@@ -137,24 +218,29 @@ static int64_t grow_elsewhere(struct task *t, uint64_t addr, uint64_t old, uint6
 
 int64_t mm_grow(struct task *t, uint64_t addr, uint64_t old, uint64_t len, int flags, uint64_t to)
 {
+	struct run run = {0};
 	struct growth g;
-	int64_t r = growth_of(t, addr, old, &g);
+	int64_t r = run_find(t, addr, old, &run);
 
-	if (r < 0)
+	if (r < 0 && r != -ENOENT)
 		return r;
+	r = growth_of(t, addr, &run, &g);
+	if (r < 0) {
+		mm_vmas_free(&run.vs);
+		return r;
+	}
 	r = -ENOMEM;
 	if (!old && !g.shared) {
 		r = -EINVAL; /* only a shared mapping can be doubled */
-	} else if (!old && g.hole) {
-		r = -ENOMEM; /* nothing holds the memory but the mapping itself */
-	} else {
+	} else if (old || !g.hole) { /* else nothing holds the memory but the mapping itself */
 		if (!(flags & MREMAP_FIXED) && old)
 			r = grow_in_place(t, addr, old, len, &g);
 		if (r < 0 && (flags & MREMAP_MAYMOVE))
-			r = grow_elsewhere(t, addr, old, len, &g, flags, flags & MREMAP_FIXED ? to : 0);
+			r = grow_elsewhere(t, addr, old, len, &run, &g, flags, flags & MREMAP_FIXED ? to : 0);
 	}
 	if (g.file)
 		file_put(g.file);
+	mm_vmas_free(&run.vs);
 	return r == -EEXIST ? -ENOMEM : r;
 }
 

@@ -28,6 +28,8 @@ int64_t map_nothing(struct gthread *th, uint64_t addr, uint64_t len, int prot, i
  * one mapping, -ENOMEM, -EINVAL. *to* counts with MREMAP_FIXED.
  */
 int64_t mm_grow(struct task *t, uint64_t addr, uint64_t old, uint64_t len, int flags, uint64_t to);
+/* mremap(2) to the same or a smaller length, moving as flags say. */
+int64_t mm_move(struct task *t, uint64_t addr, uint64_t old, uint64_t len, int flags, uint64_t to);
 /* remap_file_pages(2) of whole pages within one shared mapping of a file; -EINVAL. */
 int64_t mm_remap_pages(struct task *t, uint64_t start, uint64_t size, uint64_t off, bool nonblock);
 /*

@@ -244,7 +244,7 @@ int64_t sys_mremap(struct task *t, const uint64_t *a)
 	if (r)
 		return r;
 	if (len <= old)
-		return gthread_mremap(t->th, a[0], old, len, flags, a[4]);
+		return mm_move(t, a[0], old, len, flags, a[4]);
 	if (is_locked(t->mm, a[0], a[0] + old)) {
 		r = mm_may_lock(t, len - old, -EAGAIN);
 		if (r)

@@ -50,6 +50,33 @@ static void test_dontunmap(void)
 	printf("%d %d\n", q == p, p[0]);
 }
 
+/* Growing, moving and growing again: it stays one mapping. */
+static void test_often(void)
+{
+	char *place = mmap(NULL, 256 * PAGE, PROT_NONE, ANON, -1, 0), *p = mmap(NULL, PAGE, RW, ANON, -1, 0);
+	size_t n = 1;
+	int sum = 0;
+
+	for (int i = 0; i < 6; i++) {
+		memset(p + (n - 1) * PAGE, (int)n, PAGE);
+		p = mremap(p, n * PAGE, (n + 3) * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place + (i % 2 ? 0 : 128) * PAGE);
+		if (p == MAP_FAILED)
+			say("grow", -1);
+		n += 3;
+		memset(p + (n - 2) * PAGE, 1, PAGE);
+	}
+	for (size_t i = 0; i < n; i++)
+		sum += p[i * PAGE];
+	printf("%zu pages, sum %d\n", n, sum);
+	p = remap("move the whole", p, n * PAGE, n * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place + 64 * PAGE);
+	p = remap("shrink and move", p, n * PAGE, (n - 4) * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place + 200 * PAGE);
+	p = remap("leave it mapped", p, (n - 4) * PAGE, (n - 4) * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+	sum = 0;
+	for (size_t i = 0; i < n - 4; i++)
+		sum += p[i * PAGE];
+	printf("sum %d\n", sum);
+}
+
 static void test_file(void)
 {
 	int fd = scratch(6 * PAGE);
@@ -134,6 +161,7 @@ int main(void)
 	catch_faults();
 	test_errors();
 	test_dontunmap();
+	test_often();
 	test_file();
 	test_shared();
 	test_memfd();
