@@ -220,7 +220,7 @@ int console_create(struct kernel *k, const int fds[3], unsigned rows, unsigned c
 	if (!err && c->turn_fd < 0)
 		err = c->turn_fd;
 	if (!err)
-		err = devpts_new(k, 0, &c->tty);
+		err = devpts_new(k->devpts, 0, 0, &c->tty);
 	if (!err) {
 		c->tty->win = (struct winsize){.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
 		c->tty->console = c;

@@ -15,13 +15,16 @@ struct super_block;
 struct inode;
 struct snap_index;
 struct file;
+struct task;
 struct thread_group;
 
 /* Synthetic trees (procfs/, sysfs, devfs, devpts). */
 int procfs_create(struct kernel *k, struct super_block **ret);
 int sysfs_create(struct kernel *k, struct super_block **ret);
 int devfs_create(struct kernel *k, struct super_block **ret);
-int devpts_create(struct kernel *k, struct super_block **ret);
+int devpts_create(struct kernel *k, struct super_block **ret); /* the first instance */
+/* One more, by mount(2) with options *data*, which is changed. -EINVAL, -ENOMEM. */
+int devpts_mount(struct task *t, char *data, struct super_block **ret);
 /* The process whose directory /proc/PID *f* is, held; NULL: something else. */
 struct thread_group *procfs_dir_group(const struct file *f);
 /* Memory of the sandbox in KiB: what it may use, what its processes and files use. For /proc/meminfo and sysinfo(2). */

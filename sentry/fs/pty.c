@@ -480,9 +480,14 @@ static const struct file_ops master_fops = {
 
 int tty_open_ptmx(struct task *t, unsigned minor, struct file *f)
 {
+	struct super_block *sb;
 	struct tty *tty;
-	int err = devpts_new(t->kernel, t->cred->fsuid, &tty);
+	int err = devpts_of_ptmx(t, f, &sb);
 
+	if (err)
+		return err;
+	err = devpts_new(sb, t->cred->fsuid, t->cred->fsgid, &tty);
+	super_put(sb);
 	if (err)
 		return err;
 	tty->locked = true;
@@ -503,13 +508,13 @@ static int open_slave(struct task *t, struct tty *tty, struct file *f)
 
 int tty_open_slave(struct task *t, unsigned index, struct file *f)
 {
-	struct tty *tty = devpts_find(t->kernel, index);
+	/* The node counts, not the number: one of another instance, or of an earlier terminal, does not lead here. */
+	struct tty *tty = devpts_tty(f->inode);
 	int err;
 
 	if (!tty)
 		return -EIO;
-	/* The node of an earlier terminal with this number does not lead to the new one. */
-	err = f->inode->sb == t->kernel->devpts && f->inode != tty->inode ? -EIO : open_slave(t, tty, f);
+	err = open_slave(t, tty, f);
 	tty_put(tty);
 	return err;
 }

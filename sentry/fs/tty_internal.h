@@ -29,6 +29,7 @@ struct tty {
 	struct kernel *kernel;
 	unsigned index;
 	struct inode *inode; /* of /dev/pts/INDEX, held until the master closes */
+	struct super_block *devpts; /* the instance, as long as inode is set */
 	struct console *console; /* whose relay is the master; NULL: a file is */
 	struct wait_queue master_wait, slave_wait;
 
@@ -89,9 +90,12 @@ int pty_slave_file(struct tty *tty, int flags, struct file **ret);
 struct tty *tty_of_file(const struct file *f, bool *master); /* NULL: no terminal */
 
 /* devpts.c */
-int devpts_new(struct kernel *k, uint32_t uid, struct tty **ret);
-struct tty *devpts_find(struct kernel *k, unsigned index); /* held, or NULL */
-void devpts_remove(struct tty *tty);
+/* A new terminal of the instance; owned by *uid* and *gid* where the mount does not say. -ENOSPC, -ENOMEM. */
+int devpts_new(struct super_block *sb, uint32_t uid, uint32_t gid, struct tty **ret);
+struct tty *devpts_tty(const struct inode *inode); /* whose node it is, held; NULL: nobody's any more, or no node of devpts */
+void devpts_remove(struct tty *tty); /* the master is gone; once */
+/* The instance for an open(2) of a ptmx, held. -ENODEV. */
+int devpts_of_ptmx(struct task *t, const struct file *f, struct super_block **ret);
 
 /* console.c */
 void console_pump(struct console *c); /* no locks held */

@@ -102,15 +102,8 @@ static int make_super(struct task *t, const char *type, char *data, struct super
 		return procfs_create(t->kernel, ret);
 	if (!strcmp(type, "sysfs"))
 		return sysfs_create(t->kernel, ret);
-	if (!strcmp(type, "devpts")) {
-		struct super_block *sb = t->kernel->devpts;
-
-		if (!sb)
-			return -ENODEV;
-		super_get(sb);
-		*ret = sb;
-		return 0;
-	}
+	if (!strcmp(type, "devpts"))
+		return devpts_mount(t, data, ret);
 	if (!strcmp(type, "mqueue")) {
 		*ret = task_ipc_ns(t)->mqfs;
 		super_get(*ret);

@@ -58,6 +58,8 @@ void super_deactivate(struct super_block *sb)
 	if (atomic_fetch_sub(&sb->n_mounts, 1) != 1 || sb == sb->kernel->devpts)
 		return; /* the one devpts of the sandbox can be mounted again */
 	super_get(sb);
+	if (sb->ops && sb->ops->unmounted)
+		sb->ops->unmounted(sb);
 	dcache_shrink_sb(sb);
 	root = sb->root;
 	sb->root = NULL;

@@ -86,6 +86,7 @@ struct kstatfs {
 
 struct super_block;
 struct super_ops {
+	void (*unmounted)(struct super_block *sb); /* the last mount is gone: let inodes go that are held for lookups */
 	void (*free_inode)(struct inode *inode); /* last reference gone: free inode->priv and the inode itself */
 	int (*statfs)(struct super_block *sb, struct kstatfs *st);
 	int (*sync)(struct super_block *sb);
