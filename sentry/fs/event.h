@@ -16,6 +16,10 @@ struct file;
 /* flags: EFD_SEMAPHORE, EFD_NONBLOCK. */
 int eventfd_create(struct kernel *k, uint64_t count, int flags, struct file **ret);
 
+bool file_is_eventfd(const struct file *f);
+/* Add one, unless the counter is full. */
+void eventfd_ring(struct file *f);
+
 struct itimer_ns { /* 0: off */
 	int64_t value, interval;
 };

@@ -96,6 +96,23 @@ static const struct file_ops eventfd_fops = {
 	.release = counter_release,
 };
 
+bool file_is_eventfd(const struct file *f)
+{
+	return f->ops == &eventfd_fops;
+}
+
+void eventfd_ring(struct file *f)
+{
+	struct eventfd *e = f->priv;
+	uint64_t have = atomic_load(&e->count);
+
+	do {
+		if (have == COUNT_MAX)
+			return;
+	} while (!atomic_compare_exchange_weak(&e->count, &have, have + 1));
+	wait_queue_wake(&e->waiters, EPOLLIN | EPOLLRDNORM);
+}
+
 int eventfd_create(struct kernel *k, uint64_t count, int flags, struct file **ret)
 {
 	struct eventfd *e = calloc(1, sizeof(*e));

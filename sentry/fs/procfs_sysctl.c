@@ -110,6 +110,12 @@ static int show_threads_max(struct task *v, const struct kobj *o, struct seq *s)
 	return 0;
 }
 
+static int show_aio_nr(struct task *v, const struct kobj *o, struct seq *s)
+{
+	seq_printf(s, "%u\n", o->kernel->aio_nr);
+	return 0;
+}
+
 static int show_pid_max(struct task *v, const struct kobj *o, struct seq *s)
 {
 	seq_printf(s, "%d\n", PID_MAX);
@@ -260,7 +266,7 @@ static const struct kentry epoll_entries[] = {KTEXT("max_user_watches", "1048576
 
 static const struct kentry fs_entries[] = {
 	KTEXT("aio-max-nr", "65536\n"),
-	KTEXT("aio-nr", "0\n"),
+	KSHOW("aio-nr", 0444, show_aio_nr),
 	KTEXT("dentry-state", "0\t0\t45\t0\t0\t0\n"),
 	KTEXT("dir-notify-enable", "1\n"),
 	KDIR("epoll", 0555, epoll_entries),

@@ -2,6 +2,7 @@
 /* Running a new program. execve(2). */
 #include "arch/arch.h"
 #include "host/entropy.h"
+#include "kernel/aio.h"
 #include "kernel/exec.h"
 #include "kernel/exec_args.h"
 #include "kernel/exec_cred.h"
@@ -472,6 +473,7 @@ static int commit(struct task *t, struct file *f, const char *path, struct exec_
 	fd_table_close_on_exec(t, t->fds);
 	signal_flush_handlers(t->tg);
 	tg_posix_timers_free(t->tg);
+	tg_aio_free(t->tg);
 	robust_list_exit(t); /* in the old memory */
 	futex_release_owned(t, false);
 	t->sas_sp = t->sas_size = 0;

@@ -3,6 +3,7 @@
 #include "fs/tty.h"
 #include "ipc/ipc.h"
 #include "kernel/futex.h"
+#include "kernel/aio.h"
 #include "kernel/jobctl.h"
 #include "kernel/pid.h"
 #include "kernel/task_internal.h"
@@ -206,6 +207,7 @@ static void group_dead(struct kernel *k, struct thread_group *tg)
 	int code;
 
 	tg_timers_free(tg);
+	tg_aio_free(tg);
 	tty_session_leader_exit(tg->leader);
 	orphaned_pgrps_on_exit(tg);
 	lock_acquire(&k->tasklist_lock);

@@ -34,6 +34,7 @@ struct load_averages;
 struct futex_table;
 
 #define PID_MAX 32768
+#define AIO_MAX_NR 65536u
 /* What uname(2) and /proc/version say; the second one to whoever has asked for UNAME26, by Linux's formula. */
 #define KERNEL_RELEASE "6.1.0-picket"
 #define KERNEL_RELEASE_26 "2.6.61-picket"
@@ -92,6 +93,7 @@ struct kernel {
 	int control_fd, proc_fd;
 	struct load_averages *load;   /* fs/procfs_load.c */
 	_Atomic uint64_t dead_cpu_ns, dead_switches; /* of processes and tasks that are gone, for /proc/stat */
+	_Atomic unsigned aio_nr;      /* results that all contexts of kernel/aio.h have room for; at most AIO_MAX_NR */
 	_Atomic uint32_t n_logins;    /* sessions that /proc/PID/loginuid has begun */
 	_Atomic int exit_status; /* of init, wait(2) encoding */
 	_Atomic int network_settled; /* picket has said how the network came out */

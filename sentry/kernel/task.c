@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tasks and thread groups: life time, look-up, limits, credentials. */
 #include "kernel/task.h"
+#include "kernel/aio.h"
 #include "kernel/pid.h"
 #include "kernel/pid_ns.h"
 #include "kernel/task_internal.h"
@@ -108,6 +109,7 @@ struct thread_group *tg_alloc(struct kernel *k, struct sighand *sighand)
 	wait_queue_init(&tg->exit_wait);
 	list_init(&tg->threads);
 	list_init(&tg->children);
+	list_init(&tg->aio);
 	list_init(&tg->sibling);
 	tg->start_boot_ns = (uint64_t)kernel_now_mono();
 	tg->dumpable = true;
@@ -129,6 +131,7 @@ void tg_put(struct thread_group *tg)
 	sigpending_flush(&tg->shared_pending);
 	sighand_put(tg->sighand);
 	tg_timers_free(tg);
+	tg_aio_free(tg);
 	tg_kill_later_free(tg);
 	tg_set_aspace(tg, NULL);
 	lock_destroy(&tg->exec_lock);

@@ -180,6 +180,7 @@ struct thread_group {
 	struct io_counts dead_io;   /* of threads that have ended and of children that were waited for */
 	struct itimer *itimers;	    /* kernel/time */
 	struct posix_timers *timers;
+	struct list_head aio;	    /* contexts of kernel/aio.h; limits_lock */
 	struct kill_later *kill_later; /* kernel/signal.c; siglock, until nobody has the group */
 	uint64_t start_boot_ns;
 	_Atomic uint64_t load_cpu_ns; /* CPU time when the load averages last looked */
