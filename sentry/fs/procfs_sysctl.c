@@ -140,6 +140,7 @@ static const struct kentry keys_entries[] = {
 static const struct kentry seccomp_entries[] = {
 	KTEXT("actions_avail", "kill_process kill_thread trap errno user_notif trace log allow\n"),
 	KTEXT("actions_logged", "kill_process kill_thread trap errno user_notif trace log\n"),
+	KTEXT("actions_logged", "kill_process kill_thread trap errno user_notif trace log\n"),
 };
 
 static const struct kentry pty_entries[] = {

@@ -4,6 +4,7 @@
 
 #include "fs/tty.h"
 #include "kernel/pid_ns.h"
+#include "kernel/seccomp.h"
 #include "kernel/time.h"
 #include "vfs/vfs.h"
 
@@ -282,9 +283,9 @@ static void status_capabilities(struct task *t, struct seq *s)
 		return;
 	}
 	seq_printf(s, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\n",
-		c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding, c->cap_ambient, c->no_new_privs);
-	seq_puts(s, "Seccomp:\t0\nSeccomp_filters:\t0\nSpeculation_Store_Bypass:\tvulnerable\n"
-		    "SpeculationIndirectBranch:\talways enabled\n");
+		c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding, c->cap_ambient, task_no_new_privs(t));
+	seq_printf(s, "Seccomp:\t%d\nSeccomp_filters:\t%u\n", seccomp_mode(t), seccomp_n_filters(t));
+	seq_puts(s, "Speculation_Store_Bypass:\tvulnerable\nSpeculationIndirectBranch:\talways enabled\n");
 	cred_put(c);
 }
 

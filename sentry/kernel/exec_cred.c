@@ -33,7 +33,7 @@ static bool shares_fs(struct task *t, struct thread_group *tg)
 
 static unsigned unsafe_reasons(struct task *t)
 {
-	unsigned unsafe = t->cred->no_new_privs ? UNSAFE_NNP : 0;
+	unsigned unsafe = task_no_new_privs(t) ? UNSAFE_NNP : 0;
 	struct kernel *k = t->kernel;
 	struct thread_group *tg;
 

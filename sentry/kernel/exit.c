@@ -11,6 +11,7 @@
 #include "kernel/wait.h"
 #include "kernel/kernel_main.h"
 #include "kernel/robust.h"
+#include "kernel/seccomp.h"
 #include "mm/mm.h"
 #include "vfs/vfs.h"
 
@@ -248,6 +249,7 @@ static void drop_resources(struct task *t, bool last)
 	struct fd_table *fds;
 	struct fs_context *fs;
 
+	seccomp_exit(t);
 	ipc_exit_sem(t);
 	lock_acquire(&t->cred_lock); /* /proc/PID/fd of another may be looking */
 	fds = t->fds;

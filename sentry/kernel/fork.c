@@ -6,6 +6,7 @@
 #include "kernel/pid.h"
 #include "kernel/pid_ns.h"
 #include "kernel/pidfd.h"
+#include "kernel/seccomp.h"
 #include "kernel/task_internal.h"
 #include "kernel/time.h"
 #include "mm/mm.h"
@@ -181,6 +182,7 @@ void clone_discard(struct task *c)
 	if (c->mm)
 		mm_put(c->mm);
 	ipc_exit_sem(c);
+	seccomp_exit(c);
 	c->fds = NULL;
 	c->fs = NULL;
 	c->mm = NULL;
@@ -203,6 +205,7 @@ static int attach(struct task *t, struct task *c, const struct clone_request *q)
 	tid = signal_pending(t) ? -ERESTARTNOINTR : q->set_tid ? pid_attach_as(k, c, q->set_tid) : pid_attach(k, c);
 	if (tid > 0) {
 		c->tid = tid;
+		seccomp_inherit(t, c);
 		list_add_tail(&c->tg_link, &tg->threads);
 		tg->n_threads++;
 		atomic_fetch_add(&tg->n_live, 1);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Work at a system call's entry and exit, and calls that a watched guest makes natively all the same. */
+#include "kernel/seccomp.h"
 #include "kernel/syscall_work.h"
 #include "kernel/task_internal.h"
 #include "mm/mm.h"
@@ -58,7 +59,7 @@ int task_watch_exec(struct task *t, struct gthread *th)
 
 /* --- calls ------------------------------------------------------------------------------------------------------------- */
 
-static void call_of_regs(const struct guest_regs *r, struct guest_syscall *c)
+void syscall_of_regs(const struct guest_regs *r, struct guest_syscall *c)
 {
 	*c = (struct guest_syscall){
 		.nr = (uint32_t)r->orig_rax,
@@ -82,7 +83,7 @@ static bool work_enter(struct task *t, struct guest_syscall *c, int64_t *ret)
 		ptrace_syscall_stop(t, true);
 		gthread_get_regs(t->th, &regs);
 	}
-	call_of_regs(&regs, c);
+	syscall_of_regs(&regs, c);
 	/* As on Linux: the tracer first, then the filters, which see what the tracer has made of the call. */
 	*ret = (int64_t)regs.rax;
 	return (int32_t)c->nr != -1 && !emulated && !(atomic_load(&t->flags) & TIF_KILLED);
@@ -115,7 +116,7 @@ int64_t syscall_with_work(struct task *t)
 	struct guest_syscall c;
 	int64_t ret;
 
-	if (work_enter(t, &c, &ret)) {
+	if (work_enter(t, &c, &ret) && (!(atomic_load(&t->work) & SYSCALL_WORK_SECCOMP) || seccomp_enter(t, &c, &ret))) {
 		t->syscall_nr = c.nr;
 		ret = syscall_dispatch(t, &c);
 	}

@@ -32,6 +32,8 @@ int task_watch_exec(struct task *t, struct gthread *th);
  * returns (t->th may be another one after exec); the result is also returned, for restart codes.
  */
 int64_t syscall_with_work(struct task *t);
+/* The call that the registers of a thread stand before. */
+void syscall_of_regs(const struct guest_regs *r, struct guest_syscall *c);
 /* entry.c: the call itself. */
 int64_t syscall_dispatch(struct task *t, const struct guest_syscall *c);
 

@@ -225,6 +225,11 @@ bool task_capable(const struct task *t, int cap)
 	return cred_capable(t->cred, cap);
 }
 
+bool task_no_new_privs(const struct task *t)
+{
+	return t->cred->no_new_privs || atomic_load(&t->no_new_privs);
+}
+
 bool task_may_inspect(struct task *t, struct task *target)
 {
 	struct cred *c;

@@ -31,6 +31,7 @@ struct session;
 struct itimer;
 struct posix_timers;
 struct sem_undo;
+struct seccomp_filter;
 struct vfork_saved;
 struct vfork_done;
 struct futex_pi;
@@ -98,6 +99,9 @@ struct task {
 	ksigset blocked, real_blocked; /* real_blocked: mask under which a sigtimedwait sleeps */
 	struct sigpending pending;
 	_Atomic uint32_t flags;		 /* TIF_*; also read without the lock */
+	_Atomic(struct seccomp_filter *) seccomp; /* kernel/seccomp.h; changed under siglock */
+	_Atomic int seccomp_mode;	 /* SECCOMP_MODE_* */
+	_Atomic bool no_new_privs;	 /* set by another thread's TSYNC; see task_no_new_privs() */
 	_Atomic uint32_t work;		 /* SYSCALL_WORK_* (syscall_work.h); read without a lock at each call */
 	_Atomic(enum task_state) state; /* also read without the lock, by /proc */
 	int exit_code;			 /* wait(2) encoding */
@@ -211,6 +215,8 @@ int tg_for_each(struct kernel *k, int (*fn)(struct thread_group *tg, void *arg),
 /* Credentials of another task, held. */
 struct cred *task_cred_get(struct task *t);
 bool task_capable(const struct task *t, int cap);
+/* PR_SET_NO_NEW_PRIVS, or another thread's filters came with it. */
+bool task_no_new_privs(const struct task *t);
 /* May *t* inspect *target* (PTRACE_MODE_READ_FSCREDS of /proc)? */
 bool task_may_inspect(struct task *t, struct task *target);
 uint64_t task_rlimit(const struct task *t, int resource);

@@ -31,7 +31,7 @@ enum lock_rank {
 	RANK_FILE_LOCKS,   /* record locks and flock of all inodes of a sandbox (vfs/locks.c) */
 	RANK_WATCHES,	   /* struct watch_list.lock: the inotify watches of one inode */
 	RANK_INOTIFY,	   /* one inotify instance: its queue and its table of watches */
-	RANK_IPC,	   /* tables of System V objects, message queues of a namespace */
+	RANK_IPC,	   /* tables of System V objects, message queues of a namespace, seccomp listeners */
 	RANK_FDTABLE,	   /* struct fd_table.lock */
 	RANK_FS,	   /* struct fs_context.lock (cwd, root, umask) */
 	RANK_DRENAME,	   /* struct dcache.rename_lock: every dentry's name and parent */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* prctl(2), arch_prctl(2), personality(2). */
+#include "kernel/seccomp.h"
 #include "kernel/task_internal.h"
 #include "mm/mm.h"
 #include "syscalls/caps.h"
@@ -71,11 +72,13 @@ int64_t sys_prctl(struct task *t, const uint64_t *a)
 	case PR_SET_KEEPCAPS:
 		return caps_set_keep(t, a[1]);
 	case PR_GET_SECCOMP:
-		return 0;
+		return seccomp_mode(t);
+	case PR_SET_SECCOMP:
+		return prctl_set_seccomp(t, a[1], a[2]);
 	case PR_SET_NO_NEW_PRIVS:
 		return a[1] != 1 || a[2] || a[3] || a[4] ? -EINVAL : no_new_privs(t);
 	case PR_GET_NO_NEW_PRIVS:
-		return a[1] || a[2] || a[3] || a[4] ? -EINVAL : t->cred->no_new_privs;
+		return a[1] || a[2] || a[3] || a[4] ? -EINVAL : task_no_new_privs(t);
 	case PR_CAPBSET_READ:
 		return a[1] > CAP_LAST_CAP ? -EINVAL : (int64_t)(t->cred->cap_bounding >> a[1] & 1);
 	case PR_CAPBSET_DROP:
