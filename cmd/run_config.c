@@ -87,20 +87,32 @@ static void write_files(struct run *r, const char *hostname)
 	free(hosts);
 }
 
+/* What the sentry moves bytes of a terminal through must not make it wait, and the caller's own open file is not ours to change. */
+static const char *relayed(struct launch *l, int fd)
+{
+	int own = terminal_own(fd);
+
+	return own >= 0 ? launch_give(l, own) : launch_lend(l, fd);
+}
+
 static void write_stdio(struct run *r)
 {
 	struct launch *l = &r->launch;
+	int tty = r->o->interactive ? STDIN_FILENO : STDOUT_FILENO;
 	unsigned int rows, cols;
 	char text[2][16];
 
-	launch_record(l, CONFIG_STDIO, r->o->interactive ? launch_lend(l, STDIN_FILENO) : "-1",
-		launch_lend(l, STDOUT_FILENO), launch_lend(l, STDERR_FILENO));
-	if (!r->o->tty)
+	if (!r->o->tty) {
+		launch_record(l, CONFIG_STDIO, r->o->interactive ? launch_lend(l, STDIN_FILENO) : "-1",
+			launch_lend(l, STDOUT_FILENO), launch_lend(l, STDERR_FILENO));
 		return;
-	terminal_size(r->o->interactive ? STDIN_FILENO : STDOUT_FILENO, &rows, &cols);
+	}
+	launch_record(l, CONFIG_STDIO, r->o->interactive ? relayed(l, STDIN_FILENO) : "-1", relayed(l, STDOUT_FILENO),
+		launch_lend(l, STDERR_FILENO));
+	terminal_size(tty, &rows, &cols);
 	snprintf(text[0], sizeof(text[0]), "%u", rows);
 	snprintf(text[1], sizeof(text[1]), "%u", cols);
-	launch_record(l, CONFIG_TTY, text[0], text[1]);
+	launch_record(l, CONFIG_TTY, text[0], text[1], terminal_is_utf8(tty) ? "1" : "0");
 }
 
 static int write_trace(struct run *r)

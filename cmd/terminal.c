@@ -3,7 +3,9 @@
 #include "cmd/terminal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -29,6 +31,24 @@ bool terminal_size(int fd, unsigned int *rows, unsigned int *cols)
 	*rows = 24;
 	*cols = 80;
 	return false;
+}
+
+bool terminal_is_utf8(int fd)
+{
+	struct termios t;
+
+	return tcgetattr(fd, &t) == 0 && t.c_iflag & IUTF8;
+}
+
+int terminal_own(int fd)
+{
+	char path[32];
+	int mode = fcntl(fd, F_GETFL);
+
+	if (mode < 0 || !isatty(fd))
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, (mode & O_ACCMODE) | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 }
 
 void terminal_restore(void)

@@ -11,6 +11,15 @@
 /* The size of the terminal at fd; false, and 24x80, if it tells none. */
 bool terminal_size(int fd, unsigned int *rows, unsigned int *cols);
 
+/* Does it edit lines in UTF-8? */
+bool terminal_is_utf8(int fd);
+
+/*
+ * An open file of the terminal at fd that nobody else has, which may therefore be set not to block: -1 if there is none
+ * to be had (no terminal, or another user's).
+ */
+int terminal_own(int fd);
+
 /*
  * Put the terminal at fd into raw mode and remember how it was. In a background job this stops the process until it
  * is brought to the foreground, as any program that sets the terminal. 0 or -1 with errno.

@@ -256,16 +256,19 @@ static int record_stdio(struct parser *p, char **a)
 
 static int record_tty(struct parser *p, char **a)
 {
-	uint64_t rows, cols;
+	uint64_t rows, cols, utf8;
 	int r = parse_uint(p, a[0], UINT16_MAX, &rows);
 
 	if (r == 0)
 		r = parse_uint(p, a[1], UINT16_MAX, &cols);
+	if (r == 0)
+		r = parse_uint(p, a[2], 1, &utf8);
 	if (r < 0)
 		return r;
 	p->c->tty = true;
 	p->c->rows = (uint16_t)rows;
 	p->c->cols = (uint16_t)cols;
+	p->c->tty_utf8 = utf8;
 	return 0;
 }
 

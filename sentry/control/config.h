@@ -42,7 +42,7 @@
 	X(TMPFS, "tmpfs", 2, 1)          \
 	X(FILE, "file", 3, 1)            \
 	X(STDIO, "stdio", 3, 0)          \
-	X(TTY, "tty", 2, 0)              \
+	X(TTY, "tty", 3, 0)              \
 	X(CONTROL, "control", 1, 0)      \
 	X(NETWORK, "network", 1, 0)      \
 	X(MEMORY, "memory", 1, 0)        \
@@ -101,6 +101,7 @@ struct config {
 	bool root_ro, tty, nouserns;
 	int stdio[3];
 	uint16_t rows, cols;
+	bool tty_utf8;
 	int control_fd, trace_fd, proc_fd;
 	enum config_network network;
 	uint64_t memory; /* bytes, 0: no limit */

@@ -157,7 +157,7 @@ static int open_stdio(struct kernel *k, const struct config *c, struct failure *
 	int r = 0;
 
 	if (c->tty) {
-		r = console_create(k, c->stdio, c->rows, c->cols, files);
+		r = console_create(k, c->stdio, c->rows, c->cols, c->tty_utf8, files);
 	} else {
 		for (int i = 0; !r && i < 3; i++) {
 			struct open_how_args how = {.flags = i ? O_WRONLY : O_RDONLY};

@@ -201,7 +201,8 @@ static int make_stdio(struct console *c, struct file *stdio[3])
 	return 0;
 }
 
-int console_create(struct kernel *k, const int fds[3], unsigned rows, unsigned cols, struct file *stdio[3])
+int console_create(struct kernel *k, const int fds[3], unsigned rows, unsigned cols, bool utf8,
+		   struct file *stdio[3])
 {
 	struct console *c = calloc(1, sizeof(*c));
 	int err;
@@ -224,6 +225,7 @@ int console_create(struct kernel *k, const int fds[3], unsigned rows, unsigned c
 	if (!err) {
 		c->tty->win = (struct winsize){.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
 		c->tty->console = c;
+		c->tty->ld.tio.c_iflag |= utf8 ? IUTF8 : 0;
 		err = make_stdio(c, stdio);
 	}
 	if (!err)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct kernel;
@@ -43,10 +44,11 @@ int tty_open_slave(struct task *t, unsigned index, struct file *f);   /* /dev/pt
 
 /*
  * The terminal of `run -t`: a pseudo terminal whose master is relayed to the host descriptors fds[0] (input) and fds[1]
- * (output); stdio[] receives three files of its slave side, each with a reference. Needs k->devpts, k->loop. The first
+ * (output); *utf8*: lines are edited in UTF-8, as the caller's terminal does; stdio[] receives three files of its slave side, each with a reference. Needs k->devpts, k->loop. The first
  * task makes it its controlling terminal with console_attach().
  */
-int console_create(struct kernel *k, const int fds[3], unsigned rows, unsigned cols, struct file *stdio[3]);
+int console_create(struct kernel *k, const int fds[3], unsigned rows, unsigned cols, bool utf8,
+		   struct file *stdio[3]);
 void console_attach(struct task *t);
 void console_winsize(struct kernel *k, unsigned rows, unsigned cols);
 /* Write out what the guest has written, for at most *ms* milliseconds; before the sentry exits. */

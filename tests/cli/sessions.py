@@ -37,7 +37,7 @@ class Failed(Exception):
 class Session:
     """A program on a terminal of its own."""
 
-    def __init__(self, *argv, rows=24, cols=80, env=None, options=(), outside=False):
+    def __init__(self, *argv, rows=24, cols=80, env=None, options=(), outside=False, iutf8=False):
         env = {**ENV, **(env or {})}
         if native or outside:
             command = argv
@@ -51,6 +51,10 @@ class Session:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+            if iutf8:
+                t = termios.tcgetattr(0)
+                t[0] |= 0o40000
+                termios.tcsetattr(0, termios.TCSANOW, t)
             os.chdir("/tmp")
             os.execvpe(command[0], list(command), env)
 
@@ -278,14 +282,16 @@ def tmux_session():
     s = Session("bash", "--norc", "--noprofile", env={"TMUX_TMPDIR": "/tmp", "SHELL": "/bin/bash"})
     s.expect("@> ")
     s.line("mkdir -p /tmp/tm; export TMUX_TMPDIR=/tmp/tm")
-    s.send("tmux -f /dev/null new -s work 'bash --norc --noprofile'\r")
+    s.line("echo 'set -g default-command \"exec bash --norc --noprofile\"' >/tmp/tm/conf")
+    s.send("tmux -f /tmp/tm/conf new -s work 'bash --norc --noprofile'\r")
     s.expect("work")
     s.quiet()
     s.send("stty size\r")
     s.expect("2[34] 80")
+    s.expect("@> ")
     s.send("\x02\"")
-    time.sleep(0.5)
-    s.quiet()
+    s.expect("@> ")
+    time.sleep(0.3)
     s.send("tty; echo sec''ond\r")
     s.expect("second")
     s.resize(40, 120)
@@ -537,6 +543,64 @@ def terminal_goes_away():
             return
         time.sleep(0.05)
     raise Failed("not hung up")
+
+
+@scenario("bash")
+def sentry_killed():
+    """The sandbox dies under the user: the terminal is as before, and picket says so."""
+    if native:
+        return
+    s = Session("bash", "--norc", "--noprofile")
+    before = termios.tcgetattr(s.fd)
+    s.expect("@> ")
+    if termios.tcgetattr(s.fd)[3] & termios.ICANON:
+        raise Failed("not raw")
+    for child in open("/proc/%d/task/%d/children" % (s.pid, s.pid)).read().split():
+        os.kill(int(child), signal.SIGKILL)
+    s.expect("sentry was ended by signal 9")
+    if s.wait() != 125:
+        raise Failed("status")
+    if termios.tcgetattr(s.fd)[3] & (termios.ICANON | termios.ECHO) != termios.ICANON | termios.ECHO:
+        raise Failed("still raw")
+    s.close()
+
+
+@scenario("bash")
+def utf8_line_editing():
+    s = Session("sh", "-c", "stty iutf8; cat; echo en''d" if native else "cat; echo en''d", iutf8=True)
+    time.sleep(0.5)
+    s.send("a\u00e4\u20ac\x7f\x7fb\r")
+    s.expect("\b \b\b \bb\r\nab\r\n")
+    s.send("\x04")
+    s.expect("end")
+    s.wait()
+    s.close()
+
+
+@scenario("bash")
+def flood_and_interrupt():
+    """Ctrl-C gets through a flood of output, Ctrl-S stops it, Ctrl-Q lets it go on."""
+    s = Session("bash", "--norc", "--noprofile")
+    s.expect("@> ")
+    s.send("yes flood\r")
+    s.expect("flood\r\nflood\r\nflood")
+    s.send("\x13")
+    end = time.monotonic() + 5
+    while time.monotonic() < end and s.more(0.5):
+        s.buffer = s.buffer[-100:]
+    if s.more(0.5):
+        raise Failed("not stopped")
+    s.send("\x11")
+    s.expect("flood\r\nflood\r\nflood")
+    s.send("\x03")
+    end = time.monotonic() + SLOW
+    while time.monotonic() < end and s.more(0.5):
+        s.buffer = s.buffer[-100:]
+    s.expect("@> $")
+    s.line("echo st=$?", "st=130")
+    s.send("exit\r")
+    s.wait()
+    s.close()
 
 
 def main():

@@ -382,7 +382,7 @@ static void old_calls(void)
 		printf("%s:", c[i].name);
 		for (int side = 0; side < 2; side++)
 			printf(" %s", ioctl(side ? m : s, c[i].cmd, c[i].cmd == TIOCPKT || c[i].cmd >> 16 ? (void *)&v :
-				c[i].cmd == TCSBRK || c[i].cmd == TCSBRKP ? (void *)1 : (void *)&v) < 0 ? strerror(errno) : "ok");
+				c[i].cmd == TCSBRK || c[i].cmd == TCSBRKP ? (void *)1 : c[i].cmd == TIOCGPTPEER ? (void *)(O_RDWR | O_NOCTTY) : (void *)&v) < 0 ? strerror(errno) : "ok");
 		printf("\n");
 	}
 	unsigned dev[2] = {0};
