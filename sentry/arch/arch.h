@@ -35,6 +35,12 @@ struct guest_syscall {
 #define ARCH_ELF_MACHINE 62 /* EM_X86_64 */
 #define ARCH_PLATFORM_NAME "x86_64"
 
+/* A counter that runs on while the machine does, alike on all processors; its rate is not known beforehand. */
+static inline uint64_t arch_ticks(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+
 /* --- signal frames ------------------------------------------------------------------------------------------------- */
 
 /* What a signal frame holds besides registers and extended state. */

@@ -84,6 +84,7 @@ static struct kernel *kernel_alloc(const struct config *c)
 	k->n_cpus = count_cpus();
 	k->memory_total = host_memory_total();
 	clock_gettime(CLOCK_MONOTONIC, &k->boot_monotonic);
+	k->boot_ticks = arch_ticks();
 	clock_gettime(CLOCK_REALTIME, &k->boot_realtime);
 	atomic_init(&k->exit_status, -1);
 	atomic_init(&k->next_dev, 0x20);

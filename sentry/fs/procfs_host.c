@@ -17,9 +17,9 @@ static bool parse(char *text, struct host_thread *ret)
 	char *p = strrchr(text, ')'); /* the name may hold anything */
 
 	return p && sscanf(p + 1,
-			   " %c %*d %*d %*d %*d %*d %*u %" SCNu64 " %*u %" SCNu64 " %*u %*u %*u %*d %*d %*d %*d %*d %*d %*u %*u %*d %*u "
+			   " %c %*d %*d %*d %*d %*d %*u %" SCNu64 " %*u %" SCNu64 " %*u %" SCNu64 " %" SCNu64 " %*d %*d %*d %*d %*d %*d %*u %*u %*d %*u "
 			   "%*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*d %u",
-			   &ret->state, &ret->min_flt, &ret->maj_flt, &ret->cpu) == 4;
+			   &ret->state, &ret->min_flt, &ret->maj_flt, &ret->utime, &ret->stime, &ret->cpu) == 6;
 }
 
 bool proc_host_thread(struct task *t, bool process, struct host_thread *ret)

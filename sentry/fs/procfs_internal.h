@@ -69,7 +69,7 @@ int proc_parse_number(const char *text, long long *ret); /* decimal, octal or he
 struct host_thread {
 	char state;
 	unsigned cpu;
-	uint64_t min_flt, maj_flt;
+	uint64_t min_flt, maj_flt, utime, stime; /* times in ticks */
 };
 /* process: of the whole process, but the state and processor. False: not known (it has gone, or the host hides it). */
 bool proc_host_thread(struct task *t, bool process, struct host_thread *ret);

@@ -108,11 +108,14 @@ static void time_facts(struct task *t, bool whole, struct facts *f)
 {
 	struct kernel *k = t->kernel;
 	uint64_t boot = (uint64_t)k->boot_monotonic.tv_sec * 1000000000 + (uint64_t)k->boot_monotonic.tv_nsec;
-	uint64_t all = whole ? tg_cpu_ns(t->tg) : task_cpu_ns(t), sys = t->stime_ns;
+	struct cpu_times c;
 
-	sys = sys < all ? sys : all;
-	f->utime = ns_to_ticks(all - sys);
-	f->stime = ns_to_ticks(sys);
+	if (whole)
+		tg_cpu_times(t->tg, &c);
+	else
+		task_cpu_times(t, &c);
+	f->utime = ns_to_ticks(c.utime_ns);
+	f->stime = ns_to_ticks(c.stime_ns);
 	f->cutime = ns_to_ticks(t->tg->cutime_ns);
 	f->cstime = ns_to_ticks(t->tg->cstime_ns);
 	f->start = t->start_ns > boot ? ns_to_ticks(t->start_ns - boot) : 0;

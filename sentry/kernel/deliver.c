@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Acting on signals: default actions, stops, handlers, restarts. signal(7). */
 #include "kernel/sigframe.h"
+#include "kernel/cputime.h"
 #include "kernel/jobctl.h"
 #include "kernel/syscall_work.h"
 #include "kernel/task_internal.h"
@@ -53,12 +54,15 @@ static void finish_native_wait(struct task *t, struct guest_regs *regs)
 static void stop_here(struct task *t)
 {
 	struct thread_group *tg = t->tg;
+	uint64_t began;
 
 	lock_acquire(&tg->siglock);
 	while ((atomic_load(&t->flags) & (TIF_STOP | TIF_KILLED | TIF_TRAP)) == TIF_STOP) {
 		t->state = TASK_STOPPED;
 		lock_release(&tg->siglock);
+		began = arch_ticks();
 		platform_sleep(t->kernel->platform, &t->waker, -1);
+		cpu_sleep_end(t, began);
 		lock_acquire(&tg->siglock);
 	}
 	t->state = TASK_RUNNING;
@@ -221,6 +225,7 @@ bool task_work(struct task *t, int64_t ret)
 		if (flags & TIF_KILLED) {
 			expose(t, &d);
 			ptrace_event(t, PTRACE_EVENT_EXIT, (uint64_t)t->tg->group_exit_code);
+			cpu_charge(t);
 			task_exit(t, t->tg->group_exit_code);
 			task_leave_host_thread(t);
 			return false;

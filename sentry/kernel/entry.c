@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The way in: every system call, fault and interrupt of a guest thread arrives here. */
+#include "kernel/cputime.h"
 #include "kernel/syscall_work.h"
 #include "kernel/task_internal.h"
 #include "kernel/trace.h"
@@ -111,6 +112,7 @@ static int64_t kernel_entry(struct gthread *th, const struct guest_entry *e)
 	atomic_store(&t->in_guest, false);
 	if (e->full && t->pt.forced_tf)
 		ptrace_enter(t);
+	cpu_enter(t);
 	switch (e->kind) {
 	case ENTRY_SYSCALL:
 		t->in_syscall = true;
@@ -148,12 +150,15 @@ static int64_t kernel_entry(struct gthread *th, const struct guest_entry *e)
 			if (t->exited)
 				return 0;
 			ret = leave(t, e, ret);
-			if (gthread_owner(th) == t)
+			if (gthread_owner(th) == t) {
+				cpu_charge(t);
 				return ret;
+			}
 		}
 		t = gthread_owner(th);
 		if (!t)
 			return 0;
+		cpu_enter(t);
 		t->in_syscall = false;
 		ret = 0;
 	}

@@ -462,6 +462,7 @@ static int commit(struct task *t, struct file *f, const char *path, struct exec_
 		r = group_kill_others(t);
 	if (r)
 		return r;
+	cpu_exec(t);
 	become_leader(t);
 	start(t, im);
 	task_cred_replace(t, ec->cred);
@@ -540,6 +541,7 @@ static int64_t exec_file(struct task *t, struct file **f, const char *path, stru
 		return r;
 	}
 	ptrace_exec(t, old_tid);
+	cpu_charge(t);
 	r = task_start(t);
 	aspace_put(im->as);
 	image_free(im);

@@ -87,11 +87,15 @@ static void hand_over_children(struct task *t)
 
 static void fill_child_info(struct thread_group *tg, struct ksiginfo *info, int code)
 {
+	struct cpu_times times;
+
 	*info = (struct ksiginfo){.signo = SIGCHLD, .pid = tg->pid};
 	info->uid = tg->leader->cred->uid;
 	info->code = WIFEXITED(code) ? CLD_EXITED : WCOREDUMP(code) ? CLD_DUMPED : CLD_KILLED;
 	info->chld.status = WIFEXITED(code) ? WEXITSTATUS(code) : WTERMSIG(code);
-	info->chld.utime = (int64_t)(tg_cpu_ns(tg) / 10000000);
+	tg_cpu_times(tg, &times);
+	info->chld.utime = (int64_t)(times.utime_ns / 10000000);
+	info->chld.stime = (int64_t)(times.stime_ns / 10000000);
 }
 
 static bool parent_ignores_children(struct thread_group *parent)
@@ -209,6 +213,7 @@ static void group_dead(struct kernel *k, struct thread_group *tg)
 
 	tg_timers_free(tg);
 	tg_aio_free(tg);
+	cpu_limit_stop(tg);
 	tty_session_leader_exit(tg->leader);
 	orphaned_pgrps_on_exit(tg);
 	lock_acquire(&k->tasklist_lock);
@@ -309,6 +314,7 @@ void task_exit(struct task *t, int code)
 	lock_acquire(&k->tasklist_lock);
 	lock_acquire(&tg->siglock);
 	t->exit_code = code;
+	tg->dead_nvcsw += t->nvcsw;
 	hand_over_signals(t);
 	last = --tg->n_threads == 0;
 	if (last && !tg->group_exiting) {

@@ -113,6 +113,7 @@ static struct thread_group *new_group(struct task *t, uint64_t flags)
 	lock_acquire(&t->tg->limits_lock);
 	memcpy(tg->rlim, t->tg->rlim, sizeof(tg->rlim));
 	lock_release(&t->tg->limits_lock);
+	cpu_limit_arm(tg);
 	tg->oom_score_adj = t->tg->oom_score_adj;
 	tg->loginuid = t->tg->loginuid;
 	tg->sessionid = t->tg->sessionid;
@@ -307,6 +308,7 @@ static int start_vfork(struct task *t, struct task *c, const struct clone_reques
 	c->th = th;
 	lock_release(&c->tg->siglock);
 	gthread_set_owner(th, c);
+	cpu_charge(t);
 	task_put(t);
 	return 0;
 }
@@ -410,6 +412,8 @@ int64_t task_clone(struct task *t, const struct clone_request *q)
 	if (!c)
 		return -ENOMEM;
 	task_get(c); /* it may be killed and waited for before we are done with it */
+	if (q->flags & CLONE_THREAD)
+		cpu_first_thread(t);
 	r = attach(t, c, q);
 	if (r) {
 		task_put(c);

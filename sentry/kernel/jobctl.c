@@ -33,6 +33,7 @@ bool pgrp_is_orphaned(struct kernel *k, int pgid)
 void child_news_origin(struct thread_group *tg, struct ksiginfo *info)
 {
 	struct kernel *k = tg->kernel;
+	struct cpu_times times;
 	struct task *leader;
 
 	lock_acquire(&k->tasklist_lock);
@@ -45,7 +46,9 @@ void child_news_origin(struct thread_group *tg, struct ksiginfo *info)
 	}
 	lock_release(&k->tasklist_lock);
 	info->pid = tg->pid;
-	info->chld.utime = (int64_t)(tg_cpu_ns(tg) / 10000000);
+	tg_cpu_times(tg, &times);
+	info->chld.utime = (int64_t)(times.utime_ns / 10000000);
+	info->chld.stime = (int64_t)(times.stime_ns / 10000000);
 }
 
 void notify_parent_stopped(struct thread_group *tg, int signo)

@@ -56,6 +56,7 @@ struct kernel {
 	struct timer_queue *timers;
 	struct host_loop *loop;
 	struct timespec boot_monotonic, boot_realtime; /* when the sandbox started */
+	uint64_t boot_ticks;			       /* arch_ticks() at boot_monotonic */
 
 	struct mount_ns *mounts;
 	struct super_block *pipefs, *sockfs, *anonfs, *devpts, *memfs; /* internal super blocks */

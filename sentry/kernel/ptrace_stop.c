@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The tracee's side: its stops, and what the tracer is told of them. */
+#include "kernel/cputime.h"
 #include "kernel/jobctl.h"
 #include "kernel/pid_ns.h"
 #include "kernel/ptrace.h"
@@ -78,6 +79,7 @@ static bool stop_begin(struct task *t, const struct stop *s)
 static int stop_here(struct task *t, struct stop *s)
 {
 	struct thread_group *tg = t->tg;
+	uint64_t began;
 	int code;
 
 	lock_acquire(&tg->siglock);
@@ -90,7 +92,9 @@ static int stop_here(struct task *t, struct stop *s)
 	lock_acquire(&tg->siglock);
 	while (t->state == TASK_TRACED || t->pt.frozen) {
 		lock_release(&tg->siglock);
+		began = arch_ticks();
 		platform_sleep(t->kernel->platform, &t->waker, -1);
+		cpu_sleep_end(t, began);
 		lock_acquire(&tg->siglock);
 	}
 	code = atomic_load(&t->flags) & TIF_KILLED || !t->pt.resumed ? 0 : t->pt.code;

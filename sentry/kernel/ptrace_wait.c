@@ -24,7 +24,8 @@ static bool eligible(const struct task *p, const struct wait_args *w)
 	}
 }
 
-static void fill(const struct task *t, struct task *p, int code, int status, struct wait_result *res)
+static void fill(const struct task *t, struct task *p, const struct wait_args *w, int code, int status,
+		 struct wait_result *res)
 {
 	struct cred *c = task_cred_get(p);
 
@@ -33,8 +34,7 @@ static void fill(const struct task *t, struct task *p, int code, int status, str
 	cred_put(c);
 	res->code = code;
 	res->status = status;
-	res->utime_ns = atomic_load(&p->tg->dead_utime_ns);
-	res->stime_ns = atomic_load(&p->tg->dead_stime_ns);
+	wait_usage(w, p->tg, res);
 }
 
 static int exit_code_of(int status)
@@ -61,7 +61,7 @@ static void reap(struct task *t, struct task *p, struct thread_group **notify)
 		return;
 	}
 	if (tg->parent == t->tg) {
-		atomic_fetch_add(&t->tg->cutime_ns, tg_cpu_ns(tg) + atomic_load(&tg->cutime_ns));
+		usage_adopt(t->tg, tg);
 		ptrace_forget_locked(p);
 		group_release(t->kernel, tg);
 		return;
@@ -99,18 +99,18 @@ static bool examine(struct task *t, struct task *p, const struct wait_args *w, s
 	if (zombie(p)) {
 		if (!(w->options & WEXITED))
 			return false;
-		fill(t, p, exit_code_of(p->exit_code), p->exit_code, res);
+		fill(t, p, w, exit_code_of(p->exit_code), p->exit_code, res);
 		if (!keep)
 			reap(t, p, notify);
 		return true;
 	}
 	code = take_stop(p, keep);
 	if (code) {
-		fill(t, p, CLD_TRAPPED, code << 8 | 0x7f, res);
+		fill(t, p, w, CLD_TRAPPED, code << 8 | 0x7f, res);
 		return true;
 	}
 	if (p == c->leader && c->cont_pending && (w->options & WCONTINUED)) {
-		fill(t, p, CLD_CONTINUED, 0xffff, res);
+		fill(t, p, w, CLD_CONTINUED, 0xffff, res);
 		if (!keep)
 			c->cont_pending = false;
 		return true;

@@ -134,6 +134,8 @@ void tg_put(struct thread_group *tg)
 	tg_aio_free(tg);
 	tg_kill_later_free(tg);
 	tg_set_aspace(tg, NULL);
+	usage_free(tg);
+	cpu_limit_free(tg);
 	lock_destroy(&tg->exec_lock);
 	lock_destroy(&tg->siglock);
 	lock_destroy(&tg->limits_lock);
@@ -292,13 +294,16 @@ void task_wake(struct task *t)
 
 static int block(struct task *t, int64_t deadline_ns, uint32_t mask)
 {
+	uint64_t began;
 	int r;
 
 	if (atomic_load(&t->flags) & mask)
 		return -ERESTARTSYS;
 	t->state = TASK_SLEEPING;
 	atomic_fetch_add_explicit(&t->nvcsw, 1, memory_order_relaxed);
+	began = arch_ticks();
 	r = platform_sleep(t->kernel->platform, &t->waker, deadline_ns);
+	cpu_sleep_end(t, began);
 	t->state = TASK_RUNNING;
 	if (atomic_load(&t->flags) & mask)
 		return -ERESTARTSYS;

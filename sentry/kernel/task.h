@@ -125,7 +125,10 @@ struct task {
 	struct task *ptracer;		 /* held; NULL: not traced */
 	struct ptrace_state pt;
 
-	_Atomic uint64_t utime_ns, stime_ns, start_ns;
+	_Atomic uint64_t start_ns;
+	_Atomic uint64_t sentry_ticks;	 /* of the processor's counter: what the sentry did for it (kernel/cputime.h) */
+	uint64_t entered_ticks;		 /* [self] when the work that is not yet in sentry_ticks began */
+	uint64_t cpu_before_ns;		 /* CPU time before its host thread was made */
 	_Atomic uint64_t min_flt, maj_flt, nvcsw, nivcsw;
 	_Atomic uint64_t syscalls;
 	struct io_counts io;
@@ -139,6 +142,13 @@ struct task {
 #define TIF_STOP 4u	   /* group stop pending */
 #define TIF_TRAP 8u	   /* a stop for the tracer (ptrace_state.jobctl) */
 #define TIF_WATCH 16u	   /* the second filter may be wanted: a full entry, then task_watch() */
+
+#define USAGE_PENDING_MAX 16
+struct usage_final;
+struct cpu_limit;
+struct usage_sum { /* what rusage tells beside times */
+	uint64_t max_rss, min_flt, maj_flt, nvcsw, nivcsw;
+};
 
 struct rlimit_pair {
 	uint64_t cur, max;
@@ -180,7 +190,21 @@ struct thread_group {
 	struct rlimit_pair rlim[RLIM_NLIMITS];
 	struct aspace *cpu_as;	    /* held; whose CPU time is the group's, by limits_lock; NULL: another group's (vfork) */
 
-	_Atomic uint64_t cutime_ns, cstime_ns, dead_utime_ns, dead_stime_ns;
+	_Atomic uint64_t cutime_ns, cstime_ns; /* of children that were waited for */
+	_Atomic uint64_t sentry_ticks;	/* of all its threads, dead ones too */
+	_Atomic bool had_threads;	/* more than one, since exec */
+	struct cpu_limit *cpu_limit;	/* RLIMIT_CPU's timer, made when it is first finite */
+	/* guarded by limits_lock */
+	uint64_t dead_utime_ns, dead_stime_ns; /* in address spaces it has left */
+	uint64_t others_ns;		/* of threads that ended before exec */
+	struct {
+		uint64_t utime_ns, stime_ns;
+	} shown;			/* what was last told: it never goes back */
+	struct usage_final *final;	/* held: the host's account of the last address space */
+	struct usage_sum children_usage;
+	struct usage_final *pending[USAGE_PENDING_MAX]; /* held: children's, not known yet */
+	unsigned n_pending;
+	uint64_t dead_nvcsw;	    /* by tasklist_lock: of threads that have ended */
 	struct io_counts dead_io;   /* of threads that have ended and of children that were waited for */
 	struct itimer *itimers;	    /* kernel/time */
 	struct posix_timers *timers;

@@ -48,45 +48,6 @@ struct itimer {
 
 /* --- clocks --------------------------------------------------------------------------------------------------------- */
 
-static uint64_t host_cpu_ns(pid_t pid)
-{
-	clockid_t c = (clockid_t)(~(unsigned)pid << 3 | 2); /* CPUCLOCK_SCHED of a process */
-	struct timespec ts;
-
-	if (pid <= 0 || clock_gettime(c, &ts))
-		return 0;
-	return (uint64_t)ts.tv_sec * NSEC + (uint64_t)ts.tv_nsec;
-}
-
-uint64_t tg_cpu_ns(struct thread_group *tg)
-{
-	LOCK_SCOPE(&tg->limits_lock);
-
-	return atomic_load(&tg->dead_utime_ns) + (tg->cpu_as ? host_cpu_ns(aspace_host_pid(tg->cpu_as)) : 0);
-}
-
-uint64_t task_cpu_ns(struct task *t)
-{
-	/* Per-thread clocks of another process are not to be had; a single thread's is the process's. */
-	return t->tg->n_threads <= 1 ? tg_cpu_ns(t->tg) : tg_cpu_ns(t->tg) / t->tg->n_threads;
-}
-
-void tg_set_aspace(struct thread_group *tg, struct aspace *as)
-{
-	struct aspace *old;
-
-	if (as)
-		aspace_get(as);
-	lock_acquire(&tg->limits_lock);
-	old = tg->cpu_as;
-	if (old)
-		atomic_fetch_add(&tg->dead_utime_ns, host_cpu_ns(aspace_host_pid(old)));
-	tg->cpu_as = as;
-	lock_release(&tg->limits_lock);
-	if (old)
-		aspace_put(old);
-}
-
 /* CPU clock ids of other processes: clock_getcpuclockid(3). */
 static int cpu_clock_now(struct task *t, clockid_t clock, int64_t *ret)
 {
@@ -143,6 +104,12 @@ static int64_t timer_now(struct guest_timer *g)
 {
 	struct timespec ts;
 
+	if (g->cpu && g->is_itimer && g->signo == SIGVTALRM) {
+		struct cpu_times c;
+
+		tg_cpu_times(g->tg, &c);
+		return (int64_t)c.utime_ns;
+	}
 	if (g->cpu)
 		return (int64_t)tg_cpu_ns(g->tg);
 	clock_gettime(g->clock, &ts);

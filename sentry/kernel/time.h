@@ -2,6 +2,7 @@
 /* Clocks, interval timers and POSIX timers of tasks and groups. */
 #pragma once
 
+#include "kernel/cputime.h"
 #include "kernel/timers.h"
 
 #include <stdint.h>
@@ -20,11 +21,6 @@ struct sigevent_args { /* what the guest's struct sigevent says */
 	bool value_is_id; /* none was given: the timer's number */
 };
 
-/* CPU time in nanoseconds, from the host's clocks of the stub, with what earlier address spaces used. */
-uint64_t tg_cpu_ns(struct thread_group *tg);
-uint64_t task_cpu_ns(struct task *t);
-/* From now on the group's CPU time runs in *as* (NULL: nowhere); what it used in the one before is remembered. */
-void tg_set_aspace(struct thread_group *tg, struct aspace *as);
 /* Now on a guest clock, nanoseconds; -EINVAL for unknown clocks. */
 int clock_now(struct task *t, clockid_t clock, int64_t *ret_ns);
 

@@ -29,7 +29,17 @@ static bool eligible(const struct task *t, const struct thread_group *c, const s
 	}
 }
 
-static void fill(const struct task *t, const struct thread_group *c, int code, int status, struct wait_result *res)
+void wait_usage(const struct wait_args *w, struct thread_group *c, struct wait_result *res)
+{
+	tg_cpu_times(c, &res->times);
+	res->times.utime_ns += c->cutime_ns;
+	res->times.stime_ns += c->cstime_ns;
+	if (w->usage && c->zombie)
+		res->final = usage_final_of(c);
+}
+
+static void fill(const struct task *t, const struct wait_args *w, struct thread_group *c, int code, int status,
+		 struct wait_result *res)
 {
 	struct cred *cred = task_cred_get(c->leader); /* a child that runs may be changing it */
 
@@ -38,8 +48,7 @@ static void fill(const struct task *t, const struct thread_group *c, int code, i
 	cred_put(cred);
 	res->code = code;
 	res->status = status;
-	res->utime_ns = atomic_load(&c->dead_utime_ns);
-	res->stime_ns = atomic_load(&c->dead_stime_ns);
+	wait_usage(w, c, res);
 }
 
 /* tasklist_lock held. Something to report about *c*? */
@@ -49,9 +58,9 @@ static bool examine(struct kernel *k, struct task *t, struct thread_group *c, co
 	if (c->zombie && (w->options & WEXITED)) {
 		int code = c->leader->exit_code;
 
-		fill(t, c, WIFEXITED(code) ? CLD_EXITED : WCOREDUMP(code) ? CLD_DUMPED : CLD_KILLED, code, res);
+		fill(t, w, c, WIFEXITED(code) ? CLD_EXITED : WCOREDUMP(code) ? CLD_DUMPED : CLD_KILLED, code, res);
 		if (!(w->options & WNOWAIT)) {
-			atomic_fetch_add(&t->tg->cutime_ns, tg_cpu_ns(c) + atomic_load(&c->cutime_ns));
+			usage_adopt(t->tg, c);
 			io_counts_add(&t->tg->dead_io, &c->dead_io);
 			io_counts_add(&t->tg->dead_io, &c->leader->io);
 			group_release(k, c);
@@ -59,13 +68,13 @@ static bool examine(struct kernel *k, struct task *t, struct thread_group *c, co
 		return true;
 	}
 	if (c->stopped && !c->stop_reported && (w->options & WSTOPPED)) {
-		fill(t, c, CLD_STOPPED, c->stop_signo << 8 | 0x7f, res);
+		fill(t, w, c, CLD_STOPPED, c->stop_signo << 8 | 0x7f, res);
 		if (!(w->options & WNOWAIT))
 			c->stop_reported = true;
 		return true;
 	}
 	if (c->cont_pending && (w->options & WCONTINUED)) {
-		fill(t, c, CLD_CONTINUED, 0xffff, res);
+		fill(t, w, c, CLD_CONTINUED, 0xffff, res);
 		if (!(w->options & WNOWAIT))
 			c->cont_pending = false;
 		return true;

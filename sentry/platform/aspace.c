@@ -65,12 +65,62 @@ int slots_new(uint8_t **ret_map)
 	return fd;
 }
 
+struct usage_final {
+	struct refs refs;
+	_Atomic bool known;
+	struct aspace_usage u;
+};
+
+struct usage_final *aspace_usage_get(struct aspace *as)
+{
+	refs_get(&as->final->refs);
+	return as->final;
+}
+
+struct usage_final *usage_final_ref(struct usage_final *f)
+{
+	refs_get(&f->refs);
+	return f;
+}
+
+void usage_final_put(struct usage_final *f)
+{
+	if (f && refs_put(&f->refs))
+		free(f);
+}
+
+bool usage_final_read(struct usage_final *f, struct aspace_usage *ret)
+{
+	if (!atomic_load_explicit(&f->known, memory_order_acquire))
+		return false;
+	*ret = f->u;
+	return true;
+}
+
+void aspace_set_usage(struct aspace *as, const struct rusage *ru)
+{
+	as->final->u = (struct aspace_usage){
+		.max_rss = (uint64_t)ru->ru_maxrss,
+		.min_flt = (uint64_t)ru->ru_minflt,
+		.maj_flt = (uint64_t)ru->ru_majflt,
+		.nvcsw = (uint64_t)ru->ru_nvcsw,
+		.nivcsw = (uint64_t)ru->ru_nivcsw,
+	};
+	atomic_store_explicit(&as->final->known, true, memory_order_release);
+}
+
 struct aspace *aspace_alloc(struct platform *p, struct listener *l, uint8_t *slots)
 {
 	struct aspace *as = calloc(1, sizeof(*as));
 
 	if (!as)
 		return NULL;
+	as->final = calloc(1, sizeof(*as->final));
+	if (!as->final) {
+		free(as);
+		return NULL;
+	}
+	refs_init(&as->final->refs);
 	refs_init(&as->refs);
 	as->p = p;
 	as->l = l;
@@ -94,6 +144,7 @@ void aspace_put(struct aspace *as)
 	if (as->slots)
 		munmap(as->slots, SLOTS_SIZE);
 	listener_put(as->l);
+	usage_final_put(as->final);
 	lock_destroy(&as->lock);
 	free(as);
 }

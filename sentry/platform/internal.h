@@ -115,6 +115,7 @@ struct aspace {
 	struct refs refs;
 	struct platform *p;
 	struct listener *l;
+	struct usage_final *final;
 	uint8_t *slots;		   /* our mapping of all slots */
 	pid_t pid;		   /* of the stub; 0 until known, or when reaped */
 	struct list_head pid_link; /* in platform.pids; guarded by platform.lock */
@@ -293,6 +294,9 @@ int aspace_slot_alloc(struct aspace *as);
 void aspace_slot_free(struct aspace *as, unsigned nr, bool leaving);
 int aspace_fd_alloc(struct aspace *as);
 void aspace_fd_free(struct aspace *as, unsigned fd);
+struct rusage;
+/* The host's account of it, when it has been reaped. */
+void aspace_set_usage(struct aspace *as, const struct rusage *ru);
 /* The process of *as* is gone (reaper). */
 void aspace_died(struct aspace *as);
 int slots_new(uint8_t **ret_map); /* returns the memfd */

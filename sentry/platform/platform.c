@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +37,7 @@ static void *reap(void *arg)
 
 	for (;;) {
 		siginfo_t si = {0};
+		struct rusage ru = {0};
 		struct aspace *as;
 
 		if (waitid(P_ALL, 0, &si, WEXITED | WNOWAIT | __WALL) < 0) {
@@ -46,14 +49,16 @@ static void *reap(void *arg)
 			continue;
 		}
 		as = aspace_by_pid(p, si.si_pid);
-		if (as) {
+		if (as)
 			aspace_died(as);
-			aspace_put(as);
-		}
 		/* Only now may the number be used again. */
-		waitid(P_PID, (id_t)si.si_pid, &si, WEXITED | __WALL);
-		if (!as)
+		syscall(SYS_waitid, P_PID, (id_t)si.si_pid, &si, WEXITED | __WALL, &ru);
+		if (as) {
+			aspace_set_usage(as, &ru);
+			aspace_put(as);
+		} else {
 			unknown_death(p);
+		}
 	}
 }
 

@@ -118,6 +118,18 @@ void aspace_kill(struct aspace *as);
 int aspace_limit(struct aspace *as, int resource, uint64_t bytes);
 /* Has the stub ended? */
 bool aspace_is_dead(struct aspace *as);
+/*
+ * What the host counted for a stub, told when it has been reaped: a moment after its death. Asking and reading need no lock; sizes in
+ * KiB.
+ */
+struct aspace_usage {
+	uint64_t max_rss, min_flt, maj_flt, nvcsw, nivcsw;
+};
+struct usage_final;
+struct usage_final *aspace_usage_get(struct aspace *as); /* a reference */
+struct usage_final *usage_final_ref(struct usage_final *f);
+void usage_final_put(struct usage_final *f);		   /* NULL allowed */
+bool usage_final_read(struct usage_final *f, struct aspace_usage *ret); /* false: it has not been reaped */
 /* Lowest and highest (exclusive) guest address; the vdso's base as mapped by the host (AT_SYSINFO_EHDR), 0 if none. */
 uint64_t aspace_min(struct aspace *as);
 uint64_t aspace_max(struct aspace *as);

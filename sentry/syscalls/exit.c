@@ -4,7 +4,6 @@
 #include "kernel/pidfd.h"
 #include "kernel/task_internal.h"
 #include "kernel/wait.h"
-#include "syscalls/rusage.h"
 #include "syscalls/syscalls.h"
 
 #include <limits.h>
@@ -16,6 +15,7 @@ int64_t sys_exit(struct task *t, const uint64_t *a)
 	int code = (ARG_INT(a, 0) & 0xff) << 8;
 
 	ptrace_event(t, PTRACE_EVENT_EXIT, (uint64_t)code);
+	cpu_charge(t);
 	task_exit(t, code);
 	task_leave_host_thread(t);
 	return 0;
@@ -33,15 +33,14 @@ static int copy_out_rusage(struct task *t, uint64_t addr, const struct wait_resu
 
 	if (!addr)
 		return 0;
-	memset(&ru, 0, sizeof(ru));
-	rusage_times(&ru, res->utime_ns, res->stime_ns);
+	usage_of_child(t, &res->times, res->final, &ru);
 	return copy_out(t, addr, &ru, sizeof(ru));
 }
 
 int64_t sys_wait4(struct task *t, const uint64_t *a)
 {
 	int pid = ARG_INT(a, 0), options = ARG_INT(a, 2), r;
-	struct wait_args w = {.options = options | WEXITED};
+	struct wait_args w = {.options = options | WEXITED, .usage = a[3]};
 	struct wait_result res;
 
 	if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | (int)(__WNOTHREAD | __WCLONE | __WALL)))
@@ -53,9 +52,11 @@ int64_t sys_wait4(struct task *t, const uint64_t *a)
 	r = task_wait(t, &w, &res);
 	if (r <= 0)
 		return r;
+	r = copy_out_rusage(t, a[3], &res);
+	usage_final_put(res.final);
 	if (a[1] && copy_out(t, a[1], &res.status, sizeof(int)))
 		return -EFAULT;
-	return copy_out_rusage(t, a[3], &res) ? -EFAULT : res.pid;
+	return r ? -EFAULT : res.pid;
 }
 
 /* Linux writes these fields and leaves the rest of the siginfo as it was; with nothing to tell they are 0. */
@@ -114,7 +115,7 @@ static int waitid_target(struct task *t, int idtype, int id, struct wait_args *w
 int64_t sys_waitid(struct task *t, const uint64_t *a)
 {
 	int options = ARG_INT(a, 3), r;
-	struct wait_args w = {.options = options};
+	struct wait_args w = {.options = options, .usage = a[4]};
 	struct wait_result res = {0};
 	struct thread_group *held = NULL;
 	bool again;
@@ -133,9 +134,10 @@ int64_t sys_waitid(struct task *t, const uint64_t *a)
 	if (!r && again)
 		r = -EAGAIN;
 	if (r > 0) {
-		if (copy_out_rusage(t, a[4], &res))
+		r = copy_out_rusage(t, a[4], &res);
+		usage_final_put(res.final);
+		if (r)
 			return -EFAULT;
-		r = 0;
 	}
 	if (errno_is_restart(r))
 		return r;

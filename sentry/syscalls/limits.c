@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* getrlimit(2), setrlimit(2), prlimit(2). */
+#include "kernel/cputime.h"
 #include "kernel/pid_ns.h"
 #include "kernel/task_internal.h"
 #include "mm/mm.h"
@@ -20,15 +21,17 @@ static int check_new(struct task *t, struct thread_group *tg, int res, const str
 static int64_t do_prlimit(struct task *t, struct thread_group *tg, int res, const struct rlimit_pair *n,
 			  struct rlimit_pair *old)
 {
-	LOCK_SCOPE(&tg->limits_lock);
-	int r = n ? check_new(t, tg, res, n) : 0;
+	int r;
 
-	if (r)
-		return r;
+	lock_acquire(&tg->limits_lock);
+	r = n ? check_new(t, tg, res, n) : 0;
 	*old = tg->rlim[res];
-	if (n)
+	if (!r && n)
 		tg->rlim[res] = *n;
-	return 0;
+	lock_release(&tg->limits_lock);
+	if (!r && n && res == RLIMIT_CPU)
+		cpu_limit_arm(tg);
+	return r;
 }
 
 /* What a running address space has to be told; one that vfork shares is told at exec. */

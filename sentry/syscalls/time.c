@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Clocks, sleeping, timers. clock_gettime(2), nanosleep(2), setitimer(2), timer_create(2). */
 #include "kernel/time.h"
-#include "syscalls/rusage.h"
 #include "syscalls/syscalls.h"
 
 #include <string.h>
@@ -325,9 +324,15 @@ int64_t sys_timer_delete(struct task *t, const uint64_t *a)
 
 int64_t sys_times(struct task *t, const uint64_t *a)
 {
-	uint64_t own = tg_cpu_ns(t->tg) / TICK_NS, children = atomic_load(&t->tg->cutime_ns) / TICK_NS;
-	int64_t tms[4] = {(int64_t)own, 0, (int64_t)children, 0};
+	struct cpu_times c;
+	int64_t tms[4];
 
+	cpu_charge(t);
+	tg_cpu_times(t->tg, &c);
+	tms[0] = (int64_t)(c.utime_ns / TICK_NS);
+	tms[1] = (int64_t)(c.stime_ns / TICK_NS);
+	tms[2] = (int64_t)(t->tg->cutime_ns / TICK_NS);
+	tms[3] = (int64_t)(t->tg->cstime_ns / TICK_NS);
 	if (a[0] && copy_out(t, a[0], tms, sizeof(tms)))
 		return -EFAULT;
 	return kernel_now_mono() / TICK_NS;
@@ -337,20 +342,18 @@ int64_t sys_getrusage(struct task *t, const uint64_t *a)
 {
 	struct rusage ru;
 
-	memset(&ru, 0, sizeof(ru));
 	switch (ARG_INT(a, 0)) {
 	case RUSAGE_SELF:
-		rusage_times(&ru, tg_cpu_ns(t->tg), 0);
+		usage_self(t, &ru);
 		break;
 	case RUSAGE_CHILDREN:
-		rusage_times(&ru, atomic_load(&t->tg->cutime_ns), 0);
+		usage_children(t, &ru);
 		break;
 	case 1: /* RUSAGE_THREAD */
-		rusage_times(&ru, task_cpu_ns(t), 0);
+		usage_thread(t, &ru);
 		break;
 	default:
 		return -EINVAL;
 	}
-	ru.ru_nvcsw = (long)atomic_load(&t->nvcsw);
 	return copy_out(t, a[1], &ru, sizeof(ru));
 }
