@@ -125,7 +125,7 @@ static int scan(struct task *t, const struct wait_args *w, struct wait_result *r
 int task_wait(struct task *t, const struct wait_args *w, struct wait_result *res)
 {
 	struct task_waiter tw;
-	int r;
+	int r, interrupted = 0;
 
 	memset(res, 0, sizeof(*res));
 	r = scan(t, w, res);
@@ -133,11 +133,9 @@ int task_wait(struct task *t, const struct wait_args *w, struct wait_result *res
 		return r;
 	task_waiter_init(&tw, t, EPOLLIN);
 	wait_queue_add(&t->tg->child_wait, &tw.waiter);
-	while (!(r = scan(t, w, res))) {
-		r = task_block(t, -1);
-		if (r)
-			break;
-	}
+	while (!(r = scan(t, w, res)) && !interrupted)
+		interrupted = task_block(t, -1); /* by the child's SIGCHLD, perhaps: look again, as Linux does */
+	r = r ? r : interrupted;
 	wait_queue_remove(&tw.waiter);
 	return r;
 }
