@@ -214,6 +214,8 @@ static const char *state_name(char c)
 		return "R (running)";
 	case 'S':
 		return "S (sleeping)";
+	case 't':
+		return "t (tracing stop)";
 	case 'T':
 		return "T (stopped)";
 	case 'Z':

@@ -13,6 +13,7 @@
 #define FXSAVE_SW 464 /* what is left to software in an FXSAVE area */
 #define XSTATE_HEADER 512
 #define USER_FLAGS 0x250dd5ull
+#define USER_SIZE 928 /* the kernel's struct user, which has two words more than that of sys/user.h */
 
 _Static_assert(sizeof(struct guest_regs) == PTRACE_REGS_SIZE, "the order of struct user_regs_struct");
 _Static_assert(sizeof(struct user_regs_struct) == PTRACE_REGS_SIZE, "the same");
@@ -51,7 +52,7 @@ int ptrace_peek_user(struct task *t, uint64_t off, uint64_t *val)
 	const size_t dr = offsetof(struct user, u_debugreg);
 	struct guest_regs regs;
 
-	if (off % 8 || off >= sizeof(struct user))
+	if (off % 8 || off >= USER_SIZE)
 		return -EIO;
 	*val = 0;
 	if (off < sizeof(regs)) {
@@ -68,7 +69,7 @@ int ptrace_poke_user(struct task *t, uint64_t off, uint64_t val)
 	const size_t dr = offsetof(struct user, u_debugreg);
 	struct guest_regs regs;
 
-	if (off % 8 || off >= sizeof(struct user))
+	if (off % 8 || off >= USER_SIZE)
 		return -EIO;
 	if (off < sizeof(regs)) {
 		ptrace_get_regs(t, &regs);

@@ -265,14 +265,13 @@ static int64_t stopped_request(struct task *t, struct task *x, uint64_t request,
 		return ptrace_poke_user(x, addr, data);
 	case PTRACE_GETREGS_:
 		ptrace_get_regs(x, &regs);
-		return copy_out(t, data, &regs, sizeof(regs)) ? -EIO : 0;
+		return copy_out(t, data, &regs, sizeof(regs));
 	case PTRACE_SETREGS_:
-		return copy_in(t, &regs, data, sizeof(regs)) ? -EIO : ptrace_set_regs(x, &regs);
+		return copy_in(t, &regs, data, sizeof(regs)) ? -EFAULT : ptrace_set_regs(x, &regs);
 	case PTRACE_GETFPREGS_:
-		return get_set(t, x, 2, data, PTRACE_FPREGS_SIZE) ? -EIO : 0;
+		return get_set(t, x, 2, data, PTRACE_FPREGS_SIZE);
 	case PTRACE_SETFPREGS_:
-		r = (int)put_set(t, x, 2, data, PTRACE_FPREGS_SIZE);
-		return r == -EFAULT ? -EIO : r;
+		return put_set(t, x, 2, data, PTRACE_FPREGS_SIZE);
 	case PTRACE_GETREGSET:
 	case PTRACE_SETREGSET:
 		return regset(t, x, request == PTRACE_SETREGSET, addr, data);
