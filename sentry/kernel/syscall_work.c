@@ -75,7 +75,7 @@ static bool work_enter(struct task *t, struct guest_syscall *c, int64_t *ret)
 	bool emulated = false;
 
 	gthread_get_regs(t->th, &regs);
-	regs.orig_rax = t->syscall_nr;
+	regs.orig_rax = (uint64_t)(int64_t)(int32_t)t->syscall_nr;
 	regs.rax = (uint64_t)-ENOSYS;
 	gthread_set_regs(t->th, &regs);
 	if (atomic_load(&t->work) & SYSCALL_WORK_TRACE) {
