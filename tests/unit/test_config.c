@@ -36,7 +36,7 @@ static void test_whole(void **state)
 	assert_int_equal(PARSE(V "id\0" "0123456789ab\0arg\0sh\0arg\0-c\0arg\0\0env\0A=1\0env\0B=\0cwd\0/w\0user\0u:g\0"
 				 "hostname\0box\0root-snap\0" "5\0pack\0" "0\0" "6\0pack\0" "2\0" "7\0root-ro\0" "1\0"
 				 "bind\0/v\0" "8\0rw\0bind\0/r\0" "9\0ro\0tmpfs\0/t\0size=1m\0file\0/etc/hosts\0" "644\0x\ny\0"
-				 "stdio\0" "0\0" "-1\0" "2\0tty\0" "24\0" "80\0control\0" "4\0network\0slirp\0memory\0" "1048576\0"
+				 "stdio\0" "0\0" "-1\0" "2\0tty\0" "24\0" "80\0" "1\0control\0" "4\0network\0slirp\0memory\0" "1048576\0"
 				 "pids\0" "100\0trace\0" "10\0proc\0" "11\0nouserns", &c, &err), 0);
 	assert_int_equal(c->argc, 3);
 	assert_string_equal(c->argv[2], "");
@@ -57,6 +57,7 @@ static void test_whole(void **state)
 	assert_string_equal(c->files[0].content, "x\ny");
 	assert_int_equal(c->stdio[1], -1);
 	assert_true(c->tty);
+	assert_true(c->tty_utf8);
 	assert_int_equal(c->cols, 80);
 	assert_int_equal(c->network, CONFIG_NET_SLIRP);
 	assert_int_equal(c->memory, 1048576);
@@ -92,7 +93,7 @@ static void test_refused(void **state)
 		BAD(MINIMAL "\0file\0/x\0" "0100000\0"), BAD(MINIMAL "\0pack\0" "0\0" "1"),
 		BAD(MINIMAL "\0host-dir\0usr\0" "5"), BAD(MINIMAL "\0env\0X"), BAD(MINIMAL "\0env\0=x"), BAD(MINIMAL "\0cwd\0w"),
 		BAD(MINIMAL "\0id\0XYZ"), BAD(MINIMAL "\0network\0wifi"), BAD(MINIMAL "\0root-ro\0yes"),
-		BAD(MINIMAL "\0tty\0" "70000\0" "80"), BAD(MINIMAL "\0memory\0-1"), BAD(MINIMAL "\0version\0" "1"),
+		BAD(MINIMAL "\0tty\0" "70000\0" "80\0" "0"), BAD(MINIMAL "\0tty\0" "70\0" "80\0" "2"), BAD(MINIMAL "\0memory\0-1"), BAD(MINIMAL "\0version\0" "1"),
 		BAD(V "arg\0sh\0root-host\0host-dir\0a/b\0" "3"), BAD(V "arg\0sh\0root-host\0host-dir\0..\0" "3"),
 		BAD(V "arg\0sh\0root-host\0host-link\0bin\0"),
 	};
