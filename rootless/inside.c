@@ -159,6 +159,16 @@ static void enter_namespaces(struct child *c)
 	check(c, c->root, "make the sandbox's empty root");
 }
 
+/*
+ * Without a pid namespace the stubs stand in the host's /proc. Landlock keeps the sentry to reading there, and from what is guarded in
+ * other processes' directories (maps, mem, environ, fd): they are not of its domain. Where there is no landlock it does without.
+ */
+static void take_host_proc(struct child *c)
+{
+	if (landlock_abi() >= 1)
+		c->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 /* The descriptors 0 and 1 are of no use to the sentry; 2 stays for what it has to say before it is up. */
 static void plain_stdio(struct child *c)
 {
@@ -321,6 +331,8 @@ void sandbox_child(const struct sandbox_options *opt, int sock, int parent_pidfd
 	harden_close_except(3, sock < c.sentry ? (int[]){sock, c.sentry} : (int[]){c.sentry, sock}, 2);
 	if (!opt->no_namespaces)
 		enter_namespaces(&c);
+	else
+		take_host_proc(&c);
 	say_ready(&c);
 	take_descriptors(&c);
 	execute(&c);

@@ -4,6 +4,7 @@
 
 #include "kernel/time.h"
 #include "lib/list.h"
+#include "mm/vma.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -147,6 +148,7 @@ int proc_show_smaps_rollup(struct task *v, const struct kobj *o, struct seq *s)
 {
 	uint64_t sums[ARRAY_SIZE(rollup_names)] = {0};
 	struct seq all = {0};
+	uint64_t from = UINT64_MAX, to = 0;
 	char *line, *save = NULL;
 	int err = show_maps(v, o, &all, true);
 
@@ -156,14 +158,22 @@ int proc_show_smaps_rollup(struct task *v, const struct kobj *o, struct seq *s)
 	}
 	for (line = all.buf ? strtok_r(all.buf, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
 		char *colon = strchr(line, ':');
+		struct mm_vma vma;
 
+		if (mm_vma_parse(line, &vma)) {
+			from = vma.start < from ? vma.start : from;
+			to = vma.kind == MM_VMA_VSYSCALL ? to : vma.end;
+			continue;
+		}
 		for (size_t i = 0; colon && i < ARRAY_SIZE(rollup_names); i++)
 			if ((size_t)(colon - line) == strlen(rollup_names[i]) &&
 				!memcmp(line, rollup_names[i], (size_t)(colon - line)))
 				sums[i] += strtoull(colon + 1, NULL, 10);
 	}
 	seq_free(&all);
-	seq_puts(s, "00010000-7fffffffffff ---p 00000000 00:00 0                              [rollup]\n");
+	if (!to)
+		return 0;
+	seq_printf(s, "%08lx-%08lx ---p 00000000 00:00 0                          [rollup]\n", from, to);
 	for (size_t i = 0; i < ARRAY_SIZE(rollup_names); i++)
 		seq_printf(s, "%s:%*s%8lu kB\n", rollup_names[i], (int)(15 - strlen(rollup_names[i])), "", sums[i]);
 	return 0;

@@ -27,6 +27,7 @@
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
+#define USER_END 0x7ffffffff000ull /* TASK_SIZE */
 #define HUGE_SHIFT 26 /* MAP_HUGE_SHIFT: the logarithm of the page's size, 0 for the usual one */
 
 static bool range_ok(struct task *t, uint64_t addr, uint64_t len)
@@ -152,9 +153,13 @@ int64_t sys_mmap(struct task *t, const uint64_t *a)
 
 int64_t sys_munmap(struct task *t, const uint64_t *a)
 {
-	if ((a[0] & ~PAGE_MASK_) || !a[1] || !range_ok(t, a[0], a[1]))
+	uint64_t max = aspace_max(t->mm->as), len = PAGE_UP(a[1]);
+
+	if ((a[0] & ~PAGE_MASK_) || !len || len > USER_END || a[0] > USER_END - len)
 		return -EINVAL;
-	return gthread_munmap(t->th, a[0], a[1]);
+	if (a[0] >= max) /* nothing of the guest's is there */
+		return 0;
+	return gthread_munmap(t->th, a[0], len < max - a[0] ? len : max - a[0]);
 }
 
 /* --- mprotect ---------------------------------------------------------------------------------------------------------------- */

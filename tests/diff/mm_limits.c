@@ -64,6 +64,10 @@ int main(int argc, char **argv)
 	map("data: 1 GB, read-only", NULL, 1 << 30, PROT_READ, ANON | MAP_NORESERVE, -1, 0);
 	map("data: 1 GB, shared", NULL, 1 << 30, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	set(RLIMIT_DATA, RLIM_INFINITY);
+	if (!fork())
+		return munmap(NULL, 0x7ffffffff000);
+	wait(&st);
+	printf("everything unmapped: signal %d\n", WTERMSIG(st));
 	try("again 1 GB", 1 << 30);
 	return 0;
 }

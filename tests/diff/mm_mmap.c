@@ -69,6 +69,7 @@ static void test_errors(void)
 	say("munmap odd", munmap(p + 1, PAGE));
 	say("munmap 0", munmap(p, 0));
 	say("munmap high", munmap((void *)0x7ffffffff000, PAGE));
+	say("munmap high, nothing there", munmap((void *)0x7ffffffe0000, PAGE));
 	say("munmap nothing", munmap((void *)0x200000, PAGE));
 }
 
