@@ -101,6 +101,8 @@ int64_t sys_prctl(struct task *t, const uint64_t *a)
 		return (int64_t)t->timer_slack;
 	case PR_GET_TID_ADDRESS:
 		return copy_out(t, a[1], &t->clear_child_tid, 8);
+	case PR_SET_VMA:
+		return prctl_set_vma(t, a);
 	case PR_GET_TIMING:
 		return 0;
 	case PR_SET_TIMING:

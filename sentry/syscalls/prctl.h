@@ -10,3 +10,5 @@ int64_t prctl_other(struct task *t, const uint64_t *a);
 int64_t prctl_set_mm(struct task *t, const uint64_t *a);
 /* PR_SET_SECCOMP (seccomp.c). */
 int64_t prctl_set_seccomp(struct task *t, uint64_t mode, uint64_t filter);
+/* mm_name.c: PR_SET_VMA. */
+int64_t prctl_set_vma(struct task *t, const uint64_t *a);
