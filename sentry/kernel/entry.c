@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The way in: every system call, fault and interrupt of a guest thread arrives here. */
 #include "kernel/cputime.h"
+#include "kernel/seccomp.h"
 #include "kernel/syscall_work.h"
 #include "kernel/task_internal.h"
 #include "kernel/trace.h"
@@ -33,6 +34,14 @@ static bool has_work(const struct task *t)
 	return atomic_load(&t->flags) & (TIF_SIGPENDING | TIF_KILLED | TIF_STOP | TIF_TRAP | TIF_WATCH);
 }
 
+/* The call is not made now: it comes as a full entry next. */
+static int64_t come_again(struct task *t)
+{
+	t->deferred = true;
+	gthread_reenter(t->th);
+	return -ENOSYS;
+}
+
 static int64_t serve_syscall(struct task *t, const struct guest_entry *e)
 {
 	uint32_t work;
@@ -43,10 +52,14 @@ static int64_t serve_syscall(struct task *t, const struct guest_entry *e)
 	work = atomic_load_explicit(&t->work, memory_order_relaxed);
 	if (work && e->full)
 		return syscall_with_work(t);
-	if (work & ~SYSCALL_WORK_TRACED) {
-		t->deferred = true;
-		gthread_reenter(t->th);
-		return -ENOSYS;
+	work &= ~SYSCALL_WORK_TRACED;
+	if (work) {
+		enum seccomp_light l = work == SYSCALL_WORK_SECCOMP ? seccomp_enter_light(t, &e->call, &ret) : SECCOMP_FULL;
+
+		if (l == SECCOMP_REFUSED)
+			return ret;
+		if (l == SECCOMP_FULL)
+			return come_again(t);
 	}
 	ret = syscall_dispatch(t, &e->call);
 	/* A signal that another thread took meanwhile: go on as if nothing had happened. */

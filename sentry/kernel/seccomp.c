@@ -369,6 +369,14 @@ static void show_refused(struct task *t, const struct guest_syscall *c, int64_t 
 	trace_leave(t, d, c, ret);
 }
 
+static int64_t refuse(struct task *t, const struct guest_syscall *c, uint16_t value)
+{
+	int64_t ret = -(value < ERRNO_TOP ? value : ERRNO_TOP);
+
+	show_refused(t, c, ret);
+	return ret;
+}
+
 static bool check(struct task *t, struct guest_syscall *c, bool traced, int64_t *ret);
 
 /* False: not to be made. traced: the tracer has seen it already. */
@@ -386,8 +394,7 @@ static bool obey(struct task *t, struct guest_syscall *c, const struct seccomp_d
 	case SECCOMP_RET_USER_NOTIF:
 		return seccomp_ask(t, match, data, ret);
 	case SECCOMP_RET_ERRNO:
-		*ret = -(value < ERRNO_TOP ? value : ERRNO_TOP);
-		show_refused(t, c, *ret);
+		*ret = refuse(t, c, value);
 		return false;
 	case SECCOMP_RET_TRAP:
 		trap(t, data, value);
@@ -414,16 +421,55 @@ static bool enter_strict(struct task *t, const struct guest_syscall *c)
 	return false;
 }
 
+static bool always_allowed(const struct seccomp_filter *f, uint64_t nr)
+{
+	return nr < SECCOMP_CACHE_CALLS && (f->allowed[nr / 64] >> nr % 64 & 1);
+}
+
+static void fill_data(const struct guest_syscall *c, struct seccomp_data *data)
+{
+	data->nr = (int)c->nr;
+	data->arch = AUDIT_ARCH_X86_64;
+	data->instruction_pointer = c->ip;
+	for (int i = 0; i < 6; i++)
+		data->args[i] = c->args[i];
+}
+
 static bool check(struct task *t, struct guest_syscall *c, bool traced, int64_t *ret)
 {
 	struct seccomp_filter *f = atomic_load(&t->seccomp), *match = f;
-	struct seccomp_data data = {.nr = (int)c->nr, .arch = AUDIT_ARCH_X86_64, .instruction_pointer = c->ip};
+	struct seccomp_data data;
+	uint32_t verdict;
 
-	if (c->nr < SECCOMP_CACHE_CALLS && (f->allowed[c->nr / 64] >> c->nr % 64 & 1))
+	if (always_allowed(f, c->nr))
 		return true;
-	for (int i = 0; i < 6; i++)
-		data.args[i] = c->args[i];
-	return obey(t, c, &data, run_chain(f, &data, &match), match, traced, ret);
+	fill_data(c, &data);
+	verdict = run_chain(f, &data, &match);
+	return obey(t, c, &data, verdict, match, traced, ret);
+}
+
+enum seccomp_light seccomp_enter_light(struct task *t, const struct guest_syscall *c, int64_t *ret)
+{
+	struct seccomp_filter *f = atomic_load(&t->seccomp), *match = f;
+	struct seccomp_data data;
+	uint32_t verdict;
+
+	if (!f)
+		return SECCOMP_FULL;
+	if (always_allowed(f, c->nr))
+		return SECCOMP_MAKE;
+	fill_data(c, &data);
+	verdict = run_chain(f, &data, &match);
+	switch (verdict & SECCOMP_RET_ACTION_FULL) {
+	case SECCOMP_RET_ALLOW:
+	case SECCOMP_RET_LOG:
+		return SECCOMP_MAKE;
+	case SECCOMP_RET_ERRNO:
+		*ret = refuse(t, c, verdict & SECCOMP_RET_DATA);
+		return SECCOMP_REFUSED;
+	default:
+		return SECCOMP_FULL;
+	}
 }
 
 bool seccomp_enter(struct task *t, struct guest_syscall *c, int64_t *ret)

@@ -49,6 +49,13 @@ unsigned seccomp_n_filters(struct task *t);
  */
 bool seccomp_enter(struct task *t, struct guest_syscall *c, int64_t *ret);
 
+/*
+ * The same inside a light entry, as far as number, arguments and ip are enough. SECCOMP_FULL: the call must come again with all
+ * registers.
+ */
+enum seccomp_light { SECCOMP_MAKE, SECCOMP_REFUSED, SECCOMP_FULL };
+enum seccomp_light seccomp_enter_light(struct task *t, const struct guest_syscall *c, int64_t *ret);
+
 /* --- seccomp_notify.c: supervisors ---------------------------------------------------------------------------------------------- */
 
 int seccomp_listener_create(struct task *t, struct seccomp_listener **ret, struct file **ret_file);

@@ -227,6 +227,30 @@ static void computing(void)
 	});
 }
 
+extern char behind_call[];
+static long __attribute__((noinline)) call_here(long nr)
+{
+	long r;
+
+	asm volatile("syscall\n.globl behind_call\nbehind_call:" : "=a"(r) : "0"(nr), "D"(0) : "rcx", "r11", "memory");
+	return r;
+}
+
+static void address(void)
+{
+	uint32_t low = (uint32_t)(uintptr_t)behind_call, high = (uint32_t)((uintptr_t)behind_call >> 32);
+	struct sock_filter f[] = {LOAD(nr), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getsid, 1, 0), RET(SECCOMP_RET_ALLOW),
+		LOAD(instruction_pointer), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, low, 1, 0), RET(SECCOMP_RET_ERRNO | 1),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, instruction_pointer) + 4),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, high, 1, 0), RET(SECCOMP_RET_ERRNO | 2), RET(SECCOMP_RET_ERRNO | 99)};
+
+	CHILD("the address", {
+		SET_FILTER(0, f);
+		printf("here %ld\n", call_here(SYS_getsid));
+		printf("elsewhere %ld\n", syscall(SYS_getsid, 0) < 0 ? -(long)errno : 0);
+	});
+}
+
 /* Calls that need not be seen otherwise. */
 static void everything(void)
 {
@@ -293,6 +317,7 @@ int main(void)
 	verdicts();
 	stacking();
 	computing();
+	address();
 	everything();
 	strict();
 	shown();

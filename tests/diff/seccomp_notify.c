@@ -84,8 +84,9 @@ static void uid(void)
 
 static void uid_twice(void)
 {
-	VALUE("child's uid", syscall(SYS_getuid) >= 0);
-	VALUE("child's uid", syscall(SYS_getuid));
+	int first = syscall(SYS_getuid) >= 0;
+
+	_exit(first << 1 | (syscall(SYS_getuid) == 4711)); /* no words: the supervisor speaks meanwhile */
 }
 
 static void simple(void)
