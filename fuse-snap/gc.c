@@ -59,13 +59,22 @@ static int set_add(struct set *s, const struct digest *d)
 	return 0;
 }
 
+static int to_tmp(struct gc *gc, const char *path, const char *tmp)
+{
+	return renameat(gc->store->dirfd, path, gc->store->dirfd, tmp) ? -errno : 0;
+}
+
 static int remove_thing(struct gc *gc, const char *path)
 {
 	char tmp[64];
+	int r;
 
 	snprintf(tmp, sizeof(tmp), STORE_TMP "/gc-%d-%u", getpid(), gc->next++);
-	if (renameat(gc->store->dirfd, path, gc->store->dirfd, tmp))
-		return errno == ENOENT ? 0 : -errno;
+	r = to_tmp(gc, path, tmp);
+	if (store_reserve_release(gc->store, r))
+		r = to_tmp(gc, path, tmp);
+	if (r)
+		return r == -ENOENT ? 0 : r;
 	return store_remove_tree(gc->store, tmp, &gc->stats.bytes);
 }
 

@@ -355,6 +355,8 @@ int store_remove_ref(struct store *s, const char *text, size_t *removed, struct 
 	struct removal rm = {.text = text};
 	int r = change_refs(s, change_remove, &rm, e);
 
+	if (store_reserve_release(s, r))
+		r = change_refs(s, change_remove, &rm, e);
 	if (!r && removed)
 		*removed = rm.removed;
 	return r;

@@ -13,6 +13,8 @@
 
 #include "store_priv.h"
 
+#define RESERVE_BYTES (128 << 10)
+
 #define STORE_VERSION "picket-store 1\n"
 
 /* ---- Files ---- */
@@ -179,6 +181,26 @@ int store_remove_tree(const struct store *s, const char *path, uint64_t *freed)
 void store_clean_tmp(const struct store *s)
 {
 	empty_dir(s->dirfd, STORE_TMP, NULL, 0);
+}
+
+void store_reserve_keep(const struct store *s)
+{
+	int fd;
+
+	if (store_exists(s, STORE_RESERVE))
+		return;
+	fd = openat(s->dirfd, STORE_RESERVE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return;
+	/* Half of it would help as little as none. */
+	if (posix_fallocate(fd, 0, RESERVE_BYTES))
+		unlinkat(s->dirfd, STORE_RESERVE, 0);
+	close(fd);
+}
+
+bool store_reserve_release(const struct store *s, int r)
+{
+	return (r == -ENOSPC || r == -EDQUOT) && !unlinkat(s->dirfd, STORE_RESERVE, 0);
 }
 
 int store_flock(int fd, int op)

@@ -15,6 +15,7 @@
 #define STORE_RECORDS "records"
 #define STORE_TMP "tmp"
 #define STORE_LOCKS "locks"
+#define STORE_RESERVE "reserve"
 #define STORE_PARTIAL "partial" /* net/'s; may be missing */
 
 struct store {
@@ -62,6 +63,13 @@ int store_remove_tree(const struct store *s, const char *path, uint64_t *freed);
 
 /* Remove everything under tmp/; needs the exclusive lock. */
 void store_clean_tmp(const struct store *s);
+
+/*
+ * Room that is kept for removing when the disk is full: the list of references is written anew, and directories get names. Made
+ * when something is added, given up by whoever removes and meets ENOSPC or EDQUOT (@r): true if there was some to give up.
+ */
+void store_reserve_keep(const struct store *s);
+bool store_reserve_release(const struct store *s, int r);
 
 /* flock, with EINTR retried. */
 int store_flock(int fd, int op);

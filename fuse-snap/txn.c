@@ -50,6 +50,8 @@ int store_begin(struct store *s, struct store_txn **ret, struct snap_error *e)
 	r = t->lock_fd < 0 ? -errno : lock_shared(s, t->lock_fd);
 	if (!r)
 		r = make_tmp(t);
+	if (!r)
+		store_reserve_keep(s);
 	if (r) {
 		store_end(t);
 		return snap_fail_errno(e, -r, "cannot write to the store in %s", s->path);

@@ -442,15 +442,10 @@ static int write_text(const char *path, const char *text)
 	return r;
 }
 
-/* In a tmpfs of our own; 77: this host does not let us have one. */
-static int full_disk(const struct tarball *t, size_t size_kb)
+/* A tmpfs of our own with a store in it; 77: this host does not let us have one. */
+static int small_store(struct fixture *f, size_t size_kb)
 {
 	char opt[64], map[64], dir[] = "/tmp/picket-full-XXXXXX";
-	struct fixture f = {0};
-	struct store_txn *txn;
-	struct image_ref ref;
-	int r;
-
 	unsigned int gid = getegid();
 
 	snprintf(map, sizeof(map), "0 %u 1", geteuid());
@@ -463,9 +458,19 @@ static int full_disk(const struct tarball *t, size_t size_kb)
 	snprintf(opt, sizeof(opt), "size=%zuk,mode=700", size_kb);
 	if (mount("none", dir, "tmpfs", 0, opt))
 		return 77;
-	snprintf(f.dir, sizeof(f.dir), "%s", dir);
-	if (store_open(dir, &f.s, &f.e))
-		return 1;
+	snprintf(f->dir, sizeof(f->dir), "%s", dir);
+	return store_open(dir, &f->s, &f->e) ? 1 : 0;
+}
+
+static int full_disk(const struct tarball *t, size_t size_kb)
+{
+	struct fixture f = {0};
+	struct store_txn *txn;
+	struct image_ref ref;
+	int r = small_store(&f, size_kb);
+
+	if (r)
+		return r;
 	if (store_begin(f.s, &txn, &f.e))
 		return 2;
 	r = publish_image(txn, "docker.io/library/big:1", "{big}", t, 1, &ref, &f.e);
@@ -475,6 +480,54 @@ static int full_disk(const struct tarball *t, size_t size_kb)
 	if (count_dir(&f, "tmp") || count_dir(&f, "layers") || !store_resolve(f.s, "big:1", &ref, NULL))
 		return 4;
 	return store_verify(f.s, NULL, NULL, &f.e) ? 5 : 0;
+}
+
+/* Every byte of the disk is somebody else's: what is there can still be removed. */
+static int remove_on_full_disk(const struct tarball *t)
+{
+	struct fixture f = {0};
+	struct store_gc_stats stats;
+	struct store_txn *txn;
+	struct image_ref ref;
+	char path[PATH_MAX], block[4096] = "x";
+	size_t removed = 0;
+	int fd, r = small_store(&f, 2048);
+
+	if (r)
+		return r;
+	if (store_begin(f.s, &txn, &f.e))
+		return 2;
+	r = publish_image(txn, "docker.io/library/big:1", "{big}", t, 1, &ref, &f.e);
+	store_end(txn);
+	if (r)
+		return 3;
+	snprintf(path, sizeof(path), "%s/somebody-else", f.dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	while (write(fd, block, sizeof(block)) > 0)
+		;
+	close(fd);
+	if (store_remove_ref(f.s, "big:1", &removed, &f.e) || removed != 1)
+		return 4;
+	if (store_collect(f.s, &stats, &f.e) || stats.layers != 1 || count_dir(&f, "layers") || count_dir(&f, "images"))
+		return 5;
+	return store_verify(f.s, NULL, NULL, &f.e) ? 6 : 0;
+}
+
+static void test_remove_on_full_disk(void **state)
+{
+	struct tarball t = {0};
+	int status;
+	pid_t pid;
+
+	tar_file(&t, "a", "some data", 9);
+	pid = fork();
+	if (!pid)
+		_exit(remove_on_full_disk(&t));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) != 77)
+		assert_int_equal(WEXITSTATUS(status), 0);
+	free(t.p);
 }
 
 static void test_full_disk(void **state)
@@ -546,6 +599,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_verify, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kill, setup, teardown),
 		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_remove_on_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
