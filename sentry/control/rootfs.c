@@ -120,9 +120,13 @@ int rootfs_mount_root(struct kernel *k, const struct config *c, struct rootfs_er
 		super_put(lower);
 		return fail(err, r, "cannot make the overlay");
 	}
-	if (!k->mounts)
-		k->mounts = mount_ns_alloc();
-	r = k->mounts ? mount_add(k->mounts, NULL, sb, NULL, 0, NULL) : -ENOMEM;
+	r = k->mounts ? 0 : mount_ns_create(k, k->user_ns, true, &k->mounts);
+	if (!r && !k->nsproxy->mnt) {
+		mount_ns_get(k->mounts);
+		k->nsproxy->mnt = k->mounts;
+	}
+	if (!r)
+		r = mount_add(k->mounts, NULL, sb, NULL, 0, NULL);
 	if (r < 0) {
 		super_put(sb);
 		return fail(err, r, "cannot mount the root");

@@ -4,6 +4,7 @@
 #include "control/control.h"
 #include "control/rootfs.h"
 #include "fs/fs.h"
+#include "fs/nsfs.h"
 #include "fs/tty.h"
 #include "host/lockdown.h"
 #include "host/loop.h"
@@ -12,6 +13,7 @@
 #include "kernel/kernel_main.h"
 #include "kernel/memory.h"
 #include "kernel/pid.h"
+#include "kernel/pid_ns.h"
 #include "kernel/task_internal.h"
 #include "kernel/timers.h"
 #include "kernel/trace.h"
@@ -67,7 +69,8 @@ static struct kernel *kernel_alloc(const struct config *c)
 		return NULL;
 	k->config = c;
 	lock_init(&k->tasklist_lock, RANK_TASKLIST);
-	lock_init(&k->uts_lock, RANK_LEAF);
+	lock_init(&k->pid_lock, RANK_LEAF);
+	list_init(&k->ended_ns);
 	lock_init(&k->epoll_lock, RANK_EPOLL_TREE);
 	lock_init(&k->fasync_mutex, RANK_EPOLL_TREE);
 	lock_init(&k->fasync_lock, RANK_LEAF);
@@ -88,8 +91,6 @@ static struct kernel *kernel_alloc(const struct config *c)
 	clock_gettime(CLOCK_REALTIME, &k->boot_realtime);
 	atomic_init(&k->exit_status, -1);
 	atomic_init(&k->next_dev, 0x20);
-	snprintf(k->hostname, sizeof(k->hostname), "%s", c->hostname ? c->hostname : "picket");
-	snprintf(k->domainname, sizeof(k->domainname), "(none)");
 	return k;
 }
 
@@ -102,7 +103,14 @@ static int create_services(struct kernel *k, const struct config *c, struct fail
 	if (r)
 		return fail(f, 125, "cannot start guest processes: %s (%s)", why ? why : "platform", strerror(-r));
 	k->user_ns = user_ns_init(k);
-	r = k->user_ns ? pid_table_create(k) : -ENOMEM;
+	r = k->user_ns ? nsproxy_create_initial(k) : -ENOMEM;
+	if (!r) {
+		struct uts_ns *uts = k->nsproxy->uts;
+
+		snprintf(uts->nodename, sizeof(uts->nodename), "%s", c->hostname ? c->hostname : "picket");
+		snprintf(uts->domainname, sizeof(uts->domainname), "(none)");
+		r = pid_table_create(k);
+	}
 	if (!r)
 		r = timers_create(k);
 	if (!r)
@@ -111,6 +119,11 @@ static int create_services(struct kernel *k, const struct config *c, struct fail
 		r = vfs_init(k);
 	if (!r)
 		r = ipc_ns_create(k, k->user_ns, &k->ipc);
+	if (!r) {
+		ipc_ns_get(k->ipc);
+		k->nsproxy->ipc = k->ipc;
+		r = nsfs_init(k);
+	}
 	if (!r)
 		r = net_create(k);
 	if (!r && c->trace_fd >= 0)
@@ -133,6 +146,10 @@ static int create_init(struct kernel *k, struct failure *f)
 		return fail(f, 125, "cannot prepare the sandbox: out of memory");
 	t->tg = tg;
 	t->cred = cred_alloc_root(k->user_ns);
+	t->nsproxy = k->nsproxy;
+	nsproxy_get(k->nsproxy);
+	tg->pid_ns = k->nsproxy->pid_for_children;
+	pid_ns_get(tg->pid_ns);
 	t->fds = fd_table_alloc();
 	t->fs = fs_context_copy(NULL);
 	if (!t->cred || !t->fds || !t->fs)

@@ -17,9 +17,12 @@ struct snap_index;
 struct file;
 struct task;
 struct thread_group;
+struct pid_ns;
 
 /* Synthetic trees (procfs/, sysfs, devfs, devpts). */
 int procfs_create(struct kernel *k, struct super_block **ret);
+/* The same with the processes of *ns*, of which a reference is taken. */
+int procfs_create_for(struct kernel *k, struct pid_ns *ns, struct super_block **ret);
 int sysfs_create(struct kernel *k, struct super_block **ret);
 int devfs_create(struct kernel *k, struct super_block **ret);
 int devpts_create(struct kernel *k, struct super_block **ret); /* the first instance */

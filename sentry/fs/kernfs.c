@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The base of synthetic trees: inodes, files and directories over constant tables. */
 #include "fs/kernfs.h"
+#include "kernel/pid_ns.h"
 
 #include "kernel/task.h"
 
@@ -16,6 +17,7 @@ struct kernfs_inode {
 
 struct kernfs_super {
 	uint64_t magic;
+	struct pid_ns *pid_ns; /* held, or NULL */
 };
 
 struct kernfs_file {
@@ -23,6 +25,7 @@ struct kernfs_file {
 	char *text;	  /* of the last read at position 0 */
 	size_t len;
 	uint64_t charged;
+	struct cred *opener; /* held, for store_as; else NULL */
 	_Atomic uint64_t polled; /* the count of kentry.poll that the reader knows of */
 };
 
@@ -184,7 +187,7 @@ static int kernfs_permission(struct task *t, struct inode *inode, int mask)
 		return err;
 	}
 	/* Capabilities do not make a read-only control writable by its mode: the store function is what is missing. */
-	if (!err && S_ISREG(e->mode) && mask & MAY_WRITE && !e->store && !e->fops && o->strict)
+	if (!err && S_ISREG(e->mode) && mask & MAY_WRITE && !e->store && !e->store_as && !e->fops && o->strict)
 		return -EACCES;
 	return err;
 }
@@ -325,6 +328,10 @@ static int kernfs_open(struct task *t, struct inode *inode, struct file *file)
 	if (!kf)
 		return -ENOMEM;
 	lock_init(&kf->lock, RANK_LEAF);
+	if (e->store_as && t) {
+		cred_get(t->cred);
+		kf->opener = t->cred;
+	}
 	if (e->poll)
 		kf->polled = e->poll(kernfs_object(inode), NULL);
 	file->priv = kf;
@@ -414,21 +421,24 @@ static ssize_t kernfs_read(struct file *f, struct uio *dst, int64_t *pos)
 
 static ssize_t kernfs_write(struct file *f, struct uio *src, int64_t *pos)
 {
+	struct kernfs_file *kf = f->priv;
 	const struct kentry *e = kernfs_entry(f->inode);
 	const struct kobj *o = kernfs_object(f->inode);
 	char text[KERNFS_WRITE_MAX + 1];
 	ssize_t n;
 	int err;
 
-	if (!e->store || !src->task)
+	if ((!e->store && !e->store_as) || !src->task)
 		return o->task ? -EINVAL : -EIO;
+	if (e->store_as && *pos)
+		return -EINVAL;
 	if (src->left > KERNFS_WRITE_MAX)
 		return -EINVAL;
 	n = uio_take(src, text, src->left);
 	if (n < 0)
 		return n;
 	text[n] = 0;
-	err = e->store(src->task, o, text, (size_t)n);
+	err = e->store_as ? e->store_as(src->task, kf->opener, o, text, (size_t)n) : e->store(src->task, o, text, (size_t)n);
 	if (err < 0)
 		return err;
 	*pos += n;
@@ -469,6 +479,7 @@ static void kernfs_release(struct file *f)
 		return;
 	kernel_uncharge(kernfs_object(f->inode)->kernel, kf->charged);
 	lock_destroy(&kf->lock);
+	cred_put(kf->opener);
 	free(kf->text);
 	free(kf);
 }
@@ -554,6 +565,10 @@ static int kernfs_statfs(struct super_block *sb, struct kstatfs *st)
 
 static void kernfs_destroy(struct super_block *sb)
 {
+	struct kernfs_super *ks = sb->priv;
+
+	if (ks->pid_ns)
+		pid_ns_put(ks->pid_ns);
 	free(sb->priv);
 }
 
@@ -566,8 +581,14 @@ static const struct super_ops kernfs_super_ops = {
 int kernfs_create(struct kernel *k, const char *type, uint64_t magic, const struct kentry *root, bool dynamic,
 	struct super_block **ret)
 {
+	return kernfs_create_for(k, type, magic, root, dynamic, NULL, ret);
+}
+
+int kernfs_create_for(struct kernel *k, const char *type, uint64_t magic, const struct kentry *root, bool dynamic,
+	struct pid_ns *ns, struct super_block **ret)
+{
 	struct kernfs_super *ks = malloc(sizeof(*ks));
-	struct kobj obj = {.kernel = k, .strict = strcmp(type, "proc") != 0};
+	struct kobj obj = {.kernel = k, .pid_ns = ns, .strict = strcmp(type, "proc") != 0};
 	struct super_block *sb;
 	struct inode *inode;
 	int err;
@@ -575,11 +596,14 @@ int kernfs_create(struct kernel *k, const char *type, uint64_t magic, const stru
 	if (!ks)
 		return -ENOMEM;
 	ks->magic = magic;
+	ks->pid_ns = ns;
 	sb = super_alloc(k, type, &kernfs_super_ops, ks);
 	if (!sb) {
 		free(ks);
 		return -ENOMEM;
 	}
+	if (ns)
+		pid_ns_get(ns);
 	sb->no_dcache = dynamic;
 	err = kernfs_inode_make(sb, root, &obj, &inode);
 	if (!err)

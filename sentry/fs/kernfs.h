@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct kernel;
+struct cred;
 struct pid_ns;
 struct task;
 
@@ -66,6 +67,8 @@ struct kentry {
 	int (*show)(struct task *t, const struct kobj *o, struct seq *s);
 	/* Text written in one call, NUL-terminated copy of at most KERNFS_WRITE_MAX bytes. NULL: not writable. */
 	int (*store)(struct task *t, const struct kobj *o, char *text, size_t len);
+	/* The same for files where the rights of who opened it count. Written from the beginning, at once. */
+	int (*store_as)(struct task *t, const struct cred *opener, const struct kobj *o, char *text, size_t len);
 	/* Links: the text, malloc'ed; and, for magic links, the object itself. */
 	int (*readlink)(struct task *t, const struct kobj *o, char **ret);
 	int (*get_link)(struct task *t, const struct kobj *o, struct path *ret);
@@ -96,6 +99,10 @@ struct kentry {
 /* A super block over *root*, a directory entry. magic: f_type of statfs(2). dynamic: names come and go by themselves. */
 int kernfs_create(struct kernel *k, const char *type, uint64_t magic, const struct kentry *root, bool dynamic,
 		  struct super_block **ret);
+
+/* The same for a tree that shows the processes of a pid namespace, of which it takes a reference. */
+int kernfs_create_for(struct kernel *k, const char *type, uint64_t magic, const struct kentry *root, bool dynamic,
+		      struct pid_ns *ns, struct super_block **ret);
 
 /* The entry and object of an inode made here. */
 const struct kentry *kernfs_entry(const struct inode *inode);

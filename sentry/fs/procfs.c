@@ -16,12 +16,6 @@
 
 /* --- small constant answers -------------------------------------------------------------------------------------------------------- */
 
-static int show_id_map(struct task *v, const struct kobj *o, struct seq *s)
-{
-	seq_puts(s, "         0          0 4294967295\n");
-	return 0;
-}
-
 static int show_cgroup(struct task *v, const struct kobj *o, struct seq *s)
 {
 	seq_puts(s, "0::/\n");
@@ -76,6 +70,9 @@ static const struct kentry attr_entries[] = {
 #define SETTING(name_, mode_, show_, store_) {.name = name_, .mode = S_IFREG | (mode_), .show = show_, .store = store_}
 #define MOUNTS(name_, mode_, show_) {.name = name_, .mode = S_IFREG | (mode_), .show = show_, .poll = proc_poll_mounts}
 
+#define ID_FILE(name_)                                                                                                 \
+	{.name = #name_, .mode = S_IFREG | 0644, .show = proc_show_##name_, .store_as = proc_store_##name_}
+
 /* What a process and each of its threads have. */
 #define COMMON_ENTRIES                                                                                                 \
 	{.name = "fd", .mode = S_IFDIR | 0500, .dir = &proc_fd_dir, .flags = KERNFS_INSPECT},                          \
@@ -100,13 +97,9 @@ static const struct kentry attr_entries[] = {
 		SETTING("oom_score_adj", 0644, proc_show_oom_adj, proc_store_oom_adj),                                 \
 		SETTING("loginuid", 0644, proc_show_loginuid, proc_store_loginuid),                                    \
 		KSHOW("sessionid", 0444, proc_show_sessionid), KSHOW("io", 0400, proc_show_io),                        \
-		SETTING("uid_map", 0644, show_id_map, refuse), SETTING("gid_map", 0644, show_id_map, refuse),          \
-		SETTING("projid_map", 0644, show_id_map, refuse),                                                      \
-		{.name = "setgroups", .mode = S_IFREG | 0644, .text = "allow\n", .store = refuse},                     \
+		ID_FILE(uid_map), ID_FILE(gid_map), ID_FILE(projid_map), ID_FILE(setgroups),                           \
 		KTEXT("arch_status", "AVX512_elapsed_ms:\t-1\n"), SECRET_TEXT("ksm_merging_pages", "0\n"),            \
 		SECRET_TEXT("ksm_rmap_items", "0\n")
-
-static const struct kdir_ops proc_ns_dir;
 
 static const struct kentry thread_entries[] = {
 	COMMON_ENTRIES,
@@ -130,31 +123,6 @@ static const struct kentry process_entries[] = {
 
 static const struct kentry process_dir = {.name = "process", .mode = S_IFDIR | 0555, .children = process_entries,
 	.n_children = ARRAY_SIZE(process_entries), .flags = KERNFS_LIVE};
-
-/* The namespaces' table is constant, but lives in another file: its size is not known to the compiler here. */
-static int ns_lookup(struct task *v, const struct kobj *dir, const char *name, const struct kentry **entry,
-	struct kobj *child)
-{
-	for (size_t i = 0; i < proc_n_ns_entries; i++) {
-		if (strcmp(proc_ns_entries[i].name, name) != 0)
-			continue;
-		*entry = &proc_ns_entries[i];
-		task_get(child->task);
-		return 0;
-	}
-	return -ENOENT;
-}
-
-static int ns_next(const struct kobj *dir, uint64_t *cookie, char *name, const struct kentry **entry, struct kobj *child)
-{
-	if (*cookie >= proc_n_ns_entries)
-		return -ENOENT;
-	*entry = &proc_ns_entries[*cookie];
-	snprintf(name, 64, "%s", (*entry)->name);
-	return 0;
-}
-
-static const struct kdir_ops proc_ns_dir = {.lookup = ns_lookup, .next = ns_next};
 
 /* --- /proc/PID/task ---------------------------------------------------------------------------------------------------------------------- */
 
@@ -295,6 +263,7 @@ static int root_lookup(struct task *v, const struct kobj *dir, const char *name,
 static int root_next(const struct kobj *dir, uint64_t *cookie, char *name, const struct kentry **entry, struct kobj *child)
 {
 	struct thread_group *tg;
+	int nr;
 
 	if (*cookie < PID_BASE) {
 		*entry = fixed_entry(*cookie);
@@ -305,11 +274,12 @@ static int root_next(const struct kobj *dir, uint64_t *cookie, char *name, const
 		*cookie = PID_BASE;
 	}
 	LOCK_SCOPE(&dir->kernel->tasklist_lock);
-	tg = tg_next(dir->kernel, (int)(*cookie - PID_BASE));
+	nr = (int)(*cookie - PID_BASE);
+	tg = tg_next_ns(dir->kernel, dir->pid_ns, &nr);
 	if (!tg || !tg->leader)
 		return -ENOENT;
-	*cookie = PID_BASE + (uint64_t)tg->pid;
-	snprintf(name, 64, "%d", tg->pid);
+	*cookie = PID_BASE + (uint64_t)nr;
+	snprintf(name, 64, "%d", nr);
 	*entry = &process_dir;
 	child->n = PROC_PROCESS;
 	child->task = tg->leader;
@@ -350,8 +320,13 @@ struct thread_group *procfs_dir_group(const struct file *f)
 	return task->tg;
 }
 
-int procfs_create(struct kernel *k, struct super_block **ret)
+int procfs_create_for(struct kernel *k, struct pid_ns *ns, struct super_block **ret)
 {
 	load_averages_start(k);
-	return kernfs_create(k, "proc", PROC_MAGIC, &root_entry, true, ret);
+	return kernfs_create_for(k, "proc", PROC_MAGIC, &root_entry, true, ns, ret);
+}
+
+int procfs_create(struct kernel *k, struct super_block **ret)
+{
+	return procfs_create_for(k, k->nsproxy ? k->nsproxy->pid_for_children : NULL, ret);
 }

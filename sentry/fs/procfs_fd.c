@@ -279,23 +279,3 @@ static int fdinfo_next(const struct kobj *dir, uint64_t *cookie, char *name, con
 
 const struct kdir_ops proc_fd_dir = {.lookup = fd_lookup, .next = fd_next};
 const struct kdir_ops proc_fdinfo_dir = {.lookup = fdinfo_lookup, .next = fdinfo_next};
-
-/* --- namespaces: one of each kind, with the numbers of Linux's first ones ------------------------------------------------------------ */
-
-#define NS(name_, number_) {.name = name_, .mode = S_IFLNK | 0777, .text = name_ ":[" #number_ "]", .flags = KERNFS_INSPECT}
-#define NS_AS(name_, kind_, number_)                                                                                   \
-	{.name = name_, .mode = S_IFLNK | 0777, .text = kind_ ":[" #number_ "]", .flags = KERNFS_INSPECT}
-
-const struct kentry proc_ns_entries[] = {
-	NS("cgroup", 4026531835),
-	NS("ipc", 4026531839),
-	NS("mnt", 4026531841),
-	NS("net", 4026531840),
-	NS("pid", 4026531836),
-	NS_AS("pid_for_children", "pid", 4026531836),
-	NS("time", 4026531834),
-	NS_AS("time_for_children", "time", 4026531834),
-	NS("user", 4026531837),
-	NS("uts", 4026531838),
-};
-const size_t proc_n_ns_entries = ARRAY_SIZE(proc_ns_entries);

@@ -83,14 +83,23 @@ unsigned proc_running_threads(struct thread_group *tg); /* how many of them, of 
 
 /* procfs_fd.c */
 extern const struct kdir_ops proc_fd_dir, proc_fdinfo_dir;
-extern const struct kentry proc_ns_entries[];
-extern const size_t proc_n_ns_entries;
 int proc_exe_link(struct task *v, const struct kobj *o, struct path *ret);
 int proc_cwd_link(struct task *v, const struct kobj *o, struct path *ret);
 int proc_root_link(struct task *v, const struct kobj *o, struct path *ret);
 int proc_read_exe(struct task *v, const struct kobj *o, char **ret);
 int proc_read_cwd(struct task *v, const struct kobj *o, char **ret);
 int proc_read_root(struct task *v, const struct kobj *o, char **ret);
+
+/* procfs_ns.c */
+extern const struct kdir_ops proc_ns_dir;
+int proc_show_uid_map(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_gid_map(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_projid_map(struct task *v, const struct kobj *o, struct seq *s);
+int proc_show_setgroups(struct task *v, const struct kobj *o, struct seq *s);
+int proc_store_uid_map(struct task *v, const struct cred *opener, const struct kobj *o, char *text, size_t len);
+int proc_store_gid_map(struct task *v, const struct cred *opener, const struct kobj *o, char *text, size_t len);
+int proc_store_projid_map(struct task *v, const struct cred *opener, const struct kobj *o, char *text, size_t len);
+int proc_store_setgroups(struct task *v, const struct cred *opener, const struct kobj *o, char *text, size_t len);
 
 /* procfs_mounts.c */
 int proc_show_mounts(struct task *v, const struct kobj *o, struct seq *s);

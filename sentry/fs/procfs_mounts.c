@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* /proc/PID/mounts, mountinfo and mountstats. */
+#include "fs/nsfs.h"
 #include "fs/procfs_internal.h"
 
 #include "vfs/internal.h"
@@ -10,25 +11,21 @@
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 
-/* References to all mounts, in order; the tree's lock is not held while names are built. */
-static int snapshot(struct kernel *k, struct mount ***ret, size_t *ret_n)
+/* References to all mounts of *ns*, in order; the tree's lock is not held while names are built. */
+static int snapshot(struct mount_ns *ns, struct mount ***ret, size_t *ret_n)
 {
-	struct mount_ns *ns = k->mounts;
 	struct mount *m, **list;
 	size_t n = 0;
 
-	rwlock_read(&ns->lock);
-	list_for_each_entry(m, &ns->mounts, link)
-		n++;
-	list = reallocarray(NULL, n + 1, sizeof(struct mount *));
-	n = 0;
+	mount_read_lock(ns->head.kernel);
+	list = reallocarray(NULL, ns->n_mounts + 1, sizeof(struct mount *));
 	if (list) {
 		list_for_each_entry(m, &ns->mounts, link) {
 			mount_get(m);
 			list[n++] = m;
 		}
 	}
-	rwlock_release(&ns->lock);
+	mount_unlock(ns->head.kernel);
 	if (!list)
 		return -ENOMEM;
 	*ret = list;
@@ -57,13 +54,15 @@ static void seq_options(struct seq *s, const struct mount *m)
 	seq_puts(s, f & MS_NOATIME ? ",noatime" : ",relatime");
 }
 
-/* The mount point as *v* sees it; NULL: not below its root. malloc'ed. */
-static char *place(struct task *v, struct mount *m)
+/* The mount point as seen from *root*; NULL: not below it. malloc'ed. */
+static char *place(const struct path *root, struct mount *m)
 {
-	struct path p = {.mnt = m, .dentry = m->root};
+	struct path p = {.mnt = m->mountpoint ? m->parent : m, .dentry = m->mountpoint ? m->mountpoint : m->root};
 	char *buf = malloc(VFS_PATH_MAX);
 
-	if (buf && (vfs_path_string(v, &p, buf, VFS_PATH_MAX) < 0 || buf[0] != '/')) {
+	if (m == root->mnt) /* what is mounted on the root has its name, though it stands beyond */
+		p = *root;
+	if (buf && (vfs_path_string_from(root, &p, buf, VFS_PATH_MAX) < 0 || buf[0] != '/')) {
 		free(buf);
 		return NULL;
 	}
@@ -77,16 +76,27 @@ static const char *source(const struct mount *m)
 
 #define BLANKS " \t\n\\#"
 
-static int for_each_mount(struct task *v, struct seq *s, void (*show)(struct seq *s, struct mount *m, const char *at))
+static int for_each_mount(const struct kobj *o, struct seq *s, void (*show)(struct seq *s, struct mount *m, const char *at))
 {
+	struct ns_head *ns = task_ns_get(o->task, NS_MNT, false);
+	struct fs_context *fs = ns ? proc_fs(o->task) : NULL;
 	struct mount **list;
+	PATH_SCOPE root = {0};
 	size_t n;
-	int err = snapshot(v->kernel, &list, &n);
+	int err = fs ? snapshot((struct mount_ns *)ns, &list, &n) : -EINVAL;
 
+	ns_put(ns);
+	if (fs) {
+		lock_acquire(&fs->lock);
+		root = fs->root;
+		path_get(&root);
+		lock_release(&fs->lock);
+		fs_context_put(fs);
+	}
 	if (err)
 		return err;
 	for (size_t i = 0; i < n; i++) {
-		char *at = place(v, list[i]);
+		char *at = place(&root, list[i]);
 
 		if (at)
 			show(s, list[i], at);
@@ -98,11 +108,16 @@ static int for_each_mount(struct task *v, struct seq *s, void (*show)(struct seq
 
 uint64_t proc_poll_mounts(const struct kobj *o, struct waiter *w)
 {
-	struct mount_ns *ns = o->kernel->mounts;
+	struct mount_ns *ns = (struct mount_ns *)task_ns_get(o->task, NS_MNT, false);
+	uint64_t event = 0;
 
+	if (!ns)
+		return 0;
 	if (w)
 		wait_queue_add(&ns->event_wait, w);
-	return ns->event;
+	event = ns->event;
+	mount_ns_put(ns); /* the task's set holds it */
+	return event;
 }
 
 static void show_mount(struct seq *s, struct mount *m, const char *at)
@@ -119,7 +134,7 @@ static void show_mount(struct seq *s, struct mount *m, const char *at)
 
 int proc_show_mounts(struct task *v, const struct kobj *o, struct seq *s)
 {
-	return for_each_mount(v, s, show_mount);
+	return for_each_mount(o, s, show_mount);
 }
 
 /* Where in its file system the mount begins: "/" but for bind mounts of a part. */
@@ -132,7 +147,9 @@ static void seq_subtree(struct seq *s, struct mount *m)
 	rwlock_read(names);
 	for (d = m->root; d != d->parent && n < 64; d = d->parent)
 		chain[n++] = d;
-	if (!n)
+	if (!n && m->sb == m->sb->kernel->nsfs)
+		seq_puts(s, m->root->name);
+	else if (!n)
 		seq_puts(s, "/");
 	while (n-- > 0) {
 		seq_puts(s, "/");
@@ -149,6 +166,12 @@ static void show_info(struct seq *s, struct mount *m, const char *at)
 	seq_escape(s, at, BLANKS);
 	seq_puts(s, " ");
 	seq_options(s, m);
+	if (m->group)
+		seq_printf(s, " shared:%d", m->group);
+	if (m->master)
+		seq_printf(s, " master:%d", m->master->group);
+	if (m->unbindable)
+		seq_puts(s, " unbindable");
 	seq_printf(s, " - %s ", m->sb->type);
 	seq_escape(s, source(m), BLANKS);
 	seq_puts(s, m->sb->read_only ? " ro" : " rw");
@@ -159,7 +182,7 @@ static void show_info(struct seq *s, struct mount *m, const char *at)
 
 int proc_show_mountinfo(struct task *v, const struct kobj *o, struct seq *s)
 {
-	return for_each_mount(v, s, show_info);
+	return for_each_mount(o, s, show_info);
 }
 
 static void show_stats(struct seq *s, struct mount *m, const char *at)
@@ -173,5 +196,5 @@ static void show_stats(struct seq *s, struct mount *m, const char *at)
 
 int proc_show_mountstats(struct task *v, const struct kobj *o, struct seq *s)
 {
-	return for_each_mount(v, s, show_stats);
+	return for_each_mount(o, s, show_stats);
 }

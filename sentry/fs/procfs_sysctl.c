@@ -15,8 +15,10 @@
 
 static int show_uts(struct task *v, const struct kobj *o, struct seq *s, bool domain)
 {
-	LOCK_SCOPE(&o->kernel->uts_lock);
-	seq_printf(s, "%s\n", domain ? o->kernel->domainname : o->kernel->hostname);
+	struct uts_ns *ns = v ? task_uts_ns(v) : o->kernel->nsproxy->uts;
+
+	LOCK_SCOPE(&ns->lock);
+	seq_printf(s, "%s\n", domain ? ns->domainname : ns->nodename);
 	return 0;
 }
 
@@ -24,14 +26,15 @@ static int store_uts(struct task *v, const struct kobj *o, char *text, bool doma
 {
 	size_t len = strcspn(text, "\n");
 
-	if (!task_capable(v, CAP_SYS_ADMIN))
+	struct uts_ns *ns = task_uts_ns(v);
+	char *to = domain ? ns->domainname : ns->nodename;
+
+	if (!ns_capable(v, ns->head.owner, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (len > 64)
 		return -EINVAL;
-	LOCK_SCOPE(&o->kernel->uts_lock);
-	char *to = domain ? o->kernel->domainname : o->kernel->hostname;
-
-	memset(to, 0, sizeof(o->kernel->hostname));
+	LOCK_SCOPE(&ns->lock);
+	memset(to, 0, sizeof(ns->nodename));
 	memcpy(to, text, len);
 	return 0;
 }

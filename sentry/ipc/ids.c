@@ -118,7 +118,7 @@ struct ipc_obj *ipc_find_key(struct ipc_ids *ids, int32_t key)
 
 bool ipc_capable(struct task *t, int cap)
 {
-	return ns_capable(t, task_ipc_ns(t)->user_ns, cap);
+	return ns_capable(t, task_ipc_ns(t)->head.owner, cap);
 }
 
 int ipc_permission(struct task *t, const struct ipc_obj *o, int flags)

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "kernel/ns.h"
 #include "kernel/task.h"
 #include "lib/list.h"
 #include "lib/lock.h"
@@ -41,9 +42,9 @@ struct ipc_ids {
 };
 
 struct ipc_ns {
+	struct ns_head head;
 	struct refs refs;
 	struct kernel *kernel;
-	struct user_ns *user_ns; /* held: whose capabilities count */
 	struct ipc_ids sem, msg, shm;
 
 	/* /proc/sys/kernel; read without a lock */

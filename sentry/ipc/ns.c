@@ -24,14 +24,14 @@ static void default_limits(struct ipc_ns *ns)
 int ipc_ns_create(struct kernel *k, struct user_ns *owner, struct ipc_ns **ret)
 {
 	struct ipc_ns *ns = calloc(1, sizeof(*ns));
-	int r;
+	int r = ns ? ns_head_init(k, &ns->head, NS_IPC, owner, !k->ipc) : -ENOMEM;
 
-	if (!ns)
-		return -ENOMEM;
+	if (r) {
+		free(ns);
+		return r;
+	}
 	refs_init(&ns->refs);
 	ns->kernel = k;
-	ns->user_ns = owner;
-	user_ns_get(owner);
 	ipc_ids_init(&ns->sem);
 	ipc_ids_init(&ns->msg);
 	ipc_ids_init(&ns->shm);
@@ -61,11 +61,11 @@ void ipc_ns_put(struct ipc_ns *ns)
 	ipc_ids_free(&ns->sem);
 	ipc_ids_free(&ns->msg);
 	ipc_ids_free(&ns->shm);
-	user_ns_put(ns->user_ns);
+	ns_head_drop(&ns->head);
 	free(ns);
 }
 
 struct ipc_ns *task_ipc_ns(struct task *t)
 {
-	return t->kernel->ipc;
+	return t->nsproxy->ipc;
 }

@@ -112,6 +112,8 @@ static void default_action(struct task *t, const struct ksiginfo *info)
 
 	if (KSIG(s) & IGNORE_SIGNALS)
 		return;
+	if (t->tg->unkillable && !(KSIG(s) & KSIG_UNBLOCKABLE))
+		return;
 	if (s == SIGSTOP || (KSIG(s) & TTY_STOPS)) {
 		stop_group(t, s);
 		return;

@@ -6,6 +6,7 @@
 #include "kernel/aio.h"
 #include "kernel/jobctl.h"
 #include "kernel/pid.h"
+#include "kernel/pid_ns.h"
 #include "kernel/task_internal.h"
 #include "kernel/time.h"
 #include "kernel/wait.h"
@@ -32,10 +33,12 @@ static struct thread_group *new_parent(struct kernel *k, struct thread_group *tg
 {
 	struct thread_group *p;
 
-	for (p = tg->parent; p; p = p->parent)
+	for (p = tg->parent; p && p->pid_ns == tg->pid_ns; p = p->parent)
 		if (p->child_subreaper && atomic_load(&p->n_live))
 			return p;
-	p = k->init ? k->init->tg : NULL;
+	p = tg->pid_ns && tg->pid_ns->init != tg ? tg->pid_ns->init : NULL;
+	if (!p)
+		p = k->init ? k->init->tg : NULL;
 	return p == tg ? NULL : p;
 }
 
@@ -103,6 +106,8 @@ static bool parent_ignores_children(struct thread_group *parent)
 	LOCK_SCOPE(&parent->siglock);
 	struct ksigaction a = sigaction_get(parent, SIGCHLD);
 
+	if (parent->ns_dying)
+		return true; /* nobody is left to wait for them */
 	return a.handler == (uint64_t)SIG_IGN || (a.flags & SA_NOCLDWAIT);
 }
 
@@ -144,6 +149,7 @@ void group_release(struct kernel *k, struct thread_group *tg)
 
 	lock_assert_held(&k->tasklist_lock);
 	tg->reaped = true;
+	pid_ns_group_gone(tg);
 	atomic_fetch_add(&k->dead_cpu_ns, tg_cpu_ns(tg));
 	list_del(&tg->sibling);
 	pid_detach(k, tg->pid);
@@ -204,18 +210,92 @@ void group_tell_parent(struct thread_group *tg)
 	tg_put(parent);
 }
 
-/* The last thread of *tg* has gone: zombie, and the parent is told. */
+/* tasklist_lock held. Children that died before their namespace began to are waited for by nobody. */
+static void release_zombies(struct kernel *k, struct thread_group *tg)
+{
+	struct thread_group *c, *tmp;
+
+	list_for_each_entry_safe(c, tmp, &tg->children, sibling)
+		if (c->zombie)
+			group_release(k, c);
+}
+
+static int kill_below(struct thread_group *tg, void *arg)
+{
+	struct thread_group *init = arg;
+	struct ksiginfo info = {.signo = SIGKILL, .code = SI_KERNEL};
+
+	if (tg != init && pid_ns_below(tg->pid_ns, init->pid_ns))
+		signal_send_group(tg, &info);
+	return 0;
+}
+
+/*
+ * The first process of a pid namespace takes the others along, and is gone itself when they are: pid_ns_finish() goes on then.
+ * True: it has to wait.
+ */
+static bool end_namespace(struct kernel *k, struct thread_group *tg)
+{
+	bool wait;
+
+	if (!tg_is_ns_init(tg))
+		return false;
+	lock_acquire(&k->tasklist_lock);
+	tg->pid_ns->closed = true;
+	lock_acquire(&tg->siglock);
+	tg->ns_dying = true;
+	lock_release(&tg->siglock);
+	release_zombies(k, tg);
+	lock_release(&k->tasklist_lock);
+	tg_for_each(k, kill_below, tg);
+	lock_acquire(&k->tasklist_lock);
+	wait = tg->pid_ns->n_groups > 1;
+	tg->ns_waiting = wait;
+	lock_release(&k->tasklist_lock);
+	return wait;
+}
+
+static void group_zombie(struct kernel *k, struct thread_group *tg);
+
+void pid_ns_finish(struct kernel *k)
+{
+	while (atomic_load(&k->n_ended_ns)) {
+		struct thread_group *tg = NULL;
+
+		lock_acquire(&k->tasklist_lock);
+		if (atomic_load(&k->n_ended_ns)) {
+			tg = list_first(&k->ended_ns, struct thread_group, ns_link);
+			list_del(&tg->ns_link);
+			atomic_fetch_sub(&k->n_ended_ns, 1);
+		}
+		lock_release(&k->tasklist_lock);
+		if (!tg)
+			return;
+		group_zombie(k, tg);
+		tg_put(tg);
+	}
+}
+
+/* The last thread of *tg* has gone. */
 static void group_dead(struct kernel *k, struct thread_group *tg)
 {
-	struct thread_group *heir;
-	struct ksiginfo zombie;
-	int code;
-
 	tg_timers_free(tg);
 	tg_aio_free(tg);
 	cpu_limit_stop(tg);
 	tty_session_leader_exit(tg->leader);
 	orphaned_pgrps_on_exit(tg);
+	if (!end_namespace(k, tg))
+		group_zombie(k, tg);
+	pid_ns_finish(k);
+}
+
+/* Zombie, and the parent is told. */
+static void group_zombie(struct kernel *k, struct thread_group *tg)
+{
+	struct thread_group *heir;
+	struct ksiginfo zombie;
+	int code;
+
 	lock_acquire(&k->tasklist_lock);
 	code = tg->group_exiting ? tg->group_exit_code : tg->leader->exit_code;
 	lock_acquire(&tg->siglock);
@@ -266,6 +346,7 @@ static void drop_resources(struct task *t, bool last)
 		fd_table_put(t, fds);
 	if (fs)
 		fs_context_put(fs);
+	task_nsproxy_replace(t, NULL);
 	if (!mm)
 		return;
 	if (last)

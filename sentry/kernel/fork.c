@@ -149,15 +149,44 @@ static void inherit(struct task *t, struct task *c, const struct clone_request *
 		c->clear_child_tid = q->child_tid;
 }
 
-static struct task *new_task(struct task *t, const struct clone_request *q)
+#define PROXY_FLAGS (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWCGROUP | CLONE_NEWNET)
+
+/* The namespaces of *c*: its parent's, or new ones. */
+static int copy_namespaces(struct task *t, struct task *c, uint64_t flags)
+{
+	int r = 0;
+
+	if (flags & CLONE_NEWUSER) {
+		cred_put(c->cred);
+		c->cred = cred_copy(t->cred);
+		r = c->cred ? user_ns_enter_new(t, c->cred) : -ENOMEM;
+	}
+	if (r)
+		return r;
+	if (flags & PROXY_FLAGS) {
+		if (!ns_capable(c, c->cred->user_ns, CAP_SYS_ADMIN))
+			return -EPERM;
+		return nsproxy_unshare(t, t->nsproxy, flags, c->cred->user_ns, c->fs, &c->nsproxy);
+	}
+	nsproxy_get(t->nsproxy);
+	c->nsproxy = t->nsproxy;
+	return 0;
+}
+
+static struct task *new_task(struct task *t, const struct clone_request *q, int *err)
 {
 	struct task *c = task_alloc(t->kernel);
 
+	*err = -ENOMEM;
 	if (!c)
 		return NULL;
 	inherit(t, c, q);
 	if (share_or_copy(t, c, q->flags))
 		goto fail;
+	*err = copy_namespaces(t, c, q->flags);
+	if (*err)
+		goto fail;
+	*err = -ENOMEM;
 	if (q->flags & CLONE_THREAD) {
 		tg_get(t->tg);
 		c->tg = t->tg;
@@ -167,6 +196,8 @@ static struct task *new_task(struct task *t, const struct clone_request *q)
 		c->exit_signal = q->exit_signal;
 		if (!c->tg)
 			goto fail;
+		c->tg->pid_ns = c->nsproxy->pid_for_children;
+		pid_ns_get(c->tg->pid_ns);
 	}
 	return c;
 fail:
@@ -190,6 +221,22 @@ void clone_discard(struct task *c)
 	task_put(c);
 }
 
+/* Numbers for *c*, at each level of its pid namespace; the one of the initial namespace. */
+static int enter_tables(struct kernel *k, struct task *c, const struct clone_request *q)
+{
+	struct pid_ns *ns = c->tg->pid_ns;
+	bool group = !(q->flags & CLONE_THREAD);
+	int tid = q->set_tid && !ns->level ? pid_attach_as(k, c, q->set_tid) : pid_attach(k, c), r;
+
+	if (tid < 0)
+		return tid;
+	r = pid_ns_attach(k, ns, tid, q->set_tid, group ? c->tg : NULL);
+	if (!r)
+		return tid;
+	pid_detach(k, tid);
+	return r;
+}
+
 /* Enter the task into the tables. From here others can see it. */
 static int attach(struct task *t, struct task *c, const struct clone_request *q)
 {
@@ -203,7 +250,7 @@ static int attach(struct task *t, struct task *c, const struct clone_request *q)
 	 * and joined under one hold of the lock, so that nothing that was sent to all threads misses the new one.
 	 */
 	lock_acquire(&t->tg->siglock);
-	tid = signal_pending(t) ? -ERESTARTNOINTR : q->set_tid ? pid_attach_as(k, c, q->set_tid) : pid_attach(k, c);
+	tid = signal_pending(t) ? -ERESTARTNOINTR : enter_tables(k, c, q);
 	if (tid > 0) {
 		c->tid = tid;
 		seccomp_inherit(t, c);
@@ -265,6 +312,7 @@ static void detach(struct task *c)
 		tty_put(c->tg->ctty);
 		c->tg->ctty = NULL;
 		c->tg->leader = NULL;
+		pid_ns_group_gone(c->tg);
 	}
 }
 
@@ -404,13 +452,13 @@ int64_t task_clone(struct task *t, const struct clone_request *q)
 	bool vfork = (q->flags & CLONE_VM) && (q->flags & CLONE_VFORK) && !(q->flags & CLONE_THREAD) && !q->real_thread && !t->pt.flags;
 	unsigned event = 0;
 	uint64_t message = 0;
-	struct task *c = new_task(t, q);
+	int r, tid, pidfd = -1;
+	struct task *c = new_task(t, q, &r);
 	struct vfork_done *done = NULL;
 	struct gthread *th;
-	int r, tid, pidfd = -1;
 
 	if (!c)
-		return -ENOMEM;
+		return r;
 	task_get(c); /* it may be killed and waited for before we are done with it */
 	if (q->flags & CLONE_THREAD)
 		cpu_first_thread(t);

@@ -17,6 +17,8 @@
 struct task;
 struct thread_group;
 struct user_ns;
+struct nsproxy;
+struct pid_numbers;
 struct mount_ns;
 struct super_block;
 struct trace;
@@ -49,6 +51,14 @@ struct kernel {
 	struct lock tasklist_lock; /* RANK_TASKLIST */
 	struct pid_table *pids;
 	struct user_ns *user_ns;   /* the initial one */
+	struct nsproxy *nsproxy;   /* the other initial namespaces; held */
+	_Atomic uint32_t n_namespaces, next_ns_inum;
+	_Atomic bool user_ns_made; /* a user namespace below the initial one was ever made */
+	struct lock pid_lock;	   /* RANK_LEAF: kernel/pid_ns.h */
+	struct pid_numbers **pid_numbers; /* by number; NULL until the first nested pid namespace */
+	struct super_block *nsfs;
+	struct list_head ended_ns; /* tasklist_lock: first processes whose pid namespaces are empty now; held */
+	_Atomic unsigned n_ended_ns;
 	struct task *init;	   /* first task; its exit ends the sandbox */
 	unsigned n_tasks, max_tasks;
 	_Atomic uint64_t forks;    /* for /proc/stat */
@@ -76,8 +86,6 @@ struct kernel {
 	_Atomic(struct futex_table *) futexes; /* kernel/futex.c; likewise */
 	_Atomic uint32_t inotify_cookie, n_inotify, n_watches;
 
-	struct lock uts_lock;
-	char hostname[65], domainname[65];
 
 	struct net_state *net;
 	struct ipc_ns *ipc;  /* the initial one */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of task numbers. */
 #include "kernel/pid.h"
+#include "kernel/pid_ns.h"
 
 #include <stdlib.h>
 
@@ -27,6 +28,7 @@ int pid_attach(struct kernel *k, struct task *t)
 		p->last = p->last + 1 < PID_MAX ? p->last + 1 : 300;
 		if (p->tasks[p->last] || pgrp_exists(k, p->last, 0))
 			continue;
+		pid_ns_forget(k, p->last);
 		p->tasks[p->last] = t;
 		if (p->last > p->highest)
 			p->highest = p->last;
@@ -45,6 +47,7 @@ int pid_attach_as(struct kernel *k, struct task *t, int tid)
 		return -EAGAIN;
 	if (p->tasks[tid] || pgrp_exists(k, tid, 0))
 		return -EEXIST;
+	pid_ns_forget(k, tid);
 	p->tasks[tid] = t;
 	if (tid > p->highest)
 		p->highest = tid;
@@ -62,6 +65,7 @@ void pid_detach(struct kernel *k, int tid)
 	if (k->pids->tasks[tid]) {
 		k->pids->tasks[tid] = NULL;
 		k->n_tasks--;
+		pid_ns_detach(k, tid);
 	}
 }
 

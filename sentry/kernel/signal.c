@@ -2,6 +2,7 @@
 /* Signals: sending, queues, masks. Delivery is in deliver.c. */
 #include "kernel/jobctl.h"
 #include "kernel/pid.h"
+#include "kernel/pid_ns.h"
 #include "kernel/task_internal.h"
 #include "kernel/time.h"
 #include "kernel/timers.h"
@@ -136,6 +137,12 @@ void signal_drop_ignored(struct thread_group *tg, int signo)
 		group_remove_pending(tg, KSIG(signo));
 }
 
+/* From the kernel, or from a process that the receiver's pid namespace has no number for: one outside. */
+static bool from_above(const struct ksiginfo *info)
+{
+	return info->code == SI_KERNEL || ((info->code == SI_USER || info->code == SI_TKILL) && !info->pid);
+}
+
 static bool ignored(struct thread_group *tg, const struct task *t, const struct ksiginfo *info)
 {
 	int s = info->signo;
@@ -146,6 +153,8 @@ static bool ignored(struct thread_group *tg, const struct task *t, const struct 
 		return false;
 	if ((t->blocked | t->real_blocked) & KSIG(s))
 		return false;
+	if (h == (uint64_t)SIG_DFL && tg->unkillable && !(from_above(info) && (KSIG(s) & KSIG_UNBLOCKABLE)))
+		return true;
 	return h == (uint64_t)SIG_IGN || (h == (uint64_t)SIG_DFL && (KSIG(s) & DEFAULT_IGNORED));
 }
 
@@ -342,6 +351,7 @@ static int send(struct thread_group *tg, struct task *t, const struct ksiginfo *
 	bool continued = false;
 	struct task *target;
 	int r = 0, s = info->signo;
+	struct ksiginfo buf;
 
 	if (s < 1 || s > KSIG_MAX)
 		return -EINVAL;
@@ -350,6 +360,7 @@ static int send(struct thread_group *tg, struct task *t, const struct ksiginfo *
 	if (!target || tg->zombie)
 		goto out;
 	continued = prepare(tg, s);
+	info = pid_ns_siginfo(tg, target, info, &buf);
 	if (ignored(tg, target, info))
 		goto out;
 	if (s == SIGKILL) {
@@ -468,6 +479,8 @@ void signal_force(struct task *t, const struct ksiginfo *info)
 	lock_acquire(&t->tg->siglock);
 	if ((t->blocked & KSIG(s)) || sigaction_get(t->tg, s).handler == (uint64_t)SIG_IGN)
 		sigaction_reset(t->tg, s);
+	if (sigaction_get(t->tg, s).handler == (uint64_t)SIG_DFL)
+		t->tg->unkillable = false; /* its own fault */
 	t->blocked &= ~KSIG(s);
 	enqueue(t, &t->pending, info);
 	atomic_fetch_or(&t->flags, TIF_SIGPENDING);

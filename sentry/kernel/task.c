@@ -47,6 +47,7 @@ void task_put(struct task *t)
 	atomic_fetch_add(&t->kernel->dead_switches, t->nvcsw + t->nivcsw);
 	sigpending_flush(&t->pending);
 	cred_put(t->cred);
+	nsproxy_put(t->nsproxy);
 	lock_destroy(&t->cred_lock);
 	if (t->tg)
 		tg_put(t->tg);
@@ -130,6 +131,8 @@ void tg_put(struct thread_group *tg)
 		return;
 	sigpending_flush(&tg->shared_pending);
 	sighand_put(tg->sighand);
+	if (tg->pid_ns)
+		pid_ns_put(tg->pid_ns);
 	tg_timers_free(tg);
 	tg_aio_free(tg);
 	tg_kill_later_free(tg);
@@ -235,15 +238,18 @@ bool task_no_new_privs(const struct task *t)
 bool task_may_inspect(struct task *t, struct task *target)
 {
 	struct cred *c;
-	bool ok;
+	bool ok, cap;
 
 	if (t->tg == target->tg)
 		return true;
 	c = task_cred_get(target);
+	cap = ns_capable(t, c->user_ns, CAP_SYS_PTRACE);
 	ok = t->cred->fsuid == c->euid && t->cred->fsuid == c->suid && t->cred->fsuid == c->uid &&
 	     t->cred->fsgid == c->egid && t->cred->fsgid == c->sgid && t->cred->fsgid == c->gid && target->tg->dumpable;
+	/* Not one with capabilities that the caller lacks. */
+	ok = ok && c->user_ns == t->cred->user_ns && !(c->cap_permitted & ~t->cred->cap_effective);
 	cred_put(c);
-	return ok || task_capable(t, CAP_SYS_PTRACE);
+	return ok || cap;
 }
 
 uint64_t task_rlimit(const struct task *t, int resource)

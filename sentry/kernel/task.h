@@ -26,6 +26,8 @@
 struct mm;
 struct fd_table;
 struct fs_context;
+struct nsproxy;
+struct pid_ns;
 struct tty;
 struct session;
 struct itimer;
@@ -64,6 +66,7 @@ struct task {
 	struct mm *mm;			 /* held; NULL once exited */
 	struct fd_table *fds;		 /* held; this, mm and fs are exchanged under cred_lock, for /proc */
 	struct fs_context *fs;		 /* held */
+	struct nsproxy *nsproxy;	 /* held; exchanged under cred_lock; NULL once exited */
 	uint64_t clear_child_tid;
 	uint64_t robust_list;
 	uint64_t sas_sp, sas_size;	 /* sigaltstack */
@@ -158,6 +161,7 @@ struct thread_group {
 	struct refs refs;
 	struct kernel *kernel;
 	int pid;
+	struct pid_ns *pid_ns; /* held; of its numbers; never changes */
 	struct lock exec_lock; /* RANK_EXEC */
 
 	/* guarded by siglock */
@@ -165,6 +169,9 @@ struct thread_group {
 	struct sighand *sighand; /* shared with CLONE_SIGHAND without CLONE_THREAD too; held; which one: siglock */
 	struct sigpending shared_pending;
 	bool group_exiting;
+	bool ns_dying; /* first process of a pid namespace that ends */
+	bool ns_init;	 /* the first process of a nested pid namespace */
+	bool unkillable; /* first of a nested pid namespace: what has no handler does nothing, from inside not even SIGKILL */
 	int group_exit_code;
 	bool stopped, stop_reported, cont_pending;
 	int stop_signo;
@@ -180,6 +187,8 @@ struct thread_group {
 	struct list_head children, sibling;
 	int parent_tid;		    /* the thread of the parent whose child this is (__WNOTHREAD, PR_SET_PDEATHSIG) */
 	int pgid, sid;
+	bool ns_waiting; /* ns_dying, with no thread left: for the rest of the namespace to go */
+	struct list_head ns_link; /* kernel->ended_ns */
 	struct tty *ctty;	    /* controlling terminal of the session, held by tty code */
 	int tty_old_pgrp;	    /* of a leader whose terminal was hung up: the group that was in front; 0: none */
 	bool zombie, reaped, child_subreaper, exec_done; /* exec_done: setpgid gives EACCES */

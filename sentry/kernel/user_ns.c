@@ -3,43 +3,6 @@
 #include "kernel/user_ns.h"
 #include "kernel/task.h"
 
-#include <stdlib.h>
-
-/* Inode numbers of the initial namespaces, as Linux has them (PROC_*_INIT_INO). */
-#define USER_NS_INIT_INUM 0xeffffffdu
-
-struct user_ns *user_ns_init(struct kernel *k)
-{
-	struct user_ns *ns = calloc(1, sizeof(*ns));
-
-	if (!ns)
-		return NULL;
-	refs_init(&ns->refs);
-	lock_init(&ns->lock, RANK_LEAF);
-	ns->kernel = k;
-	ns->inum = USER_NS_INIT_INUM;
-	return ns;
-}
-
-void user_ns_get(struct user_ns *ns)
-{
-	refs_get(&ns->refs);
-}
-
-void user_ns_put(struct user_ns *ns)
-{
-	while (ns && refs_put(&ns->refs)) {
-		struct user_ns *parent = ns->parent;
-
-		free(ns->uids.extents);
-		free(ns->gids.extents);
-		free(ns->projids.extents);
-		lock_destroy(&ns->lock);
-		free(ns);
-		ns = parent;
-	}
-}
-
 uint32_t id_map_down(const struct user_ns *ns, const struct id_map *m, uint32_t id)
 {
 	uint32_t n = atomic_load_explicit(&m->n, memory_order_acquire);

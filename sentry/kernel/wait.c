@@ -122,7 +122,7 @@ static int scan(struct task *t, const struct wait_args *w, struct wait_result *r
 	return r;
 }
 
-int task_wait(struct task *t, const struct wait_args *w, struct wait_result *res)
+static int do_wait(struct task *t, const struct wait_args *w, struct wait_result *res)
 {
 	struct task_waiter tw;
 	int r, interrupted = 0;
@@ -137,5 +137,13 @@ int task_wait(struct task *t, const struct wait_args *w, struct wait_result *res
 		interrupted = task_block(t, -1); /* by the child's SIGCHLD, perhaps: look again, as Linux does */
 	r = r ? r : interrupted;
 	wait_queue_remove(&tw.waiter);
+	return r;
+}
+
+int task_wait(struct task *t, const struct wait_args *w, struct wait_result *res)
+{
+	int r = do_wait(t, w, res);
+
+	pid_ns_finish(t->kernel);
 	return r;
 }

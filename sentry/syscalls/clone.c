@@ -31,10 +31,12 @@ static int64_t do_clone(struct task *t, struct clone_request *q)
 		return -EINVAL;
 	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
 		return -EINVAL;
-	if ((f & CLONE_PARENT) && t->tg->pid == 1)
+	if ((f & CLONE_PARENT) && (t->tg->pid == 1 || t->tg->ns_init))
 		return -EINVAL;
-	if (f & (NAMESPACES & ~(uint64_t)CLONE_NEWTIME))
-		return -EPERM; /* no namespaces inside yet: what a kernel without them for this user says */
+	if ((f & CLONE_THREAD) && t->nsproxy->pid_for_children != t->tg->pid_ns)
+		return -EINVAL;
+	if ((f & CLONE_NEWTIME) || (f & (CLONE_NEWIPC | CLONE_SYSVSEM)) == (CLONE_NEWIPC | CLONE_SYSVSEM))
+		return -EINVAL;
 	return task_clone(t, q);
 }
 

@@ -165,7 +165,7 @@ int64_t sys_chroot(struct task *t, const uint64_t *a)
 		r = vfs_walk(t, AT_FDCWD, name, WALK_FOLLOW | WALK_DIRECTORY, &p);
 	if (!r)
 		r = inode_permission(t, p.dentry->inode, MAY_EXEC);
-	if (!r && !task_capable(t, CAP_SYS_CHROOT))
+	if (!r && !ns_capable(t, t->cred->user_ns, CAP_SYS_CHROOT))
 		r = -EPERM;
 	if (!r)
 		fs_set_root(t->fs, &p);

@@ -2,6 +2,7 @@
 /* mount(2), umount2(2). The mount tree is the sandbox's own; what can be mounted are the sentry's file systems. */
 #include "fs/fs.h"
 #include "ipc/ipc.h"
+#include "kernel/pid_ns.h"
 #include "syscalls/names.h"
 
 #include <errno.h>
@@ -91,48 +92,130 @@ static int make_tmpfs(struct task *t, char *data, struct super_block **ret)
 		if (r < 0)
 			return r;
 	}
+	if (opt.uid != t->cred->fsuid)
+		opt.uid = make_kuid(t->cred->user_ns, opt.uid);
+	if (opt.gid != t->cred->fsgid)
+		opt.gid = make_kgid(t->cred->user_ns, opt.gid);
+	if (opt.uid == ID_INVALID || opt.gid == ID_INVALID)
+		return -EINVAL;
 	return tmpfs_create(t->kernel, &opt, ret);
 }
 
-static int make_super(struct task *t, const char *type, char *data, struct super_block **ret)
+/* procfs shows a pid namespace, sysfs a network: who mounts it must own that, and see all of one already. */
+static int may_mount_view(struct task *t, const char *type, struct user_ns *owner, unsigned *flags)
 {
-	if (!strcmp(type, "tmpfs") || !strcmp(type, "ramfs"))
-		return make_tmpfs(t, data, ret);
+	struct mount_ns *ns = task_mount_ns(t);
+
+	if (!ns_capable(t, owner, CAP_SYS_ADMIN))
+		return -EPERM;
+	return !ns->head.owner->parent || mount_type_visible(ns, type, flags) ? 0 : -EPERM;
+}
+
+static int make_proc(struct task *t, unsigned *flags, struct super_block **ret)
+{
+	struct user_ns *owner = t->tg->pid_ns->head.owner;
+	int r = may_mount_view(t, "proc", owner, flags);
+
+	if (!r)
+		r = procfs_create_for(t->kernel, t->tg->pid_ns, ret);
+	return r;
+}
+
+static int make_sys(struct task *t, unsigned *flags, struct super_block **ret)
+{
+	int r = may_mount_view(t, "sysfs", task_net_ns(t)->head.owner, flags);
+
+	return r ? r : sysfs_create(t->kernel, ret);
+}
+
+/* The queues of the caller's ipc namespace. */
+static int make_mqueue(struct task *t, struct super_block **ret)
+{
+	struct ipc_ns *ns = task_ipc_ns(t);
+
+	if (!ns_capable(t, ns->head.owner, CAP_SYS_ADMIN))
+		return -EPERM;
+	*ret = ns->mqfs;
+	super_get(*ret);
+	return 0;
+}
+
+static int make_super(struct task *t, const char *type, char *data, unsigned *flags, struct super_block **ret)
+{
+	struct user_ns *mine = t->cred->user_ns;
+	int r = -ENODEV;
+
+	if (!ns_capable(t, task_mount_ns(t)->head.owner, CAP_SYS_ADMIN))
+		return -EPERM;
 	if (!strcmp(type, "proc"))
-		return procfs_create(t->kernel, ret);
+		return make_proc(t, flags, ret);
 	if (!strcmp(type, "sysfs"))
-		return sysfs_create(t->kernel, ret);
+		return make_sys(t, flags, ret);
 	if (!strcmp(type, "devpts"))
 		return devpts_mount(t, data, ret);
-	if (!strcmp(type, "mqueue")) {
-		*ret = task_ipc_ns(t)->mqfs;
-		super_get(*ret);
-		return 0;
+	if (!strcmp(type, "mqueue"))
+		return make_mqueue(t, ret);
+	if (!strcmp(type, "cgroup2"))
+		return ns_capable(t, t->nsproxy->cgroup->head.owner, CAP_SYS_ADMIN) ? cgroupfs_create(t->kernel, ret) : -EPERM;
+	if (strcmp(type, "tmpfs") && strcmp(type, "ramfs"))
+		return -ENODEV;
+	if (!strcmp(type, "ramfs") && mine->parent)
+		return -EPERM;
+	r = make_tmpfs(t, data, ret);
+	if (!r && mine->parent) {
+		user_ns_get(mine);
+		(*ret)->user_ns = mine;
 	}
-	return -ENODEV;
+	return r;
 }
 
 static int new_mount(struct task *t, const struct path *at, const char *source, const char *type, char *data, unsigned flags)
 {
+	unsigned locks = flags & KEPT_FLAGS;
 	struct super_block *sb;
-	int r = make_super(t, type, data, &sb);
+	int r = make_super(t, type, data, &locks, &sb);
 
 	if (r < 0)
 		return r;
 	if (!sb->source)
 		sb->source = strdup(source);
-	r = at->mnt->ns ? mount_add(at->mnt->ns, at, sb, NULL, flags & KEPT_FLAGS, NULL) : -EINVAL;
+	r = at->mnt->ns == task_mount_ns(t) ? mount_add(at->mnt->ns, at, sb, NULL, locks, NULL) : -EINVAL;
 	if (r < 0)
 		super_put(sb);
 	return r;
 }
 
-static int remount(const struct path *at, unsigned flags)
+/* MS_REMOUNT alone is of the file system too: of those here only read-only matters, which is kept with the mount. */
+static int remount(struct task *t, const struct path *at, unsigned flags)
 {
-	if (at->dentry != at->mnt->root)
-		return -EINVAL;
-	at->mnt->flags = flags & KEPT_FLAGS;
-	return 0;
+	if (!(flags & MS_BIND)) {
+		struct user_ns *owner = at->mnt->sb->user_ns ? at->mnt->sb->user_ns : t->kernel->user_ns;
+
+		if (at->dentry != at->mnt->root || at->mnt->ns != task_mount_ns(t))
+			return -EINVAL;
+		if (!ns_capable(t, owner, CAP_SYS_ADMIN))
+			return -EPERM;
+	}
+	return mount_set_flags(t, at, flags & KEPT_FLAGS);
+}
+
+static bool may_mount(struct task *t)
+{
+	return ns_capable(t, task_mount_ns(t)->head.owner, CAP_SYS_ADMIN);
+}
+
+/* What is mounted on the place counts, also for "." and "/". */
+static void go_to_top(struct task *t, struct path *p)
+{
+	struct mount *m;
+
+	while ((m = mount_lookup(p))) {
+		struct path up = {.mnt = m, .dentry = m->root};
+
+		dentry_get(up.dentry);
+		path_put(p);
+		*p = up;
+	}
 }
 
 static int do_mount(struct task *t, const struct path *at, const char *source, const char *type, char *data, unsigned flags)
@@ -141,23 +224,17 @@ static int do_mount(struct task *t, const struct path *at, const char *source, c
 	int r;
 
 	if (flags & MS_REMOUNT)
-		return remount(at, flags);
-	if (flags & PROPAGATION) {
-		/* Mounts of the sandbox are private, which is what slaves of private mounts are too. */
-		if (at->dentry != at->mnt->root)
-			return -EINVAL;
-		return flags & (MS_SHARED | MS_UNBINDABLE) ? -EINVAL : 0;
-	}
+		return remount(t, at, flags);
+	if (!(flags & MS_BIND) && (flags & PROPAGATION))
+		return mount_set_propagation(t, at, flags);
 	if (!(flags & (MS_BIND | MS_MOVE)))
 		return type ? new_mount(t, at, source ? source : "none", type, data, flags) : -EINVAL;
 	if (!source || !*source)
 		return source ? -ENOENT : -EINVAL;
 	r = vfs_walk(t, AT_FDCWD, source, WALK_FOLLOW, &from);
-	if (!r && !from.mnt)
-		r = -EINVAL; /* a pipe or the like, by /proc/self/fd */
 	if (r < 0)
 		return r;
-	return flags & MS_MOVE ? mount_move(&from, at) : mount_bind(&from, at, flags);
+	return flags & MS_MOVE ? mount_move(t, &from, at) : mount_bind(t, &from, at, flags);
 }
 
 /* An optional string argument of mount(2). */
@@ -197,10 +274,10 @@ int64_t sys_mount(struct task *t, const uint64_t *a)
 		r = copy_in_path(t, a[1], false, &target);
 	if (!r)
 		r = vfs_walk(t, AT_FDCWD, target, WALK_FOLLOW, &at);
-	if (!r && !task_capable(t, CAP_SYS_ADMIN))
+	if (!r && !may_mount(t))
 		r = -EPERM;
 	if (!r && !at.mnt)
-		r = -ENOENT;
+		r = -EINVAL;
 	return r < 0 ? r : do_mount(t, &at, source, type, data, flags);
 }
 
@@ -213,13 +290,15 @@ int64_t sys_umount2(struct task *t, const uint64_t *a)
 	PATH_SCOPE at = {0};
 	int r;
 
-	if ((flags & ~UMOUNT_FLAGS) || (flags & MNT_EXPIRE))
+	if (flags & ~UMOUNT_FLAGS)
 		return -EINVAL;
-	if (!task_capable(t, CAP_SYS_ADMIN))
-		return -EPERM;
 	r = copy_in_path(t, a[0], false, &name);
 	if (!r)
-		r = vfs_walk(t, AT_FDCWD, name, flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW, &at);
+		r = vfs_walk(t, AT_FDCWD, name, WALK_UMOUNT | (flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW), &at);
+	if (!r && !may_mount(t))
+		r = -EPERM;
+	if (!r && at.mnt)
+		go_to_top(t, &at);
 	if (!r && !at.mnt)
 		r = -EINVAL;
 	return r < 0 ? r : mount_remove(t, &at, flags);

@@ -226,7 +226,7 @@ static bool may_signal(struct task *t, struct thread_group *tg, int sig)
 		return true; /* already gone: sending does nothing */
 	c = task_cred_get(target);
 	ok = t->cred->euid == c->suid || t->cred->euid == c->uid || t->cred->uid == c->suid || t->cred->uid == c->uid ||
-	     (sig == SIGCONT && tg->sid == t->tg->sid);
+	     (sig == SIGCONT && tg->sid == t->tg->sid) || ns_capable(t, c->user_ns, CAP_KILL);
 	cred_put(c);
 	task_put(target);
 	return ok;
@@ -260,7 +260,7 @@ static int kill_one_of_many(struct thread_group *tg, void *arg)
 	struct kill_many *k = arg;
 	int r;
 
-	if (k->pgid >= 0 ? tg->pgid != k->pgid : tg->pid == 1 || tg == k->t->tg)
+	if (k->pgid >= 0 ? tg->pgid != k->pgid : tg_vnr(k->t, tg) <= 1 || tg == k->t->tg)
 		return 0;
 	k->found++;
 	r = send_group(k->t, tg, k->info);

@@ -50,19 +50,19 @@ static int sync_super(struct super_block *sb)
 
 int64_t sys_sync(struct task *t, const uint64_t *a)
 {
-	struct mount_ns *ns = t->kernel->mounts;
+	struct mount_ns *ns = task_mount_ns(t);
 	struct super_block *sbs[SYNC_MAX];
 	struct mount *m;
 	unsigned n = 0;
 
-	rwlock_read(&ns->lock);
+	mount_read_lock(t->kernel);
 	list_for_each_entry(m, &ns->mounts, link) {
 		if (n == SYNC_MAX)
 			break;
 		super_get(m->sb);
 		sbs[n++] = m->sb;
 	}
-	rwlock_release(&ns->lock);
+	mount_unlock(t->kernel);
 	for (unsigned i = 0; i < n; i++) {
 		sync_super(sbs[i]);
 		super_put(sbs[i]);

@@ -14,12 +14,12 @@
 int64_t sys_uname(struct task *t, const uint64_t *a)
 {
 	struct utsname u = {.sysname = "Linux", .release = KERNEL_RELEASE, .version = KERNEL_VERSION, .machine = "x86_64"};
-	struct kernel *k = t->kernel;
+	struct uts_ns *ns = task_uts_ns(t);
 
-	lock_acquire(&k->uts_lock);
-	memcpy(u.nodename, k->hostname, sizeof(k->hostname));
-	memcpy(u.domainname, k->domainname, sizeof(k->domainname));
-	lock_release(&k->uts_lock);
+	lock_acquire(&ns->lock);
+	memcpy(u.nodename, ns->nodename, sizeof(ns->nodename));
+	memcpy(u.domainname, ns->domainname, sizeof(ns->domainname));
+	lock_release(&ns->lock);
 	if (t->personality & UNAME26)
 		strncpy(u.release, KERNEL_RELEASE_26, sizeof(u.release) - 1);
 	if ((t->personality & 0xff) == PER_LINUX32)
@@ -29,29 +29,30 @@ int64_t sys_uname(struct task *t, const uint64_t *a)
 
 static int64_t set_uts(struct task *t, char field[65], const uint64_t *a)
 {
+	struct uts_ns *ns = task_uts_ns(t);
 	char name[65] = {0};
 	int len = ARG_INT(a, 1);
 
-	if (!task_capable(t, CAP_SYS_ADMIN))
+	if (!ns_capable(t, ns->head.owner, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (len < 0 || len > 64)
 		return -EINVAL;
 	if (copy_in(t, name, a[0], (size_t)len))
 		return -EFAULT;
-	lock_acquire(&t->kernel->uts_lock);
+	lock_acquire(&ns->lock);
 	memcpy(field, name, 65);
-	lock_release(&t->kernel->uts_lock);
+	lock_release(&ns->lock);
 	return 0;
 }
 
 int64_t sys_sethostname(struct task *t, const uint64_t *a)
 {
-	return set_uts(t, t->kernel->hostname, a);
+	return set_uts(t, task_uts_ns(t)->nodename, a);
 }
 
 int64_t sys_setdomainname(struct task *t, const uint64_t *a)
 {
-	return set_uts(t, t->kernel->domainname, a);
+	return set_uts(t, task_uts_ns(t)->domainname, a);
 }
 
 /* What the sandbox may know: its own up-time and processes, the memory it can use. */

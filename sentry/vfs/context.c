@@ -63,6 +63,21 @@ void fs_set_root(struct fs_context *fs, const struct path *p)
 	replace(fs, &fs->root, p);
 }
 
+static bool stands_at(struct fs_context *fs, const struct path *slot, const struct path *p)
+{
+	LOCK_SCOPE(&fs->lock);
+
+	return slot->mnt == p->mnt && slot->dentry == p->dentry;
+}
+
+void fs_context_replace(struct fs_context *fs, const struct path *from, const struct path *to)
+{
+	if (stands_at(fs, &fs->root, from))
+		replace(fs, &fs->root, to);
+	if (stands_at(fs, &fs->cwd, from))
+		replace(fs, &fs->cwd, to);
+}
+
 static int anon_statfs(struct super_block *sb, struct kstatfs *st)
 {
 	*st = (struct kstatfs){.type = (uint64_t)(uintptr_t)sb->priv, .bsize = 4096, .namelen = VFS_NAME_MAX};

@@ -54,16 +54,14 @@ static ssize_t anon_name(const struct path *p, char *buf, size_t size)
 	return (ssize_t)p->dentry->name_len;
 }
 
-ssize_t vfs_path_string(struct task *t, const struct path *p, char *buf, size_t size)
+ssize_t vfs_path_string_from(const struct path *root, const struct path *p, char *buf, size_t size)
 {
 	static const char deleted[] = " (deleted)", unreachable[] = "(unreachable)";
-	struct dcache *dc = p->dentry->sb->kernel->dcache;
-	struct mount_ns *ns = t->kernel->mounts;
-	struct path root;
+	struct kernel *k = p->dentry->sb->kernel;
 	char *start, *end;
 	bool reached;
 
-	if (!p->mnt)
+	if (!p->mnt || p->dentry->sb == k->nsfs)
 		return anon_name(p, buf, size);
 	if (size < sizeof(deleted) + 2)
 		return -ENAMETOOLONG;
@@ -71,18 +69,25 @@ ssize_t vfs_path_string(struct task *t, const struct path *p, char *buf, size_t 
 	*end = 0;
 	if (p->dentry->unhashed && !prepend(&end, buf, deleted, sizeof(deleted) - 1))
 		return -ENAMETOOLONG;
-	fs_get_root(t, &root);
-	if (ns)
-		rwlock_read(&ns->lock);
-	rwlock_read(&dc->rename_lock);
-	start = build(*p, &root, buf, end, &reached);
-	rwlock_release(&dc->rename_lock);
-	if (ns)
-		rwlock_release(&ns->lock);
-	path_put(&root);
+	mount_read_lock(k);
+	rwlock_read(&k->dcache->rename_lock);
+	start = build(*p, root, buf, end, &reached);
+	rwlock_release(&k->dcache->rename_lock);
+	mount_unlock(k);
 	if (!start || (!reached && !prepend(&start, buf, unreachable, sizeof(unreachable) - 1)))
 		return -ENAMETOOLONG;
 	size = (size_t)(buf + size - 1 - start);
 	memmove(buf, start, size + 1);
 	return (ssize_t)size;
+}
+
+ssize_t vfs_path_string(struct task *t, const struct path *p, char *buf, size_t size)
+{
+	struct path root;
+	ssize_t n;
+
+	fs_get_root(t, &root);
+	n = vfs_path_string_from(&root, p, buf, size);
+	path_put(&root);
+	return n;
 }

@@ -11,7 +11,13 @@
 #define DCACHE_MAX 65536u  /* dentries kept beyond this are pruned, oldest first */
 #define DCACHE_BATCH 256u
 
+#define MOUNT_BUCKETS 1024
+
 struct dcache {
+	struct rwlock mount_lock;  /* RANK_MOUNTS: the trees of all mount namespaces */
+	struct list_head mount_hash[MOUNT_BUCKETS];
+	int next_mount_id, next_group;
+	unsigned propagation;	   /* counts them */
 	struct rwlock rename_lock; /* RANK_DRENAME: name and parent of every dentry */
 	struct lock lock;	   /* RANK_LEAF: the list */
 	struct list_head lru;	   /* every hashed dentry, newest first */
@@ -55,6 +61,51 @@ static inline bool d_is_dir(const struct dentry *d)
 {
 	return d->inode && inode_is(d->inode, S_IFDIR);
 }
+
+/* --- mounts: mount.c, mount_tree.c, propagation.c; the mount lock is held for writing --------------------------------------- */
+
+/* An unattached mount; takes over a reference of *sb* on success. */
+struct mount *mount_alloc(struct super_block *sb, struct dentry *root, unsigned flags);
+/* The mount on *dentry* of *mnt*; the newest if several. The lock is held, for reading at least. */
+struct mount *mount_find_child(const struct mount *mnt, const struct dentry *dentry);
+/* The place to mount on at *at*, beyond what is mounted there; not held. */
+struct path mount_topmost(const struct path *at);
+/* Put the unattached *m* on *at*, giving it a namespace. Takes over the caller's reference. -ENOENT: the directory is gone. */
+int mount_attach(struct mount_ns *ns, const struct path *at, struct mount *m);
+/* Give an unattached tree to *ns*. */
+void mount_enter_ns(struct mount_ns *ns, struct mount *top);
+/* Take *m* off its place; it keeps its namespace and children. */
+void mount_unhook(struct mount *m);
+void mount_hook(struct mount *m, struct mount *parent, struct dentry *at);
+/* Take *m* and all below it out of the tree; they are added to *gone*, whose members the caller puts after unlocking. */
+void mount_take_down(struct mount *m, struct list_head *gone);
+void mount_put_gone(struct list_head *gone);
+void mount_tree_changed(struct mount_ns *ns);
+/* Next of the tree below *top*, in depth-first order; NULL: that was the last. */
+struct mount *mount_next(struct mount *m, const struct mount *top);
+
+#define COPY_SLAVE 1u	      /* the copies are slaves of the originals */
+#define COPY_SHARED 2u	      /* the copies are shared */
+#define COPY_PRIVATE 4u	      /* neither peers nor slaves */
+#define COPY_UNBINDABLE 8u    /* unbindable mounts too */
+#define COPY_SHARED_SLAVE 16u /* the copies of shared mounts are their slaves */
+/* A copy of *m* showing *root*, unattached. -ENOMEM, -ENOSPC. */
+int mount_copy_one(struct mount *m, struct dentry *root, unsigned how, struct mount **ret);
+/* A copy of the tree below *root* in *m*, unattached: a parent keeps its children, nothing has a namespace. */
+int mount_copy_tree(struct mount *m, struct dentry *root, unsigned how, struct mount **ret);
+/* For a mount namespace of less privilege: what *top*'s tree hides stays hidden, its flags stay. */
+void mount_lock_tree(struct mount *top);
+/* Free a tree that was never attached. */
+void mount_free_tree(struct mount *m);
+
+/* propagation.c */
+void propagation_init(struct mount *m);
+/* m's membership after a change, or on its way out (MS_PRIVATE). */
+void propagation_set(struct mount *m, unsigned type);
+/* Attach the tree *m* at *at* (topmost), and a copy of it at all places that receive what is mounted there. */
+int propagation_attach(struct mount_ns *ns, const struct path *at, struct mount *m);
+/* What was mounted at the same place in the receivers of *m*'s parent goes too. */
+void propagation_take_down(struct mount *m, struct list_head *gone);
 
 /* --- walk ------------------------------------------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Mounts: the tree of super blocks. Changes take the namespace's lock for writing; crossing a mount point for reading. */
+/* Mounts: places in the tree of super blocks. One lock for all mount namespaces; crossing a mount point takes it for reading. */
 #include "kernel/task.h"
 #include "vfs/internal.h"
 
@@ -7,20 +7,21 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#define MOUNTS_MAX 4096
+#define MOUNT_COST 512 /* bytes charged for a mount */
 
-struct mount_ns *mount_ns_alloc(void)
+void mount_read_lock(struct kernel *k)
 {
-	struct mount_ns *ns = calloc(1, sizeof(*ns));
+	rwlock_read(&k->dcache->mount_lock);
+}
 
-	if (!ns)
-		return NULL;
-	refs_init(&ns->refs);
-	rwlock_init(&ns->lock, RANK_MOUNTS);
-	list_init(&ns->mounts);
-	ns->next_id = 20;
-	wait_queue_init(&ns->event_wait);
-	return ns;
+void mount_write_lock(struct kernel *k)
+{
+	rwlock_write(&k->dcache->mount_lock);
+}
+
+void mount_unlock(struct kernel *k)
+{
+	rwlock_release(&k->dcache->mount_lock);
 }
 
 void mount_get(struct mount *m)
@@ -33,6 +34,7 @@ void mount_put(struct mount *m)
 	while (m && refs_put(&m->refs)) {
 		struct mount *parent = m->parent;
 
+		kernel_uncharge(m->sb->kernel, MOUNT_COST);
 		dentry_put(m->root);
 		if (m->mountpoint)
 			dentry_put(m->mountpoint);
@@ -68,48 +70,86 @@ bool mount_may_suid(struct task *t, const struct path *p)
 {
 	const struct mount *m = p->mnt;
 
-	if (!m || (m->flags & MS_NOSUID))
+	if (!m || (m->flags & MS_NOSUID) || m->ns != task_mount_ns(t))
 		return false;
 	return !m->sb->user_ns || cred_in_user_ns(t->cred, m->sb->user_ns);
 }
 
-/* The mount on *dentry* of *mnt*; the newest if several. ns->lock is held. */
-static struct mount *find_child(struct mount_ns *ns, const struct mount *mnt, const struct dentry *dentry)
+struct mount_ns *task_mount_ns(const struct task *t)
 {
-	struct list_head *pos;
+	return t->nsproxy ? t->nsproxy->mnt : t->kernel->mounts;
+}
 
-	for (pos = ns->mounts.prev; pos != &ns->mounts; pos = pos->prev) {
-		struct mount *m = container_of(pos, struct mount, link);
+/* --- looking up ------------------------------------------------------------------------------------------------------------- */
 
+static struct list_head *bucket(const struct mount *parent, const struct dentry *at)
+{
+	uintptr_t h = ((uintptr_t)parent >> 6) * 0x9e3779b97f4a7c15ull ^ ((uintptr_t)at >> 6) * 0xc2b2ae3d27d4eb4full;
+
+	return &parent->sb->kernel->dcache->mount_hash[(h >> 32) % MOUNT_BUCKETS];
+}
+
+struct mount *mount_find_child(const struct mount *mnt, const struct dentry *dentry)
+{
+	struct mount *m;
+
+	if (!dentry->n_mounts)
+		return NULL;
+	list_for_each_entry(m, bucket(mnt, dentry), hash)
 		if (m->parent == mnt && m->mountpoint == dentry)
 			return m;
-	}
 	return NULL;
 }
 
 struct mount *mount_lookup(const struct path *p)
 {
-	struct mount_ns *ns = p->mnt ? p->mnt->ns : NULL;
+	struct kernel *k = p->dentry->sb->kernel;
 	struct mount *m;
 
-	if (!ns || !p->dentry->n_mounts)
+	if (!p->mnt || !p->mnt->ns || !p->dentry->n_mounts)
 		return NULL;
-	rwlock_read(&ns->lock);
-	m = find_child(ns, p->mnt, p->dentry);
+	mount_read_lock(k);
+	m = mount_find_child(p->mnt, p->dentry);
 	if (m)
 		mount_get(m);
-	rwlock_release(&ns->lock);
+	mount_unlock(k);
 	return m;
 }
 
-static struct mount *mount_alloc(struct super_block *sb, struct dentry *root, unsigned flags)
+struct path mount_topmost(const struct path *at)
 {
-	struct mount *m = calloc(1, sizeof(*m));
+	struct path p = *at;
+	struct mount *m;
+
+	while ((m = mount_find_child(p.mnt, p.dentry)))
+		p = (struct path){.mnt = m, .dentry = m->root};
+	return p;
+}
+
+struct mount *mount_next(struct mount *m, const struct mount *top)
+{
+	if (!list_empty(&m->children))
+		return list_first(&m->children, struct mount, child_link);
+	for (; m != top; m = m->parent)
+		if (m->child_link.next != &m->parent->children)
+			return container_of(m->child_link.next, struct mount, child_link);
+	return NULL;
+}
+
+/* --- the tree --------------------------------------------------------------------------------------------------------------- */
+
+struct mount *mount_alloc(struct super_block *sb, struct dentry *root, unsigned flags)
+{
+	struct mount *m = kernel_charge(sb->kernel, MOUNT_COST) < 0 ? NULL : calloc(1, sizeof(*m));
 
 	if (!m)
 		return NULL;
 	refs_init(&m->refs);
 	list_init(&m->link);
+	list_init(&m->hash);
+	list_init(&m->children);
+	list_init(&m->child_link);
+	propagation_init(m);
 	m->sb = sb;
 	m->root = root;
 	dentry_get(root);
@@ -118,106 +158,157 @@ static struct mount *mount_alloc(struct super_block *sb, struct dentry *root, un
 	return m;
 }
 
-static void tree_changed(struct mount_ns *ns)
+void mount_tree_changed(struct mount_ns *ns)
 {
 	atomic_fetch_add(&ns->event, 1);
 	wait_queue_wake(&ns->event_wait, EPOLLERR | EPOLLPRI);
 }
 
-/* Put *m* into the tree at *at*; ns->lock is held for writing. Takes over the caller's reference. */
-static int attach(struct mount_ns *ns, const struct path *at, struct mount *m)
+void mount_hook(struct mount *m, struct mount *parent, struct dentry *at)
+{
+	m->parent = parent;
+	mount_get(parent);
+	m->mountpoint = at;
+	dentry_get(at);
+	at->n_mounts++;
+	list_add_tail(&m->child_link, &parent->children);
+	list_add(&m->hash, bucket(parent, at));
+}
+
+/* The references to parent and mount point are the caller's to put, after unlocking; or stay for who looks at a detached tree. */
+void mount_unhook(struct mount *m)
+{
+	if (!m->mountpoint)
+		return;
+	m->mountpoint->n_mounts--;
+	list_del(&m->child_link);
+	list_del(&m->hash);
+	list_init(&m->child_link);
+	list_init(&m->hash);
+}
+
+static void enter_ns(struct mount_ns *ns, struct mount *m)
+{
+	struct dcache *dc = m->sb->kernel->dcache;
+
+	m->ns = ns;
+	m->id = ++dc->next_mount_id + 20;
+	ns->n_mounts++;
+	list_add_tail(&m->link, &ns->mounts);
+}
+
+int mount_attach(struct mount_ns *ns, const struct path *at, struct mount *m)
 {
 	struct inode *dir = at->dentry->inode;
+	struct mount *c;
 	int r = 0;
 
 	lock_acquire(&dir->lock);
 	if (dir->dead || (at->dentry->unhashed && at->dentry->parent != at->dentry))
 		r = -ENOENT;
 	else
-		at->dentry->n_mounts++;
+		mount_hook(m, at->mnt, at->dentry);
 	lock_release(&dir->lock);
 	if (r < 0)
 		return r;
-	m->parent = at->mnt;
-	mount_get(at->mnt);
-	m->mountpoint = at->dentry;
-	dentry_get(at->dentry);
-	m->ns = ns;
-	m->id = ns->next_id++;
-	list_add_tail(&m->link, &ns->mounts);
-	tree_changed(ns);
+	for (c = m; c; c = mount_next(c, m))
+		if (!c->ns)
+			enter_ns(ns, c);
+	mount_tree_changed(ns);
 	return 0;
 }
 
-/* Take *m* out of the tree; ns->lock is held for writing. The list's reference passes to the caller. */
-static void detach(struct mount *m)
+void mount_enter_ns(struct mount_ns *ns, struct mount *top)
 {
-	if (m->ns)
-		tree_changed(m->ns);
+	for (struct mount *m = top; m; m = mount_next(m, top))
+		enter_ns(ns, m);
+}
+
+/* One mount out of the tree: its list reference goes to *gone*. */
+static void take_out(struct mount *m, struct list_head *gone)
+{
+	struct mount_ns *ns = m->ns;
+
+	propagation_set(m, MS_PRIVATE);
+	mount_unhook(m);
 	list_del(&m->link);
-	if (m->mountpoint)
-		m->mountpoint->n_mounts--;
 	m->ns = NULL;
+	ns->n_mounts--;
+	list_add_tail(&m->link, gone);
 }
 
-static unsigned count_mounts(const struct mount_ns *ns)
+void mount_take_down(struct mount *m, struct list_head *gone)
 {
-	unsigned n = 0;
+	struct mount_ns *ns = m->ns;
 
-	for (const struct list_head *pos = ns->mounts.next; pos != &ns->mounts; pos = pos->next)
-		n++;
-	return n;
+	/* Leaves first: the children's list is what the walk needs. */
+	for (;;) {
+		struct mount *leaf = m;
+
+		while (!list_empty(&leaf->children))
+			leaf = list_first(&leaf->children, struct mount, child_link);
+		take_out(leaf, gone);
+		if (leaf == m)
+			break;
+	}
+	mount_tree_changed(ns);
 }
 
-/* The topmost place at *at* (mounts may be stacked), held. ns->lock is held. */
-static struct path topmost(struct mount_ns *ns, const struct path *at)
+void mount_put_gone(struct list_head *gone)
 {
-	struct path p = *at;
-	struct mount *m;
+	struct mount *m, *tmp;
 
-	while ((m = find_child(ns, p.mnt, p.dentry)))
-		p = (struct path){.mnt = m, .dentry = m->root};
-	path_get(&p);
-	return p;
+	list_for_each_entry_safe(m, tmp, gone, link) {
+		list_del(&m->link);
+		list_init(&m->link);
+		mount_put(m);
+	}
 }
 
-static int attach_top(struct mount_ns *ns, const struct path *at, struct mount *m)
-{
-	PATH_SCOPE p = {0};
+/* --- mounting and unmounting ------------------------------------------------------------------------------------------------- */
 
-	if (count_mounts(ns) >= MOUNTS_MAX)
+static int add_root(struct mount_ns *ns, struct mount *m)
+{
+	enter_ns(ns, m);
+	ns->root = m;
+	return 0;
+}
+
+static int add_at(struct mount_ns *ns, const struct path *at, struct mount *m)
+{
+	struct path p;
+
+	if (at->mnt->ns != ns)
+		return -EINVAL;
+	if (ns->n_mounts >= MOUNTS_MAX)
 		return -ENOSPC;
-	p = topmost(ns, at);
+	p = mount_topmost(at);
+	if (p.mnt->sb == m->sb && p.dentry == p.mnt->root)
+		return -EBUSY; /* the same thing there already */
 	if (S_ISDIR(m->root->inode->mode) != S_ISDIR(p.dentry->inode->mode))
 		return -ENOTDIR;
-	return attach(ns, &p, m);
+	return propagation_attach(ns, &p, m);
 }
 
 int mount_add(struct mount_ns *ns, const struct path *at, struct super_block *sb, struct dentry *root, unsigned flags,
 	      struct mount **ret)
 {
+	struct kernel *k = sb->kernel;
 	struct mount *m;
-	int r = 0;
+	int r;
 
 	if (!root)
 		root = sb->root;
 	m = root ? mount_alloc(sb, root, flags) : NULL;
 	if (!m)
 		return root ? -ENOMEM : -ENODEV;
-	rwlock_write(&ns->lock);
-	if (at && at->mnt) {
-		r = at->mnt->ns == ns ? attach_top(ns, at, m) : -EINVAL;
-	} else {
-		m->ns = ns;
-		m->id = ns->next_id++;
-		list_add_tail(&m->link, &ns->mounts);
-		ns->root = m;
-	}
+	mount_write_lock(k);
+	r = at && at->mnt ? add_at(ns, at, m) : add_root(ns, m);
 	if (!r && ret) {
 		mount_get(m);
 		*ret = m;
 	}
-	rwlock_release(&ns->lock);
+	mount_unlock(k);
 	if (r < 0) {
 		super_get(sb); /* the caller keeps his reference on failure */
 		mount_put(m);
@@ -225,148 +316,48 @@ int mount_add(struct mount_ns *ns, const struct path *at, struct super_block *sb
 	return r;
 }
 
-static bool has_children(struct mount_ns *ns, const struct mount *m)
+/* The lock is held. References: the list's, the caller's; more are open files and directories in use. */
+static int may_remove(struct mount *m, int flags)
 {
-	for (struct list_head *pos = ns->mounts.next; pos != &ns->mounts; pos = pos->next)
-		if (container_of(pos, struct mount, link)->parent == m)
-			return true;
-	return false;
-}
-
-/* Detach *m* and all below it; collects them in *gone*. ns->lock is held for writing. */
-static void detach_tree(struct mount_ns *ns, struct mount *m, struct list_head *gone)
-{
-	struct mount *c, *tmp;
-	bool again;
-
-	detach(m);
-	list_add_tail(&m->link, gone);
-	do { /* children stand behind their parents in mount order, except after moves */
-		again = false;
-		list_for_each_entry_safe(c, tmp, &ns->mounts, link) {
-			if (c->parent && !c->parent->ns) {
-				detach(c);
-				list_add_tail(&c->link, gone);
-				again = true;
-			}
-		}
-	} while (again);
+	if (flags & MNT_DETACH)
+		return 0;
+	if (!list_empty(&m->children) || refs_read(&m->refs) > 2)
+		return -EBUSY;
+	if ((flags & MNT_EXPIRE) && !atomic_exchange(&m->expiring, true))
+		return -EAGAIN;
+	return 0;
 }
 
 int mount_remove(struct task *t, const struct path *at, int flags)
 {
-	struct mount *m = at->mnt, *tmp;
-	struct mount_ns *ns = m->ns;
+	struct mount *m = at->mnt;
 	struct list_head gone;
+	struct path root;
 	int r = 0;
 
-	if (!ns || at->dentry != m->root || !m->parent)
-		return -EINVAL;
-	list_init(&gone);
-	rwlock_write(&ns->lock);
-	if (m->ns != ns)
+	fs_get_root(t, &root);
+	if (at->dentry != m->root || m->ns != task_mount_ns(t) || (m->flags & MNT_LOCKED))
 		r = -EINVAL;
-	/* References: the list's, the caller's; more are open files and directories in use. */
-	else if (!(flags & MNT_DETACH) && (has_children(ns, m) || refs_read(&m->refs) > 2))
-		r = -EBUSY;
+	else if ((flags & MNT_FORCE) && !task_capable(t, CAP_SYS_ADMIN))
+		r = -EPERM;
+	else if ((flags & MNT_EXPIRE) && (m == root.mnt || (flags & (MNT_FORCE | MNT_DETACH))))
+		r = -EINVAL;
+	else if (m == root.mnt && !(flags & MNT_DETACH))
+		r = -EBUSY; /* Linux would make the root read only; it is in use here */
+	path_put(&root);
+	if (r)
+		return r;
+	list_init(&gone);
+	mount_write_lock(t->kernel);
+	if (m->ns != task_mount_ns(t) || !m->parent)
+		r = -EINVAL;
 	else
-		detach_tree(ns, m, &gone);
-	rwlock_release(&ns->lock);
-	list_for_each_entry_safe(m, tmp, &gone, link) {
-		list_del(&m->link);
-		mount_put(m);
-	}
-	return r;
-}
-
-/* A copy of *from* showing *root*; unattached. */
-static struct mount *clone_mount(struct mount *from, struct dentry *root)
-{
-	struct mount *m;
-
-	super_get(from->sb);
-	m = mount_alloc(from->sb, root, from->flags);
-	if (!m)
-		super_put(from->sb);
-	return m;
-}
-
-/* Copy the mounts below *from* (those inside the bound subtree) onto the copy *to*. ns->lock is held for writing. */
-static int clone_children(struct mount_ns *ns, struct mount *from, struct mount *to, unsigned depth)
-{
-	struct list_head *pos, *last = ns->mounts.prev;
-	int r = 0;
-
-	for (pos = ns->mounts.next; !r; pos = pos->next) {
-		struct mount *c = container_of(pos, struct mount, link), *copy;
-
-		if (c->parent == from && c != to && d_is_ancestor(to->root, c->mountpoint)) {
-			struct path at = {.mnt = to, .dentry = c->mountpoint};
-
-			copy = depth < 64 && count_mounts(ns) < MOUNTS_MAX ? clone_mount(c, c->root) : NULL;
-			if (!copy)
-				return -ENOMEM;
-			r = attach(ns, &at, copy);
-			if (r < 0)
-				mount_put(copy);
-			else
-				r = clone_children(ns, c, copy, depth + 1);
-		}
-		if (pos == last)
-			break;
-	}
-	return r;
-}
-
-int mount_bind(const struct path *from, const struct path *at, unsigned flags)
-{
-	struct mount_ns *ns = at->mnt->ns;
-	struct mount *m = clone_mount(from->mnt, from->dentry);
-	int r;
-
-	if (!m)
-		return -ENOMEM;
-	if (!ns || from->mnt->ns != ns) {
-		mount_put(m);
-		return -EINVAL;
-	}
-	rwlock_write(&ns->lock);
-	r = attach_top(ns, at, m);
-	if (!r && (flags & MS_REC))
-		r = clone_children(ns, from->mnt, m, 0);
-	else if (r < 0)
-		mount_put(m);
-	rwlock_release(&ns->lock);
-	return r;
-}
-
-int mount_move(const struct path *from, const struct path *at)
-{
-	struct mount *m = from->mnt, *old_parent;
-	struct mount_ns *ns = m->ns;
-	struct dentry *old_point;
-	int r = 0;
-
-	if (!ns || at->mnt->ns != ns || from->dentry != m->root || !m->parent)
-		return -EINVAL;
-	if (S_ISDIR(m->root->inode->mode) != S_ISDIR(at->dentry->inode->mode))
-		return -EINVAL;
-	rwlock_write(&ns->lock);
-	for (struct mount *p = at->mnt; p && !r; p = p->parent)
-		r = p == m ? -ELOOP : 0;
+		r = may_remove(m, flags);
 	if (!r) {
-		old_parent = m->parent;
-		old_point = m->mountpoint;
-		list_del(&m->link);
-		r = attach(ns, at, m);
-		if (r < 0)
-			list_add_tail(&m->link, &ns->mounts);
+		propagation_take_down(m, &gone);
+		mount_take_down(m, &gone);
 	}
-	rwlock_release(&ns->lock);
-	if (!r) {
-		old_point->n_mounts--;
-		dentry_put(old_point);
-		mount_put(old_parent);
-	}
+	mount_unlock(t->kernel);
+	mount_put_gone(&gone);
 	return r;
 }

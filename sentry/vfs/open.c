@@ -28,6 +28,14 @@ static bool can_write(int flags)
 	return (flags & O_ACCMODE) == O_WRONLY || (flags & O_ACCMODE) == O_RDWR;
 }
 
+/* Device nodes of a file system that a user namespace made say nothing; but a devpts makes its own. */
+static bool no_devices(const struct path *p)
+{
+	const struct super_block *sb = p->dentry->sb;
+
+	return (p->mnt && (p->mnt->flags & MS_NODEV)) || (sb->user_ns && strcmp(sb->type, "devpts") != 0);
+}
+
 /* may_open(): what an existing object allows. */
 static int may_open(struct task *t, const struct path *p, int flags)
 {
@@ -41,7 +49,7 @@ static int may_open(struct task *t, const struct path *p, int flags)
 		return -EISDIR;
 	if ((flags & VFS_O_EXEC) && type != S_IFREG)
 		return -EACCES;
-	if ((type == S_IFBLK || type == S_IFCHR) && p->mnt && (p->mnt->flags & MS_NODEV))
+	if ((type == S_IFBLK || type == S_IFCHR) && no_devices(p))
 		return -EACCES;
 	r = inode_permission(t, inode, mask);
 	if (r < 0)

@@ -5,7 +5,7 @@
  * Life times: everything here is reference counted; a lookup returns a reference that the caller puts. A dentry holds its
  * inode and its parent; a file holds its path; a path holds its mount and dentry; a mount holds its super block.
  *
- * Locking (ranks in lib/lock.h): file.pos_lock < mount_ns.lock (mount tree) < super_block.rename_lock < inode.lock of
+ * Locking (ranks in lib/lock.h): file.pos_lock < dcache.mount_lock (mount trees) < super_block.rename_lock < inode.lock of
  * directories (several: in address order, lock_many()) < inode.lock of others < inode.lock below an overlay < file locks.
  * dentry.lock guards the table of its children and is taken last; dcache.rename_lock guards every dentry's name and parent.
  * A dentry's inode never changes: creating a name replaces its negative dentry by a new one.
@@ -15,6 +15,7 @@
  */
 #pragma once
 
+#include "kernel/ns.h"
 #include "lib/list.h"
 #include "lib/lock.h"
 #include "lib/refs.h"
@@ -252,35 +253,84 @@ void path_put(struct path *p);
 
 /* --- mounts ------------------------------------------------------------------------------------------------------------- */
 
+/* Bits of mount.flags beside MS_*: what may not be changed from a less privileged mount namespace; mount_namespaces(7). */
+#define MNT_LOCKED (1u << 24)	  /* stays where it is */
+#define MNT_LOCK_RDONLY (1u << 25)
+#define MNT_LOCK_NOSUID (1u << 26)
+#define MNT_LOCK_NODEV (1u << 27)
+#define MNT_LOCK_NOEXEC (1u << 28)
+#define MNT_LOCK_ATIME (1u << 29)
+#define MNT_ATIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_STRICTATIME | MS_RELATIME)
+
+/* The tree of mounts. All but the flags is guarded by the one mount lock of the sandbox, mount_read_lock() and mount_write_lock(). */
+/* Bits of mount.flags beside MS_*: what may not be changed from a less privileged mount namespace; mount_namespaces(7). */
+#define MNT_LOCKED (1u << 24)	  /* stays where it is */
+#define MNT_LOCK_RDONLY (1u << 25)
+#define MNT_LOCK_NOSUID (1u << 26)
+#define MNT_LOCK_NODEV (1u << 27)
+#define MNT_LOCK_NOEXEC (1u << 28)
+#define MNT_LOCK_ATIME (1u << 29)
+#define MNT_ATIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_STRICTATIME | MS_RELATIME)
+
+/* The tree of mounts. All but the flags is guarded by the one mount lock of the sandbox, mount_read_lock() and mount_write_lock(). */
 struct mount {
 	struct refs refs;
 	struct super_block *sb;
 	struct dentry *root;	   /* of this mount (a subtree for bind mounts) */
-	struct mount *parent;	   /* NULL for the root mount */
-	struct dentry *mountpoint; /* in parent */
+	struct mount *parent;	   /* held; NULL for the root mount */
+	struct dentry *mountpoint; /* in parent; held */
 	struct list_head link;	   /* mount_ns.mounts, in mount order */
+	struct list_head hash;	   /* by parent and mountpoint */
+	struct list_head children, child_link;
 	_Atomic(struct mount_ns *) ns; /* NULL: detached */
-	_Atomic unsigned flags;	   /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME */
+	_Atomic unsigned flags;	   /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME …, MNT_LOCK* */
+	_Atomic bool expiring;	   /* umount2(MNT_EXPIRE) was here, and nobody since */
 	int id;
+
+	/* Propagation: mount_namespaces(7). Mounts of a list are not held: leaving the tree leaves the lists. */
+	int group;		   /* of peers; 0: not shared */
+	struct list_head peers;	   /* a ring without a head */
+	struct mount *master;	   /* NULL: no slave */
+	struct list_head slaves, slave_link;
+	bool unbindable;
+	unsigned mark;		   /* of the last propagation that came by */
+	struct mount *copy;	   /* of this mount, while a tree is copied */
 };
 
 struct mount_ns {
+	struct ns_head head;
 	struct refs refs;
-	struct rwlock lock; /* RANK_MOUNTS: the tree and the list */
 	struct list_head mounts;
 	struct mount *root;
-	int next_id;
+	unsigned n_mounts;
 	_Atomic uint64_t event;	       /* counts changes of the tree, for readers of /proc/PID/mounts */
 	struct wait_queue event_wait;
 };
 
-struct mount_ns *mount_ns_alloc(void);
+#define MOUNTS_MAX 100000 /* of a namespace: Linux's default of fs.mount-max */
+
+void mount_read_lock(struct kernel *k);
+void mount_write_lock(struct kernel *k);
+void mount_unlock(struct kernel *k);
+
+/* An empty namespace with one reference. *initial*: the sandbox's first. -ENOSPC, -ENOMEM. */
+int mount_ns_create(struct kernel *k, struct user_ns *owner, bool initial, struct mount_ns **ret);
+void mount_ns_get(struct mount_ns *ns);
+void mount_ns_put(struct mount_ns *ns); /* the last one takes all its mounts down */
+/* A copy of *from*'s tree, owned by *owner*. Root and working directory in *fs* (unless NULL) move to the copies. */
+int mount_ns_copy(struct kernel *k, struct mount_ns *from, struct user_ns *owner, struct fs_context *fs, struct mount_ns **ret);
+/* The namespace that *t* lives in, borrowed; self only. The root that its mounts are seen from. */
+struct mount_ns *task_mount_ns(const struct task *t);
+/* The root of *ns* with what is mounted on it, held. */
+void mount_ns_root(struct mount_ns *ns, struct path *ret);
+
 /*
  * Mount *sb* on *at* (NULL mnt: as the namespace's root), taking over the caller's reference on success. flags: MS_*. A super block
  * whose first mount fails is shut down: all that is left to do with it is super_put().
  */
 int mount_add(struct mount_ns *ns, const struct path *at, struct super_block *sb, struct dentry *root, unsigned flags,
 	      struct mount **ret);
+/* umount2(2) of the mount whose root *at* is. -EINVAL, -EBUSY, -EAGAIN, -EPERM. */
 int mount_remove(struct task *t, const struct path *at, int flags);
 
 /* The mount on top of *p*, held, or NULL. */
@@ -288,8 +338,18 @@ struct mount *mount_lookup(const struct path *p);
 void mount_get(struct mount *m);
 void mount_put(struct mount *m);
 /* Bind *from* on *at*; recursive with MS_REC. */
-int mount_bind(const struct path *from, const struct path *at, unsigned flags);
-int mount_move(const struct path *from, const struct path *at);
+int mount_bind(struct task *t, const struct path *from, const struct path *at, unsigned flags);
+int mount_move(struct task *t, const struct path *from, const struct path *at);
+/* MS_SHARED, MS_PRIVATE, MS_SLAVE or MS_UNBINDABLE, with MS_REC for the whole tree. */
+int mount_set_propagation(struct task *t, const struct path *at, unsigned flags);
+/* Change the flags of a mount (MS_BIND | MS_REMOUNT). -EPERM: locked. */
+int mount_set_flags(struct task *t, const struct path *at, unsigned flags);
+/* pivot_root(2), with all its rules. */
+int mount_pivot(struct task *t, const struct path *new_root, const struct path *put_old);
+/* Is a file system of that type fully visible in *ns*, so that one more mount of it shows nothing new? flags: of the new mount. */
+bool mount_type_visible(struct mount_ns *ns, const char *type, unsigned *flags);
+/* Is *t*'s root directory another than its mount namespace's? */
+bool fs_is_chrooted(struct task *t);
 /* Is *m* read only, by its own flags or its super block's? */
 bool mount_read_only(const struct mount *m);
 /* May programs at *p* gain privileges from their set-ID bits and capabilities? Not by mounts without, nor by another user's. */
@@ -304,6 +364,7 @@ bool mount_may_suid(struct task *t, const struct path *p);
 #define WALK_IN_ROOT 16u       /* RESOLVE_IN_ROOT */
 #define WALK_NO_XDEV 32u
 #define WALK_NO_MAGICLINKS 64u
+#define WALK_UMOUNT 256u      /* looking does not count as use of a mount: umount2(2), MNT_EXPIRE */
 #define WALK_EMPTY 128u	       /* AT_EMPTY_PATH */
 
 /*
@@ -323,6 +384,8 @@ int vfs_walk_at(struct task *t, const struct path *base, const char *name, unsig
 
 /* Absolute path of *p* as seen from the task's root (d_path): "(unreachable)" and " (deleted)" as Linux. Returns length or -ENAMETOOLONG. */
 ssize_t vfs_path_string(struct task *t, const struct path *p, char *buf, size_t size);
+/* The same as seen from *root*. */
+ssize_t vfs_path_string_from(const struct path *root, const struct path *p, char *buf, size_t size);
 
 /* --- operations on names, permission checked with the task's credentials (fsuid, capabilities) ------------------------------ */
 
@@ -483,6 +546,8 @@ struct fs_context *fs_context_copy(struct fs_context *from); /* NULL: an empty o
 void fs_context_put(struct fs_context *fs);
 void fs_set_cwd(struct fs_context *fs, const struct path *p); /* takes a reference of its own */
 void fs_set_root(struct fs_context *fs, const struct path *p);
+/* Where root or working directory are *from*, they become *to*. */
+void fs_context_replace(struct fs_context *fs, const struct path *from, const struct path *to);
 
 static inline void file_put_cleanup_(struct file **f)
 {

@@ -138,6 +138,8 @@ int walk_cross(struct walk *w, struct path *p)
 	struct mount *m;
 
 	while (p->dentry->n_mounts && (m = mount_lookup(p))) {
+		if (!(w->flags & WALK_UMOUNT))
+			m->expiring = false;
 		if (w->flags & WALK_NO_XDEV) {
 			mount_put(m);
 			return -EXDEV;
@@ -158,17 +160,17 @@ static bool same_path(const struct path *a, const struct path *b)
 /* From the root of a mount to the place it stands on; false: nothing above. */
 static bool leave_mount(struct path *p)
 {
-	struct mount_ns *ns = p->mnt->ns;
+	struct kernel *k = p->dentry->sb->kernel;
 	struct path up = {0};
 
-	if (!ns)
+	if (!p->mnt->ns)
 		return false;
-	rwlock_read(&ns->lock);
+	mount_read_lock(k);
 	if (p->mnt->parent && p->mnt->ns) {
 		up = (struct path){.mnt = p->mnt->parent, .dentry = p->mnt->mountpoint};
 		path_get(&up);
 	}
-	rwlock_release(&ns->lock);
+	mount_unlock(k);
 	if (!up.dentry)
 		return false;
 	path_put(p);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "kernel/pid_ns.h"
 #include "fake_kernel.h"
 #include "host/file.h"
 
@@ -88,6 +89,16 @@ WEAK void signal_kernel_task(struct task *t, int signo)
 WEAK uint64_t task_rlimit(const struct task *t, int resource)
 {
 	return RLIM_INFINITY;
+}
+
+WEAK int pid_ns_lookup(const struct pid_ns *ns, int nr)
+{
+	return nr;
+}
+
+WEAK int pid_ns_global(const struct pid_ns *ns, int nr)
+{
+	return nr;
 }
 
 WEAK bool cred_in_group(const struct cred *c, uint32_t gid)
@@ -184,8 +195,7 @@ void fake_init(struct fake *f)
 	lock_init(&f->k->epoll_lock, RANK_NONE);
 	host_identity(&f->k->host_uid, &f->k->host_gid);
 	assert_int_equal(vfs_init(f->k), 0);
-	f->k->mounts = mount_ns_alloc();
-	assert_non_null(f->k->mounts);
+	assert_int_equal(mount_ns_create(f->k, NULL, true, &f->k->mounts), 0);
 	f->t = fake_task(f, 1);
 }
 

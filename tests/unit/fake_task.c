@@ -2,6 +2,7 @@
 /*
  * What vfs/ and fs/ call of kernel/ and platform/, without either. Weak: where a test pulls the real thing in, that is used.
  */
+#include "kernel/pid_ns.h"
 #include "fake_task.h"
 
 #include "fs/fs.h"
@@ -37,10 +38,8 @@ struct fake *fake_create(const struct tmpfs_options *opt)
 
 	must(f);
 	must(vfs_init(&f->kernel) == 0);
-	lock_init(&f->kernel.uts_lock, RANK_LEAF);
 	must(tmpfs_create(&f->kernel, opt, &sb) == 0);
-	f->kernel.mounts = mount_ns_alloc();
-	must(f->kernel.mounts && mount_add(f->kernel.mounts, NULL, sb, NULL, 0, &m) == 0);
+	must(mount_ns_create(&f->kernel, NULL, true, &f->kernel.mounts) == 0 && mount_add(f->kernel.mounts, NULL, sb, NULL, 0, &m) == 0);
 	f->root_cred.cap_effective = f->root_cred.cap_permitted = ~0ull;
 	f->task.kernel = &f->kernel;
 	f->task.tg = &f->tg;
@@ -86,6 +85,16 @@ WEAK uint64_t task_rlimit(const struct task *t, int resource)
 WEAK bool task_capable(const struct task *t, int cap)
 {
 	return cred_capable(t->cred, cap);
+}
+
+WEAK int pid_ns_lookup(const struct pid_ns *ns, int nr)
+{
+	return nr;
+}
+
+WEAK int pid_ns_global(const struct pid_ns *ns, int nr)
+{
+	return nr;
 }
 
 WEAK bool cred_in_group(const struct cred *c, uint32_t gid)
