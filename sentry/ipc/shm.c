@@ -192,8 +192,19 @@ void shm_ns_gone(struct ipc_ns *ns)
 
 /* --- attachments --------------------------------------------------------------------------------------------------------- */
 
+/* mm->lock held. The record of *s* in *mm*, or NULL. At most one a segment: short. */
+static struct shm_attach *attach_find(struct mm *mm, const struct shm_segment *s)
+{
+	struct shm_attach *a;
+
+	list_for_each_entry(a, &mm->shm, mm_link)
+		if (a->seg == s)
+			return a;
+	return NULL;
+}
+
 /* mm->lock held. */
-static int attach_new(struct mm *mm, struct shm_segment *s, uint64_t addr, bool busy, struct shm_attach **ret)
+static int attach_new(struct mm *mm, struct shm_segment *s, struct shm_attach **ret)
 {
 	struct shm_attach *a;
 
@@ -204,15 +215,14 @@ static int attach_new(struct mm *mm, struct shm_segment *s, uint64_t addr, bool 
 		kernel_uncharge(mm->kernel, sizeof(*a));
 		return -ENOMEM;
 	}
-	*a = (struct shm_attach){.seg = s, .mm = mm, .addr = addr, .busy = busy};
+	*a = (struct shm_attach){.seg = s, .mm = mm};
 	refs_get(&s->refs);
 	ipc_ns_get(s->ns);
 	list_add_tail(&a->mm_link, &mm->shm);
 	lock_acquire(&s->ns->shm.lock);
 	list_add_tail(&a->seg_link, &s->attaches);
 	lock_release(&s->ns->shm.lock);
-	if (ret)
-		*ret = a;
+	*ret = a;
 	return 0;
 }
 
@@ -238,18 +248,17 @@ static void attach_drop(struct shm_attach *a)
 
 int shm_mm_copy(struct mm *from, struct mm *to)
 {
-	struct shm_attach *a;
-	int r = 0;
+	struct shm_attach *a, *copy;
+	int r;
 
 	lock_assert_held(&from->lock);
 	list_for_each_entry(a, &from->shm, mm_link) {
-		if (a->busy)
-			continue;
-		r = attach_new(to, a->seg, a->addr, false, NULL);
+		r = attach_new(to, a->seg, &copy);
 		if (r)
-			break;
+			return r;
+		copy->n = a->n + a->busy; /* the child may have been made with or without */
 	}
-	return r;
+	return 0;
 }
 
 void shm_mm_gone(struct mm *mm)
@@ -258,32 +267,32 @@ void shm_mm_gone(struct mm *mm)
 		attach_drop(list_first(&mm->shm, struct shm_attach, mm_link));
 }
 
-/* How often *mm* has *s* mapped; its records go when it has not. Takes mm->lock. */
+/* How often *mm* has *s* mapped; its record goes when it has not. Takes mm->lock. */
 static unsigned count_in(struct mm *mm, struct shm_segment *s)
 {
-	struct shm_attach *a, *tmp;
-	unsigned n = 0, records = 0;
 	struct mm_vmas vs = {0};
+	struct shm_attach *a;
+	unsigned n = 0;
 	int r;
 	LOCK_SCOPE(&mm->lock);
 
+	a = attach_find(mm, s);
+	if (!a)
+		return 0;
 	r = mm_vmas_get(mm, &vs);
 	for (size_t i = 0; i < vs.n; i++)
 		n += shm_is_mapping(s, &vs.v[i]);
 	mm_vmas_free(&vs);
-	list_for_each_entry_safe(a, tmp, &mm->shm, mm_link) {
-		if (a->seg != s)
-			continue;
-		records++;
-		if (!r && !n && !a->busy) {
-			attach_drop(a);
-			records--;
-		}
-	}
-	return r || !n ? records : n;
+	if (r)
+		n = a->n;
+	if (!n && a->busy)
+		return 1;
+	if (!n)
+		attach_drop(a);
+	return n;
 }
 
-/* The address spaces that have attached *s*, each once, held. */
+/* The address spaces that have attached *s*, held. */
 static unsigned collect_mms(struct ipc_ns *ns, struct shm_segment *s, struct mm ***ret)
 {
 	unsigned n = 0, cap = 0;
@@ -296,14 +305,9 @@ static unsigned collect_mms(struct ipc_ns *ns, struct shm_segment *s, struct mm 
 	v = cap ? malloc(cap * sizeof(struct mm *)) : NULL;
 	if (!v)
 		return 0;
-	list_for_each_entry(a, &s->attaches, seg_link) {
-		unsigned i;
-
-		for (i = 0; i < n && v[i] != a->mm; i++)
-			;
-		if (i == n && refs_tryget(&a->mm->refs))
+	list_for_each_entry(a, &s->attaches, seg_link)
+		if (refs_tryget(&a->mm->refs))
 			v[n++] = a->mm;
-	}
 	*ret = v;
 	return n;
 }
@@ -345,8 +349,8 @@ static int attach_address(struct task *t, uint64_t *addr, uint64_t size, int fla
 	return 0;
 }
 
-/* The segment *id* for one who may do *mode* with it, held. */
-static int look_up(struct task *t, struct ipc_ns *ns, int id, int mode, struct shm_segment **ret)
+/* The segment *id* for one who may do *mode* with it, held. marked: it is to be destroyed. */
+static int look_up(struct task *t, struct ipc_ns *ns, int id, int mode, struct shm_segment **ret, bool *marked)
 {
 	struct ipc_obj *o;
 	int r;
@@ -357,6 +361,7 @@ static int look_up(struct task *t, struct ipc_ns *ns, int id, int mode, struct s
 	if (r)
 		return r;
 	*ret = shm_of(o);
+	*marked = o->mode & SHM_DEST;
 	refs_get(&(*ret)->refs);
 	return 0;
 }
@@ -369,22 +374,36 @@ static void note_map(struct mm *mm, struct shm_segment *s)
 	mm_note_file(mm, &m);
 }
 
-/* The host's mapping is made, or has failed with *at*: the record is finished or taken back. */
-static void attach_end(struct task *t, struct shm_segment *s, struct shm_attach *a, int64_t at)
+/* The record of a mapping that is about to be made. */
+static int attach_begin(struct task *t, struct shm_segment *s)
 {
-	struct shm_attach *o, *tmp;
+	struct shm_attach *a;
+	int r = 0;
 	LOCK_SCOPE(&t->mm->lock);
 
-	a->busy = false;
+	t->mm->pid = ipc_self(t);
+	a = attach_find(t->mm, s);
+	if (!a)
+		r = attach_new(t->mm, s, &a);
+	if (!r)
+		a->busy++;
+	return r;
+}
+
+/* The mapping is made, or has failed with *at*. */
+static void attach_end(struct task *t, struct shm_segment *s, int64_t at)
+{
+	struct shm_attach *a;
+	LOCK_SCOPE(&t->mm->lock);
+
+	a = attach_find(t->mm, s); /* a busy one stays */
+	a->busy--;
 	if (at < 0) {
-		attach_drop(a);
+		if (!a->n && !a->busy)
+			attach_drop(a);
 		return;
 	}
-	a->addr = (uint64_t)at;
-	/* Another record of this place is of a mapping that the guest has undone. */
-	list_for_each_entry_safe(o, tmp, &t->mm->shm, mm_link)
-		if (o != a && o->seg == s && o->addr == a->addr && !o->busy)
-			attach_drop(o);
+	a->n++;
 	lock_acquire(&s->ns->shm.lock);
 	s->atime = time(NULL);
 	s->lpid = ipc_self(t);
@@ -396,20 +415,15 @@ static int64_t attach(struct task *t, struct shm_segment *s, uint64_t addr, int 
 	int prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
 	/* A shared mapping that must not be written is a private one on the host: see map_file(). */
 	int map = flags & SHM_RDONLY ? MAP_PRIVATE : MAP_SHARED;
-	struct shm_attach *a;
 	int64_t at;
 	int r = attach_address(t, &addr, s->pages * PAGE_SIZE_, flags, &map);
 
-	if (r)
-		return r;
-	t->mm->pid = ipc_self(t);
-	lock_acquire(&t->mm->lock);
-	r = attach_new(t->mm, s, addr, true, &a);
-	lock_release(&t->mm->lock);
+	if (!r)
+		r = attach_begin(t, s);
 	if (r)
 		return r;
 	at = gthread_mmap(t->th, addr, s->pages * PAGE_SIZE_, prot, map, s->fd, 0);
-	attach_end(t, s, a, at);
+	attach_end(t, s, at);
 	if (at >= 0)
 		note_map(t->mm, s);
 	return at == -EEXIST ? -EINVAL : at;
@@ -420,15 +434,16 @@ int64_t shm_attach(struct task *t, int id, uint64_t addr, int flags)
 	int mode = (flags & SHM_RDONLY ? 0444 : 0666) | (flags & SHM_EXEC ? 0111 : 0);
 	struct ipc_ns *ns = task_ipc_ns(t);
 	struct shm_segment *s;
+	bool marked;
 	int64_t r;
 
 	if (id < 0 || ((addr & ~PAGE_MASK_) && !(flags & SHM_RND)) || (!addr && (flags & SHM_REMAP)))
 		return -EINVAL;
-	r = look_up(t, ns, id, mode, &s);
+	r = look_up(t, ns, id, mode, &s, &marked);
 	if (r)
 		return r;
 	/* One that is marked may have lost its last attachment unseen. */
-	if ((s->obj.mode & SHM_DEST) && !shm_count(ns, s))
+	if (marked && !shm_count(ns, s))
 		r = -EINVAL;
 	else
 		r = attach(t, s, addr, flags);
@@ -465,6 +480,21 @@ static struct shm_segment *attached_at(struct mm *mm, const struct mm_vmas *vs, 
 	return s;
 }
 
+static void note_detach(struct task *t, struct shm_segment *s)
+{
+	struct shm_attach *a;
+	LOCK_SCOPE(&t->mm->lock);
+
+	t->mm->pid = ipc_self(t);
+	a = attach_find(t->mm, s);
+	if (a && a->n)
+		a->n--;
+	lock_acquire(&s->ns->shm.lock);
+	s->dtime = time(NULL);
+	s->lpid = ipc_self(t);
+	lock_release(&s->ns->shm.lock);
+}
+
 int shm_detach(struct task *t, uint64_t addr)
 {
 	struct shm_segment *s;
@@ -472,7 +502,7 @@ int shm_detach(struct task *t, uint64_t addr)
 	struct ipc_ns *ns;
 	int r;
 
-	if (addr & ~PAGE_MASK_ || list_empty(&t->mm->shm))
+	if (addr & ~PAGE_MASK_)
 		return -EINVAL;
 	r = mm_vmas_get(t->mm, &vs);
 	if (r)
@@ -482,7 +512,6 @@ int shm_detach(struct task *t, uint64_t addr)
 		mm_vmas_free(&vs);
 		return -EINVAL;
 	}
-	t->mm->pid = ipc_self(t);
 	for (size_t i = 0; i < vs.n; i++) {
 		const struct mm_vma *v = &vs.v[i];
 
@@ -491,10 +520,7 @@ int shm_detach(struct task *t, uint64_t addr)
 	}
 	mm_vmas_free(&vs);
 	ns = s->ns;
-	lock_acquire(&ns->shm.lock);
-	s->dtime = time(NULL);
-	s->lpid = ipc_self(t);
-	lock_release(&ns->shm.lock);
+	note_detach(t, s);
 	count_in(t->mm, s);
 	shm_segment_put(s);
 	ipc_ns_put(ns);

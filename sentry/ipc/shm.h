@@ -4,7 +4,7 @@
  * telling, so how often a segment is attached is counted when somebody asks, in the host's list of each address space that has
  * attached it.
  *
- * Everything is guarded by ipc_ns.shm.lock, but shm_attach.mm_link, which the address space's own lock guards.
+ * Everything is guarded by ipc_ns.shm.lock, but what the address space's own lock guards.
  */
 #pragma once
 
@@ -30,12 +30,13 @@ struct shm_segment {
 	struct list_head attaches;
 };
 
-struct shm_attach { /* one shmat(2), or its copy in a forked child */
+struct shm_attach { /* a segment in an address space that has, or had, attached it: one for all its attachments */
 	struct list_head seg_link, mm_link;
 	struct shm_segment *seg; /* held */
 	struct mm *mm;		 /* not held: it outlives this */
-	uint64_t addr;
-	bool busy; /* being mapped: it counts, seen or not */
+	/* the mm's lock */
+	unsigned n;    /* shmat(2) less shmdt(2): taken for the count where the host does not tell */
+	unsigned busy; /* being mapped now: it counts, seen or not */
 };
 
 /* Is *v* a mapping of *s*? */
