@@ -78,7 +78,8 @@ static const struct kentry attr_entries[] = {
 	{.name = "fd", .mode = S_IFDIR | 0500, .dir = &proc_fd_dir, .flags = KERNFS_INSPECT},                          \
 		{.name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &proc_fdinfo_dir, .flags = KERNFS_INSPECT},          \
 		{.name = "ns", .mode = S_IFDIR | 0511, .dir = &proc_ns_dir, .flags = KERNFS_INSPECT},                  \
-		{.name = "net", .mode = S_IFDIR | 0555, .dir = &proc_net_dir},                                         \
+		{.name = "net", .mode = S_IFDIR | 0555, .children = proc_net_entries, .n_children = PROC_N_NET,           \
+			.dir = &proc_net_dir},                                         \
 		SECRET("environ", proc_show_environ), SECRET("auxv", proc_show_auxv),                                  \
 		KSHOW("status", 0444, proc_show_status), KSHOW("personality", 0400, proc_show_personality),            \
 		KSHOW("limits", 0444, proc_show_limits), SETTING("sched", 0644, proc_show_sched, proc_store_sched),    \

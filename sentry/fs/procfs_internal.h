@@ -142,3 +142,5 @@ extern const struct kentry proc_sysnet_entries[PROC_N_SYSNET];
 
 /* procfs_net.c: /proc/net. */
 extern const struct kdir_ops proc_net_dir;
+#define PROC_N_NET 17
+extern const struct kentry proc_net_entries[PROC_N_NET];

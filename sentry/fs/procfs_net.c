@@ -57,3 +57,51 @@ static int next(const struct kobj *dir, uint64_t *cookie, char *name, const stru
 }
 
 const struct kdir_ops proc_net_dir = {.lookup = lookup, .next = next};
+
+/* --- what there is none of, or nobody counts ----------------------------------------------------------------------------------------- */
+
+#define RAW4 "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"
+#define UDPLITE4 "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops"
+#define V6                                                                                                             \
+	"  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt"    \
+	"   uid  timeout inode ref pointer drops\n"
+
+/* One line a processor: packets are not counted. */
+static int show_softnet(struct task *v, const struct kobj *o, struct seq *s)
+{
+	for (unsigned i = 0; i < o->kernel->n_cpus; i++) {
+		for (int k = 0; k < 12; k++)
+			seq_puts(s, "00000000 ");
+		seq_printf(s, "%08x 00000000 00000000\n", i);
+	}
+	return 0;
+}
+
+#define CALLS "  y  y  y  y  y  y  y  n  y  y  y  y  y  n  y  y  y  y  n\n"
+
+const struct kentry proc_net_entries[PROC_N_NET] = {
+	KTEXT("anycast6", ""),
+	KTEXT("dev_mcast", ""),
+	KTEXT("icmp6", V6),
+	KTEXT("igmp6", "1    lo              ff020000000000000000000000000001     1 0000000C 0\n"
+		       "1    lo              ff010000000000000000000000000001     1 00000008 0\n"),
+	KTEXT("mcfilter", "Idx Device        MCA        SRC    INC    EXC\n"),
+	KTEXT("netlink", "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n"),
+	KTEXT("packet", "sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n"),
+	KTEXT("protocols", "protocol  size sockets  memory press maxhdr  slab module     cl co di ac io in de sh ss gs se re bi br ha uh gp em\n"
+			   "UDPv6     1344     -1      -1   no       0   yes  kernel    " CALLS
+			   "TCPv6     2432     -1      -1   no     320   yes  kernel    " CALLS
+			   "UNIX      1152     -1      -1   NI       0   yes  kernel    " CALLS
+			   "UDP       1152     -1      -1   no       0   yes  kernel    " CALLS
+			   "TCP       2240     -1      -1   no     320   yes  kernel    " CALLS
+			   "NETLINK   1112     -1      -1   NI       0   no   kernel    " CALLS),
+	KTEXT("psched", "000003e8 00000040 000f4240 3b9aca00\n"),
+	KTEXT("ptype", "Type Device      Function\n0800          ip_rcv\n0806          arp_rcv\n86dd          ipv6_rcv\n"),
+	KTEXT("raw", RAW4),
+	KTEXT("raw6", V6),
+	KTEXT("rt6_stats", "0000 0000 0000 0000 0000 0000 0000\n"),
+	KTEXT("rt_cache", "Iface\tDestination\tGateway \tFlags\t\tRefCnt\tUse\tMetric\tSource\t\tMTU\tWindow\tIRTT\tTOS\tHHRef\tHHUptod\tSpecDst\n"),
+	KSHOW("softnet_stat", 0444, show_softnet),
+	KTEXT("udplite", UDPLITE4 "            \n"),
+	KTEXT("udplite6", V6),
+};
