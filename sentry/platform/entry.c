@@ -142,8 +142,12 @@ static void answer_exit(struct gthread *th, uint64_t clear_tid)
 	struct slot *s = th->slot;
 	unsigned n = 0;
 
+	/* Before anybody may think the thread gone and free its memory, where the host still writes. */
+	if (th->rseq.addr)
+		s->orders[n++] = (struct stub_order){.nr = __NR_rseq, .args = {th->rseq.addr, th->rseq.len, 1, th->rseq.sig}};
+	/* FUTEX_WAKE_OP: store 0, then wake, shared as Linux does; a fault hurts nobody. */
 	if (clear_tid)
-		add_order(s, &n, __NR_futex, clear_tid, 1 /* FUTEX_WAKE, shared as Linux does */, INT32_MAX);
+		s->orders[n++] = (struct stub_order){.nr = __NR_futex, .args = {clear_tid, 5, INT32_MAX, 0, clear_tid, 0}};
 	s->n_orders = n;
 	s->then = is_main(th) ? THEN_PARK : THEN_EXIT;
 	notify_reply(th->as->l, th->notif_id, BELL_ORDERS);
@@ -155,10 +159,11 @@ static void finish_exit(struct gthread *th)
 	struct aspace *as = th->as;
 	bool dead;
 
-	if (th->clear_tid) {
+	if (th->clear_tid % 4) { /* not for a futex to write */
 		const uint32_t zero = 0;
 
 		aspace_write(as, th->clear_tid, &zero, sizeof(zero), NULL);
+		th->clear_tid = 0;
 	}
 	lock_acquire(&l->lock);
 	dead = th->dead;

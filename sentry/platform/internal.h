@@ -187,6 +187,7 @@ struct gthread {
 	bool reenter, after_syscall;
 	bool exiting;
 	uint64_t clear_tid;
+	struct gthread_rseq rseq;
 	bool tail;
 	struct stub_order tail_order;
 	int tail_fd; /* our own duplicate, or -1 */

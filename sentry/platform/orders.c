@@ -184,6 +184,32 @@ void gthread_tail_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot
 	lock_release(&th->as->l->lock);
 }
 
+static void tail_call(struct gthread *th, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
+{
+	th->tail = true;
+	th->tail_fd = -1;
+	th->tail_stub_fd = 0;
+	th->tail_order = (struct stub_order){.nr = nr, .args = {a0, a1, a2, a3}};
+}
+
+void gthread_tail_rseq(struct gthread *th, const struct gthread_rseq *rs)
+{
+	const struct gthread_rseq *r = rs->addr ? rs : &th->rseq;
+
+	tail_call(th, __NR_rseq, r->addr, r->len, rs->addr ? 0 : 1 /* RSEQ_FLAG_UNREGISTER */, r->sig);
+	th->rseq = *rs;
+}
+
+const struct gthread_rseq *gthread_rseq(struct gthread *th)
+{
+	return &th->rseq;
+}
+
+void gthread_tail_membarrier(struct gthread *th, int cmd, unsigned flags, int cpu)
+{
+	tail_call(th, __NR_membarrier, (unsigned)cmd, flags, (unsigned)cpu, 0);
+}
+
 int64_t gthread_munmap(struct gthread *th, uint64_t addr, uint64_t len)
 {
 	return range_ok(addr, len) ? check_code(order_call(th, __NR_munmap, addr, len, 0, 0, 0, 0)) : -EINVAL;
@@ -401,6 +427,7 @@ int gthread_fork(struct gthread *th, void *owner, struct aspace **ret_as, struct
 	b.th->slot->ctid = 1;
 	b.th->uc_addr = th->uc_addr;
 	inherit(b.th, th);
+	b.th->rseq = th->rseq; /* the host has copied it with the process */
 	b.th->regs.rax = 0;
 	birth_begin(&b, parent->l);
 	b.fd = (uint64_t)b.nonce << 32 | (unsigned)stub_fd;

@@ -224,6 +224,19 @@ int gthread_cmpxchg32(struct gthread *th, uint64_t addr, uint32_t old, uint32_t 
 void gthread_tail_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off);
 
 /*
+ * rseq(2): the host registers the guest's area for this host thread. Last act of the entry, as above; the caller has checked that the area
+ * is the guest's and that none is registered. At its end the thread lets go of it before clear_tid is written.
+ */
+struct gthread_rseq {
+	uint64_t addr; /* 0: none */
+	uint32_t len, sig;
+};
+void gthread_tail_rseq(struct gthread *th, const struct gthread_rseq *rs); /* addr 0: the present one goes */
+const struct gthread_rseq *gthread_rseq(struct gthread *th);
+/* membarrier(2) on the threads of this address space, with arguments that the caller knows. Last act, as above. */
+void gthread_tail_membarrier(struct gthread *th, int cmd, unsigned flags, int cpu);
+
+/*
  * fork without CLONE_VM: a copy of the address space with one thread, whose registers are those of *th* now (rax 0).
  * The child is held until gthread_start(). Only inside a full entry.
  */
