@@ -58,6 +58,8 @@ struct look {
 	uint64_t total;
 	int64_t worst;
 	struct thread_group *victim; /* held */
+	uint64_t spared, most;	     /* what those with oom_score_adj -1000 hold, and the largest of them: */
+	struct thread_group *refuge; /* held */
 	bool sweep;
 };
 
@@ -93,8 +95,15 @@ static void consider(struct look *l, struct thread_group *tg, uint64_t bytes)
 	int64_t score = (int64_t)bytes + tg->oom_score_adj * (int64_t)(k->memory_limit / 1000);
 	bool init = tg->pid == 1;
 
-	if (tg->oom_score_adj == -1000)
+	if (tg->oom_score_adj == -1000) {
+		if (!l->refuge || bytes > l->most) {
+			l->most = bytes;
+			tg_get(tg);
+			tg_put(l->refuge);
+			l->refuge = tg;
+		}
 		return;
+	}
 	if (l->victim && (init || (l->victim->pid != 1 && score <= l->worst)))
 		return;
 	l->worst = score;
@@ -121,13 +130,28 @@ static int add_usage(struct thread_group *tg, void *arg)
 	}
 	if (!mm_resident(mm, &resident, &shared)) {
 		/* Private pages only: files of the image are the page cache's. Children of vfork live in one that is counted. */
-		if (mm->looked_at != l->number)
-			l->total += (resident > shared ? resident - shared : 0) * PAGE;
+		if (mm->looked_at != l->number) {
+			uint64_t bytes = (resident > shared ? resident - shared : 0) * PAGE;
+
+			l->total += bytes;
+			l->spared += tg->oom_score_adj == -1000 ? bytes : 0;
+		}
 		mm->looked_at = l->number;
 		consider(l, tg, resident * PAGE); /* shared memory too: whoever maps much of it */
 	}
 	mm_put(mm);
 	return 0;
+}
+
+/* The limit holds in any case: where those that are spared are over it alone, or are all there is, the largest of them ends. */
+static void kill_one(struct kernel *k, struct look *l)
+{
+	struct thread_group *tg = l->refuge && (!l->victim || l->spared > k->memory_limit) ? l->refuge : l->victim;
+
+	if (!tg)
+		return;
+	atomic_fetch_add(&k->oom_kills, 1);
+	signal_kill_group(tg);
 }
 
 static void *watch(void *arg)
@@ -136,18 +160,20 @@ static void *watch(void *arg)
 
 	for (uint64_t i = 1;; i++) {
 		struct look l = {.number = i};
+		uint64_t ours;
 
 		usleep(LOOK_EVERY_US);
 		l.sweep = i % SWEEP_EVERY == 0 && shared_mem_sweep_begin(k);
 		tg_for_each(k, add_usage, &l);
 		if (l.sweep)
 			shared_mem_sweep_end(k);
-		l.total += atomic_load(&k->memory_used) + shared_mem_bytes(k);
-		if (l.total > k->memory_limit && l.victim) {
-			atomic_fetch_add(&k->oom_kills, 1);
-			signal_kill_group(l.victim);
-		}
+		ours = atomic_load(&k->memory_used) + shared_mem_bytes(k);
+		l.total += ours;
+		l.spared += ours;
+		if (l.total > k->memory_limit)
+			kill_one(k, &l);
 		tg_put(l.victim);
+		tg_put(l.refuge);
 	}
 	return NULL;
 }
