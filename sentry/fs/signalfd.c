@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * signalfd(2): reading takes signals that are pending for the reader. Readiness is judged for the process that made the
- * file, since polling does not tell who asks.
- */
+/* signalfd(2): reading takes signals that are pending for the reader; it is ready for whoever asks. */
 #include "fs/event.h"
 
 #include "kernel/task.h"
@@ -16,9 +13,13 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
+#define GROUPS_MAX 16
+
 struct signalfd {
 	_Atomic ksigset mask; /* wanted */
 	struct thread_group *tg; /* held */
+	struct lock lock;	 /* RANK_LEAF */
+	_Atomic(struct thread_group *) asked[GROUPS_MAX]; /* other groups that looked at it: held, waiters may hang on them */
 };
 
 static const struct file_ops signalfd_fops;
@@ -111,19 +112,36 @@ static bool any_pending(struct thread_group *tg, ksigset mask)
 	return false;
 }
 
+/* Whose signals count: the caller's, as far as they can be remembered. */
+static struct thread_group *asking_group(struct signalfd *sf, struct task *t)
+{
+	LOCK_SCOPE(&sf->lock);
+
+	if (!t || t->tg == sf->tg)
+		return sf->tg;
+	for (int i = 0; i < GROUPS_MAX; i++) {
+		if (!sf->asked[i]) {
+			tg_get(t->tg);
+			sf->asked[i] = t->tg;
+		}
+		if (sf->asked[i] == t->tg)
+			return t->tg;
+	}
+	return sf->tg;
+}
+
 static uint32_t signalfd_poll(struct file *f, struct waiter *w)
 {
 	struct signalfd *sf = f->priv;
-	struct kernel *k = sf->tg->kernel;
+	struct task *t = platform_current(sf->tg->kernel->platform);
+	struct thread_group *tg = asking_group(sf, t);
 	bool ready;
 
 	if (w)
-		wait_queue_add(&sf->tg->signal_wait, w);
-	lock_acquire(&k->tasklist_lock);
-	lock_acquire(&sf->tg->siglock);
-	ready = any_pending(sf->tg, atomic_load(&sf->mask));
-	lock_release(&sf->tg->siglock);
-	lock_release(&k->tasklist_lock);
+		wait_queue_add(&tg->signal_wait, w);
+	lock_acquire(&tg->siglock);
+	ready = t && t->tg == tg ? (t->pending.set | tg->shared_pending.set) & atomic_load(&sf->mask) : any_pending(tg, atomic_load(&sf->mask));
+	lock_release(&tg->siglock);
 	return ready ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
@@ -138,7 +156,10 @@ static void signalfd_release(struct file *f)
 {
 	struct signalfd *sf = f->priv;
 
+	for (int i = 0; i < GROUPS_MAX; i++)
+		tg_put(sf->asked[i]);
 	tg_put(sf->tg);
+	lock_destroy(&sf->lock);
 	free(sf);
 }
 
@@ -158,6 +179,7 @@ int signalfd_make(struct task *t, ksigset mask, int flags, struct file **ret)
 	if (!sf)
 		return -ENOMEM;
 	atomic_init(&sf->mask, mask & ~KSIG_UNBLOCKABLE);
+	lock_init(&sf->lock, RANK_LEAF);
 	sf->tg = t->tg;
 	tg_get(sf->tg);
 	err = file_alloc_anon(t->kernel, "anon_inode:[signalfd]", &signalfd_fops, 0600, O_RDWR | (flags & O_NONBLOCK), sf,
@@ -179,5 +201,8 @@ int signalfd_change(struct file *f, ksigset mask)
 		return -EINVAL;
 	atomic_store(&sf->mask, mask & ~KSIG_UNBLOCKABLE);
 	wait_queue_wake(&sf->tg->signal_wait, EPOLLIN);
+	for (int i = 0; i < GROUPS_MAX; i++)
+		if (sf->asked[i]) /* once there, they stay */
+			wait_queue_wake(&sf->asked[i]->signal_wait, EPOLLIN);
 	return 0;
 }

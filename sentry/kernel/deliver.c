@@ -3,6 +3,7 @@
 #include "kernel/sigframe.h"
 #include "kernel/cputime.h"
 #include "kernel/jobctl.h"
+#include "kernel/native_wait.h"
 #include "kernel/syscall_work.h"
 #include "kernel/task_internal.h"
 #include "mm/mm.h"
@@ -10,8 +11,6 @@
 #include <sys/wait.h>
 
 #define NR_RESTART_SYSCALL 219
-#define NR_FUTEX 202
-#define SYSCALL_INSN 0x050f
 
 #define CORE_SIGNALS                                                                                                   \
 	(KSIG(SIGQUIT) | KSIG(SIGILL) | KSIG(SIGTRAP) | KSIG(SIGABRT) | KSIG(SIGBUS) | KSIG(SIGFPE) | KSIG(SIGSEGV) |  \
@@ -34,20 +33,8 @@ static void restart_with_handler(struct task *t, struct guest_regs *regs, int64_
 		arch_restart_syscall(regs, t->syscall_nr);
 	else
 		regs->rax = (uint64_t)(errno_is_restart(ret) ? -EINTR : ret);
-}
-
-/*
- * A futex wait that the host kernel served was interrupted: the host has wound it back to be made again. A handler
- * without SA_RESTART must see EINTR instead.
- */
-static void finish_native_wait(struct task *t, struct guest_regs *regs)
-{
-	uint16_t insn;
-
-	if (regs->rax != NR_FUTEX || copy_in(t, &insn, regs->rip, sizeof(insn)) || insn != SYSCALL_INSN)
-		return;
-	regs->rip += ARCH_SYSCALL_INSN_LEN;
-	regs->rax = (uint64_t)-EINTR;
+	if ((int64_t)regs->rax == -EINTR)
+		native_wait_not_at(t, regs->rip);
 }
 
 /* Sleep while the group is stopped. Returns whether it had been. */
@@ -154,8 +141,6 @@ static void run_handler(struct task *t, struct delivery *d, const struct ksigact
 	t->restore_mask = false;
 	if (d->in_syscall)
 		restart_with_handler(t, &d->regs, d->ret, act->flags & SA_RESTART);
-	else if (!(act->flags & SA_RESTART))
-		finish_native_wait(t, &d->regs);
 	d->in_syscall = false;
 	d->dirty = true;
 	if (sigframe_push(t, &d->regs, act, info, saved)) {

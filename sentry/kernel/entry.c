@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The way in: every system call, fault and interrupt of a guest thread arrives here. */
 #include "kernel/cputime.h"
+#include "kernel/native_wait.h"
 #include "kernel/seccomp.h"
 #include "kernel/syscall_work.h"
 #include "kernel/task_internal.h"
@@ -123,13 +124,16 @@ static int64_t kernel_entry(struct gthread *th, const struct guest_entry *e)
 		return 0;
 	k = t->kernel;
 	atomic_store(&t->in_guest, false);
-	if (e->full && t->pt.forced_tf)
+	t->pt.entered_tf = e->full && t->pt.forced_tf;
+	if (t->pt.entered_tf)
 		ptrace_enter(t);
 	cpu_enter(t);
 	switch (e->kind) {
 	case ENTRY_SYSCALL:
 		t->in_syscall = true;
 		ret = serve_syscall(t, e);
+		if (ret == -EINTR)
+			native_wait_not_at(t, e->call.ip);
 		break;
 	case ENTRY_FAULT:
 		if (t->native_active) {
@@ -150,7 +154,7 @@ static int64_t kernel_entry(struct gthread *th, const struct guest_entry *e)
 			ret = syscall_with_work(t);
 			break;
 		}
-		ret = e->after_syscall ? t->syscall_ret : 0;
+		ret = e->after_syscall ? t->syscall_ret : native_wait_interrupted(t);
 		break;
 	case ENTRY_START:
 		break;

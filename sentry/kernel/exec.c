@@ -478,7 +478,6 @@ static int commit(struct task *t, struct file *f, const char *path, struct exec_
 	robust_list_exit(t); /* in the old memory */
 	futex_release_owned(t, false);
 	t->sas_sp = t->sas_size = 0;
-	t->sas_flags = SS_DISABLE;
 	t->clear_child_tid = t->robust_list = 0;
 	t->tg->exec_done = true;
 	t->exit_signal = SIGCHLD;

@@ -50,6 +50,7 @@ struct ptrace_state { /* in struct task */
 	uint64_t message;
 	/* of the tracee; the tracer's while it is stopped */
 	uint32_t resume;
+	bool entered_tf; /* this entry came while it was set by us: a trap may be ours */
 	bool forced_tf; /* the trap flag was set by us */
 	uint64_t exec_message;
 	uint64_t dr[8];	    /* the debug registers it was given; obeyed by single steps (ptrace_debug.c) */

@@ -312,5 +312,5 @@ bool ptrace_swallow_trap(struct task *t, struct ksiginfo *info)
 			info->code = TRAP_HWBKPT;
 		return false;
 	}
-	return !step;
+	return !step && t->pt.entered_tf; /* else the guest has set the flag itself */
 }

@@ -9,17 +9,54 @@
 #define SS_AUTODISARM_BIT (1u << 31)
 #define SA_RESTORER_BIT 0x04000000
 #define LEGACY_FXSAVE 512
-#define FAULTS (KSIG(SIGSEGV) | KSIG(SIGBUS) | KSIG(SIGILL) | KSIG(SIGFPE) | KSIG(SIGTRAP))
+#define SIGALTSTACK_MIN 2048 /* MINSIGSTKSZ: what is really needed, AT_MINSIGSTKSZ tells */
 
-static bool on_altstack(const struct task *t, uint64_t sp)
+static bool within_altstack(const struct task *t, uint64_t sp)
 {
-	return !(t->sas_flags & SS_AUTODISARM_BIT) && t->sas_size && sp > t->sas_sp && sp - t->sas_sp <= t->sas_size;
+	return t->sas_size && sp > t->sas_sp && sp - t->sas_sp <= t->sas_size;
 }
 
-static uint64_t frame_top(struct task *t, const struct guest_regs *regs, const struct ksigaction *act)
+/* With SS_AUTODISARM it may be left by any way: nobody is on it then. */
+static bool on_altstack(const struct task *t, uint64_t sp)
 {
+	return !(t->sas_flags & SS_AUTODISARM_BIT) && within_altstack(t, sp);
+}
+
+void sigaltstack_get(const struct task *t, uint64_t sp, struct sigaltstack_args *ret)
+{
+	*ret = (struct sigaltstack_args){.sp = t->sas_sp, .size = t->sas_size};
+	ret->flags = t->sas_size ? t->sas_flags & SS_AUTODISARM_BIT : SS_DISABLE;
+	if (on_altstack(t, sp))
+		ret->flags |= SS_ONSTACK;
+}
+
+int sigaltstack_set(struct task *t, uint64_t sp, const struct sigaltstack_args *ss)
+{
+	uint32_t mode = ss->flags & ~SS_AUTODISARM_BIT;
+
+	if (on_altstack(t, sp))
+		return -EPERM;
+	if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK)
+		return -EINVAL;
+	if (mode == SS_DISABLE) {
+		t->sas_sp = t->sas_size = 0;
+		t->sas_flags = ss->flags;
+		return 0;
+	}
+	if (ss->size < SIGALTSTACK_MIN)
+		return -ENOMEM;
+	t->sas_sp = ss->sp;
+	t->sas_size = ss->size;
+	t->sas_flags = ss->flags;
+	return 0;
+}
+
+static uint64_t frame_top(struct task *t, const struct guest_regs *regs, const struct ksigaction *act, bool *on_alt)
+{
+	*on_alt = true;
 	if ((act->flags & SA_ONSTACK) && t->sas_size && !on_altstack(t, regs->rsp))
 		return t->sas_sp + t->sas_size;
+	*on_alt = on_altstack(t, regs->rsp);
 	return regs->rsp - ARCH_REDZONE;
 }
 
@@ -37,13 +74,12 @@ static void describe(struct task *t, const struct ksigaction *act, const struct 
 		.mask = saved,
 		.sas_sp = t->sas_sp,
 		.sas_size = t->sas_size,
-		.sas_flags = t->sas_size ? t->sas_flags & SS_AUTODISARM_BIT : SS_DISABLE,
+		.sas_flags = t->sas_flags,
+		/* Of the last fault, as Linux has it, whatever signal this is. */
+		.trapno = t->fault_trapno,
+		.error_code = t->fault_error,
+		.cr2 = t->fault_addr,
 	};
-	if (KSIG(info->signo) & FAULTS) {
-		sf->trapno = t->fault_trapno;
-		sf->error_code = t->fault_error;
-		sf->cr2 = t->fault_addr;
-	}
 	memcpy(sf->info, info, sizeof(sf->info));
 }
 
@@ -53,6 +89,7 @@ int sigframe_push(struct task *t, struct guest_regs *regs, const struct ksigacti
 	struct guest_xstate *xs;
 	struct arch_sigframe sf;
 	uint64_t addr;
+	bool on_alt;
 	uint8_t *buf;
 	size_t len;
 	int r = -ENOMEM;
@@ -65,8 +102,9 @@ int sigframe_push(struct task *t, struct guest_regs *regs, const struct ksigacti
 		r = gthread_get_xstate(t->th, xs);
 	if (!r) {
 		describe(t, act, info, saved, &sf);
-		len = arch_sigframe_build(&sf, regs, xs, frame_top(t, regs, act), buf, &addr);
-		r = aspace_write(gthread_aspace(t->th), addr, buf, len, NULL);
+		len = arch_sigframe_build(&sf, regs, xs, frame_top(t, regs, act, &on_alt), buf, &addr);
+		/* One that does not fit on the alternate stack shall not be written over what lies below. */
+		r = on_alt && !within_altstack(t, addr) ? -EFAULT : aspace_write(gthread_aspace(t->th), addr, buf, len, NULL);
 	}
 	if (!r && (t->sas_flags & SS_AUTODISARM_BIT)) {
 		t->sas_sp = t->sas_size = 0;
@@ -104,20 +142,6 @@ static int restore_xstate(struct task *t, uint64_t fp)
 	return r;
 }
 
-static void restore_altstack(struct task *t, const struct arch_sigframe *sf, uint64_t sp)
-{
-	if (on_altstack(t, sp))
-		return;
-	if (sf->sas_flags & SS_DISABLE) {
-		t->sas_sp = t->sas_size = 0;
-		t->sas_flags = SS_DISABLE;
-		return;
-	}
-	t->sas_sp = sf->sas_sp;
-	t->sas_size = sf->sas_size;
-	t->sas_flags = sf->sas_flags & SS_AUTODISARM_BIT;
-}
-
 int sigframe_pop(struct task *t, struct guest_regs *regs, ksigset *ret_mask)
 {
 	uint8_t head[ARCH_SIGFRAME_HEAD];
@@ -133,7 +157,8 @@ int sigframe_pop(struct task *t, struct guest_regs *regs, ksigset *ret_mask)
 		if (r)
 			return r;
 	}
-	restore_altstack(t, &sf, regs->rsp);
+	/* By the rules of the call; a setting that breaks them is not taken. */
+	sigaltstack_set(t, regs->rsp, &(struct sigaltstack_args){sf.sas_sp, sf.sas_flags, 0, sf.sas_size});
 	*ret_mask = sf.mask;
 	return 0;
 }

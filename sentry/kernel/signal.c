@@ -176,32 +176,41 @@ static bool merge_timer(struct sigpending *p, const struct ksiginfo *info)
 	return false;
 }
 
+/* siglock held. Signals in the queues of the whole process, as RLIMIT_SIGPENDING counts them. */
+static unsigned queued(const struct thread_group *tg)
+{
+	const struct sigqueue *q;
+	const struct task *t;
+	unsigned n = 0;
+
+	list_for_each_entry(q, &tg->shared_pending.queue, link)
+		n++;
+	list_for_each_entry(t, &tg->threads, tg_link)
+		list_for_each_entry(q, &t->pending.queue, link)
+			n++;
+	return n;
+}
+
+/* A real-time signal that brings a value is not taken without it; kill(2)'s and the kernel's own are. */
+static bool must_fit(const struct ksiginfo *info)
+{
+	return info->signo >= KSIG_RTMIN && info->code != SI_USER && info->code != SI_KERNEL;
+}
+
 static int enqueue(struct task *limit_of, struct sigpending *p, const struct ksiginfo *info)
 {
 	struct sigqueue *q;
-	unsigned n = 0;
 	bool charged;
 
 	if (info->code == SI_TIMER && (p->set & KSIG(info->signo)) && merge_timer(p, info))
 		return 0;
 	if (info->signo < KSIG_RTMIN && (p->set & KSIG(info->signo)))
 		return 0;
-	if (info->signo >= KSIG_RTMIN) {
-		struct lock *l = &limit_of->tg->limits_lock;
-		uint64_t max;
-
-		lock_acquire(l);
-		max = limit_of->tg->rlim[RLIMIT_SIGPENDING].cur;
-		lock_release(l);
-		list_for_each_entry(q, &p->queue, link)
-			n++;
-		if (n >= max)
-			return -EAGAIN;
-	}
-	charged = kernel_charge(limit_of->kernel, sizeof(*q)) == 0;
-	if (!charged && info->signo >= KSIG_RTMIN)
+	charged = (!must_fit(info) && info->signo < KSIG_RTMIN) || queued(limit_of->tg) < task_rlimit(limit_of, RLIMIT_SIGPENDING);
+	charged = charged && kernel_charge(limit_of->kernel, sizeof(*q)) == 0;
+	if (!charged && must_fit(info))
 		return -EAGAIN;
-	q = malloc(sizeof(*q));
+	q = charged || info->signo < KSIG_RTMIN ? malloc(sizeof(*q)) : NULL;
 	if (!q && charged)
 		kernel_uncharge(limit_of->kernel, sizeof(*q));
 	if (q) {
@@ -333,15 +342,23 @@ void group_kill_locked(struct thread_group *tg, int code)
 	}
 }
 
-/* The thread that takes a group signal: the leader if it can, else the first that does not block it. */
+/*
+ * The thread that takes a group signal: the leader if it can, else the first that does not block it. One that has a signal to
+ * handle already comes behind those that have not.
+ */
 static struct task *pick_thread(struct thread_group *tg, int signo)
 {
-	struct task *t;
+	struct task *t, *busy = NULL;
 
-	list_for_each_entry(t, &tg->threads, tg_link)
-		if (!t->exited && !(t->blocked & KSIG(signo)))
+	list_for_each_entry(t, &tg->threads, tg_link) {
+		if (t->exited || (t->blocked & KSIG(signo)))
+			continue;
+		if (!(atomic_load(&t->flags) & (TIF_SIGPENDING | TIF_KILLED)))
 			return t;
-	return NULL;
+		if (!busy)
+			busy = t;
+	}
+	return busy;
 }
 
 static void notify_continued(struct thread_group *tg);
@@ -399,6 +416,7 @@ static void notify_continued(struct thread_group *tg)
 	struct kernel *k = tg->kernel;
 	struct thread_group *parent;
 	struct ksiginfo info = {.signo = SIGCHLD, .code = CLD_CONTINUED, .pid = tg->pid};
+	struct ksigaction act;
 	bool wants;
 
 	lock_acquire(&k->tasklist_lock);
@@ -411,7 +429,8 @@ static void notify_continued(struct thread_group *tg)
 	child_news_origin(tg, &info);
 	info.chld.status = SIGCONT;
 	lock_acquire(&parent->siglock);
-	wants = !(sigaction_get(parent, SIGCHLD).flags & SA_NOCLDSTOP);
+	act = sigaction_get(parent, SIGCHLD);
+	wants = act.handler != (uint64_t)SIG_IGN && !(act.flags & SA_NOCLDSTOP);
 	lock_release(&parent->siglock);
 	if (wants)
 		signal_send_group(parent, &info);
@@ -517,19 +536,19 @@ static bool take(struct sigpending *p, int signo, struct ksiginfo *info)
 
 int signal_dequeue(struct task *t, ksigset mask, struct ksiginfo *info)
 {
-	ksigset set = (t->pending.set | t->tg->shared_pending.set) & ~mask;
+	ksigset own = t->pending.set & ~mask, set = own ? own : t->tg->shared_pending.set & ~mask;
 	int s;
 
+	/* The thread's own come first, faults before all others. */
 	if (!set) {
 		/* The signal that set the flag may have become another thread's meanwhile. */
 		signal_recalc(t);
 		return 0;
 	}
-	if (t->pending.set & ~mask & SYNCHRONOUS)
-		set = t->pending.set & ~mask & SYNCHRONOUS;
+	if (own & SYNCHRONOUS)
+		set = own & SYNCHRONOUS;
 	s = __builtin_ctzll(set) + 1;
-	if (!take(&t->pending, s, info))
-		take(&t->tg->shared_pending, s, info);
+	take(own ? &t->pending : &t->tg->shared_pending, s, info);
 	if (info->code == SI_TIMER)
 		posix_timer_delivered(t->tg, info->timer.tid, info->timer.overrun);
 	if (KSIG(s) & STOP_SIGNALS)

@@ -22,7 +22,6 @@ struct task *task_alloc(struct kernel *k)
 	refs_init(&t->refs);
 	t->kernel = k;
 	t->syscall_nr = UINT64_MAX;
-	t->sas_flags = SS_DISABLE;
 	t->timer_slack = t->default_timer_slack = 50000;
 	t->mce_policy = 2; /* PR_MCE_KILL_DEFAULT */
 	t->exit_signal = SIGCHLD;

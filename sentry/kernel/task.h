@@ -39,6 +39,7 @@ struct vfork_done;
 struct futex_pi;
 struct kill_later;
 
+#define NATIVE_NOT_AT 8
 #define TASK_COMM_LEN 16
 #define TASK_CPU_WORDS 16
 
@@ -78,6 +79,10 @@ struct task {
 	uint64_t fault_addr, fault_trapno, fault_error; /* of the last fault, for the frame */
 	bool restore_mask;		 /*  saved_mask comes back after delivery (sigsuspend, ppoll …) */
 	ksigset saved_mask;
+	uint64_t eintr_ip[NATIVE_NOT_AT]; /* kernel/native_wait.c */
+	unsigned n_eintr_ip;
+	uint64_t native_wait_addr, native_wait_ip; /* the last relative wait that was interrupted */
+	int64_t native_wait_end;
 	int exit_signal;		 /* sent to the parent; -1 for threads */
 	unsigned personality;
 	uint64_t timer_slack, default_timer_slack;

@@ -364,7 +364,7 @@ static void stub_calls(struct builder *b)
 }
 
 /* Calls of the guest that need all registers or orders. */
-static const uint16_t full_calls[] = {__NR_mmap, __NR_mprotect, __NR_munmap, __NR_brk, __NR_rt_sigreturn, __NR_mremap,
+static const uint16_t full_calls[] = {__NR_mmap, __NR_mprotect, __NR_munmap, __NR_brk, __NR_rt_sigreturn, __NR_sigaltstack, __NR_mremap,
 	__NR_msync, __NR_madvise, __NR_shmat, __NR_clone, __NR_fork, __NR_vfork, __NR_execve, __NR_exit, __NR_shmdt,
 	__NR_remap_file_pages, __NR_exit_group, __NR_execveat, __NR_pkey_mprotect, 435 /* clone3 */, __NR_mincore, __NR_mlock,
 	__NR_mlockall, __NR_mlock2, __NR_futex, __NR_io_setup, __NR_io_destroy, __NR_rseq, __NR_membarrier};

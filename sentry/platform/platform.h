@@ -99,6 +99,8 @@ struct platform_waker {
  */
 int platform_sleep(struct platform *p, struct platform_waker *w, int64_t deadline_ns);
 void platform_wake(struct platform_waker *w);
+/* The owner of the guest thread whose entry the calling thread serves, or NULL. */
+void *platform_current(struct platform *p);
 /* Bracket a host call that may take long (disk, fsync, connect) so that other guests are served meanwhile. Cheap when nobody else is there. */
 void platform_host_block_begin(struct platform *p);
 void platform_host_block_end(struct platform *p);

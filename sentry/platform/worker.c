@@ -48,6 +48,13 @@ struct worker *worker_self(struct platform *p)
 	return current_worker;
 }
 
+void *platform_current(struct platform *p)
+{
+	struct gthread *th = worker_self(p)->current;
+
+	return th ? gthread_owner(th) : NULL;
+}
+
 static void on_cancel(int sig, siginfo_t *info, void *uc)
 {
 	arch_cancel_in_handler(uc);

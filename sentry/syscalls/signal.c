@@ -4,13 +4,15 @@
 #include "kernel/pid.h"
 #include "kernel/pid_ns.h"
 #include "kernel/pidfd.h"
+#include "kernel/sigframe.h"
 #include "kernel/task_internal.h"
 #include "syscalls/syscalls.h"
 
 #include <string.h>
 
-#define SS_AUTODISARM_BIT (1u << 31)
-#define MINSIGSTKSZ_GUEST 2048
+/* Those that Linux keeps; SA_EXPOSE_TAGBITS and SA_RESTORER by their numbers. */
+#define SA_KNOWN                                                                                                       \
+	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | SA_RESETHAND | 0x800ul | 0x04000000ul)
 
 static int copy_in_sigset(struct task *t, uint64_t addr, uint64_t size, ksigset *ret)
 {
@@ -24,15 +26,16 @@ int64_t sys_rt_sigaction(struct task *t, const uint64_t *a)
 	struct ksigaction act, old;
 	int s = ARG_INT(a, 0);
 
-	if (a[3] != sizeof(ksigset) || s < 1 || s > KSIG_MAX)
+	if (a[3] != sizeof(ksigset))
 		return -EINVAL;
 	if (a[1] && copy_in(t, &act, a[1], sizeof(act)))
 		return -EFAULT;
-	if (a[1] && (s == SIGKILL || s == SIGSTOP))
+	if (s < 1 || s > KSIG_MAX || (a[1] && (s == SIGKILL || s == SIGSTOP)))
 		return -EINVAL;
 	lock_acquire(&t->tg->siglock);
 	if (a[1]) {
 		act.mask &= ~KSIG_UNBLOCKABLE;
+		act.flags &= SA_KNOWN; /* so a program can find out which there are */
 		old = sigaction_set(t->tg, s, &act);
 		signal_drop_ignored(t->tg, s);
 	} else {
@@ -162,45 +165,18 @@ int64_t sys_rt_sigreturn(struct task *t, const uint64_t *a)
 	return r;
 }
 
-struct guest_stack { /* stack_t */
-	uint64_t sp;
-	uint32_t flags, pad;
-	uint64_t size;
-};
-
-static int set_altstack(struct task *t, const struct guest_stack *ss)
-{
-	uint32_t mode = ss->flags & ~SS_AUTODISARM_BIT;
-
-	if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK)
-		return -EINVAL;
-	if (mode == SS_DISABLE) {
-		t->sas_sp = t->sas_size = 0;
-		t->sas_flags = SS_DISABLE;
-		return 0;
-	}
-	if (ss->size < MINSIGSTKSZ_GUEST)
-		return -ENOMEM;
-	t->sas_sp = ss->sp;
-	t->sas_size = ss->size;
-	t->sas_flags = ss->flags & SS_AUTODISARM_BIT;
-	return 0;
-}
-
 int64_t sys_sigaltstack(struct task *t, const uint64_t *a)
 {
-	struct guest_stack ss, old = {.sp = t->sas_sp, .flags = t->sas_flags, .size = t->sas_size};
+	struct sigaltstack_args ss, old;
 	struct guest_regs regs;
 	int r = 0;
 
 	gthread_get_regs(t->th, &regs);
-	if (t->sas_size && !(t->sas_flags & SS_AUTODISARM_BIT) && regs.rsp > t->sas_sp &&
-	    regs.rsp - t->sas_sp <= t->sas_size)
-		old.flags |= SS_ONSTACK;
+	sigaltstack_get(t, regs.rsp, &old);
 	if (a[0]) {
 		if (copy_in(t, &ss, a[0], sizeof(ss)))
 			return -EFAULT;
-		r = old.flags & SS_ONSTACK ? -EPERM : set_altstack(t, &ss);
+		r = sigaltstack_set(t, regs.rsp, &ss);
 	}
 	if (r)
 		return r;
@@ -243,6 +219,8 @@ static void user_info(struct task *t, struct ksiginfo *info, int sig, int code)
 
 static int send_group(struct task *t, struct thread_group *tg, const struct ksiginfo *info)
 {
+	if (info->signo < 0 || info->signo > KSIG_MAX)
+		return -EINVAL;
 	if (!may_signal(t, tg, info->signo))
 		return -EPERM;
 	return info->signo ? signal_send_group(tg, info) : 0;
@@ -298,8 +276,6 @@ int64_t sys_kill(struct task *t, const uint64_t *a)
 	int pid = ARG_INT(a, 0), sig = ARG_INT(a, 1);
 	struct ksiginfo info;
 
-	if (sig < 0 || sig > KSIG_MAX)
-		return -EINVAL;
 	user_info(t, &info, sig, SI_USER);
 	if (pid > 0)
 		return kill_pid(t, pid, &info);
@@ -313,11 +289,13 @@ static int64_t do_tkill(struct task *t, int tgid, int tid, const struct ksiginfo
 	struct task *target;
 	int r = 0;
 
-	if (tid <= 0 || (tgid <= 0 && tgid != -1) || info->signo < 0 || info->signo > KSIG_MAX)
+	if (tid <= 0 || (tgid <= 0 && tgid != -1))
 		return -EINVAL;
 	target = task_find_vnr(t, tid);
 	if (!target || (tgid > 0 && tg_vnr(t, target->tg) != tgid))
 		r = -ESRCH;
+	else if (info->signo < 0 || info->signo > KSIG_MAX)
+		r = -EINVAL;
 	else if (!may_signal(t, target->tg, info->signo))
 		r = -EPERM;
 	else if (info->signo)
@@ -344,15 +322,35 @@ int64_t sys_tgkill(struct task *t, const uint64_t *a)
 	return do_tkill(t, ARG_INT(a, 0), ARG_INT(a, 1), &info);
 }
 
-static int copy_in_info(struct task *t, uint64_t addr, int sig, int pid, struct ksiginfo *info)
+#define SI_LAYOUT_KNOWN (-7) /* SI_DETHREAD: codes down to it have a known layout */
+#define SI_ASYNCNL_CODE (-60)
+
+/* Linux keeps the first 48 bytes. What else a code that it does not know brings must be nothing. */
+static int trim_info(struct ksiginfo *info)
 {
+	const size_t kept = 48 - offsetof(struct ksiginfo, bytes);
+	bool known = info->code >= SI_LAYOUT_KNOWN || info->code == SI_ASYNCNL_CODE;
+
+	for (size_t i = kept; !known && i < sizeof(info->bytes); i++)
+		if (info->bytes[i])
+			return -E2BIG;
+	memset(info->bytes + kept, 0, sizeof(info->bytes) - kept);
+	return 0;
+}
+
+/* *nr*: of the receiving process or thread. */
+static int copy_in_info(struct task *t, uint64_t addr, int sig, int nr, struct ksiginfo *info)
+{
+	int r;
+
 	if (copy_in(t, info, addr, sizeof(*info)))
 		return -EFAULT;
+	r = trim_info(info);
+	if (r)
+		return r;
 	info->signo = sig;
-	/* Nobody may pretend to be the kernel, or kill(), towards another process. */
-	if ((info->code >= 0 || info->code == SI_TKILL) && pid != tg_vnr(t, t->tg))
-		return -EPERM;
-	return 0;
+	/* Nobody may pretend to be the kernel, or kill(), towards anyone but himself: the thread counts. */
+	return (info->code >= 0 || info->code == SI_TKILL) && nr != task_vnr(t, t) ? -EPERM : 0;
 }
 
 int64_t sys_rt_sigqueueinfo(struct task *t, const uint64_t *a)
@@ -360,17 +358,17 @@ int64_t sys_rt_sigqueueinfo(struct task *t, const uint64_t *a)
 	struct ksiginfo info;
 	int r = copy_in_info(t, a[2], ARG_INT(a, 1), ARG_INT(a, 0), &info);
 
-	if (r)
-		return r;
-	if (info.signo < 0 || info.signo > KSIG_MAX)
-		return -EINVAL;
-	return kill_pid(t, ARG_INT(a, 0), &info);
+	return r ? r : kill_pid(t, ARG_INT(a, 0), &info);
 }
 
 int64_t sys_rt_tgsigqueueinfo(struct task *t, const uint64_t *a)
 {
 	struct ksiginfo info;
-	int r = copy_in_info(t, a[3], ARG_INT(a, 2), ARG_INT(a, 0), &info);
+	int r;
+
+	if (ARG_INT(a, 0) <= 0 || ARG_INT(a, 1) <= 0)
+		return -EINVAL;
+	r = copy_in_info(t, a[3], ARG_INT(a, 2), ARG_INT(a, 1), &info);
 
 	return r ? r : do_tkill(t, ARG_INT(a, 0), ARG_INT(a, 1), &info);
 }
@@ -415,19 +413,21 @@ int64_t sys_pidfd_send_signal(struct task *t, const uint64_t *a)
 	struct thread_group *tg;
 	struct ksiginfo info;
 
-	if (ARG_UINT(a, 3) || sig < 0 || sig > KSIG_MAX)
+	if (ARG_UINT(a, 3))
 		return -EINVAL;
 	tg = signal_target(t, ARG_INT(a, 0));
 	if (!tg)
 		return -EBADF;
 	user_info(t, &info, sig, SI_USER);
 	if (a[2]) {
-		r = copy_in_info(t, a[2], sig, tg_vnr(t, tg), &info);
+		r = copy_in(t, &info, a[2], sizeof(info));
 		if (!r && info.signo != sig)
 			r = -EINVAL;
+		if (!r)
+			r = copy_in_info(t, a[2], sig, tg_vnr(t, tg), &info);
 	}
 	if (!r)
-		r = tg->reaped || tg->zombie ? -ESRCH : send_group(t, tg, &info);
+		r = tg->reaped ? -ESRCH : send_group(t, tg, &info);
 	tg_put(tg);
 	return r;
 }

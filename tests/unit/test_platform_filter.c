@@ -108,6 +108,7 @@ static void test_native(void **state)
 	assert_int_equal(call(__NR_futex, 0, 0x80, 0, 0), A);
 	assert_int_equal(call(__NR_futex, 0, 0x189, 0, 0), A);
 	assert_int_equal(call(__NR_futex, 0, 5, 0, 0), A);
+	assert_int_equal(call(449 /* futex_waitv */, 0x10000, 1, 0, 0), A);
 	assert_int_equal(call(__NR_sched_yield, 0, 0, 0, 0), A);
 	assert_int_equal(call(__NR_arch_prctl, 0x1002, 0, 0, 0), A);
 }
