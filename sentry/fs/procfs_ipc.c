@@ -33,7 +33,7 @@ const struct kentry proc_sysvipc_entries[PROC_N_SYSVIPC] = {
 
 /* --- limits ----------------------------------------------------------------------------------------------------------- */
 
-/* The numbers of *text*, at most *n* of them, each from *min* to *max*: how many, or -EINVAL. */
+/* The first *n* numbers of *text*, each from *min* to *max*: how many there are, or -EINVAL. */
 static int parse(char *text, uint64_t *v, int n, uint64_t min, uint64_t max)
 {
 	char *save = NULL;
@@ -43,7 +43,7 @@ static int parse(char *text, uint64_t *v, int n, uint64_t min, uint64_t max)
 		char *end;
 
 		if (i == n)
-			return -EINVAL;
+			break; /* the rest is not looked at */
 		errno = 0;
 		v[i] = strtoull(w, &end, 10);
 		if (errno || *end || *w == '-' || v[i] < min || v[i] > max)
@@ -96,11 +96,13 @@ int proc_store_sem_limits(struct task *v, const struct kobj *o, char *text, size
 	uint64_t n[4] = {ns->sem_msl, ns->sem_mns, ns->sem_opm, ns->sem_mni};
 	int r = parse(text, n, 4, 0, INT32_MAX);
 
-	if (r < 0 || n[0] > IPC_SLOTS_MAX * 2 || n[2] > 65536 || n[3] > IPC_SLOTS_MAX)
-		return -EINVAL;
+	if (r < 0)
+		return r;
 	ns->sem_msl = (unsigned)n[0];
 	ns->sem_mns = (unsigned)n[1];
 	ns->sem_opm = (unsigned)n[2];
+	if (n[3] > IPC_SLOTS_MAX)
+		return -ERANGE;
 	ns->sem_mni = (unsigned)n[3];
 	return 0;
 }

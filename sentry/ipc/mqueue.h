@@ -21,7 +21,7 @@ struct mqfs { /* the file system: one a namespace */
 	struct list_head names;	 /* mq_name */
 	struct list_head queues; /* mqueue.all_link, also those without a name */
 	uint64_t next_cookie;
-	unsigned n_queues;
+	unsigned n_queues; /* of *queues* */
 };
 
 struct mq_name {

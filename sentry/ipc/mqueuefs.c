@@ -101,6 +101,7 @@ static void free_inode(struct inode *inode)
 	if (q) {
 		lock_acquire(&q->fs->lock);
 		list_del(&q->all_link);
+		q->fs->n_queues -= q->charge != 0;
 		lock_release(&q->fs->lock);
 		list_for_each_entry_safe(m, tmp, &q->messages, link)
 			sysv_msg_free(m);
@@ -233,10 +234,8 @@ static int remove_name(struct super_block *sb, const char *name, size_t len)
 
 	lock_acquire(&fs->lock);
 	e = find(fs, name, len);
-	if (e) {
+	if (e)
 		list_del(&e->link);
-		fs->n_queues--;
-	}
 	lock_release(&fs->lock);
 	if (!e)
 		return -ENOENT;

@@ -13,6 +13,7 @@
 #endif
 
 #define OPS_FAST 16
+#define OPS_MAX 65536 /* whatever the limit is set to: they stand in the sentry's memory */
 
 int64_t sys_shmget(struct task *t, const uint64_t *a)
 {
@@ -54,6 +55,8 @@ static int64_t operate(struct task *t, int id, uint64_t addr, unsigned n, int64_
 	if (!n || id < 0)
 		return -EINVAL;
 	if (n > OPS_FAST) {
+		if (n > OPS_MAX)
+			return -ENOMEM;
 		ops = malloc(n * sizeof(*ops));
 		if (!ops)
 			return -ENOMEM;
