@@ -284,6 +284,9 @@ static void receive_signal(struct ldisc *ld, int signo, uint8_t c)
 	ld->signals |= 1u << (signo - 1);
 	if (!(ld->tio.c_lflag & NOFLSH)) {
 		echo_clear(ld);
+		/* What was echoed in the same breath has not reached the other side. */
+		if ((int32_t)(ld->out_batch - ld->out_tail) >= 0)
+			ld->out_head = ld->out_batch;
 		ldisc_flush_output(ld);
 		ldisc_flush_input(ld);
 	}
@@ -445,10 +448,22 @@ static uint32_t receive_room(struct ldisc *ld)
 	return 1;
 }
 
+/* Does input lead to output at all? Where none can come of it, what waits from before goes on waiting. */
+static bool echoes_now(const struct ldisc *ld)
+{
+	tcflag_t i = ld->tio.c_iflag, l = ld->tio.c_lflag;
+	bool plain = !(i & (ISTRIP | IUCLC | IGNCR | ICRNL | INLCR | IXON | PARMRK)) && !(l & (ICANON | ISIG | ECHO));
+
+	if (plain || !(l & (ECHO | ECHONL)))
+		return false;
+	return !(l & EXTPROC) || i & ISTRIP || (i & IUCLC && l & IEXTEN);
+}
+
 static size_t receive_all(struct ldisc *ld, const uint8_t *data, size_t len, bool seen)
 {
 	size_t n = 0;
 
+	ld->out_batch = ld->out_head;
 	while (n < len) {
 		uint32_t room = receive_room(ld);
 
@@ -457,7 +472,8 @@ static size_t receive_all(struct ldisc *ld, const uint8_t *data, size_t len, boo
 		for (; room && n < len; room--)
 			receive(ld, data[n++], seen);
 	}
-	ldisc_process_echoes(ld);
+	if (echoes_now(ld))
+		ldisc_process_echoes(ld);
 	return n;
 }
 
@@ -523,6 +539,11 @@ size_t ldisc_read(struct ldisc *ld, uint8_t *buf, size_t len, bool *eof)
 	while (n < len && ld->tail != ld->head)
 		buf[n++] = ld->in[at(ld->tail++)];
 	ld->canon = ld->tail;
+	/* Lines that the other side edits: the end of file comes as its key alone. */
+	if (n == 1 && ld->tail == ld->head && ld->tio.c_lflag & ICANON && is_cc(ld, VEOF, buf[0])) {
+		*eof = true;
+		n = 0;
+	}
 	return n;
 }
 

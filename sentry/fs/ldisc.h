@@ -26,6 +26,7 @@ struct ldisc {
 	/* Output and echo, for the other side to read. */
 	uint8_t out[LDISC_OUTPUT];
 	uint32_t out_head, out_tail;
+	uint32_t out_batch; /* out_head when the input at hand began to be received */
 	uint8_t echo[LDISC_ECHO]; /* see ldisc_echo.c */
 	uint32_t echo_head, echo_commit, echo_tail; /* noted; to be tried; put out */
 	uint32_t column, line_column; /* of the cursor; where the line being typed began */

@@ -30,6 +30,20 @@ static bool no_wait(const struct file *f, const struct uio *u)
 	return f->flags & O_NONBLOCK || u->nowait;
 }
 
+/*
+ * The node's times, which show how long nobody has typed; in steps of eight seconds, so that they do not tell how fast somebody
+ * types.
+ */
+static void touch(struct file *f, bool wrote)
+{
+	struct inode *inode = f->inode;
+	struct timespec now = inode_now(inode), *time = wrote ? &inode->mtime : &inode->atime;
+
+	LOCK_SCOPE(&inode->lock);
+	if ((now.tv_sec ^ time->tv_sec) & ~7)
+		time->tv_sec = now.tv_sec;
+}
+
 /* --- slave: reading -------------------------------------------------------------------------------------------------------------- */
 
 /* How long and for how much a read waits; VMIN and VTIME of termios(3). */
@@ -43,7 +57,7 @@ static struct read_rules rules_of(const struct ldisc *ld)
 	int64_t time = ld->tio.c_cc[VTIME] * 100000000ll;
 	struct read_rules r = {.minimum = 1, .first_ns = -1, .next_ns = -1};
 
-	if (ldisc_canonical(ld))
+	if (ld->tio.c_lflag & ICANON)
 		return r;
 	if (ld->tio.c_cc[VMIN]) {
 		r.minimum = ld->tio.c_cc[VMIN];
@@ -143,6 +157,8 @@ static ssize_t slave_read(struct task *t, struct file *f, struct uio *dst)
 	wait_queue_add(&tty->slave_wait, &w.waiter);
 	n = slave_wait_read(t, tty, f, dst);
 	wait_queue_remove(&w.waiter);
+	if (n > 0)
+		touch(f, false);
 	return n;
 }
 
@@ -209,6 +225,8 @@ static ssize_t slave_write(struct task *t, struct file *f, struct uio *src)
 		}
 	}
 	wait_queue_remove(&w.waiter);
+	if (total > 0)
+		touch(f, true);
 	return total;
 }
 

@@ -276,7 +276,7 @@ static int flow(struct tty *tty, int what)
 		break;
 	case TCIOFF:
 	case TCION:
-		if (tty->ld.tio.c_cc[what == TCIOFF ? VSTOP : VSTART])
+		if (tty->ld.tio.c_cc[what == TCIOFF ? VSTOP : VSTART] && !tty->ld.held)
 			ldisc_output_raw(&tty->ld, tty->ld.tio.c_cc[what == TCIOFF ? VSTOP : VSTART]);
 		wait_queue_wake(&tty->master_wait, EPOLLIN | EPOLLRDNORM);
 		break;
