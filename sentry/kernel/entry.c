@@ -195,10 +195,7 @@ static void kernel_thread_gone(struct gthread *th, bool unexpected)
 	if (unexpected && !t->exited)
 		group_kill_locked(t->tg, SIGKILL);
 	lock_release(&t->tg->siglock);
-	parent = t->vfork_parent;
-	t->vfork_parent = NULL;
-	free(t->vfork_saved);
-	t->vfork_saved = NULL;
+	parent = vfork_forget(t);
 	task_exit(t, t->tg->group_exiting ? t->tg->group_exit_code : SIGKILL);
 	if (parent) {
 		task_exit(parent, SIGKILL);

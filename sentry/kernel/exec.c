@@ -429,11 +429,11 @@ static void switch_mm(struct task *t, struct exec_image *im)
 	if (!old)
 		return; /* the first program */
 	vfork_complete(t);
-	if (t->vfork_parent) {
+	t->vfork_thread = old_th;
+	if (vfork_give_back(t)) {
 		atomic_fetch_sub(&old->n_groups, 1);
-		t->vfork_thread = old_th;
-		vfork_give_back(t);
 	} else {
+		t->vfork_thread = NULL;
 		gthread_set_owner(old_th, NULL);
 		task_put(t);
 		if (atomic_fetch_sub(&old->n_groups, 1) == 1)

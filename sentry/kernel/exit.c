@@ -434,10 +434,8 @@ void task_leave_host_thread(struct task *t)
 {
 	uint64_t ctid = t->clear_child_tid;
 
-	if (t->vfork_parent) {
-		vfork_give_back(t);
+	if (vfork_give_back(t))
 		return;
-	}
 	gthread_exit(t->th, ctid);
 }
 
@@ -459,6 +457,7 @@ int group_kill_others(struct task *t)
 			continue;
 		atomic_fetch_or(&o->flags, TIF_KILLED);
 		task_kick(o);
+		vfork_killed(o);
 	}
 	lock_release(&tg->siglock);
 	task_waiter_init(&w, t, EPOLLHUP);

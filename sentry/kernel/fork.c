@@ -20,6 +20,8 @@
 struct vfork_saved { /* the parent's side of a host thread that its vfork child plays on */
 	struct guest_regs regs;
 	struct guest_xstate xs;
+	struct ktimer orphaning; /* the parent was killed */
+	struct task *child;	 /* whose this is */
 };
 
 struct vfork_done { /* CLONE_VFORK where the child has a host thread of its own */
@@ -329,6 +331,58 @@ static void child_regs(struct task *t, struct gthread *th, const struct clone_re
 	gthread_set_regs(th, &regs);
 }
 
+/* The two halves part: whoever gets the parent here (a reference) does what is to be done for it. NULL: somebody else has. */
+static struct task *vfork_part(struct task *c)
+{
+	struct task *t = atomic_exchange(&c->vfork_parent, NULL);
+
+	if (!t)
+		return NULL;
+	lock_acquire(&t->tg->siglock);
+	t->vfork_child = NULL;
+	lock_release(&t->tg->siglock);
+	return t;
+}
+
+/* On the timer thread: the parent dies, its host thread is the child's for good. */
+static void vfork_orphan(struct ktimer *kt)
+{
+	struct vfork_saved *s = container_of(kt, struct vfork_saved, orphaning);
+	struct task *t = vfork_part(s->child);
+
+	if (!t)
+		return;
+	task_exit(t, t->tg->group_exiting ? t->tg->group_exit_code : SIGKILL);
+	task_put(t);
+}
+
+void vfork_killed(struct task *t)
+{
+	/* One that owes its thread to a parent of its own must wait for it. */
+	if (t->vfork_child && !atomic_load(&t->vfork_parent))
+		ktimer_arm(&t->vfork_child->vfork_saved->orphaning, kernel_now_mono());
+}
+
+/* The child's side of what was saved is not needed any more. */
+static void saved_free(struct task *c)
+{
+	struct vfork_saved *s = c->vfork_saved;
+
+	if (!s)
+		return;
+	ktimer_cancel(&s->orphaning);
+	c->vfork_saved = NULL;
+	free(s);
+}
+
+struct task *vfork_forget(struct task *c)
+{
+	struct task *t = vfork_part(c);
+
+	saved_free(c);
+	return t;
+}
+
 static int start_vfork(struct task *t, struct task *c, const struct clone_request *q)
 {
 	struct vfork_saved *s = aligned_alloc(64, (sizeof(*s) + 63) & ~(size_t)63);
@@ -343,12 +397,17 @@ static int start_vfork(struct task *t, struct task *c, const struct clone_reques
 		free(s);
 		return r;
 	}
+	ktimer_init(t->kernel, &s->orphaning, CLOCK_MONOTONIC, vfork_orphan);
+	s->child = c;
 	child_regs(t, th, q);
 	task_get(t);
-	c->vfork_parent = t;
+	atomic_store(&c->vfork_parent, t);
 	c->vfork_saved = s;
 	lock_acquire(&t->tg->siglock);
 	t->th = NULL;
+	t->vfork_child = c;
+	if (atomic_load(&t->flags) & TIF_KILLED)
+		vfork_killed(t);
 	lock_release(&t->tg->siglock);
 	/* The owner's reference moves: the parent's stays with vfork_parent, the child gets one of its own. */
 	task_get(c);
@@ -361,20 +420,23 @@ static int start_vfork(struct task *t, struct task *c, const struct clone_reques
 	return 0;
 }
 
-void vfork_give_back(struct task *c)
+bool vfork_give_back(struct task *c)
 {
-	struct task *t = c->vfork_parent;
-	struct vfork_saved *s = c->vfork_saved;
 	struct gthread *th = c->vfork_thread ? c->vfork_thread : c->th;
+	struct task *t = vfork_part(c);
+	struct vfork_saved *s;
 
-	c->vfork_parent = NULL;
-	c->vfork_saved = NULL;
+	if (!t) {
+		saved_free(c);
+		return false;
+	}
 	if (!c->vfork_thread) {
 		lock_acquire(&c->tg->siglock);
 		c->th = NULL;
 		lock_release(&c->tg->siglock);
 	}
 	c->vfork_thread = NULL;
+	s = c->vfork_saved;
 	s->regs.rax = (uint64_t)c->vfork_tid;
 	gthread_set_owner(th, t); /* the reference of vfork_parent becomes the owner's */
 	lock_acquire(&t->tg->siglock);
@@ -384,8 +446,9 @@ void vfork_give_back(struct task *c)
 		sched_apply_affinity(t);
 	gthread_set_xstate(th, &s->xs);
 	gthread_set_regs(th, &s->regs);
-	free(s);
+	saved_free(c);
 	task_put(c); /* the owner's reference of this thread */
+	return true;
 }
 
 static int make_host_side(struct task *t, struct task *c, const struct clone_request *q, struct gthread **ret_th)

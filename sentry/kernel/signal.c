@@ -337,6 +337,7 @@ void group_kill_locked(struct thread_group *tg, int code)
 		atomic_fetch_and(&t->flags, ~TIF_STOP);
 		atomic_fetch_or(&t->flags, TIF_KILLED);
 		task_kick(t);
+		vfork_killed(t);
 		if (!killed && !slowly)
 			killed = kill_aspace(t);
 	}

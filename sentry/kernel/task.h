@@ -97,7 +97,8 @@ struct task {
 	_Atomic bool in_guest;		 /* runs, or is about to run, guest code: a wake-up needs an interrupt */
 	bool made_children;		 /* some of the group's children are this thread's */
 	struct vfork_done *vfork_done;	 /* of a child on a host thread of its own: who sleeps until exec or exit */
-	struct task *vfork_parent;	 /* held; in a vfork child until exec or exit: whose host thread it plays on */
+	_Atomic(struct task *) vfork_parent; /* held; in a vfork child until exec or exit: whose host thread it plays on */
+	struct task *vfork_child;	 /* siglock: the other way; of a parent without a host thread */
 	struct vfork_saved *vfork_saved; /* in the child: the parent's registers, to be given back */
 	bool th_gone;			 /* siglock: thread_gone() has come; th must not be set any more */
 	struct gthread *vfork_thread;	 /* in an exec'ing child: the old host thread, owed to the parent */

@@ -17,8 +17,15 @@ void task_cred_commit(struct task *t, struct cred *c);
 
 /* fork.c */
 struct vfork_saved;
-/* Give the host thread of a vfork child back to its parent, with the child's number as the result. Inside a full entry. */
-void vfork_give_back(struct task *child);
+/*
+ * Give the host thread of a vfork child back to its parent, with the child's number as the result. Inside a full entry. False: the
+ * child plays on nobody's thread, or its parent has been killed meanwhile: the thread is its own.
+ */
+bool vfork_give_back(struct task *child);
+/* *t* is being killed. One whose host thread a vfork child plays on dies without it. siglock held. */
+void vfork_killed(struct task *t);
+/* The stub has died: both halves end. Returns the parent, whose reference is the caller's, or NULL. */
+struct task *vfork_forget(struct task *child);
 /* *child* has a memory of its own now, or none: whoever waits for that goes on. */
 void vfork_complete(struct task *child);
 
