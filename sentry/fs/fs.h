@@ -23,6 +23,9 @@ struct pid_ns;
 int procfs_create(struct kernel *k, struct super_block **ret);
 /* The same with the processes of *ns*, of which a reference is taken. */
 int procfs_create_for(struct kernel *k, struct pid_ns *ns, struct super_block **ret);
+/* Options of a mount or remount: hidepid, gid (by *ns*). -EINVAL; the super block is as before then. */
+struct user_ns;
+int procfs_options(struct super_block *sb, const struct user_ns *ns, char *data);
 int sysfs_create(struct kernel *k, struct super_block **ret);
 int devfs_create(struct kernel *k, struct super_block **ret);
 int devpts_create(struct kernel *k, struct super_block **ret); /* the first instance */

@@ -17,6 +17,8 @@ struct kernfs_inode {
 
 struct kernfs_super {
 	uint64_t magic;
+	_Atomic(enum kernfs_hide) hide;
+	_Atomic uint32_t hide_gid; /* a group that sees all */
 	struct pid_ns *pid_ns; /* held, or NULL */
 };
 
@@ -168,6 +170,34 @@ static bool gone(const struct kobj *o)
 	return o->task && (o->task->tg->reaped || o->task->state == TASK_DEAD);
 }
 
+/* May *t* see the task of *o*, where *level* of hiding and more denies it? */
+static bool may_see(struct task *t, const struct super_block *sb, const struct kobj *o, enum kernfs_hide level)
+{
+	const struct kernfs_super *ks = sb->priv;
+	enum kernfs_hide hide = ks->hide;
+
+	if (hide < level || !o->task || !t)
+		return true;
+	if (hide != KERNFS_HIDE_PTRACEABLE && cred_in_group(t->cred, ks->hide_gid))
+		return true;
+	return task_may_inspect(t, o->task);
+}
+
+static bool kernfs_visible(struct task *t, struct inode *inode)
+{
+	const struct kentry *e = kernfs_entry(inode);
+
+	return !(e->flags & KERNFS_LIVE) || may_see(t, inode->sb, kernfs_object(inode), KERNFS_HIDE_INVISIBLE);
+}
+
+void kernfs_set_hide(struct super_block *sb, enum kernfs_hide hide, uint32_t gid)
+{
+	struct kernfs_super *ks = sb->priv;
+
+	ks->hide_gid = gid;
+	ks->hide = hide;
+}
+
 static int kernfs_permission(struct task *t, struct inode *inode, int mask)
 {
 	const struct kentry *e = kernfs_entry(inode);
@@ -177,6 +207,8 @@ static int kernfs_permission(struct task *t, struct inode *inode, int mask)
 
 	if (e->flags & KERNFS_LIVE && gone(o))
 		return -ESRCH;
+	if (e->flags & KERNFS_LIVE && !may_see(t, inode->sb, o, KERNFS_HIDE_CLOSED))
+		return ((struct kernfs_super *)inode->sb->priv)->hide == KERNFS_HIDE_INVISIBLE ? -ENOENT : -EPERM;
 	owner_of(o, &uid, &gid);
 	err = inode_permission_generic(t->cred, inode->mode, uid, gid, mask);
 	if (S_ISDIR(e->mode) && o->task) { /* one's own threads may look whatever the bits say, as /proc/PID/fd has it */
@@ -256,13 +288,14 @@ static int emit_dynamic(struct file *f, struct dir_emit *de, int64_t *pos)
 		struct kobj child = *o;
 		uint64_t cookie = (uint64_t)(*pos - DYNAMIC_BASE);
 		char name[64];
-		bool more;
+		bool more, hidden;
 		int err = e->dir->next(o, &cookie, name, &entry, &child);
 
 		if (err)
 			return err == -ENOENT ? 0 : err;
 		*pos = DYNAMIC_BASE + (int64_t)cookie;
-		more = de->emit(de, name, strlen(name), node_number(entry, &child), dirent_type(entry), *pos + 1);
+		hidden = entry->flags & KERNFS_LIVE && !may_see(de->task, f->inode->sb, &child, KERNFS_HIDE_INVISIBLE);
+		more = hidden || de->emit(de, name, strlen(name), node_number(entry, &child), dirent_type(entry), *pos + 1);
 		if (child.task && child.task != o->task)
 			task_put(child.task);
 		if (!more)
@@ -518,6 +551,7 @@ static const struct inode_ops kernfs_dir_iops = {
 	.getattr = kernfs_getattr,
 	.setattr = kernfs_setattr,
 	.permission = kernfs_permission,
+	.visible = kernfs_visible,
 };
 
 static const struct inode_ops kernfs_file_iops = {
@@ -587,7 +621,7 @@ int kernfs_create(struct kernel *k, const char *type, uint64_t magic, const stru
 int kernfs_create_for(struct kernel *k, const char *type, uint64_t magic, const struct kentry *root, bool dynamic,
 	struct pid_ns *ns, struct super_block **ret)
 {
-	struct kernfs_super *ks = malloc(sizeof(*ks));
+	struct kernfs_super *ks = calloc(1, sizeof(*ks));
 	struct kobj obj = {.kernel = k, .pid_ns = ns, .strict = strcmp(type, "proc") != 0};
 	struct super_block *sb;
 	struct inode *inode;

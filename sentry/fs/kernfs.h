@@ -104,6 +104,10 @@ int kernfs_create(struct kernel *k, const char *type, uint64_t magic, const stru
 int kernfs_create_for(struct kernel *k, const char *type, uint64_t magic, const struct kentry *root, bool dynamic,
 		      struct pid_ns *ns, struct super_block **ret);
 
+/* hidepid= and gid= of proc(5): whom directories of tasks (KERNFS_LIVE) are closed to, or hidden from. */
+enum kernfs_hide { KERNFS_HIDE_NONE, KERNFS_HIDE_CLOSED, KERNFS_HIDE_INVISIBLE, KERNFS_HIDE_PTRACEABLE = 4 };
+void kernfs_set_hide(struct super_block *sb, enum kernfs_hide hide, uint32_t gid);
+
 /* The entry and object of an inode made here. */
 const struct kentry *kernfs_entry(const struct inode *inode);
 const struct kobj *kernfs_object(const struct inode *inode);

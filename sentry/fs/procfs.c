@@ -5,6 +5,7 @@
 
 #include "kernel/pid.h"
 #include "kernel/pid_ns.h"
+#include "kernel/user_ns.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -319,6 +320,56 @@ struct thread_group *procfs_dir_group(const struct file *f)
 		return NULL;
 	tg_get(task->tg);
 	return task->tg;
+}
+
+static int parse_hide(const char *s, enum kernfs_hide *ret)
+{
+	static const char *const names[] = {"off", "noaccess", "invisible", NULL, "ptraceable"};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!names[i] || (strcmp(s, names[i]) && !(s[0] == (char)('0' + i) && !s[1])))
+			continue;
+		*ret = i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int parse_option(char *o, const struct user_ns *ns, enum kernfs_hide *hide, uint32_t *gid)
+{
+	char *value = strchr(o, '='), *end;
+	unsigned long n;
+
+	if (!value)
+		return -EINVAL;
+	*value++ = 0;
+	if (!strcmp(o, "hidepid"))
+		return parse_hide(value, hide);
+	n = strtoul(value, &end, 10);
+	if (strcmp(o, "gid") || end == value || *end || n > UINT32_MAX)
+		return -EINVAL;
+	*gid = make_kgid(ns, (uint32_t)n);
+	return *gid == ID_INVALID ? -EINVAL : 0;
+}
+
+int procfs_options(struct super_block *sb, const struct user_ns *ns, char *data)
+{
+	static const char *const shown[] = {NULL, "hidepid=noaccess", "hidepid=invisible", NULL, "hidepid=ptraceable"};
+	enum kernfs_hide hide = KERNFS_HIDE_NONE;
+	uint32_t gid = 0;
+	char *save = NULL;
+	int r = 0;
+
+	if (!*data)
+		return 0;
+	for (char *o = strtok_r(data, ",", &save); o && !r; o = strtok_r(NULL, ",", &save))
+		r = parse_option(o, ns, &hide, &gid);
+	if (r < 0)
+		return r;
+	kernfs_set_hide(sb, hide, gid);
+	if (!sb->options && shown[hide]) /* a remount does not change what others may be reading */
+		sb->options = strdup(shown[hide]);
+	return 0;
 }
 
 int procfs_create_for(struct kernel *k, struct pid_ns *ns, struct super_block **ret)

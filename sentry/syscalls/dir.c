@@ -63,7 +63,7 @@ static int64_t read_dirents(struct task *t, struct file *f, struct dirent_sink *
 
 static int64_t do_getdents(struct task *t, const uint64_t *a, bool old)
 {
-	struct dirent_sink s = {.de.emit = emit_dirent, .old = old};
+	struct dirent_sink s = {.de = {.task = t, .emit = emit_dirent}, .old = old};
 	FILE_SCOPE f = fd_get(t, ARG_INT(a, 0));
 	int64_t r;
 

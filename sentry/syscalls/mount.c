@@ -111,13 +111,18 @@ static int may_mount_view(struct task *t, const char *type, struct user_ns *owne
 	return !ns->head.owner->parent || mount_type_visible(ns, type, flags) ? 0 : -EPERM;
 }
 
-static int make_proc(struct task *t, unsigned *flags, struct super_block **ret)
+static int make_proc(struct task *t, char *data, unsigned *flags, struct super_block **ret)
 {
 	struct user_ns *owner = t->tg->pid_ns->head.owner;
 	int r = may_mount_view(t, "proc", owner, flags);
 
 	if (!r)
 		r = procfs_create_for(t->kernel, t->tg->pid_ns, ret);
+	if (r < 0)
+		return r;
+	r = procfs_options(*ret, t->cred->user_ns, data);
+	if (r < 0)
+		super_put(*ret);
 	return r;
 }
 
@@ -148,7 +153,7 @@ static int make_super(struct task *t, const char *type, char *data, unsigned *fl
 	if (!ns_capable(t, task_mount_ns(t)->head.owner, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (!strcmp(type, "proc"))
-		return make_proc(t, flags, ret);
+		return make_proc(t, data, flags, ret);
 	if (!strcmp(type, "sysfs"))
 		return make_sys(t, flags, ret);
 	if (!strcmp(type, "devpts"))
@@ -186,7 +191,7 @@ static int new_mount(struct task *t, const struct path *at, const char *source, 
 }
 
 /* MS_REMOUNT alone is of the file system too: of those here only read-only matters, which is kept with the mount. */
-static int remount(struct task *t, const struct path *at, unsigned flags)
+static int remount(struct task *t, const struct path *at, char *data, unsigned flags)
 {
 	if (!(flags & MS_BIND)) {
 		struct user_ns *owner = at->mnt->sb->user_ns ? at->mnt->sb->user_ns : t->kernel->user_ns;
@@ -195,6 +200,12 @@ static int remount(struct task *t, const struct path *at, unsigned flags)
 			return -EINVAL;
 		if (!ns_capable(t, owner, CAP_SYS_ADMIN))
 			return -EPERM;
+		if (!strcmp(at->mnt->sb->type, "proc")) {
+			int r = procfs_options(at->mnt->sb, t->cred->user_ns, data);
+
+			if (r < 0)
+				return r;
+		}
 	}
 	return mount_set_flags(t, at, flags & KEPT_FLAGS);
 }
@@ -224,7 +235,7 @@ static int do_mount(struct task *t, const struct path *at, const char *source, c
 	int r;
 
 	if (flags & MS_REMOUNT)
-		return remount(t, at, flags);
+		return remount(t, at, data, flags);
 	if (!(flags & MS_BIND) && (flags & PROPAGATION))
 		return mount_set_propagation(t, at, flags);
 	if (!(flags & (MS_BIND | MS_MOVE)))

@@ -44,6 +44,8 @@ static int stat_name(struct task *t, int dirfd, uint64_t path, int flags, struct
 	}
 	if (!r)
 		r = vfs_walk(t, dirfd, name, walk | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0), &p);
+	if (!r && p.dentry->inode->ops && p.dentry->inode->ops->visible && !p.dentry->inode->ops->visible(t, p.dentry->inode))
+		r = -ENOENT;
 	if (!r)
 		r = inode_getattr(p.dentry->inode, k);
 	if (!r && at) {

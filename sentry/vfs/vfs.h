@@ -156,6 +156,8 @@ struct inode_ops { /* NULL: -EPERM for changes (-EROFS on a read-only super bloc
 	int (*removexattr)(struct inode *inode, const char *name);
 	/* Access beyond mode bits; NULL: inode_permission_generic(). mask: MAY_*. */
 	int (*permission)(struct task *t, struct inode *inode, int mask);
+	/* May *t* know that the object is there (hidepid of proc)? NULL: yes. stat(2) by path asks. */
+	bool (*visible)(struct task *t, struct inode *inode);
 	/* Fill in a file that is being opened (file->ops, file->priv). NULL: file->ops = inode->fops. May return -EAGAIN never. */
 	int (*open)(struct task *t, struct inode *inode, struct file *file);
 };
@@ -417,6 +419,7 @@ int vfs_bind_socket(struct task *t, const char *name, uint32_t mode, struct path
 
 struct dir_emit; /* readdir sink */
 struct dir_emit {
+	struct task *task; /* who reads, or NULL: the sentry */
 	/* Returns false when the sink is full: the operation stops and keeps its position before this entry. */
 	bool (*emit)(struct dir_emit *de, const char *name, size_t len, uint64_t ino, unsigned type, int64_t next_pos);
 };
