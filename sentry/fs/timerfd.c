@@ -6,12 +6,14 @@
 #include "fs/event.h"
 
 #include "kernel/kernel.h"
+#include "kernel/task.h"
 #include "kernel/timers.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/timerfd.h>
 #include <time.h>
 
@@ -26,7 +28,14 @@ struct timerfd {
 	bool expired;	      /* went off, and is not armed again yet */
 	int settime_flags;
 	struct wait_queue waiters;
+	/* TFD_TIMER_CANCEL_ON_SET: nobody tells the sentry that the wall clock was set, so it is looked at by and by. */
+	struct ktimer watch;
+	int64_t real_minus_mono;
+	bool watching, cancelled;
 };
+
+#define WATCH_NS 1000000000
+#define STEP_NS 10000000 /* a clock that is only steered moves less in that time */
 
 static const struct file_ops timerfd_fops;
 
@@ -51,6 +60,42 @@ static void went_off(struct ktimer *kt)
 	tf->ticks++;
 	lock_release(&tf->lock);
 	wait_queue_wake(&tf->waiters, EPOLLIN | EPOLLRDNORM);
+}
+
+static int64_t clock_distance(void)
+{
+	return now_on(CLOCK_REALTIME) - now_on(CLOCK_MONOTONIC);
+}
+
+static void look_at_clock(struct ktimer *kt)
+{
+	struct timerfd *tf = container_of(kt, struct timerfd, watch);
+	int64_t now = clock_distance(), moved;
+	bool set;
+
+	lock_acquire(&tf->lock);
+	moved = now - tf->real_minus_mono;
+	set = tf->watching && (moved > STEP_NS || moved < -STEP_NS);
+	tf->real_minus_mono = now;
+	tf->cancelled |= set;
+	if (tf->watching)
+		ktimer_arm(kt, kernel_now_mono() + WATCH_NS);
+	lock_release(&tf->lock);
+	if (set)
+		wait_queue_wake(&tf->waiters, EPOLLIN | EPOLLRDNORM);
+}
+
+/* lock held */
+static void watch_clock(struct timerfd *tf, int flags)
+{
+	const int both = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET;
+
+	tf->watching = tf->clock == CLOCK_REALTIME && (flags & both) == both;
+	tf->cancelled = false;
+	if (!tf->watching)
+		return;
+	tf->real_minus_mono = clock_distance();
+	ktimer_arm(&tf->watch, kernel_now_mono() + WATCH_NS);
 }
 
 /* Count the expirations of a periodic timer up to now and arm it again; lock held. */
@@ -79,6 +124,12 @@ static ssize_t timerfd_read(struct file *f, struct uio *dst, int64_t *pos)
 	if (dst->left < sizeof(ticks))
 		return -EINVAL;
 	lock_acquire(&tf->lock);
+	if (tf->cancelled) {
+		tf->cancelled = false;
+		tf->ticks = 0;
+		lock_release(&tf->lock);
+		return -ECANCELED;
+	}
 	if (tf->ticks)
 		catch_up(tf);
 	ticks = tf->ticks;
@@ -97,7 +148,7 @@ static uint32_t timerfd_poll(struct file *f, struct waiter *w)
 	if (w)
 		wait_queue_add(&tf->waiters, w);
 	LOCK_SCOPE(&tf->lock);
-	return tf->ticks ? EPOLLIN | EPOLLRDNORM : 0;
+	return tf->ticks || tf->cancelled ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
 /* Time left and interval; lock held. */
@@ -157,6 +208,7 @@ int timerfd_set(struct file *f, int flags, const struct itimer_ns *new, struct i
 	lock_acquire(&tf->lock);
 	tf->ticks = 0;
 	tf->settime_flags = flags;
+	watch_clock(tf, flags);
 	tf->deadline_ns = deadline_of(tf, flags, new->value);
 	tf->interval_ns = tf->deadline_ns ? new->interval : 0;
 	if (tf->deadline_ns)
@@ -184,13 +236,39 @@ static void timerfd_release(struct file *f)
 	struct timerfd *tf = f->priv;
 
 	ktimer_cancel(&tf->timer);
+	ktimer_cancel(&tf->watch);
 	lock_destroy(&tf->lock);
 	lock_destroy(&tf->set_lock);
 	lock_destroy(&tf->waiters.lock);
 	free(tf);
 }
 
+/* TFD_IOC_SET_TICKS, for whoever restores a program. */
+static int64_t timerfd_ioctl(struct task *t, struct file *f, uint32_t cmd, uint64_t arg)
+{
+	struct timerfd *tf = f->priv;
+	uint64_t ticks;
+
+	if (cmd != _IOW('T', 0, uint64_t))
+		return -ENOTTY;
+	if (copy_in(t, &ticks, arg, sizeof(ticks)))
+		return -EFAULT;
+	if (!ticks)
+		return -EINVAL;
+	lock_acquire(&tf->lock);
+	if (tf->cancelled) {
+		tf->cancelled = false;
+		lock_release(&tf->lock);
+		return -ECANCELED;
+	}
+	tf->ticks = ticks;
+	lock_release(&tf->lock);
+	wait_queue_wake(&tf->waiters, EPOLLIN | EPOLLRDNORM);
+	return 0;
+}
+
 static const struct file_ops timerfd_fops = {
+	.ioctl = timerfd_ioctl,
 	.read = timerfd_read,
 	.poll = timerfd_poll,
 	.show_fdinfo = timerfd_fdinfo,
@@ -214,6 +292,7 @@ int timerfd_make(struct kernel *k, int clock, int flags, struct file **ret)
 	lock_init(&tf->lock, RANK_PIPE);
 	wait_queue_init(&tf->waiters);
 	tf->clock = clock;
+	ktimer_init(k, &tf->watch, CLOCK_MONOTONIC, look_at_clock);
 	ktimer_init(k, &tf->timer, clock == CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC, went_off);
 	err = file_alloc_anon(k, "anon_inode:[timerfd]", &timerfd_fops, 0600, O_RDWR | (flags & O_NONBLOCK), tf, ret);
 	if (err) {

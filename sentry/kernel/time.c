@@ -3,6 +3,7 @@
 #include "kernel/pid_ns.h"
 #include "kernel/pid_ns.h"
 #include "kernel/time.h"
+#include "kernel/cpu_clock.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
 
@@ -24,6 +25,7 @@ struct guest_timer {
 	struct task *task;	 /* SIGEV_THREAD_ID: held */
 	clockid_t clock;
 	bool cpu;		 /* a CPU clock: looked at by and by */
+	struct cpu_clock cpu_clock; /* which, of a POSIX timer; held */
 	bool is_itimer;
 	int id, signo, notify;
 	uint64_t value;
@@ -48,23 +50,15 @@ struct itimer {
 
 /* --- clocks --------------------------------------------------------------------------------------------------------- */
 
-/* CPU clock ids of other processes: clock_getcpuclockid(3). */
 static int cpu_clock_now(struct task *t, clockid_t clock, int64_t *ret)
 {
-	int pid = (int)~((unsigned)clock >> 3 | 7u << 29);
-	struct thread_group *tg;
+	struct cpu_clock c;
+	int r = cpu_clock_get(t, clock, true, &c);
 
-	if ((clock & 7) == 3) /* a descriptor's clock */
-		return -EINVAL;
-	if (pid == 0 || (clock & 4)) {
-		*ret = (int64_t)(clock & 4 ? task_cpu_ns(t) : tg_cpu_ns(t->tg));
-		return 0;
-	}
-	tg = tg_find_vnr(t, pid);
-	if (!tg)
-		return -EINVAL;
-	*ret = (int64_t)tg_cpu_ns(tg);
-	tg_put(tg);
+	if (r)
+		return r;
+	*ret = cpu_clock_read(&c);
+	cpu_clock_put(&c);
 	return 0;
 }
 
@@ -72,15 +66,9 @@ int clock_now(struct task *t, clockid_t clock, int64_t *ret)
 {
 	struct timespec ts;
 
-	if (clock < 0)
+	if (clock_is_cpu(clock))
 		return cpu_clock_now(t, clock, ret);
 	switch (clock) {
-	case CLOCK_PROCESS_CPUTIME_ID:
-		*ret = (int64_t)tg_cpu_ns(t->tg);
-		return 0;
-	case CLOCK_THREAD_CPUTIME_ID:
-		*ret = (int64_t)task_cpu_ns(t);
-		return 0;
 	case CLOCK_REALTIME:
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
@@ -111,7 +99,7 @@ static int64_t timer_now(struct guest_timer *g)
 		return (int64_t)c.utime_ns;
 	}
 	if (g->cpu)
-		return (int64_t)tg_cpu_ns(g->tg);
+		return g->is_itimer ? (int64_t)tg_cpu_ns(g->tg) : cpu_clock_read(&g->cpu_clock);
 	clock_gettime(g->clock, &ts);
 	return ts.tv_sec * NSEC + ts.tv_nsec;
 }
@@ -288,27 +276,34 @@ static struct timer_set *timers_of(struct thread_group *tg)
 	return &tg->timers->set;
 }
 
-static int clock_kind(clockid_t clock, bool *cpu, clockid_t *host)
+static int clock_kind(struct task *t, clockid_t clock, struct guest_timer *g)
 {
-	*cpu = false;
+	struct timespec ts;
+
+	g->clock = CLOCK_MONOTONIC;
+	if (clock_is_cpu(clock)) {
+		g->cpu = true;
+		return cpu_clock_get(t, clock, false, &g->cpu_clock);
+	}
 	switch (clock) {
 	case CLOCK_REALTIME:
-	case CLOCK_TAI:
-	case CLOCK_REALTIME_ALARM:
-		*host = CLOCK_REALTIME;
+		g->clock = CLOCK_REALTIME;
 		return 0;
 	case CLOCK_MONOTONIC:
+		return 0;
+	case CLOCK_TAI:
 	case CLOCK_BOOTTIME:
-	case CLOCK_BOOTTIME_ALARM:
-		*host = CLOCK_MONOTONIC;
+		g->clock = clock;
 		return 0;
-	case CLOCK_PROCESS_CPUTIME_ID:
-	case CLOCK_THREAD_CPUTIME_ID:
-		*cpu = true;
-		*host = CLOCK_MONOTONIC;
-		return 0;
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM: /* without a clock that could wake the machine there is no such timer */
+		return clock_gettime(clock, &ts) ? -EOPNOTSUPP : -EPERM;
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_MONOTONIC_COARSE:
+		return -EOPNOTSUPP;
 	}
-	return clock < 0 ? -EOPNOTSUPP : -EINVAL;
+	return clock_is_dynamic(clock) ? -EOPNOTSUPP : -EINVAL;
 }
 
 static int event_target(struct task *t, const struct sigevent_args *ev, struct task **ret)
@@ -332,30 +327,31 @@ static int event_target(struct task *t, const struct sigevent_args *ev, struct t
 	return 0;
 }
 
+static void timer_free(struct guest_timer *g)
+{
+	cpu_clock_put(&g->cpu_clock);
+	task_put(g->task);
+	free(g);
+}
+
 int posix_timer_create(struct task *t, clockid_t clock, const struct sigevent_args *ev)
 {
 	struct timer_set *s = timers_of(t->tg);
-	struct task *target = NULL;
-	struct guest_timer *g;
-	clockid_t host;
-	bool cpu;
-	int r = clock_kind(clock, &cpu, &host);
+	struct guest_timer *g = s ? calloc(1, sizeof(*g)) : NULL;
+	int r;
 
-	if (!r)
-		r = event_target(t, ev, &target);
-	if (r)
-		return r;
-	g = s ? calloc(1, sizeof(*g)) : NULL;
-	if (!g) {
-		task_put(target);
+	if (!g)
 		return -ENOMEM;
+	r = clock_kind(t, clock, g);
+	if (!r)
+		r = event_target(t, ev, &g->task);
+	if (r) {
+		timer_free(g);
+		return r;
 	}
-	ktimer_init(t->kernel, &g->kt, host, posix_fire);
+	ktimer_init(t->kernel, &g->kt, g->clock == CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC, posix_fire);
 	refs_init(&g->refs);
 	g->tg = t->tg;
-	g->task = target;
-	g->clock = host;
-	g->cpu = cpu;
 	g->notify = ev->notify;
 	g->signo = ev->signo;
 	lock_acquire(&s->lock);
@@ -366,12 +362,10 @@ int posix_timer_create(struct task *t, clockid_t clock, const struct sigevent_ar
 	if (r < POSIX_TIMERS_MAX)
 		s->v[r] = g;
 	lock_release(&s->lock);
-	if (r == POSIX_TIMERS_MAX) {
-		task_put(target);
-		free(g);
-		return -EAGAIN;
-	}
-	return r;
+	if (r < POSIX_TIMERS_MAX)
+		return r;
+	timer_free(g);
+	return -EAGAIN;
 }
 
 static void timer_put(struct guest_timer *g)
@@ -379,8 +373,7 @@ static void timer_put(struct guest_timer *g)
 	if (!refs_put(&g->refs))
 		return;
 	ktimer_cancel(&g->kt);
-	task_put(g->task);
-	free(g);
+	timer_free(g);
 }
 
 /* Held, so that another thread's timer_delete(2) leaves it to the caller's timer_put(). */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Clocks, sleeping, timers. clock_gettime(2), nanosleep(2), setitimer(2), timer_create(2). */
+#include "kernel/cpu_clock.h"
 #include "kernel/time.h"
 #include "syscalls/syscalls.h"
 
@@ -9,6 +10,8 @@
 
 #define NSEC 1000000000ll
 #define TICK_NS 10000000
+#define TICK_RES_NS 4000000 /* of clocks that go by ticks of the kernel */
+#define ADJ_OFFSET_SS_READ_MODE 0xa001
 
 static int copy_out_ns(struct task *t, uint64_t addr, int64_t ns)
 {
@@ -33,16 +36,23 @@ int64_t sys_clock_getres(struct task *t, const uint64_t *a)
 
 	if (r)
 		return r;
-	ns = c == CLOCK_REALTIME_COARSE || c == CLOCK_MONOTONIC_COARSE ? 4000000 : 1;
+	ns = c == CLOCK_REALTIME_COARSE || c == CLOCK_MONOTONIC_COARSE || (c < 0 && (c & 3) != CPU_CLOCK_SCHED) ? TICK_RES_NS : 1;
 	return a[1] ? copy_out_ns(t, a[1], ns) : 0;
 }
 
+/* The clock is the host's; CPU clocks cannot be set by anybody, the others not by this call. */
 int64_t sys_clock_settime(struct task *t, const uint64_t *a)
 {
+	clockid_t c = ARG_INT(a, 0);
 	int64_t ns;
-	int r = clock_now(t, ARG_INT(a, 0), &ns);
+	int r;
 
-	return r ? r : -EPERM; /* the clock is the host's */
+	if (c != CLOCK_REALTIME && (c >= 0 ? !clock_is_cpu(c) || c > 0 : clock_is_dynamic(c)))
+		return -EINVAL;
+	r = a[1] ? copy_in_timespec(t, a[1], &ns) : -EFAULT;
+	if (!r && c < 0)
+		r = clock_now(t, c, &ns);
+	return r ? r : -EPERM;
 }
 
 int64_t sys_gettimeofday(struct task *t, const uint64_t *a)
@@ -58,6 +68,15 @@ int64_t sys_gettimeofday(struct task *t, const uint64_t *a)
 
 int64_t sys_settimeofday(struct task *t, const uint64_t *a)
 {
+	struct timezone tz;
+	struct timeval tv;
+
+	if (a[0] && copy_in(t, &tv, a[0], sizeof(tv)))
+		return -EFAULT;
+	if (a[0] && (tv.tv_sec < 0 || tv.tv_usec < 0 || tv.tv_usec >= 1000000))
+		return -EINVAL;
+	if (a[1] && copy_in(t, &tz, a[1], sizeof(tz)))
+		return -EFAULT;
 	return -EPERM;
 }
 
@@ -74,11 +93,11 @@ static int64_t do_adjtime(struct task *t, clockid_t clock, uint64_t addr)
 	struct timex tx;
 	int64_t now;
 
-	if (clock != CLOCK_REALTIME)
-		return -EINVAL;
 	if (copy_in(t, &tx, addr, sizeof(tx)))
 		return -EFAULT;
-	if (tx.modes)
+	if (clock != CLOCK_REALTIME)
+		return clock_now(t, clock, &now) ? -EINVAL : -EOPNOTSUPP;
+	if (tx.modes && tx.modes != ADJ_OFFSET_SS_READ_MODE)
 		return -EPERM;
 	/* A clock that nobody steers, as seen from here. */
 	memset(&tx, 0, sizeof(tx));
@@ -119,7 +138,7 @@ static int sleep_until(struct task *t, clockid_t clock, int64_t deadline)
 			return 0;
 		if (clock == CLOCK_REALTIME && left > NSEC)
 			left = NSEC;
-		if ((clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID) && left < 1000000)
+		if (clock_is_cpu(clock) && left < 1000000)
 			left = 1000000;
 		r = task_block(t, kernel_now_mono() + left);
 		if (r && r != -ETIMEDOUT)
@@ -166,15 +185,28 @@ int64_t sys_nanosleep(struct task *t, const uint64_t *a)
 	return start_sleep(t, CLOCK_MONOTONIC, a[0], a[1]);
 }
 
+#define CLOCK_SGI 10 /* the number after the last that Linux has without a gap */
+
+static bool can_sleep_on(clockid_t clock)
+{
+	return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME || clock == CLOCK_TAI ||
+	       clock == CLOCK_PROCESS_CPUTIME_ID || (clock < 0 && clock_is_cpu(clock));
+}
+
 int64_t sys_clock_nanosleep(struct task *t, const uint64_t *a)
 {
 	clockid_t clock = ARG_INT(a, 0);
-	int64_t ns, r;
+	int64_t ns, now, r;
 
-	if (clock == CLOCK_THREAD_CPUTIME_ID)
-		return -EINVAL;
-	if (clock == CLOCK_MONOTONIC_RAW || clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE)
-		return -EOPNOTSUPP;
+	if (!can_sleep_on(clock))
+		return clock_is_dynamic(clock) || (clock >= 0 && clock < CLOCK_SGI) ? -EOPNOTSUPP : -EINVAL;
+	if (clock_is_cpu(clock)) {
+		r = a[2] ? copy_in_timespec(t, a[2], &ns) : -EFAULT;
+		if (!r)
+			r = cpu_clock_is_own_thread(t, clock) ? -EINVAL : clock_now(t, clock, &now); /* it would never end */
+		if (r)
+			return r;
+	}
 	/* A relative sleep is not moved by setting the wall clock. */
 	if (!(ARG_INT(a, 1) & TIMER_ABSTIME))
 		return start_sleep(t, clock == CLOCK_REALTIME || clock == CLOCK_TAI ? CLOCK_MONOTONIC : clock, a[2], a[3]);
