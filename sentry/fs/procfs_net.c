@@ -2,7 +2,9 @@
 /* /proc/net: what the network of the sandbox shows. */
 #include "fs/procfs_internal.h"
 
+#include "fs/nsfs.h"
 #include "net/net.h"
+#include "net/netns.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +15,7 @@
 static int show(struct task *v, const struct kobj *o, struct seq *s)
 {
 	const char *name = net_proc_name(o->kernel, o->n);
+	struct ns_head *ns;
 	char *text = NULL;
 	ssize_t n;
 
@@ -21,6 +24,10 @@ static int show(struct task *v, const struct kobj *o, struct seq *s)
 	n = net_proc_read(o->kernel, name, &text);
 	if (n < 0)
 		return (int)n;
+	ns = o->task ? task_ns_get(o->task, NS_NET, false) : NULL;
+	if (ns && netns_isolated((struct net_ns *)ns))
+		n = (ssize_t)netns_proc_text((struct net_ns *)ns, name, text, (size_t)n);
+	ns_put(ns);
 	seq_write(s, text, (size_t)n);
 	free(text);
 	return 0;

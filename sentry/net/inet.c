@@ -8,6 +8,7 @@
 
 #include "host/socket.h"
 #include "net/net.h"
+#include "net/netns.h"
 
 #include <linux/sockios.h>
 #include <stdlib.h>
@@ -113,6 +114,8 @@ static int inet_bind(struct task *t, struct socket *s, const struct net_addr *ad
 {
 	int err = inet_check_addr(addr);
 
+	if (!err && netns_isolated(s->net_ns))
+		err = -EADDRNOTAVAIL; /* loopback is not spoken there, docs/sockets.md */
 	return err ? err : host_bind(inet_of(s)->fd, &addr->ss, addr->len);
 }
 
@@ -126,6 +129,8 @@ static int inet_connect(struct task *t, struct socket *s, const struct net_addr 
 	struct socket_wait w;
 	int err = inet_check_addr(addr), slept;
 
+	if (!err && netns_isolated(s->net_ns) && addr->sa.sa_family != AF_UNSPEC)
+		err = -ENETUNREACH;
 	if (err)
 		return err;
 	err = host_connect(i->fd, &addr->ss, addr->len);
@@ -148,7 +153,7 @@ static int inet_connect(struct task *t, struct socket *s, const struct net_addr 
 
 static int inet_listen(struct task *t, struct socket *s, int backlog)
 {
-	return host_listen(inet_of(s)->fd, backlog);
+	return netns_isolated(s->net_ns) ? -EADDRNOTAVAIL : host_listen(inet_of(s)->fd, backlog);
 }
 
 static int inet_accept(struct task *t, struct socket *s, struct socket **ret)
@@ -190,7 +195,7 @@ static int64_t inet_ioctl(struct task *t, struct socket *s, uint32_t cmd, uint64
 		err = host_sock_ioctl(inet_of(s)->fd, cmd, &v);
 		return err < 0 ? err : copy_out(t, arg, &v, sizeof(v));
 	default:
-		return netdev_ioctl(t, s->family, cmd, arg);
+		return netdev_ioctl(t, s, s->family, cmd, arg);
 	}
 }
 

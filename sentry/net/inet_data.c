@@ -4,6 +4,7 @@
  * apart and put together again, both ways, and only known kinds pass.
  */
 #include "net/inet_sock.h"
+#include "net/netns.h"
 
 #include "host/socket.h"
 
@@ -171,6 +172,8 @@ ssize_t inet_send(struct task *t, struct socket *s, struct net_msg *m, int flags
 	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control};
 	ssize_t n;
 
+	if (netns_isolated(s->net_ns) && m->addr && m->addr->len)
+		return -ENETUNREACH;
 	if (flags & MSG_FASTOPEN)
 		return -EOPNOTSUPP;
 	if (m->addr && m->addr->len) {

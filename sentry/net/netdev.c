@@ -6,6 +6,7 @@
 
 #include "host/socket.h"
 #include "net/net.h"
+#include "net/netns.h"
 
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -52,10 +53,17 @@ static int64_t ioctl_ifconf(struct task *t, struct net_state *net, uint64_t arg)
 	return err ? err : copy_out(t, arg, &host.ifc_len, sizeof(host.ifc_len));
 }
 
-int64_t netdev_ioctl(struct task *t, int family, uint32_t cmd, uint64_t arg)
+static bool is_netdev(uint32_t cmd)
+{
+	return (cmd >= SIOCGIFNAME && cmd <= SIOCGIFTXQLEN) || cmd == SIOCGIFMAP;
+}
+
+int64_t netdev_ioctl(struct task *t, struct socket *s, int family, uint32_t cmd, uint64_t arg)
 {
 	struct net_state *net = t->kernel->net;
 
+	if (netns_isolated(s->net_ns) && is_netdev(cmd))
+		return netns_ioctl(t, s->net_ns, cmd, arg);
 	switch (cmd) {
 	case SIOCGIFCONF:
 		return net->ioctl_fd < 0 ? -ENODEV : ioctl_ifconf(t, net, arg);

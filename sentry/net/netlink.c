@@ -9,6 +9,7 @@
 
 #include "net/inet.h"
 #include "net/net.h"
+#include "net/netns.h"
 #include "net/route.h"
 
 #include <stdlib.h>
@@ -166,6 +167,20 @@ static int answer_message(struct nlmsghdr *h, void *arg)
 	return queue_message(a->n, h, h->nlmsg_len, a->started) ?: (a->started = true, 0);
 }
 
+/* In a network namespace made inside there is a loopback interface, and no host to ask. */
+static int serve_get_isolated(struct netlink_sock *n, const struct nlmsghdr *req, bool dump)
+{
+	struct answer a = {.n = n, .req = req};
+	int err;
+
+	lock_acquire(&n->lock);
+	err = netns_get(n->sock.net_ns, req, dump, answer_message, &a);
+	lock_release(&n->lock);
+	if (!err && dump)
+		answer_done(n, req);
+	return err;
+}
+
 static int serve_get(struct netlink_sock *n, const struct nlmsghdr *req, bool dump)
 {
 	struct net_state *net = n->sock.kernel->net;
@@ -188,7 +203,7 @@ static int serve_get(struct netlink_sock *n, const struct nlmsghdr *req, bool du
 	return err;
 }
 
-static int serve_request(struct netlink_sock *n, const struct nlmsghdr *req)
+static int serve_request(struct task *t, struct netlink_sock *n, const struct nlmsghdr *req)
 {
 	if (req->nlmsg_type > RTM_MAX)
 		return -EOPNOTSUPP;
@@ -196,12 +211,14 @@ static int serve_request(struct netlink_sock *n, const struct nlmsghdr *req)
 		return 0;
 	/* RTM_NEW, RTM_DEL, RTM_GET, RTM_SET of each kind, in this order. */
 	if (((req->nlmsg_type - RTM_BASE) & 3) != 2)
-		return -EPERM;
+		return netns_isolated(n->sock.net_ns) ? netns_change(t, n->sock.net_ns, req) : -EPERM;
+	if (netns_isolated(n->sock.net_ns))
+		return serve_get_isolated(n, req, req->nlmsg_flags & NLM_F_DUMP);
 	return serve_get(n, req, req->nlmsg_flags & NLM_F_DUMP);
 }
 
 /* All requests of one datagram. *buf* is the sentry's copy. */
-static void serve_datagram(struct netlink_sock *n, const uint8_t *buf, size_t len)
+static void serve_datagram(struct task *t, struct netlink_sock *n, const uint8_t *buf, size_t len)
 {
 	while (len >= sizeof(struct nlmsghdr)) {
 		const struct nlmsghdr *h = (const void *)buf;
@@ -212,8 +229,9 @@ static void serve_datagram(struct netlink_sock *n, const uint8_t *buf, size_t le
 
 		if (h->nlmsg_len < sizeof(*h) || h->nlmsg_len > len)
 			return;
-		dump = serve && (h->nlmsg_flags & NLM_F_DUMP);
-		err = serve ? serve_request(n, h) : 0;
+		/* For other requests than questions the same bits say NLM_F_EXCL and kin. */
+		dump = serve && ((h->nlmsg_type - RTM_BASE) & 3) == 2 && (h->nlmsg_flags & NLM_F_DUMP);
+		err = serve ? serve_request(t, n, h) : 0;
 		if (err || ((h->nlmsg_flags & NLM_F_ACK) && !dump))
 			answer_error(n, h, err);
 		if (step > len)
@@ -337,7 +355,7 @@ static ssize_t nl_send(struct task *t, struct socket *s, struct net_msg *m, int 
 		return -ENOBUFS;
 	got = len ? uio_take(m->uio, buf, len) : 0;
 	if (got == (ssize_t)len) {
-		serve_datagram(n, buf, len);
+		serve_datagram(t, n, buf, len);
 		wait_queue_wake(&s->waiters, EPOLLIN | EPOLLRDNORM);
 	} else {
 		got = -EFAULT;
@@ -469,7 +487,7 @@ static int nl_getsockopt(struct task *t, struct socket *s, int level, int name, 
 
 static int64_t nl_ioctl(struct task *t, struct socket *s, uint32_t cmd, uint64_t arg)
 {
-	return netdev_ioctl(t, AF_NETLINK, cmd, arg);
+	return netdev_ioctl(t, s, AF_NETLINK, cmd, arg);
 }
 
 static void nl_release(struct socket *s)

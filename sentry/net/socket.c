@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sockets as open files, and the sleeping forms of what the families do without sleeping. */
+#include "net/netns.h"
 #include "net/socket.h"
 
 #include "net/inet.h"
@@ -35,11 +36,24 @@ void socket_get(struct socket *s)
 
 void socket_put(struct socket *s)
 {
-	if (s && refs_put(&s->refs))
-		s->ops->free(s);
+	struct net_ns *ns;
+
+	if (!s || !refs_put(&s->refs))
+		return;
+	ns = s->net_ns;
+	s->ops->free(s);
+	if (ns)
+		ns_put(&ns->head);
 }
 
-int socket_create(struct task *t, int family, int type, int protocol, struct socket **ret)
+static void enter_ns(struct task *t, struct socket *s)
+{
+	s->net_ns = netns_of_task(t);
+	if (s->net_ns)
+		ns_get(&s->net_ns->head);
+}
+
+static int create(struct task *t, int family, int type, int protocol, struct socket **ret)
 {
 	if (type < 0 || type > SOCK_PACKET)
 		return -EINVAL;
@@ -58,13 +72,26 @@ int socket_create(struct task *t, int family, int type, int protocol, struct soc
 	}
 }
 
+int socket_create(struct task *t, int family, int type, int protocol, struct socket **ret)
+{
+	int err = create(t, family, type, protocol, ret);
+
+	if (!err)
+		enter_ns(t, *ret);
+	return err;
+}
+
 int socket_create_pair(struct task *t, int family, int type, int protocol, struct socket *ret[2])
 {
 	struct socket *probe;
 	int err;
 
-	if (family == AF_UNIX)
-		return unix_create_pair(t, type, protocol, ret);
+	if (family == AF_UNIX) {
+		err = unix_create_pair(t, type, protocol, ret);
+		for (int i = 0; !err && i < 2; i++)
+			enter_ns(t, ret[i]);
+		return err;
+	}
 	err = socket_create(t, family, type, protocol, &probe);
 	if (err)
 		return err;

@@ -58,6 +58,7 @@ struct net_msg {
 	struct socket *full;
 };
 
+struct net_ns;
 struct socket;
 struct socket_ops { /* NULL: -EOPNOTSUPP; getsockopt, setsockopt NULL: -ENOPROTOOPT; ioctl NULL: -ENOTTY */
 	int (*bind)(struct task *t, struct socket *s, const struct net_addr *addr);
@@ -98,6 +99,7 @@ struct socket {
 	_Atomic int64_t rcvtimeo_ns, sndtimeo_ns; /* -1: for ever */
 	struct socket_soft soft;
 	_Atomic(struct file *) file; /* not held; NULL before and after */
+	struct net_ns *net_ns;	     /* held; NULL: accepted, or none */
 	uint64_t ino;		     /* of the file; set before it is made where /proc/net tells another */
 };
 

@@ -543,7 +543,7 @@ static int64_t unix_ioctl(struct task *t, struct socket *s, uint32_t cmd, uint64
 		v = (int)u->wmem;
 		return copy_out(t, arg, &v, sizeof(v));
 	default:
-		return netdev_ioctl(t, AF_UNIX, cmd, arg);
+		return netdev_ioctl(t, s, AF_UNIX, cmd, arg);
 	}
 }
 

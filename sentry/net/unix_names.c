@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of unix sockets: nodes of the file system, abstract names, and names made up by autobind. */
+#include "net/netns.h"
 #include "net/unix.h"
 
 #include <fcntl.h>
@@ -72,12 +73,13 @@ static struct list_head *bucket(struct net_state *net, const struct sockaddr_un 
 }
 
 /* names_lock held. */
-static struct unix_sock *find_name(struct net_state *net, const struct sockaddr_un *un, uint32_t len, int type)
+static struct unix_sock *find_name(struct net_state *net, const struct net_ns *ns, const struct sockaddr_un *un, uint32_t len,
+				   int type)
 {
 	struct unix_sock *u;
 
 	list_for_each_entry(u, bucket(net, un, len, type), name_link)
-		if (u->sock.type == type && u->name->len == len &&
+		if (u->sock.type == type && u->sock.net_ns == ns && u->name->len == len &&
 			memcmp(u->name->un.sun_path, un->sun_path, len - SUN_PATH_OFF) == 0)
 			return u;
 	return NULL;
@@ -89,7 +91,7 @@ static int set_abstract(struct unix_sock *u, struct unix_name *n)
 	struct net_state *net = u->net;
 
 	LOCK_SCOPE(&net->names_lock);
-	if (find_name(net, &n->un, n->len, u->sock.type))
+	if (find_name(net, u->sock.net_ns, &n->un, n->len, u->sock.type))
 		return -EADDRINUSE;
 	u->name = n;
 	list_add(&u->name_link, bucket(net, &n->un, n->len, u->sock.type));
@@ -257,7 +259,7 @@ int unix_find(struct task *t, const struct net_addr *addr, int type, struct unix
 	if (!is_abstract(addr))
 		return find_path(t, addr, type, ret);
 	lock_acquire(&net->names_lock);
-	u = tryget(find_name(net, &addr->un, addr->len, type));
+	u = tryget(find_name(net, netns_of_task(t), &addr->un, addr->len, type));
 	lock_release(&net->names_lock);
 	if (!u)
 		return -ECONNREFUSED;

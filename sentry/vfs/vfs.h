@@ -256,22 +256,12 @@ void path_put(struct path *p);
 /* --- mounts ------------------------------------------------------------------------------------------------------------- */
 
 /* Bits of mount.flags beside MS_*: what may not be changed from a less privileged mount namespace; mount_namespaces(7). */
-#define MNT_LOCKED (1u << 24)	  /* stays where it is */
-#define MNT_LOCK_RDONLY (1u << 25)
-#define MNT_LOCK_NOSUID (1u << 26)
-#define MNT_LOCK_NODEV (1u << 27)
-#define MNT_LOCK_NOEXEC (1u << 28)
-#define MNT_LOCK_ATIME (1u << 29)
-#define MNT_ATIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_STRICTATIME | MS_RELATIME)
-
-/* The tree of mounts. All but the flags is guarded by the one mount lock of the sandbox, mount_read_lock() and mount_write_lock(). */
-/* Bits of mount.flags beside MS_*: what may not be changed from a less privileged mount namespace; mount_namespaces(7). */
-#define MNT_LOCKED (1u << 24)	  /* stays where it is */
-#define MNT_LOCK_RDONLY (1u << 25)
-#define MNT_LOCK_NOSUID (1u << 26)
-#define MNT_LOCK_NODEV (1u << 27)
-#define MNT_LOCK_NOEXEC (1u << 28)
-#define MNT_LOCK_ATIME (1u << 29)
+#define MNT_LOCKED (1u << 26)	  /* stays where it is */
+#define MNT_LOCK_RDONLY (1u << 27)
+#define MNT_LOCK_NOSUID (1u << 28)
+#define MNT_LOCK_NODEV (1u << 29)
+#define MNT_LOCK_NOEXEC (1u << 30)
+#define MNT_LOCK_ATIME (1u << 31)
 #define MNT_ATIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_STRICTATIME | MS_RELATIME)
 
 /* The tree of mounts. All but the flags is guarded by the one mount lock of the sandbox, mount_read_lock() and mount_write_lock(). */

@@ -49,6 +49,14 @@ void kernel_uncharge(struct kernel *k, uint64_t bytes)
 	k->memory_used -= bytes;
 }
 
+void ns_get(struct ns_head *h)
+{
+}
+
+void ns_put(struct ns_head *h)
+{
+}
+
 int pid_ns_lookup(const struct pid_ns *ns, int nr)
 {
 	return nr;
@@ -266,7 +274,7 @@ WEAK int netlink_create(struct task *t, int type, int protocol, struct socket **
 	return -EAFNOSUPPORT;
 }
 
-WEAK int64_t netdev_ioctl(struct task *t, int family, uint32_t cmd, uint64_t arg)
+WEAK int64_t netdev_ioctl(struct task *t, struct socket *s, int family, uint32_t cmd, uint64_t arg)
 {
 	return -ENOTTY;
 }
