@@ -51,7 +51,10 @@ static void seq_options(struct seq *s, const struct mount *m)
 		seq_puts(s, ",nodev");
 	if (f & MS_NOEXEC)
 		seq_puts(s, ",noexec");
-	seq_puts(s, f & MS_NOATIME ? ",noatime" : ",relatime");
+	if (f & MS_NODIRATIME)
+		seq_puts(s, ",nodiratime");
+	if (!(f & MS_STRICTATIME))
+		seq_puts(s, f & MS_NOATIME ? ",noatime" : ",relatime");
 }
 
 /* The mount point as seen from *root*; NULL: not below it. malloc'ed. */

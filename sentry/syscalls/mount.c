@@ -164,8 +164,6 @@ static int make_super(struct task *t, const char *type, char *data, unsigned *fl
 		return ns_capable(t, t->nsproxy->cgroup->head.owner, CAP_SYS_ADMIN) ? cgroupfs_create(t->kernel, ret) : -EPERM;
 	if (strcmp(type, "tmpfs") && strcmp(type, "ramfs"))
 		return -ENODEV;
-	if (!strcmp(type, "ramfs") && mine->parent)
-		return -EPERM;
 	r = make_tmpfs(t, data, ret);
 	if (!r && mine->parent) {
 		user_ns_get(mine);
@@ -241,7 +239,7 @@ static int do_mount(struct task *t, const struct path *at, const char *source, c
 	if (!(flags & (MS_BIND | MS_MOVE)))
 		return type ? new_mount(t, at, source ? source : "none", type, data, flags) : -EINVAL;
 	if (!source || !*source)
-		return source ? -ENOENT : -EINVAL;
+		return -EINVAL;
 	r = vfs_walk(t, AT_FDCWD, source, WALK_FOLLOW, &from);
 	if (r < 0)
 		return r;
