@@ -369,6 +369,12 @@ static void show_refused(struct task *t, const struct guest_syscall *c, int64_t 
 	trace_leave(t, d, c, ret);
 }
 
+static void show_kill(struct task *t, const struct guest_syscall *c)
+{
+	if (t->kernel->trace)
+		trace_filter_kill(t, syscall_lookup(c->nr), c);
+}
+
 static int64_t refuse(struct task *t, const struct guest_syscall *c, uint16_t value)
 {
 	int64_t ret = -(value < ERRNO_TOP ? value : ERRNO_TOP);
@@ -401,6 +407,7 @@ static bool obey(struct task *t, struct guest_syscall *c, const struct seccomp_d
 		return false;
 	case SECCOMP_RET_KILL_THREAD:
 		if (atomic_load(&t->tg->n_live) > 1) {
+			show_kill(t, c);
 			end_thread(t, SIGSYS);
 			return false;
 		}
@@ -408,7 +415,7 @@ static bool obey(struct task *t, struct guest_syscall *c, const struct seccomp_d
 	default:
 		break;
 	}
-	show_refused(t, c, -EPERM);
+	show_kill(t, c);
 	group_exit_begin(t, SIGSYS);
 	return false;
 }
@@ -417,6 +424,7 @@ static bool enter_strict(struct task *t, const struct guest_syscall *c)
 {
 	if (c->nr == NR_READ || c->nr == NR_WRITE || c->nr == NR_RT_SIGRETURN || c->nr == NR_EXIT)
 		return true;
+	show_kill(t, c);
 	end_thread(t, SIGKILL);
 	return false;
 }

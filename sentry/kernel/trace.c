@@ -170,6 +170,15 @@ void trace_leave(struct task *t, const struct syscall_desc *d, const struct gues
 	flush(t->kernel->trace, &l);
 }
 
+void trace_filter_kill(struct task *t, const struct syscall_desc *d, const struct guest_syscall *c)
+{
+	struct line l = {.len = 0};
+
+	put_call(&l, t, d, c);
+	put(&l, " = ? (ended by its seccomp filter)");
+	flush(t->kernel->trace, &l);
+}
+
 void trace_fault(struct task *t, const struct guest_fault *f)
 {
 	struct line l = {.len = 0};
