@@ -191,9 +191,9 @@ static void kernel_thread_gone(struct gthread *th, bool unexpected)
 	if (t->th == th)
 		t->th = NULL;
 	t->th_gone = true;
-	/* A stub that died by itself ends its process as SIGKILL does. */
+	/* A stub that died by itself ends its process as a signal does, mostly SIGKILL. */
 	if (unexpected && !t->exited)
-		group_kill_locked(t->tg, SIGKILL);
+		group_kill_locked(t->tg, aspace_death_signal(gthread_aspace(th)));
 	lock_release(&t->tg->siglock);
 	parent = vfork_forget(t);
 	task_exit(t, t->tg->group_exiting ? t->tg->group_exit_code : SIGKILL);
@@ -216,7 +216,7 @@ static void kernel_thread_dying(struct gthread *th)
 	 * the last thread's exit ends the stub itself, while its status is still to be told.
 	 */
 	if (!t->exited)
-		group_kill_locked(t->tg, SIGKILL);
+		group_kill_locked(t->tg, aspace_death_signal(gthread_aspace(th)));
 	lock_release(&t->tg->siglock);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Notes about ranges of an address space. */
 #include "mm/notes.h"
+#include "kernel/kernel.h"
 #include "mm/mm.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@ static void note_free(struct mm *mm, struct mm_note *n)
 	mm->n_notes--;
 	free(n->name);
 	free(n);
+	kernel_uncharge(mm->kernel, sizeof(*n));
 }
 
 void mm_notes_free(struct mm *mm)
@@ -38,7 +40,7 @@ static struct mm_note *note_new(struct mm *mm, uint64_t start, uint64_t end, uin
 
 	if (mm->n_notes >= NOTES_MAX)
 		return NULL;
-	n = calloc(1, sizeof(*n));
+	n = kernel_charge(mm->kernel, sizeof(*n)) ? NULL : calloc(1, sizeof(*n));
 	if (!n)
 		return NULL;
 	n->start = start;
@@ -47,6 +49,7 @@ static struct mm_note *note_new(struct mm *mm, uint64_t start, uint64_t end, uin
 	if (name) {
 		n->name = strdup(name);
 		if (!n->name) {
+			kernel_uncharge(mm->kernel, sizeof(*n));
 			free(n);
 			return NULL;
 		}

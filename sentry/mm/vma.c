@@ -133,6 +133,12 @@ int mm_vmas_get(struct mm *mm, struct mm_vmas *ret)
 
 	if (n < 0)
 		return (int)n;
+	vs.kernel = mm->kernel;
+	vs.charged = 2 * (uint64_t)n;
+	if (kernel_charge(vs.kernel, vs.charged)) {
+		free(text);
+		return -ENOMEM;
+	}
 	for (s = text; s && *s; s = strchr(s, '\n'), s = s ? s + 1 : NULL) {
 		struct mm_vma v, *p;
 
@@ -156,9 +162,10 @@ int mm_vmas_get(struct mm *mm, struct mm_vmas *ret)
 
 void mm_vmas_free(struct mm_vmas *vs)
 {
+	if (vs->charged)
+		kernel_uncharge(vs->kernel, vs->charged);
 	free(vs->v);
-	vs->v = NULL;
-	vs->n = 0;
+	*vs = (struct mm_vmas){0};
 }
 
 const struct mm_vma *mm_vma_find(const struct mm_vmas *vs, uint64_t addr)

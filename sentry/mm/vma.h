@@ -27,6 +27,8 @@ struct mm_vma {
 struct mm_vmas {
 	struct mm_vma *v; /* by address, without the stub's own */
 	size_t n;
+	struct kernel *kernel;
+	uint64_t charged; /* a guest may have many, and ask often at once */
 };
 
 /* 0; -ENOENT: the host's /proc is not at hand; -ENOMEM, -EIO. To be freed with mm_vmas_free(). */

@@ -299,6 +299,11 @@ int aspace_limit(struct aspace *as, int resource, uint64_t bytes)
 	return prlimit(as->pid, (enum __rlimit_resource)resource, &rl, NULL) < 0 ? -errno : 0;
 }
 
+int aspace_death_signal(struct aspace *as)
+{
+	return as->dead && as->segv ? SIGSEGV : SIGKILL;
+}
+
 bool aspace_is_dead(struct aspace *as)
 {
 	return as->dead;

@@ -120,6 +120,7 @@ struct aspace {
 	pid_t pid;		   /* of the stub; 0 until known, or when reaped */
 	struct list_head pid_link; /* in platform.pids; guarded by platform.lock */
 	struct list_head threads;  /* of gthread; guarded by l->lock */
+	bool segv;		   /* the host has ended it by SIGSEGV; set before dead */
 	_Atomic bool dead;	   /* the process is gone; set under l->lock */
 	bool killed;		   /* by aspace_kill(); guarded by l->lock */
 	_Atomic bool watched;	   /* the watching filter is in force in all its threads */

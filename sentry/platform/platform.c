@@ -49,8 +49,10 @@ static void *reap(void *arg)
 			continue;
 		}
 		as = aspace_by_pid(p, si.si_pid);
-		if (as)
+		if (as) {
+			as->segv = si.si_code == CLD_KILLED && si.si_status == SIGSEGV;
 			aspace_died(as);
+		}
 		/* Only now may the number be used again. */
 		syscall(SYS_waitid, P_PID, (id_t)si.si_pid, &si, WEXITED | __WALL, &ru);
 		if (as) {

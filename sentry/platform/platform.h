@@ -118,6 +118,11 @@ void aspace_put(struct aspace *as);
 void aspace_kill(struct aspace *as);
 /* The host's limit RLIMIT_AS or RLIMIT_DATA of the stub itself, in bytes (RLIM_INFINITY: none). 0 or a negative errno. */
 int aspace_limit(struct aspace *as, int resource, uint64_t bytes);
+/*
+ * What the guest of a stub that has died by itself is said to have died of: SIGSEGV where the host could not go on with its memory (an
+ * unmapped rseq area), else SIGKILL.
+ */
+int aspace_death_signal(struct aspace *as);
 /* Has the stub ended? */
 bool aspace_is_dead(struct aspace *as);
 /*

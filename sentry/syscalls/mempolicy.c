@@ -4,6 +4,7 @@
  * set_mempolicy(2), mbind(2), get_mempolicy(2), migrate_pages(2), move_pages(2).
  */
 #include "kernel/pid_ns.h"
+#include "kernel/ptrace.h"
 #include "kernel/task_internal.h"
 #include "host/file.h"
 #include "mm/map.h"
@@ -214,7 +215,7 @@ static struct mm *mm_of(struct task *t, int pid, int *err)
 	if (!x)
 		return NULL;
 	*err = -EPERM;
-	if (task_may_inspect(t, x)) {
+	if (ptrace_may_attach(t, x)) {
 		*err = -EINVAL;
 		lock_acquire(&x->cred_lock);
 		mm = x->mm;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* process_vm_readv(2), process_vm_writev(2). */
 #include "kernel/pid_ns.h"
+#include "kernel/ptrace.h"
 #include "kernel/task_internal.h"
 #include "mm/mm.h"
 #include "syscalls/syscalls.h"
@@ -16,7 +17,7 @@ static struct mm *mm_of(struct task *t, int pid, int *err)
 	*err = -ESRCH;
 	if (!x)
 		return NULL;
-	if (!task_may_inspect(t, x)) {
+	if (!ptrace_may_attach(t, x)) {
 		*err = -EPERM;
 	} else {
 		lock_acquire(&x->cred_lock);

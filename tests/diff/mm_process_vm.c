@@ -53,6 +53,19 @@ int main(void)
 	say("write to read-only", process_vm_writev(pid, l, 1, &(struct iovec){p + 2 * PAGE, 4}, 1, 0));
 	say("write across", process_vm_writev(pid, &(struct iovec){local, 20}, 1, &(struct iovec){p + 2 * PAGE - 10, 20}, 1, 0));
 	say("oneself", process_vm_readv(getpid(), l, 1, r, 1, 0));
+	struct {
+		uint32_t version;
+		int pid;
+	} h = {0x20080522, 0};
+	uint32_t caps[6] = {0};
+
+	if (!fork()) { /* one without capabilities looks at one with */
+		syscall(SYS_capset, &h, caps);
+		say("capabilities that the caller lacks", process_vm_readv(pid, l, 1, r, 1, 0));
+		say("move_pages", syscall(SYS_move_pages, pid, 0, NULL, NULL, NULL, 2));
+		_exit(0);
+	}
+	wait(&st);
 	kill(pid, SIGKILL);
 	usleep(100000);
 	say("zombie", process_vm_readv(pid, l, 1, r, 1, 0));
