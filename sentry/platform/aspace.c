@@ -24,7 +24,9 @@ struct listener *listener_new(struct platform *p, int fd)
 	list_init(&l->waiters);
 	list_init(&l->births);
 	for (unsigned i = 0; i < TID_BUCKETS; i++)
-		list_init(&l->tids[i]);
+		list_init(&l->first_tids[i]);
+	l->tids = l->first_tids;
+	l->n_buckets = TID_BUCKETS;
 	return l;
 }
 
@@ -34,14 +36,45 @@ void listener_put(struct listener *l)
 		return;
 	close(l->fd);
 	lock_destroy(&l->lock);
+	if (l->tids != l->first_tids)
+		free(l->tids);
 	free(l);
+}
+
+/* Four times as many lists; without memory the old ones do. l->lock is held. */
+static void grow_tids(struct listener *l)
+{
+	unsigned n = l->n_buckets * 4;
+	struct list_head *v = calloc(n, sizeof(*v));
+	struct gthread *th, *tmp;
+
+	if (!v)
+		return;
+	for (unsigned i = 0; i < n; i++)
+		list_init(&v[i]);
+	for (unsigned i = 0; i < l->n_buckets; i++)
+		list_for_each_entry_safe (th, tmp, &l->tids[i], tid_link) {
+			list_del(&th->tid_link);
+			list_add(&th->tid_link, &v[(unsigned)th->tid & (n - 1)]);
+		}
+	if (l->tids != l->first_tids)
+		free(l->tids);
+	l->tids = v;
+	l->n_buckets = n;
+}
+
+void listener_add(struct listener *l, struct gthread *th)
+{
+	if (++l->n_threads > l->n_buckets * 4)
+		grow_tids(l);
+	list_add(&th->tid_link, &l->tids[(unsigned)th->tid & (l->n_buckets - 1)]);
 }
 
 struct gthread *listener_find(struct listener *l, pid_t tid)
 {
 	struct gthread *th;
 
-	list_for_each_entry (th, &l->tids[(unsigned)tid % TID_BUCKETS], tid_link)
+	list_for_each_entry (th, &l->tids[(unsigned)tid & (l->n_buckets - 1)], tid_link)
 		if (th->tid == tid)
 			return th;
 	return NULL;
@@ -204,21 +237,22 @@ int aspace_slot_alloc(struct aspace *as)
 	int found = -EAGAIN;
 
 	lock_acquire(&as->lock);
-	for (unsigned i = 0; i < SLOT_COUNT; i++) {
-		unsigned nr = (as->slot_next + i) % SLOT_COUNT;
+	/* Low numbers first: their pages are there already. */
+	for (unsigned w = 0; w < SLOT_COUNT / 64 && found < 0; w++) {
+		uint64_t maybe = ~as->slot_used[w] | as->slot_leaving[w];
 
-		if (test_bit(as->slot_used, nr)) {
+		for (; maybe && found < 0; maybe &= maybe - 1) {
+			unsigned nr = w * 64 + (unsigned)__builtin_ctzll(maybe);
+
 			/* An ordered exit frees the slot, and the stack it ran on, once the host thread has left it. */
-			if (!test_bit(as->slot_leaving, nr) ||
+			if (test_bit(as->slot_leaving, nr) &&
 				__atomic_load_n(&slot_at(as, nr)->ctid, __ATOMIC_ACQUIRE) != 0)
 				continue;
 			set_bit(as->slot_leaving, nr, false);
+			set_bit(as->slot_used, nr, true);
+			found = (int)nr;
 		}
-		set_bit(as->slot_used, nr, true);
-		found = (int)nr;
-		break;
 	}
-	as->slot_next = 0; /* low numbers again: their pages are there already */
 	lock_release(&as->lock);
 	return found;
 }
@@ -314,10 +348,13 @@ static struct gthread *next_victim(struct aspace *as, bool *report)
 {
 	struct gthread *th;
 
-	list_for_each_entry (th, &as->threads, as_link) {
+	while (!list_empty(&as->threads)) {
+		th = list_first(&as->threads, struct gthread, as_link);
 		if (th->told_dead)
-			continue;
+			break; /* those who have been told stand behind the others */
 		th->told_dead = true;
+		list_del(&th->as_link);
+		list_add_tail(&th->as_link, &as->threads);
 		if (th->state == TH_HELD && !as->killed)
 			continue; /* somebody still prepares it; told by aspace_kill() or gthread_start() */
 		*report = (th->state == TH_OUT || th->state == TH_HELD) && !th->gone_queued;

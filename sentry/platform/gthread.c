@@ -43,7 +43,7 @@ void gthread_attach(struct gthread *th, pid_t tid)
 	struct listener *l = th->as->l;
 
 	th->tid = tid;
-	list_add(&th->tid_link, &l->tids[(unsigned)tid % TID_BUCKETS]);
+	listener_add(l, th);
 	list_add_tail(&th->as_link, &th->as->threads);
 	if (!th->as->pid)
 		aspace_publish(th->as, tid);
@@ -51,6 +51,8 @@ void gthread_attach(struct gthread *th, pid_t tid)
 
 void gthread_detach(struct gthread *th)
 {
+	if (!list_empty(&th->tid_link))
+		th->as->l->n_threads--;
 	list_del(&th->tid_link);
 	list_del(&th->as_link);
 }

@@ -87,7 +87,9 @@ struct listener {
 	bool dead;		  /* nobody can ring any more */
 	struct list_head waiters; /* of wait_point */
 	struct list_head births;  /* of struct birth */
-	struct list_head tids[TID_BUCKETS];
+	struct list_head *tids; /* of gthread, by number: n_buckets lists, a power of two that grows with n_threads */
+	unsigned n_buckets, n_threads;
+	struct list_head first_tids[TID_BUCKETS];
 };
 
 /* A clone that was ordered and whose child has not rung. On the stack of the worker that ordered it. */
@@ -127,7 +129,6 @@ struct aspace {
 	struct lock lock;	   /* guards the slot and descriptor numbers */
 	uint64_t slot_used[SLOT_COUNT / 64];
 	uint64_t slot_leaving[SLOT_COUNT / 64]; /* exit was ordered: free when ctid is 0 */
-	unsigned slot_next;
 	unsigned fd_next;
 	uint64_t fd_used[(STUB_FD_LAST - STUB_FD_FIRST + 64) / 64];
 };
@@ -288,6 +289,7 @@ bool worker_release_role(struct worker *w);
 /* listener and aspace.c */
 struct listener *listener_new(struct platform *p, int fd);
 void listener_put(struct listener *l);
+void listener_add(struct listener *l, struct gthread *th); /* l->lock is held */
 struct gthread *listener_find(struct listener *l, pid_t tid);
 struct aspace *aspace_alloc(struct platform *p, struct listener *l, uint8_t *slots);
 void aspace_publish(struct aspace *as, pid_t pid);

@@ -76,7 +76,7 @@ stub_clone:
 	jne 2f
 	mov $9, %eax
 	movabs $0x7f9000000000, %rdi	/* STUB_SLOTS */
-	mov $0x8000000, %esi	/* SLOTS_SIZE */
+	mov $0x40000000, %esi	/* SLOTS_SIZE */
 	mov $3, %edx
 	mov $0x11, %r10d	/* MAP_SHARED | MAP_FIXED */
 	mov %r12, %r8
@@ -115,8 +115,8 @@ stub_clone:
 stub_fast:
 	rdgsbase %r11
 	mov %r11, %rcx
-	shr $27, %rcx
-	cmp $0xff200, %rcx		/* STUB_SLOTS / SLOTS_SIZE */
+	shr $30, %rcx
+	cmp $0x1fe40, %rcx		/* STUB_SLOTS / SLOTS_SIZE */
 	jne stub_fast_call
 	cmpl $0, 192(%r11)		/* poller_on */
 	je stub_fast_call

@@ -25,7 +25,7 @@
 
 /* Slots: one for each guest thread of an address space. */
 #define SLOT_SIZE 0x8000ull
-#define SLOT_COUNT 4096u
+#define SLOT_COUNT 32768u
 #define SLOTS_SIZE (SLOT_SIZE * SLOT_COUNT)
 #define SLOT_STACK 0x2000ull /* offset of the alternate stack; it ends at SLOT_SIZE */
 
