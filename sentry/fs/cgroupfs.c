@@ -3,6 +3,7 @@
 #include "fs/fs.h"
 #include "fs/procfs_internal.h"
 
+#include "kernel/cputime.h"
 #include "kernel/pid_ns.h"
 #include "kernel/time.h"
 
@@ -93,17 +94,21 @@ static int show_procs(struct task *v, const struct kobj *o, struct seq *s)
 
 static int add_cpu(struct thread_group *tg, void *arg)
 {
-	*(uint64_t *)arg += tg_cpu_ns(tg) + tg->cutime_ns + tg->cstime_ns;
+	struct cpu_times *all = arg, cpu;
+
+	tg_cpu_times(tg, &cpu);
+	all->utime_ns += cpu.utime_ns;
+	all->stime_ns += cpu.stime_ns;
 	return 0;
 }
 
 static int show_cpu_stat(struct task *v, const struct kobj *o, struct seq *s)
 {
-	uint64_t ns = 0;
+	struct cpu_times all = {o->kernel->dead_utime_ns, o->kernel->dead_stime_ns};
 
-	tg_for_each(o->kernel, add_cpu, &ns);
-	seq_printf(s, "usage_usec %lu\nuser_usec %lu\nsystem_usec 0\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\n", ns / 1000,
-		ns / 1000);
+	tg_for_each(o->kernel, add_cpu, &all);
+	seq_printf(s, "usage_usec %lu\nuser_usec %lu\nsystem_usec %lu\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\n",
+		(all.utime_ns + all.stime_ns) / 1000, all.utime_ns / 1000, all.stime_ns / 1000);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "fs/procfs_internal.h"
 
 #include "arch/cpuinfo.h"
+#include "kernel/cputime.h"
 #include "kernel/pid_ns.h"
 #include "kernel/time.h"
 #include "vfs/locks.h"
@@ -131,7 +132,8 @@ static int show_cpuinfo(struct task *v, const struct kobj *o, struct seq *s)
 }
 
 struct totals {
-	uint64_t user_ns, n_threads, switches;
+	struct cpu_times cpu;
+	uint64_t n_threads, switches;
 	unsigned running;
 	int last_pid;
 };
@@ -139,9 +141,12 @@ struct totals {
 static int add_group(struct thread_group *tg, void *arg)
 {
 	struct totals *all = arg;
+	struct cpu_times cpu;
 	struct task *t;
 
-	all->user_ns += tg_cpu_ns(tg);
+	tg_cpu_times(tg, &cpu);
+	all->cpu.utime_ns += cpu.utime_ns;
+	all->cpu.stime_ns += cpu.stime_ns;
 	all->running += proc_running_threads(tg);
 	LOCK_SCOPE(&tg->kernel->tasklist_lock);
 	list_for_each_entry(t, &tg->threads, tg_link) {
@@ -155,7 +160,7 @@ static int add_group(struct thread_group *tg, void *arg)
 /* Of all tasks there have ever been. */
 static void add_all(struct kernel *k, struct totals *all)
 {
-	*all = (struct totals){.user_ns = k->dead_cpu_ns, .switches = k->dead_switches};
+	*all = (struct totals){.cpu = {k->dead_utime_ns, k->dead_stime_ns}, .switches = k->dead_switches};
 	tg_for_each(k, add_group, all);
 	if (!all->running)
 		all->running = 1; /* who asks does run */
@@ -173,14 +178,15 @@ static int show_stat(struct task *v, const struct kobj *o, struct seq *s)
 	struct kernel *k = o->kernel;
 	unsigned n = n_cpus(k);
 	struct totals all;
-	uint64_t user, idle, up = ns_to_ticks(uptime_ns(k)) * n;
+	uint64_t user, sys, idle, up = ns_to_ticks(uptime_ns(k)) * n;
 
 	add_all(k, &all);
-	user = ns_to_ticks(all.user_ns);
-	idle = up > user ? up - user : 0;
-	seq_printf(s, "cpu  %lu 0 0 %lu 0 0 0 0 0 0\n", user, idle);
+	user = ns_to_ticks(all.cpu.utime_ns);
+	sys = ns_to_ticks(all.cpu.stime_ns);
+	idle = up > user + sys ? up - user - sys : 0;
+	seq_printf(s, "cpu  %lu 0 %lu %lu 0 0 0 0 0 0\n", user, sys, idle);
 	for (unsigned i = 0; i < n; i++)
-		seq_printf(s, "cpu%u %lu 0 0 %lu 0 0 0 0 0 0\n", i, user / n, idle / n);
+		seq_printf(s, "cpu%u %lu 0 %lu %lu 0 0 0 0 0 0\n", i, user / n, sys / n, idle / n);
 	seq_printf(s, "intr 0\nctxt %lu\nbtime %ld\nprocesses %lu\nprocs_running %u\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
 		all.switches, (long)k->boot_realtime.tv_sec, (unsigned long)k->forks + 1, all.running);
 	return 0;
@@ -188,12 +194,13 @@ static int show_stat(struct task *v, const struct kobj *o, struct seq *s)
 
 static int show_uptime(struct task *v, const struct kobj *o, struct seq *s)
 {
-	uint64_t up = uptime_ns(o->kernel), idle;
+	uint64_t up = uptime_ns(o->kernel), idle, used;
 	struct totals all;
 
 	add_all(o->kernel, &all);
 	idle = up * n_cpus(o->kernel);
-	idle = idle > all.user_ns ? idle - all.user_ns : 0;
+	used = all.cpu.utime_ns + all.cpu.stime_ns;
+	idle = idle > used ? idle - used : 0;
 	seq_printf(s, "%lu.%02lu %lu.%02lu\n", up / 1000000000, up / 10000000 % 100, idle / 1000000000, idle / 10000000 % 100);
 	return 0;
 }

@@ -18,7 +18,7 @@ struct facts { /* one consistent look at a task and its group */
 	struct tty *tty; /* held */
 	uint64_t sig_queued, pending, shared, blocked, ignored, caught;
 	uint64_t utime, stime, cutime, cstime, start; /* ticks */
-	uint64_t min_flt, maj_flt, nvcsw, nivcsw;
+	uint64_t min_flt, maj_flt, cmin_flt, cmaj_flt, nvcsw, nivcsw;
 	int exit_code;
 	unsigned cpu;
 	struct mm_usage use;
@@ -97,6 +97,8 @@ static void group_facts(const struct kobj *o, struct facts *f)
 	f->pgid = pid_nr_ns(o->pid_ns, tg->pgid);
 	f->sid = pid_nr_ns(o->pid_ns, tg->sid);
 	f->n_threads = (int)tg->n_threads;
+	f->cmin_flt = tg->children_usage.min_flt;
+	f->cmaj_flt = tg->children_usage.maj_flt;
 	f->tty = tg->ctty;
 	f->tracer = t->ptracer ? pid_nr_ns(o->pid_ns, t->ptracer->tid) : 0;
 	if (f->tty)
@@ -177,9 +179,10 @@ int proc_show_stat(struct task *v, const struct kobj *o, struct seq *s)
 	lock_acquire(&o->task->tg->limits_lock);
 	rss = o->task->tg->rlim[RLIMIT_RSS];
 	lock_release(&o->task->tg->limits_lock);
-	seq_printf(s, "%d (%s) %c %d %d %d %u %d %u %lu 0 %lu 0 %lu %lu %ld %ld %d %d %d 0 %lu %lu %lu %lu", f.pid, f.comm,
+	seq_printf(s, "%d (%s) %c %d %d %d %u %d %u %lu %lu %lu %lu %lu %lu %ld %ld %d %d %d 0 %lu %lu %lu %lu", f.pid, f.comm,
 		f.state, f.ppid, f.pgid, f.sid, old_encode(f.tty_rdev), tty_foreground(f.tty),
-		PF_RANDOMIZE | (o->task->tg->exec_done ? 0 : PF_FORKNOEXEC), f.min_flt, f.maj_flt, f.utime, f.stime,
+		PF_RANDOMIZE | (o->task->tg->exec_done ? 0 : PF_FORKNOEXEC), f.min_flt, f.cmin_flt, f.maj_flt, f.cmaj_flt,
+		f.utime, f.stime,
 		(long)f.cutime, (long)f.cstime, f.sched.rt_priority ? -1 - f.sched.rt_priority : 20 + f.sched.nice, f.sched.nice,
 		f.n_threads, f.start, f.mm ? f.use.size * 4096 : 0, f.mm ? f.use.resident : 0, rss.cur);
 	seq_printf(s, " %lu %lu %lu 0 0 %lu %lu %lu %lu %d 0 0 %d %u %d %d 0 0 0 %lu %lu %lu %lu %lu %lu %lu %d\n",

@@ -146,11 +146,14 @@ static bool reparent_children(struct kernel *k, struct thread_group *tg, struct 
 void group_release(struct kernel *k, struct thread_group *tg)
 {
 	struct task *leader = tg->leader;
+	struct cpu_times used;
 
 	lock_assert_held(&k->tasklist_lock);
 	tg->reaped = true;
 	pid_ns_group_gone(tg);
-	atomic_fetch_add(&k->dead_cpu_ns, tg_cpu_ns(tg));
+	tg_cpu_times(tg, &used);
+	atomic_fetch_add(&k->dead_utime_ns, used.utime_ns);
+	atomic_fetch_add(&k->dead_stime_ns, used.stime_ns);
 	list_del(&tg->sibling);
 	pid_detach(k, tg->pid);
 	lock_acquire(&tg->siglock); /* a sender may be looking at the list */

@@ -101,7 +101,7 @@ struct kernel {
 	void *console;	     /* relay between a pty master and the host terminal, or NULL */
 	int control_fd, proc_fd;
 	struct load_averages *load;   /* fs/procfs_load.c */
-	_Atomic uint64_t dead_cpu_ns, dead_switches; /* of processes and tasks that are gone, for /proc/stat */
+	_Atomic uint64_t dead_utime_ns, dead_stime_ns, dead_switches; /* of processes and tasks that are gone, for /proc/stat */
 	_Atomic unsigned aio_nr;      /* results that all contexts of kernel/aio.h have room for; at most AIO_MAX_NR */
 	_Atomic uint32_t n_logins;    /* sessions that /proc/PID/loginuid has begun */
 	_Atomic int exit_status; /* of init, wait(2) encoding */
