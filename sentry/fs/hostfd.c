@@ -26,7 +26,7 @@ struct hostfd { /* one per inode */
 };
 
 static const struct inode_ops hostfd_iops;
-static const struct file_ops hostfd_fops, own_pos_fops;
+static const struct file_ops hostfd_fops, own_pos_fops, stream_fops;
 
 #define CHUNK 65536
 
@@ -158,6 +158,15 @@ static const struct file_ops own_pos_fops = {
 	.ioctl = hostfd_ioctl,
 };
 
+static const struct file_ops stream_fops = { /* pipes, sockets, terminals, which seem pipes */
+	.async = EPOLLIN | EPOLLOUT,
+	.read = hostfd_read,
+	.write = hostfd_write,
+	.lseek = hostfd_lseek,
+	.poll = hostfd_poll,
+	.ioctl = hostfd_ioctl,
+};
+
 static int hostfd_getattr(struct inode *inode, struct kstat *st)
 {
 	const struct hostfd *h = inode->priv;
@@ -205,7 +214,7 @@ static int hostfd_open(struct task *t, struct inode *inode, struct file *file)
 {
 	struct hostfd *h = inode->priv;
 
-	file->ops = h->regular ? &own_pos_fops : &hostfd_fops;
+	file->ops = h->regular ? &own_pos_fops : &stream_fops;
 	file->priv = h;
 	file->stream = file->write_all = !h->regular;
 	return 0;
@@ -255,7 +264,8 @@ static int open_anon(struct inode *inode, const char *name, int flags, struct fi
 	if (!f)
 		return -ENOMEM;
 	hostfd_open(NULL, inode, f);
-	f->ops = &hostfd_fops; /* shares the caller's position */
+	if (f->ops == &own_pos_fops)
+		f->ops = &hostfd_fops; /* shares the caller's position */
 	*ret = f;
 	return 0;
 }

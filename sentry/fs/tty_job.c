@@ -81,41 +81,47 @@ static int drop_ctty(struct thread_group *tg, void *arg)
 	return 0;
 }
 
-int tty_acquire(struct task *t, struct tty *tty, bool steal, bool readable)
+/* 0, -EPERM, or 1: it is another session's, which must lose it first. */
+static int try_acquire(struct task *t, struct tty *tty, bool steal, bool readable)
 {
-	struct kernel *k = t->kernel;
 	bool admin = task_capable(t, CAP_SYS_ADMIN);
-	int sid;
+	int r = 0;
 
 	lock_acquire(&tty->lock);
-	sid = tty->sid;
-	lock_release(&tty->lock);
-	if (is_session_leader(t) && sid == t->tg->sid)
-		return 0;
-	if (!is_session_leader(t) || t->tg->ctty)
-		return -EPERM;
-	if (sid && !(steal && admin))
-		return -EPERM;
-	if (!readable && !admin)
-		return -EPERM;
-	if (sid)
-		tg_for_each(k, drop_ctty, tty);
-	lock_acquire(&tty->lock);
-	lock_acquire(&k->tasklist_lock);
-	if (!t->tg->ctty)
+	lock_acquire(&t->kernel->tasklist_lock);
+	if (is_session_leader(t) && tty->sid == t->tg->sid)
+		r = 0;
+	else if (!is_session_leader(t) || t->tg->ctty || (tty->sid && !(steal && admin)) || (!readable && !admin))
+		r = -EPERM;
+	else if (tty->sid)
+		r = 1;
+	else
 		become(t, tty);
-	lock_release(&k->tasklist_lock);
+	if (r == 1)
+		tty->sid = tty->pgrp = 0;
+	lock_release(&t->kernel->tasklist_lock);
 	lock_release(&tty->lock);
-	return 0;
+	return r;
+}
+
+int tty_acquire(struct task *t, struct tty *tty, bool steal, bool readable)
+{
+	int r;
+
+	while ((r = try_acquire(t, tty, steal, readable)) == 1)
+		tg_for_each(t->kernel, drop_ctty, tty);
+	return r;
 }
 
 /* The leader gives its terminal up, or ends: the foreground group is told, the session loses the terminal, which stays usable. */
 static void leave_session(struct task *t, struct tty *tty, bool ends)
 {
 	int pgrp = 0;
+	bool ours;
 
 	lock_acquire(&tty->lock);
-	if (tty->sid == t->tg->sid) {
+	ours = tty->sid == t->tg->sid;
+	if (ours) {
 		pgrp = tty->pgrp;
 		tty->sid = tty->pgrp = 0;
 	}
@@ -125,7 +131,10 @@ static void leave_session(struct task *t, struct tty *tty, bool ends)
 		if (!ends)
 			signal_kernel_pgrp(t->kernel, pgrp, SIGCONT);
 	}
-	tg_for_each(t->kernel, drop_ctty, tty);
+	if (ours)
+		tg_for_each(t->kernel, drop_ctty, tty);
+	else
+		drop_ctty(t->tg, tty);
 }
 
 int tty_give_up(struct task *t, struct tty *tty)
@@ -167,7 +176,7 @@ void tty_session_leader_exit(struct task *t)
 		tell_old_foreground(t);
 		return;
 	}
-	if (is_session_leader(t) && tty->sid == t->tg->sid)
+	if (is_session_leader(t))
 		leave_session(t, tty, true);
 	else
 		drop_ctty(t->tg, tty);
@@ -198,10 +207,14 @@ int tty_set_foreground(struct task *t, struct tty *tty, int pgrp)
 {
 	struct find_pgrp f = {.pgrp = pgrp, .sid = t->tg->sid};
 	struct tty *mine = tty_of_session(t);
+	bool ours;
 
 	if (mine)
 		tty_put(mine);
-	if (mine != tty || tty->sid != t->tg->sid)
+	lock_acquire(&tty->lock);
+	ours = mine == tty && tty->sid == t->tg->sid;
+	lock_release(&tty->lock);
+	if (!ours)
 		return -ENOTTY;
 	tg_for_each(t->kernel, look_for_pgrp, &f);
 	if (!f.found)
