@@ -235,9 +235,11 @@ static int64_t syscall_info(struct task *t, struct task *x, uint64_t size, uint6
 	return copy_out(t, data, &info, len < size ? len : size) ? -EFAULT : (int64_t)len;
 }
 
-static int64_t rseq_configuration(struct task *t, uint64_t size, uint64_t data)
+static int64_t rseq_configuration(struct task *t, struct task *x, uint64_t size, uint64_t data)
 {
-	struct ptrace_rseq_configuration c = {0}; /* none is registered */
+	const struct gthread_rseq *rs = gthread_rseq(x->th);
+	struct ptrace_rseq_configuration c = {
+		.rseq_abi_pointer = rs->addr, .rseq_abi_size = rs->addr ? rs->len : 0, .signature = rs->addr ? rs->sig : 0};
 
 	return copy_out(t, data, &c, size < sizeof(c) ? size : sizeof(c)) ? -EFAULT : (int64_t)sizeof(c);
 }
@@ -296,7 +298,7 @@ static int64_t stopped_request(struct task *t, struct task *x, uint64_t request,
 	case PTRACE_GET_SYSCALL_INFO:
 		return syscall_info(t, x, addr, data);
 	case PTRACE_GET_RSEQ_CONFIGURATION:
-		return rseq_configuration(t, addr, data);
+		return rseq_configuration(t, x, addr, data);
 	case PTRACE_SECCOMP_GET_FILTER:
 		return task_capable(t, CAP_SYS_ADMIN) ? -EINVAL : -EACCES;
 	case PTRACE_LISTEN:
