@@ -166,9 +166,10 @@ static void fire(struct guest_timer *g, struct lock *l)
 		arm(g);
 }
 
-static void remaining(struct guest_timer *g, struct itimerspec_ns *ret)
+/* *now*: of its clock, looked at before the lock was taken (a thread's CPU time needs other locks). */
+static void remaining(struct guest_timer *g, int64_t now, struct itimerspec_ns *ret)
 {
-	int64_t left = g->expires ? g->expires - timer_now(g) : 0;
+	int64_t left = g->expires ? g->expires - now : 0;
 
 	ret->interval = g->interval;
 	ret->value = g->expires && left <= 0 ? 1 : left;
@@ -190,7 +191,7 @@ static void set(struct guest_timer *g, struct lock *l, bool absolute, const stru
 	ktimer_cancel(&g->kt);
 	lock_acquire(l);
 	if (old)
-		remaining(g, old);
+		remaining(g, now, old);
 	g->interval = n->interval;
 	g->expires = on ? (absolute ? n->value : capped_sum(now, n->value)) : 0;
 	g->overrun = 0;
@@ -247,9 +248,10 @@ int itimer_set(struct task *t, int which, const struct itimerspec_ns *n, struct 
 	if (n) {
 		set(&it->v[which], &it->lock, false, n, old);
 	} else {
+		int64_t now = timer_now(&it->v[which]);
 		LOCK_SCOPE(&it->lock);
 
-		remaining(&it->v[which], old);
+		remaining(&it->v[which], now, old);
 	}
 	return 0;
 }
@@ -405,11 +407,13 @@ int posix_timer_settime(struct task *t, int id, bool absolute, const struct itim
 int posix_timer_gettime(struct task *t, int id, struct itimerspec_ns *ret)
 {
 	struct guest_timer *g = timer_get(t, id);
+	int64_t now;
 
 	if (!g)
 		return -EINVAL;
+	now = timer_now(g);
 	lock_acquire(&t->tg->timers->set.lock);
-	remaining(g, ret);
+	remaining(g, now, ret);
 	lock_release(&t->tg->timers->set.lock);
 	timer_put(g);
 	return 0;
