@@ -8,6 +8,7 @@ struct ipc_ns;
 void sem_ns_gone(struct ipc_ns *ns);
 void msg_ns_gone(struct ipc_ns *ns);
 void shm_ns_gone(struct ipc_ns *ns);
+int shm_fs_create(struct ipc_ns *ns); /* -ENOMEM */
 
 /* The file system of a namespace's message queues (ns->mqfs). -ENOMEM. */
 int mqueue_fs_create(struct ipc_ns *ns);

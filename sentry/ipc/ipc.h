@@ -51,6 +51,7 @@ struct ipc_ns {
 	_Atomic uint64_t shm_max, shm_all;
 	_Atomic unsigned shm_mni, sem_msl, sem_mns, sem_opm, sem_mni, msg_max, msg_mnb, msg_mni;
 	uint64_t shm_pages; /* shm.lock */
+	struct super_block *shmfs; /* held: of the segments' inodes */
 	unsigned used_sems; /* sem.lock */
 	_Atomic uint64_t msg_bytes, msg_hdrs;
 

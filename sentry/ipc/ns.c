@@ -36,7 +36,9 @@ int ipc_ns_create(struct kernel *k, struct user_ns *owner, struct ipc_ns **ret)
 	ipc_ids_init(&ns->msg);
 	ipc_ids_init(&ns->shm);
 	default_limits(ns);
-	r = mqueue_fs_create(ns);
+	r = shm_fs_create(ns);
+	if (!r)
+		r = mqueue_fs_create(ns);
 	if (r) {
 		ipc_ns_put(ns);
 		return r;

@@ -20,12 +20,82 @@
 #define HUGE_SHIFT 26
 #define HUGE_MASK 0x3f
 
+/* --- the file of a segment ------------------------------------------------------------------------------------------- */
+
+/*
+ * What a segment's inode knows of it. Records of mappings (mm/map.h) hold the inode longer than anybody holds the segment, whose
+ * memory must not stay for that.
+ */
+struct shm_file {
+	struct lock lock; /* RANK_LEAF */
+	int fd;		  /* the segment's; -1: it is gone */
+};
+
+/* For mremap(2), which asks the file for more of it. */
+static int segment_mmap(struct task *t, struct file *f, uint64_t off, uint64_t len, int prot, int flags, struct mmap_info *ret)
+{
+	struct shm_file *sf = f->inode->priv;
+	LOCK_SCOPE(&sf->lock);
+	int fd = sf->fd < 0 ? -ENOMEM : host_dup(sf->fd);
+
+	if (fd < 0)
+		return -ENOMEM;
+	*ret = (struct mmap_info){.host_fd = fd, .host_off = off, .host_len = UINT64_MAX, .dup = true};
+	return 0;
+}
+
+static const struct file_ops segment_fops = {.mmap = segment_mmap};
+
+static void segment_free_inode(struct inode *inode)
+{
+	struct shm_file *sf = inode->priv;
+
+	if (sf) {
+		lock_destroy(&sf->lock);
+		free(sf);
+	}
+	inode_free(inode);
+}
+
+static const struct super_ops shmfs_ops = {.free_inode = segment_free_inode};
+
+int shm_fs_create(struct ipc_ns *ns)
+{
+	ns->shmfs = super_alloc(ns->kernel, "tmpfs", &shmfs_ops, NULL);
+	return ns->shmfs ? 0 : -ENOMEM;
+}
+
+static struct inode *segment_inode(struct ipc_ns *ns, int fd)
+{
+	struct shm_file *sf = malloc(sizeof(*sf));
+	struct inode *inode = sf ? inode_alloc(ns->shmfs, NULL, &segment_fops, S_IFREG | 0777) : NULL;
+
+	if (!inode) {
+		free(sf);
+		return NULL;
+	}
+	lock_init(&sf->lock, RANK_LEAF);
+	sf->fd = fd;
+	inode->priv = sf;
+	return inode;
+}
+
+static void segment_forget(struct inode *inode)
+{
+	struct shm_file *sf = inode->priv;
+	LOCK_SCOPE(&sf->lock);
+
+	sf->fd = -1;
+}
+
 /* --- segments -------------------------------------------------------------------------------------------------------- */
 
 static void segment_free(struct shm_segment *s)
 {
 	struct kernel *k = s->ns->kernel;
 
+	if (s->inode)
+		segment_forget(s->inode);
 	if (s->fd >= 0) {
 		shared_mem_del(k, &s->shared);
 		host_close(s->fd);
@@ -64,7 +134,7 @@ static int segment_file(struct shm_segment *s)
 	s->min = st.stx_dev_minor;
 	s->shared.fd = s->fd;
 	shared_mem_add(k, &s->shared);
-	inode = inode_alloc(k->anonfs, NULL, NULL, S_IFREG | 0777);
+	inode = segment_inode(s->ns, s->fd);
 	if (!inode)
 		return -ENOMEM;
 	snprintf(name, sizeof(name), "/SYSV%08x (deleted)", (unsigned)s->obj.key);
@@ -188,6 +258,9 @@ void shm_ns_gone(struct ipc_ns *ns)
 		if (o)
 			shm_remove(ns, shm_of(o));
 	}
+	if (ns->shmfs)
+		super_put(ns->shmfs);
+	ns->shmfs = NULL;
 }
 
 /* --- attachments --------------------------------------------------------------------------------------------------------- */

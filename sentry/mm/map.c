@@ -68,7 +68,7 @@ int64_t map_file(struct task *t, struct gthread *th, struct mm *mm, struct file 
 	bool shared = flags & MAP_SHARED;
 	int64_t r;
 
-	if (!f->ops->mmap)
+	if (!f->ops || !f->ops->mmap)
 		return -ENODEV;
 	r = f->ops->mmap(t, f, off, len, prot, flags, &mi);
 	if (r)

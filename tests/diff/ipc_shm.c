@@ -237,6 +237,33 @@ static void rights(void)
 	reap(a);
 }
 
+/* What mmap(2)'s calls do with an attachment, and odd addresses. */
+static void mappings(void)
+{
+	int id = shmget(IPC_PRIVATE, 2 * PAGE, 0600);
+	char *p = shmat(id, NULL, 0), *q;
+
+	SHOW("beyond the end of memory", at(id, (void *)0x7ffffffff000, 0));
+	SHOW("not an address", at(id, (void *)0xffff800000000000, 0));
+	SHOW("around the end", at(id, (void *)-4096ul, 0));
+	p[0] = 'a';
+	q = mremap(p, 0, 2 * PAGE, MREMAP_MAYMOVE);
+	printf("doubled %d: %c\n", q != MAP_FAILED && q != p, q[0]);
+	q[1] = 'b';
+	printf("the same memory: %c, attached %ld\n", p[1], nattch(id));
+	SHOW("detach the double", shmdt(q));
+	SHOW("shrink", mremap(p, 2 * PAGE, PAGE, 0) == p ? 0 : -1);
+	q = mmap(NULL, 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	SHOW("move", mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q) == (void *)q ? 0 : -1);
+	SHOW("detach where it was", shmdt(p));
+	printf("%c, attached %ld\n", q[1], nattch(id));
+	SHOW("detach", shmdt(q));
+	q = shmat(id, NULL, SHM_RDONLY);
+	shmctl(id, IPC_RMID, NULL);
+	SHOW("double of a marked one", mremap(q, 0, PAGE, MREMAP_MAYMOVE) == MAP_FAILED ? -1 : 0);
+	VALUE("attached", nattch(id));
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -245,6 +272,7 @@ int main(void)
 	processes();
 	control();
 	names();
+	mappings();
 	rights();
 	return 0;
 }
