@@ -12,6 +12,7 @@
 
 #define GUARD_GAP (256 * PAGE_SIZE_) /* to a mapping below, as Linux's stack_guard_gap */
 #define STACK_STEP (256 * PAGE_SIZE_)
+#define JUMP_MAX (1ull << 30) /* without a limit: a wild pointer far below is no growth */
 
 /* The mapping that would have to grow: its note's range. mm->lock is not held. */
 static bool candidate(struct mm *mm, uint64_t addr, uint64_t limit, uint64_t *start, uint64_t *end)
@@ -20,7 +21,7 @@ static bool candidate(struct mm *mm, uint64_t addr, uint64_t limit, uint64_t *st
 
 	LOCK_SCOPE(&mm->lock);
 	n = mm_note_find(mm, MM_NOTE_GROWS, addr);
-	if (!n || n->start <= addr || (limit != RLIM_INFINITY && n->end - addr > limit))
+	if (!n || n->start <= addr || n->start - addr > JUMP_MAX || (limit != RLIM_INFINITY && n->end - addr > limit))
 		return false;
 	*start = n->start;
 	*end = n->end;
