@@ -88,8 +88,7 @@ static void unlink_locked(struct task *target, int signo)
 	target->ptracer = NULL;
 	target->pt.flags = target->pt.options = 0;
 	target->pt.jobctl = 0;
-	target->pt.resume = 0;
-	target->pt.frozen = false;
+	target->pt.resume = 0; /* frozen stays: somebody may be writing to its memory */
 	memset(target->pt.dr, 0, sizeof(target->pt.dr));
 	atomic_fetch_and(&target->work, ~(SYSCALL_WORK_TRACE | SYSCALL_WORK_TRACED));
 	atomic_fetch_and(&target->flags, ~TIF_TRAP);
@@ -125,7 +124,23 @@ static struct task *parent_task(struct task *t)
 	if (!parent || parent->zombie)
 		return NULL;
 	p = pid_task(t->kernel, t->tg->parent_tid);
-	return p && p->tg == parent && !p->exited ? p : parent->leader;
+	if (p && p->tg == parent && !p->exited)
+		return p;
+	list_for_each_entry(p, &parent->threads, tg_link)
+		if (!p->exited)
+			return p;
+	return NULL;
+}
+
+/* A parent without the capabilities of its child does not get to trace it. */
+static bool parent_may_trace(struct task *t, struct task *p)
+{
+	struct cred *c = task_cred_get(p);
+	bool ok = cred_ns_capable(c, t->cred->user_ns, CAP_SYS_PTRACE) ||
+		  (c->user_ns == t->cred->user_ns && !(t->cred->cap_permitted & ~c->cap_permitted));
+
+	cred_put(c);
+	return ok;
 }
 
 int ptrace_traceme(struct task *t)
@@ -134,7 +149,7 @@ int ptrace_traceme(struct task *t)
 	LOCK_SCOPE(&t->tg->siglock);
 	struct task *p = parent_task(t);
 
-	if (t->ptracer)
+	if (t->ptracer || (p && !parent_may_trace(t, p)))
 		return -EPERM;
 	if (p) /* without a parent that lives it would never be told of */
 		link_locked(t, p, 0, 0);
