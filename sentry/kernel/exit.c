@@ -369,7 +369,7 @@ static void hand_over_signals(struct task *t)
 	struct thread_group *tg = t->tg;
 	struct task *o;
 
-	if (tg->group_exiting)
+	if (tg->group_exiting || !tg->shared_pending.set)
 		return;
 	list_for_each_entry(o, &tg->threads, tg_link) {
 		if (o == t || o->exited || !(tg->shared_pending.set & ~o->blocked))

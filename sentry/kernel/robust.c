@@ -53,7 +53,7 @@ static int handle_entry(struct task *t, const struct head *h, uint64_t entry, bo
 
 void robust_list_exit(struct task *t)
 {
-	uint64_t list = t->robust_list, entry, next;
+	uint64_t list = t->robust_list, entry, next, seen = 0;
 	struct head h;
 	int r = 0;
 
@@ -62,8 +62,14 @@ void robust_list_exit(struct task *t)
 		return;
 	entry = h.next;
 	for (int n = 0; n < ROBUST_LIST_LIMIT && (entry & ~1ull) != list; n++) {
-		int gone = copy_in(t, &next, entry & ~1ull, sizeof(next)); /* first: the lock is free behind the next line */
+		int gone;
 
+		/* A ring that does not lead home: each of its entries has been dealt with (Brent: remember one at powers of two). */
+		if (n && entry == seen)
+			break;
+		if (!(n & (n - 1)))
+			seen = entry;
+		gone = copy_in(t, &next, entry & ~1ull, sizeof(next)); /* first: the lock is free behind the next line */
 		if ((entry & ~1ull) != (h.pending & ~1ull))
 			r = handle_entry(t, &h, entry, false);
 		if (gone || r)
