@@ -24,6 +24,7 @@ struct console {
 	struct kernel *kernel;
 	struct tty *tty; /* held: as a master's file would */
 	int in, out;	 /* host descriptors, -1: none */
+	bool in_now, out_now; /* they do not block by themselves */
 	struct host_event in_event, out_event, turn_event;
 	bool in_watched, out_watched, turn_watched;
 	int turn_fd;	 /* rung by whoever moved enough for one turn: the host loop goes on */
@@ -31,6 +32,7 @@ struct console {
 	_Atomic bool out_again, in_again; /* somebody asked for a move while another was moving */
 	bool in_eof;	 /* in_lock */
 	bool out_dead;	 /* out_lock */
+	uint8_t *piece;	 /* out_lock: what is being written; LDISC_OUTPUT bytes */
 	uint8_t *held;	 /* in_lock: read from the host, not yet taken by the terminal; CHUNK bytes */
 	size_t n_held;
 };
@@ -40,17 +42,19 @@ struct console {
 /* Write one piece. True: go on. out_lock held. */
 static bool move_out(struct console *c)
 {
-	uint8_t chunk[CHUNK];
 	struct tty *tty = c->tty;
 	ssize_t w;
 	size_t n;
 
 	lock_acquire(&tty->lock);
-	n = ldisc_output_peek(&tty->ld, chunk, sizeof(chunk));
+	/* Who may not block writes all there is: the host takes what it has room for. */
+	n = ldisc_output_peek(&tty->ld, c->piece, c->out_now ? LDISC_OUTPUT : CHUNK);
 	lock_release(&tty->lock);
 	if (!n)
 		return false;
-	w = c->out_dead ? (ssize_t)n : host_stdio_write(c->out, chunk, n, -1);
+	w = c->out_dead ? (ssize_t)n
+	    : c->out_now ? host_stdio_write_now(c->out, c->piece, n)
+			 : host_stdio_write(c->out, c->piece, n, -1);
 	if (w == -EAGAIN)
 		return false;
 	if (w <= 0) { /* nobody reads any more: what is written is lost */
@@ -100,13 +104,18 @@ static void input_ended(struct console *c)
 		tty_input(c->tty, &eof, 1);
 }
 
+static ssize_t read_host(struct console *c)
+{
+	return c->in_now ? host_stdio_read_now(c->in, c->held, CHUNK) : host_stdio_read(c->in, c->held, CHUNK, -1);
+}
+
 /* Bring one piece in. True: go on. in_lock held. */
 static bool move_in(struct console *c)
 {
 	size_t took;
 
 	if (!c->n_held) {
-		ssize_t n = c->in_eof ? -EAGAIN : host_stdio_read(c->in, c->held, CHUNK, -1);
+		ssize_t n = c->in_eof ? -EAGAIN : read_host(c);
 
 		if (n == -EAGAIN)
 			return false;
@@ -125,7 +134,7 @@ static bool move_in(struct console *c)
 	return took > 0;
 }
 
-static void pump_out(struct console *c)
+void console_pump_out(struct console *c)
 {
 	pump(c, &c->out_lock, &c->out_again, move_out);
 }
@@ -134,7 +143,7 @@ void console_pump(struct console *c)
 {
 	if (c->in >= 0)
 		pump(c, &c->in_lock, &c->in_again, move_in);
-	pump_out(c); /* echoes of what came in, too */
+	console_pump_out(c); /* echoes of what came in, too */
 }
 
 static void next_turn(struct host_event *he, uint32_t events)
@@ -183,6 +192,7 @@ static void console_free(struct console *c)
 	lock_destroy(&c->out_lock);
 	lock_destroy(&c->in_lock);
 	free(c->held);
+	free(c->piece);
 	free(c);
 }
 
@@ -213,11 +223,14 @@ int console_create(struct kernel *k, const int fds[3], unsigned rows, unsigned c
 	c->in = fds[0];
 	c->out = fds[1];
 	c->out_dead = c->out < 0;
+	c->in_now = c->in >= 0 && host_stdio_nonblocking(c->in);
+	c->out_now = c->out >= 0 && host_stdio_nonblocking(c->out);
 	lock_init(&c->in_lock, RANK_CONSOLE);
 	lock_init(&c->out_lock, RANK_CONSOLE);
 	c->held = malloc(CHUNK);
+	c->piece = malloc(LDISC_OUTPUT);
 	c->turn_fd = host_turn_create();
-	err = c->held ? 0 : -ENOMEM;
+	err = c->held && c->piece ? 0 : -ENOMEM;
 	if (!err && c->turn_fd < 0)
 		err = c->turn_fd;
 	if (!err)
@@ -278,7 +291,7 @@ void console_drain(struct kernel *k, int ms)
 	while (c) {
 		size_t left;
 
-		pump_out(c);
+		console_pump_out(c);
 		lock_acquire(&c->tty->lock);
 		left = ldisc_output_pending(&c->tty->ld);
 		lock_release(&c->tty->lock);

@@ -188,7 +188,8 @@ static ssize_t slave_put(struct tty *tty, struct file *f, struct uio *src)
 	wait_queue_wake(&tty->master_wait, READY_IN);
 	lock_release(&tty->lock);
 	uio_rewind(src, (size_t)n - took);
-	tty_kick_console(tty);
+	if (tty->console)
+		console_pump_out(tty->console);
 	return (ssize_t)took;
 }
 

@@ -99,4 +99,5 @@ int devpts_of_ptmx(struct task *t, const struct file *f, struct super_block **re
 
 /* console.c */
 void console_pump(struct console *c); /* no locks held */
+void console_pump_out(struct console *c); /* only what the program has written */
 struct tty *console_tty(struct kernel *k); /* not held, or NULL */

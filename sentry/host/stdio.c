@@ -3,6 +3,7 @@
 #include "host/stdio.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -67,6 +68,27 @@ ssize_t host_stdio_write(int fd, const void *buf, size_t len, int64_t off)
 	if (n < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
 	return n;
+}
+
+bool host_stdio_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && flags & O_NONBLOCK;
+}
+
+ssize_t host_stdio_read_now(int fd, void *buf, size_t len)
+{
+	ssize_t n = read(fd, buf, len);
+
+	return n < 0 ? (errno == EINTR ? -EAGAIN : -errno) : n;
+}
+
+ssize_t host_stdio_write_now(int fd, const void *buf, size_t len)
+{
+	ssize_t n = write(fd, buf, len);
+
+	return n < 0 ? (errno == EINTR ? -EAGAIN : -errno) : n;
 }
 
 int64_t host_stdio_seek(int fd, int64_t off, int whence)

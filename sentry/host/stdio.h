@@ -15,6 +15,10 @@
 /* off < 0: the description's own position. Returns bytes, 0 at end of file, -EAGAIN when it would block, a negative errno. */
 ssize_t host_stdio_read(int fd, void *buf, size_t len, int64_t off);
 ssize_t host_stdio_write(int fd, const void *buf, size_t len, int64_t off);
+/* Is it set not to block? Then these are enough, and cheaper: bytes, or a negative errno. */
+bool host_stdio_nonblocking(int fd);
+ssize_t host_stdio_read_now(int fd, void *buf, size_t len);
+ssize_t host_stdio_write_now(int fd, const void *buf, size_t len);
 /* Regular files: position and metadata. */
 int64_t host_stdio_seek(int fd, int64_t off, int whence);
 int host_stdio_truncate(int fd, uint64_t size);

@@ -338,8 +338,11 @@ def less_pages():
     s.expect("@> ")
     s.send("seq 200000 | less\r")
     s.expect(":")
+    s.quiet()
     s.send("\x03")
-    time.sleep(0.5)
+    s.expect("\x07") # and it draws anew; what is typed before that is lost
+    s.expect(":")
+    s.quiet()
     s.send("q")
     s.expect("@> ")
     s.send("exit\r")
