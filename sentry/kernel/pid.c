@@ -8,12 +8,32 @@
 struct pid_table {
 	struct task *tasks[PID_MAX]; /* no references: a task leaves the table before it is freed */
 	int last, highest;
+	uint64_t groups[PID_MAX / 64]; /* numbers that a process group or session may still go by */
 };
 
 int pid_table_create(struct kernel *k)
 {
 	k->pids = calloc(1, sizeof(*k->pids));
 	return k->pids ? 0 : -ENOMEM;
+}
+
+void pid_group_used(struct kernel *k, int nr)
+{
+	lock_assert_held(&k->tasklist_lock);
+	k->pids->groups[nr / 64] |= 1ull << (nr % 64);
+}
+
+/* Does a group or session still go by *nr*, whose leader may be gone? Most numbers never were one's: nobody is asked then. */
+static bool group_lives(struct kernel *k, int nr)
+{
+	uint64_t *w = &k->pids->groups[nr / 64], bit = 1ull << (nr % 64);
+
+	if (!(*w & bit))
+		return false;
+	if (pgrp_exists(k, nr, 0))
+		return true;
+	*w &= ~bit;
+	return false;
 }
 
 int pid_attach(struct kernel *k, struct task *t)
@@ -26,7 +46,7 @@ int pid_attach(struct kernel *k, struct task *t)
 	for (int tries = 0; tries < PID_MAX; tries++) {
 		/* As Linux: numbers rise and wrap to 300, so that a freed number is not reused at once. */
 		p->last = p->last + 1 < PID_MAX ? p->last + 1 : 300;
-		if (p->tasks[p->last] || pgrp_exists(k, p->last, 0))
+		if (p->tasks[p->last] || group_lives(k, p->last))
 			continue;
 		pid_ns_forget(k, p->last);
 		p->tasks[p->last] = t;
@@ -45,7 +65,7 @@ int pid_attach_as(struct kernel *k, struct task *t, int tid)
 	lock_assert_held(&k->tasklist_lock);
 	if (k->n_tasks >= k->max_tasks)
 		return -EAGAIN;
-	if (p->tasks[tid] || pgrp_exists(k, tid, 0))
+	if (p->tasks[tid] || group_lives(k, tid))
 		return -EEXIST;
 	pid_ns_forget(k, tid);
 	p->tasks[tid] = t;

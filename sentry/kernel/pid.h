@@ -9,6 +9,8 @@ int pid_table_create(struct kernel *k);
 int pid_attach(struct kernel *k, struct task *t);
 /* The same with the number *tid*. -EEXIST: it is taken. */
 int pid_attach_as(struct kernel *k, struct task *t, int tid);
+/* A process group or session goes by *nr* from now on: the number is not given away before the last member is gone. tasklist_lock held. */
+void pid_group_used(struct kernel *k, int nr);
 /* Take the number *tid* over from *from* (exec from a thread that is not the leader). tasklist_lock held. */
 void pid_replace(struct kernel *k, int tid, struct task *to);
 void pid_detach(struct kernel *k, int tid);

@@ -87,6 +87,7 @@ int64_t sys_setpgid(struct task *t, const uint64_t *a)
 	if (pgid != pid && !pgrp_exists(k, pgid, t->tg->sid))
 		return -EPERM;
 	tg->pgid = pgid;
+	pid_group_used(k, pgid);
 	return 0;
 }
 
@@ -104,6 +105,7 @@ int64_t sys_setsid(struct task *t, const uint64_t *a)
 	old = tg->ctty;
 	tg->ctty = NULL;
 	tg->sid = tg->pgid = tg->pid;
+	pid_group_used(k, tg->pid);
 	lock_release(&k->tasklist_lock);
 	tty_put(old);
 	return tg_vnr(t, tg);
