@@ -25,7 +25,13 @@ static int nsfs_statfs(struct super_block *sb, struct kstatfs *st)
 }
 
 static const struct super_ops nsfs_super_ops = {.free_inode = nsfs_free_inode, .statfs = nsfs_statfs};
-static const struct inode_ops nsfs_inode_ops = {0};
+/* As immutable files. */
+static int nsfs_permission(struct task *t, struct inode *inode, int mask)
+{
+	return mask & MAY_WRITE ? -EPERM : inode_permission_generic(t->cred, inode->mode, inode->uid, inode->gid, mask);
+}
+
+static const struct inode_ops nsfs_inode_ops = {.permission = nsfs_permission};
 
 struct ns_head *task_ns_get(struct task *t, enum ns_kind kind, bool for_children)
 {

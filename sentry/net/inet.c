@@ -34,7 +34,7 @@ static int check_kind(struct task *t, int family, int type, int *protocol)
 	case SOCK_RAW: /* for ping alone */
 		if (*protocol != (family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6))
 			return *protocol ? -EPERM : -EPROTONOSUPPORT;
-		return task_capable(t, CAP_NET_RAW) ? 0 : -EPERM;
+		return net_capable(t, CAP_NET_RAW) ? 0 : -EPERM;
 	default:
 		return -ESOCKTNOSUPPORT;
 	}

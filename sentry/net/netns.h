@@ -25,6 +25,14 @@ static inline struct net_ns *netns_of_task(const struct task *t)
 	return t && t->nsproxy ? t->nsproxy->net : NULL;
 }
 
+/* Has *t* the capability towards its network? */
+static inline bool net_capable(const struct task *t, int cap)
+{
+	const struct net_ns *ns = netns_of_task(t);
+
+	return ns ? ns_capable(t, ns->head.owner, cap) : cred_capable(t->cred, cap);
+}
+
 /* Answer an RTM_GET* request: *emit* is called for each message, with room for the header's numbers to be changed. */
 int netns_get(struct net_ns *ns, const struct nlmsghdr *req, bool dump, int (*emit)(struct nlmsghdr *h, void *arg), void *arg);
 /* An RTM_NEW* or RTM_DEL* request: the loopback interface goes up and down, and may be given its own addresses. -EPERM, -ENODEV … */

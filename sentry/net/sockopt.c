@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* SOL_SOCKET for the families that the sentry implements itself (unix, netlink): remembered, with Linux's bounds. */
+#include "net/netns.h"
 #include "net/socket.h"
 
 #include <string.h>
@@ -91,14 +92,14 @@ int soft_setsockopt(struct task *t, struct socket *s, int name, const void *val,
 	switch (name) {
 	case SO_SNDBUFFORCE: /* the bound stands all the same: it is the sentry's memory */
 	case SO_SNDBUF:
-		if (name == SO_SNDBUFFORCE && !task_capable(t, CAP_NET_ADMIN))
+		if (name == SO_SNDBUFFORCE && !net_capable(t, CAP_NET_ADMIN))
 			return -EPERM;
 		o->sndbuf = clamp_buf(v, SNDBUF_MIN);
 		wait_queue_wake(&s->waiters, EPOLLOUT | EPOLLWRNORM);
 		return 0;
 	case SO_RCVBUFFORCE:
 	case SO_RCVBUF:
-		if (name == SO_RCVBUFFORCE && !task_capable(t, CAP_NET_ADMIN))
+		if (name == SO_RCVBUFFORCE && !net_capable(t, CAP_NET_ADMIN))
 			return -EPERM;
 		o->rcvbuf = clamp_buf(v, RCVBUF_MIN);
 		return 0;
@@ -108,7 +109,7 @@ int soft_setsockopt(struct task *t, struct socket *s, int name, const void *val,
 		o->rcvlowat = v < 0 ? INT32_MAX : v ? v : 1;
 		return 0;
 	case SO_PRIORITY:
-		if ((v < 0 || v > 6) && !task_capable(t, CAP_NET_ADMIN))
+		if ((v < 0 || v > 6) && !net_capable(t, CAP_NET_ADMIN))
 			return -EPERM;
 		o->priority = v;
 		return 0;

@@ -76,17 +76,20 @@ void propagation_set(struct mount *m, unsigned type)
 struct spread { /* one mount event on its way */
 	struct dentry *at;
 	struct user_ns *owner; /* of the namespace where it happens */
-	unsigned mark;
+	unsigned mark, n_made;
 	struct list_head made; /* by mount.link: copies, each with its place in parent and mountpoint, not hooked yet */
 };
 
 /* A copy of *source* for the receiver *m*, to be attached when all copies could be made. */
 static int receive(struct spread *sp, struct mount *m, struct mount *source, unsigned how, struct mount **ret)
 {
-	struct mount *copy;
+	struct mount *copy, *c;
 	int r;
 
-	if (m->ns->n_mounts >= MOUNTS_MAX)
+	/* One event makes no more mounts than a namespace may have. */
+	for (c = source; c; c = mount_next(c, source))
+		sp->n_made++;
+	if (m->ns->n_mounts + sp->n_made > MOUNTS_MAX)
 		return -ENOSPC;
 	r = mount_copy_tree(source, source->root, how | COPY_UNBINDABLE, &copy);
 	if (r)
