@@ -14,7 +14,7 @@ enum lock_rank {
 	RANK_FILE_POS,	   /* struct file.pos_lock: held over a whole read, write, seek or readdir */
 	RANK_EXEC,	   /* struct thread_group.exec_lock: one exec or exit_group at a time */
 	RANK_MM,	   /* struct mm.lock */
-	RANK_MOUNTS,	   /* struct mount_ns.lock */
+	RANK_MOUNTS,	   /* struct dcache.mount_lock: the trees of all mount namespaces */
 	RANK_RENAME,	   /* struct super_block.rename_lock: one cross-directory rename at a time in a file system */
 	RANK_INODE_PARENT, /* struct inode.lock of a directory whose entries change; parents before children */
 	RANK_INODE,	   /* struct inode.lock */
