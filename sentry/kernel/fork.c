@@ -247,6 +247,8 @@ static int attach(struct task *t, struct task *c, const struct clone_request *q)
 	LOCK_SCOPE(&k->tasklist_lock);
 	int tid;
 
+	if (pid_over_limit(t))
+		return -EAGAIN;
 	/*
 	 * Signals come before the child, and a thread does not join a group that is stopping, dying or running exec: looked at
 	 * and joined under one hold of the lock, so that nothing that was sent to all threads misses the new one.

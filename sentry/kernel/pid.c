@@ -89,6 +89,26 @@ void pid_detach(struct kernel *k, int tid)
 	}
 }
 
+bool pid_over_limit(struct task *t)
+{
+	uint64_t limit = task_rlimit(t, RLIMIT_NPROC), n = 0;
+	struct kernel *k = t->kernel;
+
+	lock_assert_held(&k->tasklist_lock);
+	if (k->n_tasks < limit || !t->cred->uid || task_capable(t, CAP_SYS_RESOURCE) || task_capable(t, CAP_SYS_ADMIN))
+		return false; /* all of them together are no more, or it does not count */
+	for (int i = 1; i <= k->pids->highest; i++) {
+		struct task *o = k->pids->tasks[i];
+
+		if (!o)
+			continue;
+		lock_acquire(&o->cred_lock);
+		n += o->cred->uid == t->cred->uid;
+		lock_release(&o->cred_lock);
+	}
+	return n >= limit;
+}
+
 struct task *pid_task(struct kernel *k, int tid)
 {
 	return tid > 0 && tid < PID_MAX ? k->pids->tasks[tid] : NULL;

@@ -14,6 +14,8 @@ void pid_group_used(struct kernel *k, int nr);
 /* Take the number *tid* over from *from* (exec from a thread that is not the leader). tasklist_lock held. */
 void pid_replace(struct kernel *k, int tid, struct task *to);
 void pid_detach(struct kernel *k, int tid);
+/* May the user of *t* have no more tasks (RLIMIT_NPROC)? tasklist_lock held. */
+bool pid_over_limit(struct task *t);
 /* The task of a number, no reference; tasklist_lock held. */
 struct task *pid_task(struct kernel *k, int tid);
 /* Does any process of group *pgid* (in session *sid*, or any if 0) exist? tasklist_lock held. */
