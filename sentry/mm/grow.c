@@ -250,8 +250,10 @@ int64_t mm_remap_pages(struct task *t, uint64_t start, uint64_t size, uint64_t o
 	struct mm_vma v;
 	int64_t r = mm_vma_at(t->mm, start, &v);
 
-	if (r < 0 || v.kind != MM_VMA_FILE || v.memfd_shared)
+	if (r < 0 || v.kind != MM_VMA_FILE)
 		return -EINVAL;
+	if (v.memfd_shared) /* no descriptor of it is kept; the host has one */
+		return gthread_remap_pages(t->th, start, size, off >> 12, nonblock ? MAP_NONBLOCK : 0);
 	r = grow_file(t, &v, start, &g);
 	if (r < 0)
 		return -EINVAL;

@@ -308,7 +308,7 @@ static void when(struct builder *b, uint32_t nr, uint32_t action)
 static void stub_calls(struct builder *b)
 {
 	static const uint32_t own[] = {__NR_rt_sigreturn, __NR_munmap, __NR_mprotect, __NR_madvise,
-		__NR_msync, __NR_mincore, __NR_close, __NR_close_range, __NR_sigaltstack, __NR_exit, __NR_exit_group, __NR_rseq,
+		__NR_msync, __NR_mincore, __NR_remap_file_pages, __NR_close, __NR_close_range, __NR_sigaltstack, __NR_exit, __NR_exit_group, __NR_rseq,
 		__NR_membarrier};
 	unsigned next, kill = new_label(b);
 

@@ -245,6 +245,13 @@ int64_t gthread_msync(struct gthread *th, uint64_t addr, uint64_t len, int flags
 	return check_code(order_call(th, __NR_msync, addr, len, (unsigned)flags, 0, 0, 0));
 }
 
+int64_t gthread_remap_pages(struct gthread *th, uint64_t addr, uint64_t len, uint64_t pgoff, int flags)
+{
+	if (!range_ok(addr, len))
+		return -EINVAL;
+	return check_code(order_call(th, __NR_remap_file_pages, addr, len, 0, pgoff, (unsigned)flags, 0));
+}
+
 int64_t gthread_mincore(struct gthread *th, uint64_t addr, unsigned pages, uint8_t *vec)
 {
 	int64_t r;

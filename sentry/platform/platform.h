@@ -198,6 +198,8 @@ int64_t gthread_mremap(struct gthread *th, uint64_t addr, uint64_t old_len, uint
 int64_t gthread_mprotect(struct gthread *th, uint64_t addr, uint64_t len, int prot);
 int64_t gthread_madvise(struct gthread *th, uint64_t addr, uint64_t len, int advice);
 int64_t gthread_msync(struct gthread *th, uint64_t addr, uint64_t len, int flags);
+/* remap_file_pages(2): another window of a shared mapping's file; such a file is the guest's as a whole. */
+int64_t gthread_remap_pages(struct gthread *th, uint64_t addr, uint64_t len, uint64_t pgoff, int flags);
 /* mincore(2) of at most MINCORE_MAX pages: their bytes go to *vec*. 0 or a negative errno. */
 #define MINCORE_MAX 1024u
 int64_t gthread_mincore(struct gthread *th, uint64_t addr, unsigned pages, uint8_t *vec);

@@ -149,6 +149,12 @@ static void test_remap_pages(void)
 
 	say("remap_file_pages", syscall(SYS_remap_file_pages, p, PAGE, 0, 3, 0));
 	printf("%d %d\n", p[0], p[PAGE]);
+	char *s = mmap(NULL, 4 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	for (int i = 0; i < 4; i++)
+		s[i * PAGE] = 10 + i;
+	say("of shared memory", syscall(SYS_remap_file_pages, s, PAGE, 0, 2, 0));
+	say("the other way", syscall(SYS_remap_file_pages, s + 2 * PAGE, PAGE, 0, 0, 0));
+	printf("%d %d %d %d\n", s[0], s[PAGE], s[2 * PAGE], s[3 * PAGE]);
 	say("with a protection", syscall(SYS_remap_file_pages, p, PAGE, 1, 3, 0));
 	say("of private memory", syscall(SYS_remap_file_pages, q, PAGE, 0, 0, 0));
 	say("of nothing", syscall(SYS_remap_file_pages, 0x200000, PAGE, 0, 0, 0));

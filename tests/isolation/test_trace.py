@@ -15,7 +15,7 @@ from sandbox import Suite  # noqa: E402
 TRACE = "/sys/kernel/tracing/instances/picket-test"
 # The guest's own memory and futexes, its own thread pointer, yielding; and what the stub does on the sentry's order.
 ALLOWED = {
-    9: "mmap", 10: "mprotect", 11: "munmap", 25: "mremap", 26: "msync", 27: "mincore", 28: "madvise", 202: "futex", 24: "sched_yield",
+    9: "mmap", 10: "mprotect", 11: "munmap", 25: "mremap", 26: "msync", 27: "mincore", 216: "remap_file_pages", 28: "madvise", 202: "futex", 24: "sched_yield",
     449: "futex_waitv",  # a wait for words of one's own memory, as futex
     158: "arch_prctl", 15: "rt_sigreturn", 3: "close", 56: "clone", 60: "exit", 231: "exit_group", 157: "prctl",
     131: "sigaltstack", 218: "set_tid_address",
