@@ -343,6 +343,18 @@ static void seq_name(struct seq *s, const char *comm)
 	}
 }
 
+/* What a number is called here, and in the namespaces below. */
+static void status_numbers(const struct kobj *o, struct seq *s, const char *name, int nr)
+{
+	int all[PID_NS_DEPTH_MAX + 1];
+	unsigned n = pid_ns_numbers(o->kernel, o->pid_ns, nr, all);
+
+	seq_puts(s, name);
+	for (unsigned i = 0; i < n; i++)
+		seq_printf(s, "\t%d", all[i]);
+	seq_puts(s, "\n");
+}
+
 int proc_show_status(struct task *v, const struct kobj *o, struct seq *s)
 {
 	struct task *t = o->task;
@@ -361,7 +373,10 @@ int proc_show_status(struct task *v, const struct kobj *o, struct seq *s)
 		f.pid, f.ppid, f.tracer);
 	status_ids(v, t, s);
 	status_groups(v, t, s);
-	seq_printf(s, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", f.tgid, f.pid, f.pgid, f.sid);
+	status_numbers(o, s, "NStgid:", t->tg->pid);
+	status_numbers(o, s, "NSpid:", t->tid);
+	status_numbers(o, s, "NSpgid:", t->tg->pgid);
+	status_numbers(o, s, "NSsid:", t->tg->sid);
 	if (f.mm)
 		status_memory(&f, s);
 	status_signals(t, &f, s);

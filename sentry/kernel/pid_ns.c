@@ -74,6 +74,21 @@ int pid_ns_lookup(const struct pid_ns *ns, int nr)
 	return rec && pid_ns_below(rec->ns, ns) ? rec->nr[rec->ns->level - ns->level] : 0;
 }
 
+unsigned pid_ns_numbers(struct kernel *k, const struct pid_ns *ns, int nr, int out[PID_NS_DEPTH_MAX + 1])
+{
+	unsigned n = 1, from = ns ? ns->level : 0;
+	struct pid_numbers *rec;
+
+	out[0] = pid_nr_ns(ns, nr);
+	if (nr <= 0 || nr >= PID_MAX)
+		return 1;
+	LOCK_SCOPE(&k->pid_lock);
+	rec = k->pid_numbers ? k->pid_numbers[nr] : NULL;
+	for (unsigned level = from + 1; rec && level <= rec->ns->level; level++)
+		out[n++] = rec->nr[rec->ns->level - level];
+	return n;
+}
+
 int pid_ns_global(const struct pid_ns *ns, int nr)
 {
 	LOCK_SCOPE(&ns->head.kernel->pid_lock);

@@ -41,6 +41,9 @@ bool pid_ns_below(const struct pid_ns *ns, const struct pid_ns *ancestor); /* or
 int pid_ns_lookup(const struct pid_ns *ns, int nr);
 int pid_ns_global(const struct pid_ns *ns, int nr);
 
+/* The numbers of *nr* in *ns* and in each namespace between it and the task's own, outermost first; how many (at least one, 0 at first). */
+unsigned pid_ns_numbers(struct kernel *k, const struct pid_ns *ns, int nr, int out[PID_NS_DEPTH_MAX + 1]);
+
 /* The number that the namespace knows the task, group or session *nr* by; 0: not visible there. */
 static inline int pid_nr_ns(const struct pid_ns *ns, int nr)
 {
