@@ -125,6 +125,23 @@ static struct epitem *find_item(const struct epoll *ep, const struct file *f, in
 	return NULL;
 }
 
+int epoll_nth(struct file *f, int fd, unsigned n, const struct file **ret)
+{
+	struct epoll *ep = f->priv;
+	struct epitem *it;
+
+	if (!file_is_epoll(f))
+		return -EINVAL;
+	LOCK_SCOPE(&ep->lock);
+	for (size_t i = 0; i < ep->n_buckets; i++)
+		list_for_each_entry(it, &ep->buckets[i], hash_link)
+			if (it->fd == fd && !n--) {
+				*ret = it->file;
+				return 0;
+			}
+	return -ENOENT;
+}
+
 static struct list_head *new_buckets(size_t n)
 {
 	struct list_head *b = reallocarray(NULL, n, sizeof(*b));

@@ -35,6 +35,8 @@ int signalfd_change(struct file *f, ksigset mask); /* -EINVAL: not a signalfd */
 
 int epoll_make(struct kernel *k, struct file **ret);
 bool file_is_epoll(const struct file *f);
+/* Which file *ep* watches under number *fd*, the *n*-th of them; to compare with, not held. -EINVAL: no epoll; -ENOENT. kcmp(2). */
+int epoll_nth(struct file *ep, int fd, unsigned n, const struct file **ret);
 /* *ep* is an epoll file, *f* (descriptor number *fd*) what it is to watch. Errors as epoll_ctl(2). */
 int epoll_control(struct file *ep, int op, int fd, struct file *f, const struct epoll_event *ev);
 /*

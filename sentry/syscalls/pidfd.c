@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Looking at other processes: pidfd_getfd(2), process_mrelease(2), kcmp(2). */
 #include "kernel/pidfd.h"
+#include "fs/event.h"
 #include "kernel/pid_ns.h"
 #include "kernel/task_internal.h"
 #include "syscalls/syscalls.h"
@@ -133,7 +134,29 @@ static int64_t compare_files(struct task *x, struct task *y, uint64_t fx, uint64
 	return r;
 }
 
-static int64_t do_kcmp(struct task *x, struct task *y, int type, uint64_t i, uint64_t j)
+/* File *i* of *x* with what an epoll instance of *y* watches; the slot is the caller's. */
+static int64_t compare_epoll(struct task *t, struct task *x, struct task *y, uint64_t i, uint64_t addr)
+{
+	struct file *f = NULL, *ep = NULL;
+	struct kcmp_epoll_slot slot;
+	const struct file *target;
+	int64_t r = -EBADF;
+
+	if (copy_in(t, &slot, addr, sizeof(slot)))
+		return -EFAULT;
+	if (!file_of(x, i, &f) && !file_of(y, slot.efd, &ep)) {
+		r = epoll_nth(ep, (int)slot.tfd, slot.toff, &target);
+		if (!r)
+			r = compare(f, target);
+	}
+	if (f)
+		file_put(f);
+	if (ep)
+		file_put(ep);
+	return r;
+}
+
+static int64_t do_kcmp(struct task *t, struct task *x, struct task *y, int type, uint64_t i, uint64_t j)
 {
 	switch (type) {
 	case KCMP_FILE:
@@ -146,8 +169,9 @@ static int64_t do_kcmp(struct task *x, struct task *y, int type, uint64_t i, uin
 	case KCMP_SYSVSEM:
 		return compare(x->sem_undo, y->sem_undo);
 	case KCMP_IO:
+		return 0; /* no task has a context of its own: priorities are kept in the task */
 	case KCMP_EPOLL_TFD:
-		return -EOPNOTSUPP;
+		return compare_epoll(t, x, y, i, j);
 	}
 	return -EINVAL;
 }
@@ -158,7 +182,7 @@ int64_t sys_kcmp(struct task *t, const uint64_t *a)
 	int64_t r = -ESRCH;
 
 	if (x && y)
-		r = task_may_inspect(t, x) && task_may_inspect(t, y) ? do_kcmp(x, y, ARG_INT(a, 2), a[3], a[4]) : -EPERM;
+		r = task_may_inspect(t, x) && task_may_inspect(t, y) ? do_kcmp(t, x, y, ARG_INT(a, 2), a[3], a[4]) : -EPERM;
 	task_put(x);
 	task_put(y);
 	return r;

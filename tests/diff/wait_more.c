@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -207,6 +209,19 @@ static void compares(void)
 	show("bad", syscall(SYS_kcmp, me, me, KCMP_FILE, 1, 999));
 	printf("vm %ld files %ld fs %ld sighand %ld\n", syscall(SYS_kcmp, me, me, KCMP_VM, 0, 0), syscall(SYS_kcmp, me, me, KCMP_FILES, 0, 0),
 	       syscall(SYS_kcmp, me, me, KCMP_FS, 0, 0), syscall(SYS_kcmp, me, me, KCMP_SIGHAND, 0, 0));
+	int ep = epoll_create1(0);
+	struct kcmp_epoll_slot slot = {ep, 0, 0};
+	struct epoll_event ev = {EPOLLIN};
+	int null = eventfd(0, 0);
+
+	epoll_ctl(ep, EPOLL_CTL_ADD, null, &ev);
+	slot.tfd = null;
+	printf("epoll %ld\n", syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, null, &slot));
+	slot.toff = 1;
+	show("epoll, none", syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, null, &slot));
+	slot.efd = null;
+	show("no epoll", syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, null, &slot));
+	show("fault", syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, null, 8));
 	show("type", syscall(SYS_kcmp, me, me, 55, 0, 0));
 	show("none", syscall(SYS_kcmp, me, 4194000, KCMP_VM, 0, 0));
 	close(fd);
