@@ -280,19 +280,16 @@ static int wait_for_lock(struct task *t, struct futex_table *f, struct futex_wai
 	int r = 0;
 
 	for (;;) {
-		if (decided(f, w))
-			break;
-		r = futex_block(t, until);
-		if (!r)
-			continue;
+		if (!decided(f, w))
+			r = futex_block(t, until);
 		lock_acquire(&f->lock);
-		if (w->state != FUTEX_GRANTING)
+		if (w->state != FUTEX_GRANTING && (r || w->state != FUTEX_WAITING))
 			break;
 		lock_release(&f->lock);
-		platform_sleep(t->kernel->platform, &t->waker, -1); /* whoever is giving it over wakes us */
+		if (r) /* whoever is giving it over wakes us */
+			platform_sleep(t->kernel->platform, &t->waker, -1);
+		r = 0;
 	}
-	if (!r)
-		lock_acquire(&f->lock);
 	r = settle(w, r);
 	lock_release(&f->lock);
 	return r;
@@ -336,6 +333,7 @@ static void grant(struct futex_pi *pi, struct futex_waiter *w, enum futex_state 
 {
 	list_del(&w->link);
 	w->state = how;
+	w->task->pi_blocked_on = NULL; /* now, not when it runs: others look along the chain */
 	set_owner(pi, w->task);
 	task_wake(w->task);
 }
