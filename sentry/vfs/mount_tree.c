@@ -60,9 +60,20 @@ void mount_free_tree(struct mount *m)
 	}
 }
 
+/* The mount namespace that *d* is the file of (fs/nsfs.c), or NULL. */
+static const struct ns_head *mount_ns_of_file(const struct dentry *d)
+{
+	const struct ns_head *h = d->sb == d->sb->kernel->nsfs ? d->inode->priv : NULL;
+
+	return h && h->kind == NS_MNT ? h : NULL;
+}
+
 /* Is the child *c* of a bound tree left out? -EPERM: it hides something and must not be left out. */
 static int left_out(const struct mount *c, unsigned how)
 {
+	/* A namespace does not get files of others by being copied: they would keep each other. */
+	if ((how & COPY_UNBINDABLE) && mount_ns_of_file(c->root))
+		return 1;
 	if ((how & COPY_UNBINDABLE) || !c->unbindable)
 		return 0;
 	return c->flags & MNT_LOCKED ? -EPERM : 1;
@@ -181,9 +192,13 @@ static bool is_nsfs(const struct path *p)
 
 static int copy_for_bind(struct task *t, const struct path *from, unsigned flags, struct mount **ret)
 {
+	const struct ns_head *file_of;
 	struct mount *m;
 
 	if (is_nsfs(from)) {
+		file_of = mount_ns_of_file(from->dentry);
+		if (file_of && file_of->inum <= task_mount_ns(t)->head.inum)
+			return -EINVAL; /* only a younger one: no two can hold each other */
 		super_get(from->dentry->sb);
 		m = mount_alloc(from->dentry->sb, from->dentry, 0);
 		if (!m)
