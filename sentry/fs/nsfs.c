@@ -76,7 +76,9 @@ struct ns_head *task_ns_get(struct task *t, enum ns_kind kind, bool for_children
 	return h;
 }
 
-/* --- ioctls ---------------------------------------------------------------------------------------------------------------------- */
+/* --- ioctls
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 
 static int open_ns(struct task *t, struct ns_head *h)
 {
@@ -147,7 +149,8 @@ static int64_t nsfs_ioctl(struct task *t, struct file *f, uint32_t cmd, uint64_t
 
 static const struct file_ops nsfs_fops = {.ioctl = nsfs_ioctl};
 
-/* --- making them ------------------------------------------------------------------------------------------------------------------ */
+/* --- making them
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 int nsfs_path(struct ns_head *h, struct path *ret)
 {

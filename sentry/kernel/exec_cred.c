@@ -23,7 +23,7 @@ static bool shares_fs(struct task *t, struct thread_group *tg)
 	struct task *o;
 	bool same = false;
 
-	list_for_each_entry(o, &tg->threads, tg_link) {
+	list_for_each_entry (o, &tg->threads, tg_link) {
 		lock_acquire(&o->cred_lock);
 		same |= o->fs == t->fs;
 		lock_release(&o->cred_lock);
@@ -98,8 +98,8 @@ static bool caps_gained(const struct cred *o, const struct cred *c)
 }
 
 /* The last steps of the formula, and whether the program is to be told to be careful. */
-static void finish(const struct cred *o, struct cred *c, bool has_fcap, bool effective, unsigned unsafe,
-		   struct exec_creds *ec)
+static void finish(
+	const struct cred *o, struct cred *c, bool has_fcap, bool effective, unsigned unsafe, struct exec_creds *ec)
 {
 	uint32_t root = make_kuid(c->user_ns, 0);
 	bool setid = c->euid != o->uid || c->egid != o->gid;

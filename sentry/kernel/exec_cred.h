@@ -7,11 +7,12 @@
 struct file;
 
 struct exec_creds {
-	struct cred *cred;	/* of the new program, held */
-	bool secure;		/* AT_SECURE: it must not trust its caller */
+	struct cred *cred; /* of the new program, held */
+	bool secure;	   /* AT_SECURE: it must not trust its caller */
 	bool dumpable;
-	uint32_t personality;	/* bits that go */
+	uint32_t personality; /* bits that go */
 };
 
-/* Work out the credentials with which *t* runs *f*. -EPERM: the file's capabilities are more than may be had. -ENOMEM, -EIO. */
+/* Work out the credentials with which *t* runs *f*. -EPERM: the file's capabilities are more than may be had. -ENOMEM,
+ * -EIO. */
 int exec_creds_prepare(struct task *t, struct file *f, struct exec_creds *ec);

@@ -54,7 +54,7 @@ static int add_extent(struct draft *d, const struct id_extent *n)
 		return -EINVAL;
 	for (uint32_t i = 0; i < d->n; i++)
 		if (overlaps(n->first, d->e[i].first, n->count, d->e[i].count) ||
-		    overlaps(n->lower, d->e[i].lower, n->count, d->e[i].count))
+			overlaps(n->lower, d->e[i].lower, n->count, d->e[i].count))
 			return -EINVAL;
 	if (d->n == ID_EXTENTS_MAX)
 		return -EINVAL;
@@ -81,7 +81,8 @@ static int parse(const char *text, struct draft *d)
 	return d->n ? 0 : -EINVAL;
 }
 
-/* Id 0 of the parent may be mapped only by who could give files capabilities there: they would count for this root too. */
+/* Id 0 of the parent may be mapped only by who could give files capabilities there: they would count for this root too.
+ */
 static bool may_map_root(const struct user_ns *ns, const struct cred *opener, const struct draft *d)
 {
 	bool maps_root = false;
@@ -96,7 +97,8 @@ static bool may_map_root(const struct user_ns *ns, const struct cred *opener, co
 }
 
 /* One's own id, alone, may be mapped by anybody. */
-static bool maps_self(const struct user_ns *ns, enum id_kind_map which, const struct cred *opener, const struct draft *d)
+static bool maps_self(
+	const struct user_ns *ns, enum id_kind_map which, const struct cred *opener, const struct draft *d)
 {
 	uint32_t lower = d->e[0].lower;
 
@@ -107,8 +109,8 @@ static bool maps_self(const struct user_ns *ns, enum id_kind_map which, const st
 	return which == MAP_GIDS && atomic_load(&ns->setgroups_denied) && make_kgid(ns->parent, lower) == opener->egid;
 }
 
-static bool permitted(const struct user_ns *ns, enum id_kind_map which, const struct cred *opener, const struct cred *writer,
-		      const struct draft *d)
+static bool permitted(const struct user_ns *ns, enum id_kind_map which, const struct cred *opener,
+	const struct cred *writer, const struct draft *d)
 {
 	int cap = which == MAP_UIDS ? CAP_SETUID : CAP_SETGID;
 
@@ -142,7 +144,7 @@ static int resolve(struct user_ns *parent, enum id_kind_map which, struct draft 
 
 /* ns->lock is held. */
 static int store_map(struct user_ns *ns, enum id_kind_map which, const struct cred *opener, const struct cred *writer,
-		     const char *text, struct draft *d)
+	const char *text, struct draft *d)
 {
 	struct id_map *m = map_of(ns, which);
 	int r;
@@ -168,7 +170,7 @@ static int store_map(struct user_ns *ns, enum id_kind_map which, const struct cr
 }
 
 int user_ns_write_map(struct user_ns *ns, enum id_kind_map which, const struct cred *opener, const struct cred *writer,
-		      const char *text)
+	const char *text)
 {
 	struct draft *d;
 	int r;

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- small kinds -------------------------------------------------------------------------------------------------------------- */
+/* --- small kinds
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static int uts_new(struct kernel *k, struct uts_ns *from, struct user_ns *owner, struct uts_ns **ret)
 {
@@ -87,7 +88,8 @@ static void net_put(struct net_ns *ns)
 	free(ns);
 }
 
-/* --- by kind ------------------------------------------------------------------------------------------------------------------ */
+/* --- by kind
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 void ns_get(struct ns_head *h)
 {
@@ -151,7 +153,8 @@ void ns_put(struct ns_head *h)
 	}
 }
 
-/* --- the set ------------------------------------------------------------------------------------------------------------------ */
+/* --- the set
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 void nsproxy_get(struct nsproxy *p)
 {
@@ -197,18 +200,18 @@ int nsproxy_create_initial(struct kernel *k)
 }
 
 /* One kind: new if its flag is set, else the old one with a reference more. */
-#define MEMBER(field, flag, create)                                                                                     \
-	do {                                                                                                            \
-		if (!r && !(flags & (flag))) {                                                                          \
-			ns_get(&from->field->head);                                                                     \
-			p->field = from->field;                                                                         \
-		} else if (!r) {                                                                                        \
-			r = (create);                                                                                   \
-		}                                                                                                       \
+#define MEMBER(field, flag, create)                                                                                    \
+	do {                                                                                                           \
+		if (!r && !(flags & (flag))) {                                                                         \
+			ns_get(&from->field->head);                                                                    \
+			p->field = from->field;                                                                        \
+		} else if (!r) {                                                                                       \
+			r = (create);                                                                                  \
+		}                                                                                                      \
 	} while (0)
 
-int nsproxy_unshare(struct task *t, const struct nsproxy *from, uint64_t flags, struct user_ns *owner, struct fs_context *fs,
-		    struct nsproxy **ret)
+int nsproxy_unshare(struct task *t, const struct nsproxy *from, uint64_t flags, struct user_ns *owner,
+	struct fs_context *fs, struct nsproxy **ret)
 {
 	struct nsproxy *p = calloc(1, sizeof(*p));
 	struct kernel *k = t->kernel;
@@ -221,8 +224,9 @@ int nsproxy_unshare(struct task *t, const struct nsproxy *from, uint64_t flags, 
 	MEMBER(uts, CLONE_NEWUTS, uts_new(k, from->uts, owner, &p->uts));
 	MEMBER(ipc, CLONE_NEWIPC, ipc_ns_create(k, owner, &p->ipc));
 	MEMBER(pid_for_children, CLONE_NEWPID,
-	       t->tg->pid_ns != from->pid_for_children ? -EINVAL
-						       : pid_ns_create(k, from->pid_for_children, owner, &p->pid_for_children));
+		t->tg->pid_ns != from->pid_for_children
+			? -EINVAL
+			: pid_ns_create(k, from->pid_for_children, owner, &p->pid_for_children));
 	MEMBER(cgroup, CLONE_NEWCGROUP, plain_new(k, NS_CGROUP, owner, false, &p->cgroup));
 	MEMBER(net, CLONE_NEWNET, net_new(k, owner, false, &p->net));
 	MEMBER(time, 0, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Namespaces: what all kinds have in common, and the set of them that a task lives in. namespaces(7). The user namespace of a task is
- * its credentials' (user_ns.h), the pid namespace of a process its thread group's (pid_ns.h).
+ * Namespaces: what all kinds have in common, and the set of them that a task lives in. namespaces(7). The user
+ * namespace of a task is its credentials' (user_ns.h), the pid namespace of a process its thread group's (pid_ns.h).
  */
 #pragma once
 
@@ -23,8 +23,9 @@ enum ns_kind { NS_CGROUP, NS_IPC, NS_MNT, NS_NET, NS_PID, NS_TIME, NS_USER, NS_U
 
 struct ns_head { /* the first member of every kind of namespace */
 	struct kernel *kernel;
-	struct user_ns *owner; /* held, but for user namespaces: whose capabilities count; of a user namespace its parent */
-	uint64_t inum;	       /* what nsfs shows: kind:[inum] */
+	struct user_ns
+		*owner; /* held, but for user namespaces: whose capabilities count; of a user namespace its parent */
+	uint64_t inum;	/* what nsfs shows: kind:[inum] */
 	enum ns_kind kind;
 	bool initial;
 };
@@ -32,8 +33,8 @@ struct ns_head { /* the first member of every kind of namespace */
 #define NAMESPACES_MAX 4096 /* of a sandbox, beside the initial ones */
 
 /*
- * Begin a namespace: gives it its number and counts it. *owner*: held from here on; NULL for user namespaces, and with *initial*.
- * -ENOSPC: too many. -ENOMEM.
+ * Begin a namespace: gives it its number and counts it. *owner*: held from here on; NULL for user namespaces, and with
+ * *initial*. -ENOSPC: too many. -ENOMEM.
  */
 int ns_head_init(struct kernel *k, struct ns_head *h, enum ns_kind kind, struct user_ns *owner, bool initial);
 /* End one. */
@@ -79,12 +80,13 @@ int nsproxy_create_initial(struct kernel *k);
 void nsproxy_get(struct nsproxy *p);
 void nsproxy_put(struct nsproxy *p);
 /*
- * A copy of *from* with new namespaces for the CLONE_NEW* bits of *flags*, owned by *owner*; for a task *t* (whose pid namespace
- * counts). A new mount namespace's copies of the task's root and working directory are put in *fs*, unless NULL.
+ * A copy of *from* with new namespaces for the CLONE_NEW* bits of *flags*, owned by *owner*; for a task *t* (whose pid
+ * namespace counts). A new mount namespace's copies of the task's root and working directory are put in *fs*, unless
+ * NULL.
  */
 struct fs_context;
-int nsproxy_unshare(struct task *t, const struct nsproxy *from, uint64_t flags, struct user_ns *owner, struct fs_context *fs,
-		    struct nsproxy **ret);
+int nsproxy_unshare(struct task *t, const struct nsproxy *from, uint64_t flags, struct user_ns *owner,
+	struct fs_context *fs, struct nsproxy **ret);
 /* The set of another task, held; NULL: it has exited. */
 struct nsproxy *task_nsproxy_get(struct task *t);
 /* Give *t* another set; takes over the reference. */

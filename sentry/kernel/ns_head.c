@@ -18,10 +18,14 @@ static const struct {
 	uint64_t flag;
 	uint32_t initial; /* inode number of the first one, as Linux has them */
 } kinds[NS_KINDS] = {
-	[NS_CGROUP] = {"cgroup", CLONE_NEWCGROUP, 0xeffffffbu}, [NS_IPC] = {"ipc", CLONE_NEWIPC, 0xefffffffu},
-	[NS_MNT] = {"mnt", CLONE_NEWNS, 0xf0000001u},		[NS_NET] = {"net", CLONE_NEWNET, 0xf0000000u},
-	[NS_PID] = {"pid", CLONE_NEWPID, 0xeffffffcu},		[NS_TIME] = {"time", CLONE_NEWTIME, 0xeffffffau},
-	[NS_USER] = {"user", CLONE_NEWUSER, 0xeffffffdu},	[NS_UTS] = {"uts", CLONE_NEWUTS, 0xeffffffeu},
+	[NS_CGROUP] = {"cgroup", CLONE_NEWCGROUP, 0xeffffffbu},
+	[NS_IPC] = {"ipc", CLONE_NEWIPC, 0xefffffffu},
+	[NS_MNT] = {"mnt", CLONE_NEWNS, 0xf0000001u},
+	[NS_NET] = {"net", CLONE_NEWNET, 0xf0000000u},
+	[NS_PID] = {"pid", CLONE_NEWPID, 0xeffffffcu},
+	[NS_TIME] = {"time", CLONE_NEWTIME, 0xeffffffau},
+	[NS_USER] = {"user", CLONE_NEWUSER, 0xeffffffdu},
+	[NS_UTS] = {"uts", CLONE_NEWUTS, 0xeffffffeu},
 };
 
 const char *ns_name(enum ns_kind kind)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct pid_numbers { /* what a number of the initial namespace is called below it */
+struct pid_numbers {	   /* what a number of the initial namespace is called below it */
 	struct pid_ns *ns; /* the innermost, held */
 	int nr[];	   /* by level, the innermost first */
 };
@@ -60,7 +60,8 @@ bool pid_ns_below(const struct pid_ns *ns, const struct pid_ns *ancestor)
 	return ns == ancestor;
 }
 
-/* --- looking up ---------------------------------------------------------------------------------------------------------------- */
+/* --- looking up
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 int pid_ns_lookup(const struct pid_ns *ns, int nr)
 {
@@ -123,7 +124,8 @@ struct thread_group *tg_next_ns(struct kernel *k, const struct pid_ns *ns, int *
 	}
 }
 
-/* --- giving and taking --------------------------------------------------------------------------------------------------------- */
+/* --- giving and taking
+ * --------------------------------------------------------------------------------------------------------- */
 
 /* pid_lock held. */
 static void forget(struct kernel *k, int nr)
@@ -303,15 +305,19 @@ void pid_ns_group_gone(struct thread_group *tg)
 	}
 }
 
-/* --- signals ------------------------------------------------------------------------------------------------------------------- */
+/* --- signals
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 /* Does the kernel itself say who sent it, so that it is ours to translate? */
 static bool has_sender(const struct ksiginfo *info)
 {
-	return info->code == SI_USER || info->code == SI_TKILL || (info->signo == SIGCHLD && info->code > 0 && info->code <= CLD_CONTINUED);
+	return info->code == SI_USER || info->code == SI_TKILL ||
+	       (info->signo == SIGCHLD && info->code > 0 && info->code <= CLD_CONTINUED);
 }
 
-const struct ksiginfo *pid_ns_siginfo(struct thread_group *tg, struct task *t, const struct ksiginfo *info, struct ksiginfo *buf)
+const struct ksiginfo *pid_ns_siginfo(
+	struct thread_group *tg, struct task *t, const struct ksiginfo *info, struct ksiginfo *buf)
 {
 	struct cred *c;
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pid namespaces, and process numbers as a task sees them. task.tid, thread_group.pid, pgid and sid are numbers of the sandbox's
- * initial namespace; a task of a nested one has a number of its own at each level. Wherever a number leaves the sentry for a guest, or
- * comes from one, it goes through these functions. pid_namespaces(7).
+ * Pid namespaces, and process numbers as a task sees them. task.tid, thread_group.pid, pgid and sid are numbers of the
+ * sandbox's initial namespace; a task of a nested one has a number of its own at each level. Wherever a number leaves
+ * the sentry for a guest, or comes from one, it goes through these functions. pid_namespaces(7).
  *
- * A record for each number of the initial namespace says what it is called in the nested ones. It stays as long as a process group
- * or session of that number does. k->pid_lock (RANK_LEAF) guards the records and the maps of all namespaces.
+ * A record for each number of the initial namespace says what it is called in the nested ones. It stays as long as a
+ * process group or session of that number does. k->pid_lock (RANK_LEAF) guards the records and the maps of all
+ * namespaces.
  */
 #pragma once
 
@@ -21,7 +22,8 @@ struct pid_ns {
 	unsigned level;
 
 	/* k->pid_lock */
-	int *global; /* by number here: the number in the initial namespace, 0: free; n_global of them; not in the initial one */
+	int *global; /* by number here: the number in the initial namespace, 0: free; n_global of them; not in the
+			initial one */
 	int n_global, last;
 
 	/* kernel->tasklist_lock */
@@ -36,12 +38,15 @@ void pid_ns_get(struct pid_ns *ns);
 void pid_ns_put(struct pid_ns *ns);
 bool pid_ns_below(const struct pid_ns *ns, const struct pid_ns *ancestor); /* or the same */
 
-/* --- numbers ------------------------------------------------------------------------------------------------------------------- */
+/* --- numbers
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 int pid_ns_lookup(const struct pid_ns *ns, int nr);
 int pid_ns_global(const struct pid_ns *ns, int nr);
 
-/* The numbers of *nr* in *ns* and in each namespace between it and the task's own, outermost first; how many (at least one, 0 at first). */
+/* The numbers of *nr* in *ns* and in each namespace between it and the task's own, outermost first; how many (at least
+ * one, 0 at first). */
 unsigned pid_ns_numbers(struct kernel *k, const struct pid_ns *ns, int nr, int out[PID_NS_DEPTH_MAX + 1]);
 
 /* The number that the namespace knows the task, group or session *nr* by; 0: not visible there. */
@@ -86,11 +91,12 @@ struct thread_group *tg_find_vnr(const struct task *reader, int nr);
 /* The first thread group whose number in *ns* is at least *nr, which is set to it; no reference; tasklist_lock held. */
 struct thread_group *tg_next_ns(struct kernel *k, const struct pid_ns *ns, int *nr);
 
-/* --- for fork, exit and the table of numbers; tasklist_lock held ---------------------------------------------------------------- */
+/* --- for fork, exit and the table of numbers; tasklist_lock held
+ * ---------------------------------------------------------------- */
 
 /*
- * Give the task number *nr* its numbers in *ns* and the namespaces above it; *want*: the one in *ns*, or 0. *group*: it is a new
- * process. -ENOMEM: the namespace's first process is gone. -EEXIST, -EAGAIN.
+ * Give the task number *nr* its numbers in *ns* and the namespaces above it; *want*: the one in *ns*, or 0. *group*: it
+ * is a new process. -ENOMEM: the namespace's first process is gone. -EEXIST, -EAGAIN.
  */
 int pid_ns_attach(struct kernel *k, struct pid_ns *ns, int nr, int want, struct thread_group *group);
 /* No task has *nr* any more; the record goes unless a group or session is left. */
@@ -108,5 +114,7 @@ static inline bool tg_is_ns_init(const struct thread_group *tg)
 	return tg->ns_init;
 }
 
-/* What a signal from *info* looks like to *tg*: its sender's numbers as the group knows them. *buf* is used where they differ. */
-const struct ksiginfo *pid_ns_siginfo(struct thread_group *tg, struct task *t, const struct ksiginfo *info, struct ksiginfo *buf);
+/* What a signal from *info* looks like to *tg*: its sender's numbers as the group knows them. *buf* is used where they
+ * differ. */
+const struct ksiginfo *pid_ns_siginfo(
+	struct thread_group *tg, struct task *t, const struct ksiginfo *info, struct ksiginfo *buf);

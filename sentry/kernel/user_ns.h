@@ -37,9 +37,9 @@ struct user_ns {
 	struct refs refs;
 	struct user_ns *parent; /* held; NULL: the initial namespace, whose maps are the identity */
 	unsigned level;
-	uint32_t owner, group;	 /* kernel ids of its creator */
+	uint32_t owner, group; /* kernel ids of its creator */
 	bool parent_could_setfcap;
-	struct lock lock;	 /* RANK_LEAF: writing of the maps and of setgroups_denied */
+	struct lock lock; /* RANK_LEAF: writing of the maps and of setgroups_denied */
 	_Atomic bool setgroups_denied;
 	struct id_map uids, gids, projids;
 };
@@ -47,8 +47,8 @@ struct user_ns {
 /* The initial namespace. NULL: out of memory. */
 struct user_ns *user_ns_init(struct kernel *k);
 /*
- * Put *c*, credentials of *t* that are not published yet, in a new user namespace below their own: all capabilities there. -ENOSPC: too
- * deep or too many; -EPERM: the ids have no mapping, or *t* has changed its root. -ENOMEM.
+ * Put *c*, credentials of *t* that are not published yet, in a new user namespace below their own: all capabilities
+ * there. -ENOSPC: too deep or too many; -EPERM: the ids have no mapping, or *t* has changed its root. -ENOMEM.
  */
 int user_ns_enter_new(struct task *t, struct cred *c);
 /* All capabilities of *ns*, which *c* enters: as a new namespace gives them, or setns(2). Takes a reference. */
@@ -57,11 +57,11 @@ void user_ns_install(struct cred *c, struct user_ns *ns);
 /* Files of /proc/PID. which: uid_map, gid_map, projid_map. */
 enum id_kind_map { MAP_UIDS, MAP_GIDS, MAP_PROJIDS };
 /*
- * Write a map of *ns*: text of lines "first lower count", from *opener*, who opened the file, by *writer*. Rules and errors of
- * user_namespaces(7): -EINVAL, -EPERM, -ENOMEM.
+ * Write a map of *ns*: text of lines "first lower count", from *opener*, who opened the file, by *writer*. Rules and
+ * errors of user_namespaces(7): -EINVAL, -EPERM, -ENOMEM.
  */
 int user_ns_write_map(struct user_ns *ns, enum id_kind_map which, const struct cred *opener, const struct cred *writer,
-		      const char *text);
+	const char *text);
 /* "allow" or "deny". -EINVAL, -EPERM. */
 int user_ns_write_setgroups(struct user_ns *ns, const char *text);
 void user_ns_get(struct user_ns *ns);

@@ -24,7 +24,8 @@ static unsigned lo_flags(struct net_ns *ns)
 	return IFF_LOOPBACK | (atomic_load(&ns->lo_up) ? IFF_UP | IFF_RUNNING | IFF_LOWER_UP_ : 0);
 }
 
-/* --- rtnetlink: answers ------------------------------------------------------------------------------------------------------------ */
+/* --- rtnetlink: answers
+ * ------------------------------------------------------------------------------------------------------------ */
 
 struct builder {
 	union {
@@ -83,8 +84,10 @@ static int emit_link(struct net_ns *ns, bool dump, int (*emit)(struct nlmsghdr *
 
 static int emit_addr(int family, bool dump, int (*emit)(struct nlmsghdr *h, void *arg), void *arg)
 {
-	struct ifaddrmsg ifa = {
-		.ifa_family = (uint8_t)family, .ifa_flags = IFA_F_PERMANENT, .ifa_scope = RT_SCOPE_HOST, .ifa_index = LO_INDEX};
+	struct ifaddrmsg ifa = {.ifa_family = (uint8_t)family,
+		.ifa_flags = IFA_F_PERMANENT,
+		.ifa_scope = RT_SCOPE_HOST,
+		.ifa_index = LO_INDEX};
 	struct ifa_cacheinfo forever = {.ifa_prefered = UINT32_MAX, .ifa_valid = UINT32_MAX};
 	struct in6_addr six = IN6ADDR_LOOPBACK_INIT;
 	uint32_t four = htonl(INADDR_LOOPBACK);
@@ -123,12 +126,13 @@ static bool means_lo(const struct nlmsghdr *req)
 	left -= NLMSG_ALIGN(sizeof(ifi));
 	while ((a = route_attr(&p, &left)))
 		if ((a->rta_type == IFLA_IFNAME || a->rta_type == IFLA_ALT_IFNAME) && RTA_PAYLOAD(a) >= 3 &&
-		    !memcmp(RTA_DATA(a), "lo", 3))
+			!memcmp((const uint8_t *)a + RTA_LENGTH(0), "lo", 3))
 			return true;
 	return false;
 }
 
-int netns_get(struct net_ns *ns, const struct nlmsghdr *req, bool dump, int (*emit)(struct nlmsghdr *h, void *arg), void *arg)
+int netns_get(
+	struct net_ns *ns, const struct nlmsghdr *req, bool dump, int (*emit)(struct nlmsghdr *h, void *arg), void *arg)
 {
 	uint8_t family = *((const uint8_t *)req + NLMSG_HDRLEN);
 	int err = 0;
@@ -187,7 +191,9 @@ int netns_change(struct task *t, struct net_ns *ns, const struct nlmsghdr *req)
 	}
 }
 
-/* --- ioctls ------------------------------------------------------------------------------------------------------------------------ */
+/* --- ioctls
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
 static int64_t get_conf(struct task *t, struct net_ns *ns, uint64_t arg)
 {
@@ -277,7 +283,9 @@ int64_t netns_ioctl(struct task *t, struct net_ns *ns, uint32_t cmd, uint64_t ar
 	return err ? err : copy_out(t, arg, &r, sizeof(r));
 }
 
-/* --- /proc/net ---------------------------------------------------------------------------------------------------------------------- */
+/* --- /proc/net
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 
 /* Lines that say what the columns are. */
 static unsigned header_lines(const char *name)

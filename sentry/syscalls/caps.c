@@ -100,7 +100,8 @@ int64_t sys_capset(struct task *t, const uint64_t *a)
 	return 0;
 }
 
-/* --- prctl ------------------------------------------------------------------------------------------------------------------ */
+/* --- prctl
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 int64_t caps_drop_bounding(struct task *t, uint64_t cap)
 {
@@ -169,7 +170,8 @@ int64_t caps_set_securebits(struct task *t, uint64_t bits)
 	uint32_t old = t->cred->securebits, locks = old & SECURE_ALL_LOCKS;
 
 	if (((locks >> 1) & (old ^ bits)) || (locks & ~bits) ||
-	    (bits & ~(uint64_t)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)) || !ns_capable(t, t->cred->user_ns, CAP_SETPCAP))
+		(bits & ~(uint64_t)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)) ||
+		!ns_capable(t, t->cred->user_ns, CAP_SETPCAP))
 		return -EPERM;
 	return store_securebits(t, (uint32_t)bits);
 }

@@ -10,8 +10,8 @@
 #define NO_ID UINT32_MAX
 
 /*
- * User and group ids obey the same rules; one description of each kind carries the difference. An id stands in four roles:
- * real, effective, saved, file system.
+ * User and group ids obey the same rules; one description of each kind carries the difference. An id stands in four
+ * roles: real, effective, saved, file system.
  */
 struct ids {
 	uint32_t real, effective, saved, fs;
@@ -65,7 +65,8 @@ static int64_t set_ids(struct task *t, const struct id_kind *kind, const struct 
 	return 0;
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------------- */
+/* --- reading
+ * ------------------------------------------------------------------------------------------------------------- */
 
 int64_t sys_getuid(struct task *t, const uint64_t *a)
 {
@@ -107,7 +108,8 @@ int64_t sys_getresgid(struct task *t, const uint64_t *a)
 	return get_res(t, &gids, a);
 }
 
-/* --- setuid, setgid ---------------------------------------------------------------------------------------------------------- */
+/* --- setuid, setgid
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static int64_t set_one(struct task *t, const struct id_kind *kind, uint32_t id)
 {
@@ -134,7 +136,8 @@ int64_t sys_setgid(struct task *t, const uint64_t *a)
 	return set_one(t, &gids, ARG_UINT(a, 0));
 }
 
-/* --- setreuid, setregid ------------------------------------------------------------------------------------------------------ */
+/* --- setreuid, setregid
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* An id of the caller's namespace, or NO_ID, which stays. -EINVAL: not mapped. */
 static int translate(const struct task *t, const struct id_kind *kind, uint32_t *id)
@@ -177,7 +180,8 @@ int64_t sys_setregid(struct task *t, const uint64_t *a)
 	return set_re(t, &gids, ARG_UINT(a, 0), ARG_UINT(a, 1));
 }
 
-/* --- setresuid, setresgid ---------------------------------------------------------------------------------------------------- */
+/* --- setresuid, setresgid
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* Put *id* in *slot*, unless it stays. True: it is one that the caller does not have already. */
 static bool put_id(uint32_t id, const struct ids *old, uint32_t *slot)
@@ -215,7 +219,8 @@ int64_t sys_setresgid(struct task *t, const uint64_t *a)
 	return set_res(t, &gids, a);
 }
 
-/* --- setfsuid, setfsgid: no errors, the old id either way ---------------------------------------------------------------------- */
+/* --- setfsuid, setfsgid: no errors, the old id either way
+ * ---------------------------------------------------------------------- */
 
 static int64_t set_fs(struct task *t, const struct id_kind *kind, uint32_t id)
 {
@@ -249,7 +254,8 @@ int64_t sys_setfsgid(struct task *t, const uint64_t *a)
 	return set_fs(t, &gids, ARG_UINT(a, 0));
 }
 
-/* --- supplementary groups ----------------------------------------------------------------------------------------------------- */
+/* --- supplementary groups
+ * ----------------------------------------------------------------------------------------------------- */
 
 int64_t sys_getgroups(struct task *t, const uint64_t *a)
 {

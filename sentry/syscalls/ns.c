@@ -13,10 +13,12 @@
 #include <stdlib.h>
 
 #define PROXY_FLAGS (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWCGROUP | CLONE_NEWNET)
-#define UNSHARE_FLAGS                                                                                                   \
+#define UNSHARE_FLAGS                                                                                                  \
 	(PROXY_FLAGS | CLONE_NEWUSER | CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM)
 
-/* --- unshare ---------------------------------------------------------------------------------------------------------------------- */
+/* --- unshare
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool alone_in_group(struct task *t)
 {
@@ -130,7 +132,9 @@ int64_t sys_unshare(struct task *t, const uint64_t *a)
 	return r;
 }
 
-/* --- setns ------------------------------------------------------------------------------------------------------------------------ */
+/* --- setns
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
 struct joining { /* the set under construction */
 	struct task *t;
@@ -315,7 +319,9 @@ int64_t sys_setns(struct task *t, const uint64_t *a)
 	return r;
 }
 
-/* --- pivot_root --------------------------------------------------------------------------------------------------------------------- */
+/* --- pivot_root
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 int64_t sys_pivot_root(struct task *t, const uint64_t *a)
 {

@@ -26,7 +26,7 @@ static uint32_t root_of(const struct vfs_ns_cap_data *d, size_t len)
 	if (revision == VFS_CAP_REVISION_3 && len == XATTR_CAPS_SZ_3)
 		return le32toh(d->rootid);
 	return (revision == VFS_CAP_REVISION_2 && len == XATTR_CAPS_SZ_2) ||
-		       (revision == VFS_CAP_REVISION_1 && len == XATTR_CAPS_SZ_1)
+			       (revision == VFS_CAP_REVISION_1 && len == XATTR_CAPS_SZ_1)
 		       ? 0
 		       : ID_INVALID;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Mounts: places in the tree of super blocks. One lock for all mount namespaces; crossing a mount point takes it for reading. */
+/* Mounts: places in the tree of super blocks. One lock for all mount namespaces; crossing a mount point takes it for
+ * reading. */
 #include "kernel/task.h"
 #include "vfs/internal.h"
 
@@ -80,7 +81,8 @@ struct mount_ns *task_mount_ns(const struct task *t)
 	return t->nsproxy ? t->nsproxy->mnt : t->kernel->mounts;
 }
 
-/* --- looking up ------------------------------------------------------------------------------------------------------------- */
+/* --- looking up
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static struct list_head *bucket(const struct mount *parent, const struct dentry *at)
 {
@@ -95,7 +97,7 @@ struct mount *mount_find_child(const struct mount *mnt, const struct dentry *den
 
 	if (!dentry->n_mounts)
 		return NULL;
-	list_for_each_entry(m, bucket(mnt, dentry), hash)
+	list_for_each_entry (m, bucket(mnt, dentry), hash)
 		if (m->parent == mnt && m->mountpoint == dentry)
 			return m;
 	return NULL;
@@ -136,7 +138,8 @@ struct mount *mount_next(struct mount *m, const struct mount *top)
 	return NULL;
 }
 
-/* --- the tree --------------------------------------------------------------------------------------------------------------- */
+/* --- the tree
+ * --------------------------------------------------------------------------------------------------------------- */
 
 struct mount *mount_alloc(struct super_block *sb, struct dentry *root, unsigned flags)
 {
@@ -175,7 +178,8 @@ void mount_hook(struct mount *m, struct mount *parent, struct dentry *at)
 	list_add(&m->hash, bucket(parent, at));
 }
 
-/* The references to parent and mount point are the caller's to put, after unlocking; or stay for who looks at a detached tree. */
+/* The references to parent and mount point are the caller's to put, after unlocking; or stay for who looks at a
+ * detached tree. */
 void mount_unhook(struct mount *m)
 {
 	if (!m->mountpoint)
@@ -258,14 +262,15 @@ void mount_put_gone(struct list_head *gone)
 {
 	struct mount *m, *tmp;
 
-	list_for_each_entry_safe(m, tmp, gone, link) {
+	list_for_each_entry_safe (m, tmp, gone, link) {
 		list_del(&m->link);
 		list_init(&m->link);
 		mount_put(m);
 	}
 }
 
-/* --- mounting and unmounting ------------------------------------------------------------------------------------------------- */
+/* --- mounting and unmounting
+ * ------------------------------------------------------------------------------------------------- */
 
 static int add_root(struct mount_ns *ns, struct mount *m)
 {
@@ -291,7 +296,7 @@ static int add_at(struct mount_ns *ns, const struct path *at, struct mount *m)
 }
 
 int mount_add(struct mount_ns *ns, const struct path *at, struct super_block *sb, struct dentry *root, unsigned flags,
-	      struct mount **ret)
+	struct mount **ret)
 {
 	struct kernel *k = sb->kernel;
 	struct mount *m;

@@ -57,7 +57,8 @@ static void move_path(const struct mount_ns *from, struct path *p)
 	p->mnt = copy;
 }
 
-int mount_ns_copy(struct kernel *k, struct mount_ns *from, struct user_ns *owner, struct fs_context *fs, struct mount_ns **ret)
+int mount_ns_copy(
+	struct kernel *k, struct mount_ns *from, struct user_ns *owner, struct fs_context *fs, struct mount_ns **ret)
 {
 	unsigned how = COPY_UNBINDABLE | (from->head.owner != owner ? COPY_SHARED_SLAVE : 0);
 	struct mount_ns *ns;
@@ -67,7 +68,7 @@ int mount_ns_copy(struct kernel *k, struct mount_ns *from, struct user_ns *owner
 	if (r)
 		return r;
 	mount_write_lock(k);
-	list_for_each_entry(m, &from->mounts, link)
+	list_for_each_entry (m, &from->mounts, link)
 		m->copy = NULL;
 	r = from->root ? mount_copy_tree(from->root, from->root->root, how, &top) : -EINVAL;
 	if (!r) {
@@ -115,8 +116,9 @@ static bool hides_nothing(const struct mount *m)
 {
 	struct mount *c;
 
-	list_for_each_entry(c, &m->children, child_link)
-		if ((c->flags & MNT_LOCKED) && !(S_ISDIR(c->mountpoint->inode->mode) && c->mountpoint->inode->nlink <= 2))
+	list_for_each_entry (c, &m->children, child_link)
+		if ((c->flags & MNT_LOCKED) &&
+			!(S_ISDIR(c->mountpoint->inode->mode) && c->mountpoint->inode->nlink <= 2))
 			return false;
 	return true;
 }
@@ -127,7 +129,7 @@ bool mount_type_visible(struct mount_ns *ns, const char *type, unsigned *flags)
 	struct mount *m;
 
 	mount_read_lock(ns->head.kernel);
-	list_for_each_entry(m, &ns->mounts, link) {
+	list_for_each_entry (m, &ns->mounts, link) {
 		if (strcmp(m->sb->type, type) != 0 || m->root != m->sb->root)
 			continue;
 		if ((m->flags & MNT_LOCK_RDONLY) && !(*flags & MS_RDONLY))

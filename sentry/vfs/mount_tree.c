@@ -6,7 +6,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-/* --- copies ------------------------------------------------------------------------------------------------------------------ */
+/* --- copies
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 /* Where a copy stands among peers and masters. */
 static void inherit_propagation(struct mount *from, struct mount *m, unsigned how)
@@ -159,7 +160,8 @@ void mount_lock_tree(struct mount *top)
 	}
 }
 
-/* --- bind and move ------------------------------------------------------------------------------------------------------------ */
+/* --- bind and move
+ * ------------------------------------------------------------------------------------------------------------ */
 
 /* The last steps of putting a tree at *at*: kinds agree, there is room. The lock is held. */
 static int attach_tree(struct mount_ns *ns, const struct path *at, struct mount *m)
@@ -178,7 +180,7 @@ static bool has_locked_children(struct mount *m, struct dentry *root)
 {
 	struct mount *c;
 
-	list_for_each_entry(c, &m->children, child_link)
+	list_for_each_entry (c, &m->children, child_link)
 		if ((c->flags & MNT_LOCKED) && d_is_ancestor(root, c->mountpoint))
 			return true;
 	return false;
@@ -324,7 +326,8 @@ int mount_set_flags(struct task *t, const struct path *at, unsigned flags)
 {
 	static const struct {
 		unsigned lock, flag;
-	} locks[] = {{MNT_LOCK_RDONLY, MS_RDONLY}, {MNT_LOCK_NODEV, MS_NODEV}, {MNT_LOCK_NOSUID, MS_NOSUID}, {MNT_LOCK_NOEXEC, MS_NOEXEC}};
+	} locks[] = {{MNT_LOCK_RDONLY, MS_RDONLY}, {MNT_LOCK_NODEV, MS_NODEV}, {MNT_LOCK_NOSUID, MS_NOSUID},
+		{MNT_LOCK_NOEXEC, MS_NOEXEC}};
 	struct mount *m = at->mnt;
 	unsigned old = m->flags;
 
@@ -338,7 +341,8 @@ int mount_set_flags(struct task *t, const struct path *at, unsigned flags)
 		flags |= old & MNT_ATIME_FLAGS;
 	if ((old & MNT_LOCK_ATIME) && atime_mode(flags) != atime_mode(old))
 		return -EPERM;
-	m->flags = flags | (old & (MNT_LOCKED | MNT_LOCK_RDONLY | MNT_LOCK_NOSUID | MNT_LOCK_NODEV | MNT_LOCK_NOEXEC | MNT_LOCK_ATIME));
+	m->flags = flags | (old & (MNT_LOCKED | MNT_LOCK_RDONLY | MNT_LOCK_NOSUID | MNT_LOCK_NODEV | MNT_LOCK_NOEXEC |
+					  MNT_LOCK_ATIME));
 	mount_tree_changed(m->ns);
 	return 0;
 }

@@ -16,7 +16,8 @@ static bool reachable(const struct path *p, const struct path *top)
 	return m == top->mnt && d_is_ancestor(top->dentry, d);
 }
 
-static int may_pivot(struct mount_ns *ns, const struct path *root, const struct path *new_root, const struct path *put_old)
+static int may_pivot(
+	struct mount_ns *ns, const struct path *root, const struct path *new_root, const struct path *put_old)
 {
 	const struct mount *n = new_root->mnt, *o = put_old->mnt, *r = root->mnt;
 
@@ -40,8 +41,8 @@ static void forget_place(struct mount *m, struct path *old)
 	m->mountpoint = NULL;
 }
 
-static void swap_roots(struct mount_ns *ns, const struct path *root, const struct path *new_root, const struct path *put_old,
-		       struct path old[2])
+static void swap_roots(struct mount_ns *ns, const struct path *root, const struct path *new_root,
+	const struct path *put_old, struct path old[2])
 {
 	struct mount *r = root->mnt, *n = new_root->mnt;
 
@@ -73,7 +74,7 @@ static int move_refs(struct thread_group *tg, void *arg)
 	struct task *t;
 
 	lock_acquire(&tg->kernel->tasklist_lock);
-	list_for_each_entry(t, &tg->threads, tg_link) {
+	list_for_each_entry (t, &tg->threads, tg_link) {
 		lock_acquire(&t->cred_lock);
 		if (t->fs && n < 64 && (!n || fs[n - 1] != t->fs)) {
 			refs_get(&t->fs->refs);

@@ -36,7 +36,7 @@ static void leave_peers(struct mount *m)
 		list_del(&m->peers);
 	list_init(&m->peers);
 	m->group = 0;
-	list_for_each_entry_safe(s, tmp, &m->slaves, slave_link) {
+	list_for_each_entry_safe (s, tmp, &m->slaves, slave_link) {
 		list_del(&s->slave_link);
 		list_init(&s->slave_link);
 		s->master = NULL;
@@ -71,7 +71,8 @@ void propagation_set(struct mount *m, unsigned type)
 	m->unbindable = type == MS_UNBINDABLE;
 }
 
-/* --- mounting --------------------------------------------------------------------------------------------------------------- */
+/* --- mounting
+ * --------------------------------------------------------------------------------------------------------------- */
 
 struct spread { /* one mount event on its way */
 	struct dentry *at;
@@ -123,7 +124,7 @@ static int spread(struct spread *sp, struct mount *m, struct mount *source, unsi
 	}
 	p = m;
 	do {
-		list_for_each_entry(s, &p->slaves, slave_link) {
+		list_for_each_entry (s, &p->slaves, slave_link) {
 			if (r || !receives(sp, s))
 				continue;
 			r = receive(sp, s, source, COPY_SLAVE | (s->group ? COPY_SHARED : 0), &copy);
@@ -177,7 +178,7 @@ int propagation_attach(struct mount_ns *ns, const struct path *at, struct mount 
 	r = spread(&sp, at->mnt, m, 0);
 	if (!r)
 		r = mount_attach(ns, at, m);
-	list_for_each_entry_safe(c, tmp, &sp.made, link) {
+	list_for_each_entry_safe (c, tmp, &sp.made, link) {
 		struct mount *parent = c->parent;
 
 		if (!r) {
@@ -193,9 +194,11 @@ int propagation_attach(struct mount_ns *ns, const struct path *at, struct mount 
 	return r;
 }
 
-/* --- unmounting -------------------------------------------------------------------------------------------------------------- */
+/* --- unmounting
+ * -------------------------------------------------------------------------------------------------------------- */
 
-/* Chain the receivers of *m* that were not there yet through mount.copy: what goes may be one of them, so first they are found. */
+/* Chain the receivers of *m* that were not there yet through mount.copy: what goes may be one of them, so first they
+ * are found. */
 static struct mount *gather(struct mount *m, unsigned mark, struct mount *chain, unsigned depth)
 {
 	struct mount *p = m, *s;
@@ -211,7 +214,7 @@ static struct mount *gather(struct mount *m, unsigned mark, struct mount *chain,
 		p = next_peer(p);
 	} while (p != m);
 	do {
-		list_for_each_entry(s, &p->slaves, slave_link)
+		list_for_each_entry (s, &p->slaves, slave_link)
 			if (s->mark != mark)
 				chain = gather(s, mark, chain, depth + 1);
 		p = next_peer(p);
