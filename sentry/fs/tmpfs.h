@@ -48,7 +48,7 @@ struct tmpfs_data {
 	int memfd;	 /* -1: in pages */
 	bool mapped;	 /* a shared writable mapping allocates behind our back: ask the host for the count */
 	struct shared_mem shared; /* once mapped; counted by the memory limit */
-	uint64_t used;	 /* pages charged */
+	_Atomic uint64_t used; /* pages charged; by the inode's lock, read by the memory limit without */
 	unsigned seals;	 /* F_SEAL_* */
 	char *name;	 /* of a memfd */
 };

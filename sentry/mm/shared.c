@@ -5,6 +5,7 @@
 #include "kernel/kernel.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -59,7 +60,7 @@ uint64_t shared_mem_bytes(struct kernel *k)
 
 	LOCK_SCOPE(&k->shared_lock);
 	list_for_each_entry(m, &k->shared_mem, link) {
-		uint64_t pages, charged = m->charged ? __atomic_load_n(m->charged, __ATOMIC_RELAXED) : 0;
+		uint64_t pages, charged = m->charged ? atomic_load_explicit(m->charged, memory_order_relaxed) : 0;
 		struct statx st;
 
 		if (host_stat(m->fd, "", &st) < 0)

@@ -16,7 +16,7 @@ struct kernel;
 struct shared_mem {
 	struct list_head link;	 /* kernel.shared_mem, under kernel.shared_lock */
 	int fd;
-	const uint64_t *charged; /* pages that are on the books already, or NULL */
+	const _Atomic uint64_t *charged; /* pages that are on the books already, or NULL */
 	uint64_t ino;
 	bool anon;		 /* our own, with its descriptor: ends when no process maps it */
 	bool fresh, seen;	 /* of the sweep */

@@ -349,24 +349,28 @@ ssize_t unix_dgram_send(struct task *t, struct socket *s, struct net_msg *m, int
 
 /* --- receiving --------------------------------------------------------------------------------------------------- */
 
-/* The first message, or the one behind *after*; the reader's lock keeps it there. NULL: none. */
-static struct unix_skb *queue_next(struct unix_sock *u, struct unix_skb *after)
+/*
+ * The first message, or the one behind *after*; the reader's lock keeps it there. NULL: none. *shut*: the sides that were
+ * shut at that moment; looked at later, a message that came just before the end would be taken for none.
+ */
+static struct unix_skb *queue_next(struct unix_sock *u, struct unix_skb *after, int *shut)
 {
 	struct list_head *l;
 
 	LOCK_SCOPE(&u->lock);
+	*shut = u->shut;
 	l = after ? after->link.next : u->queue.next;
 	return l == &u->queue ? NULL : container_of(l, struct unix_skb, link);
 }
 
 /* What an empty queue means. */
-static ssize_t nothing_there(struct unix_sock *u, int flags)
+static ssize_t nothing_there(struct unix_sock *u, int shut, int flags)
 {
 	int err = atomic_exchange(&u->sock.soft.err, 0);
 
 	if (err)
 		return -err;
-	if (!(u->shut & 1))
+	if (!(shut & 1))
 		return -EAGAIN;
 	return u->sock.type == SOCK_DGRAM && (flags & MSG_DONTWAIT) ? -EAGAIN : 0;
 }
@@ -420,11 +424,12 @@ static ssize_t stream_read(struct task *t, struct unix_sock *u, struct net_msg *
 	struct unix_creds creds = {0};
 	ssize_t total = 0, n;
 	bool first = true;
+	int shut;
 
 	for (; first || m->uio->left; first = false) {
-		skb = queue_next(u, flags & MSG_PEEK ? skb : NULL);
+		skb = queue_next(u, flags & MSG_PEEK ? skb : NULL, &shut);
 		if (!skb)
-			return total ? total : nothing_there(u, flags);
+			return total ? total : nothing_there(u, shut, flags);
 		if (!first && u->sock.soft.passcred && !same_creds(&creds, &skb->creds))
 			break;
 		n = skb->len - skb->off;
@@ -471,12 +476,13 @@ ssize_t unix_stream_recv(struct task *t, struct socket *s, struct net_msg *m, in
 
 static ssize_t dgram_read(struct task *t, struct unix_sock *u, struct net_msg *m, int flags)
 {
-	struct unix_skb *skb = queue_next(u, NULL);
+	int shut;
+	struct unix_skb *skb = queue_next(u, NULL, &shut);
 	size_t n, len;
 	ssize_t done = 0;
 
 	if (!skb)
-		return nothing_there(u, flags);
+		return nothing_there(u, shut, flags);
 	len = n = skb->len;
 	if (n > m->uio->left) {
 		n = m->uio->left;
