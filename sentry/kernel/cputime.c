@@ -156,12 +156,19 @@ static bool is_alone(const struct task *t)
 
 uint64_t task_cpu_ns(struct task *t)
 {
-	uint64_t all;
+	uint64_t all, others;
 
-	if (!is_alone(t))
-		return t->cpu_before_ns + host_thread_ns(t) + ticks_ns(t->kernel, t->sentry_ticks);
+	if (!is_alone(t)) {
+		lock_acquire(&t->tg->limits_lock);
+		all = t->cpu_before_ns;
+		lock_release(&t->tg->limits_lock);
+		return all + host_thread_ns(t) + ticks_ns(t->kernel, t->sentry_ticks);
+	}
 	all = tg_cpu_ns(t->tg);
-	return all > t->tg->others_ns ? all - t->tg->others_ns : 0;
+	lock_acquire(&t->tg->limits_lock);
+	others = t->tg->others_ns;
+	lock_release(&t->tg->limits_lock);
+	return all > others ? all - others : 0;
 }
 
 void task_cpu_times(struct task *t, struct cpu_times *ret)
@@ -198,7 +205,9 @@ void cpu_exec(struct task *t)
 		return;
 	own = task_cpu_ns(t);
 	all = tg_cpu_ns(t->tg);
+	lock_acquire(&t->tg->limits_lock);
 	t->tg->others_ns = all > own ? all - own : 0;
+	lock_release(&t->tg->limits_lock);
 	atomic_store(&t->tg->had_threads, false);
 }
 

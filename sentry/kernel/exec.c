@@ -372,6 +372,23 @@ static void become_leader(struct task *t)
 	task_put(old);
 }
 
+/* Another thread may be at the same place: only one of them gets further. */
+static int unshare_sighand(struct thread_group *tg)
+{
+	struct sighand *s, *old;
+	LOCK_SCOPE(&tg->siglock);
+
+	old = tg->sighand;
+	if (refs_read(&old->refs) == 1)
+		return 0;
+	s = sighand_copy(old);
+	if (!s)
+		return -ENOMEM;
+	tg->sighand = s;
+	sighand_put(old);
+	return 0;
+}
+
 static int unshare_for_exec(struct task *t)
 {
 	struct thread_group *tg = t->tg;
@@ -386,18 +403,7 @@ static int unshare_for_exec(struct task *t)
 		lock_release(&t->cred_lock);
 		fd_table_put(t, shared);
 	}
-	if (refs_read(&tg->sighand->refs) > 1) {
-		struct sighand *s = sighand_copy(tg->sighand), *old;
-
-		if (!s)
-			return -ENOMEM;
-		lock_acquire(&tg->siglock);
-		old = tg->sighand;
-		tg->sighand = s;
-		lock_release(&tg->siglock);
-		sighand_put(old);
-	}
-	return 0;
+	return unshare_sighand(tg);
 }
 
 static void set_comm(struct task *t, const char *path)
@@ -467,7 +473,7 @@ static int commit(struct task *t, struct file *f, const char *path, struct exec_
 	start(t, im);
 	task_cred_replace(t, ec->cred);
 	ec->cred = NULL;
-	im->mm->dumpable = t->tg->dumpable = ec->dumpable;
+	t->tg->dumpable = ec->dumpable;
 	t->personality &= ~ec->personality;
 	if (ec->secure)
 		t->pdeath_signal = 0;

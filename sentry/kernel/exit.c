@@ -101,13 +101,16 @@ static void fill_child_info(struct thread_group *tg, struct ksiginfo *info, int 
 	info->chld.stime = (int64_t)(times.stime_ns / 10000000);
 }
 
-static bool parent_ignores_children(struct thread_group *parent)
+/* sig: what the parent would be told of a child's end with. */
+static bool parent_ignores_children(struct thread_group *parent, int sig)
 {
 	LOCK_SCOPE(&parent->siglock);
 	struct ksigaction a = sigaction_get(parent, SIGCHLD);
 
 	if (parent->ns_dying)
 		return true; /* nobody is left to wait for them */
+	if (sig != SIGCHLD)
+		return false;
 	return a.handler == (uint64_t)SIG_IGN || (a.flags & SA_NOCLDWAIT);
 }
 
@@ -117,7 +120,7 @@ static bool parent_ignores_children(struct thread_group *parent)
  */
 static bool reparent_children(struct kernel *k, struct thread_group *tg, struct thread_group *to, struct ksiginfo *info)
 {
-	bool zombie = false, ignores = to && parent_ignores_children(to);
+	bool zombie = false, ignores = to && parent_ignores_children(to, SIGCHLD);
 	struct thread_group *c, *tmp;
 
 	list_for_each_entry_safe(c, tmp, &tg->children, sibling) {
@@ -133,8 +136,8 @@ static bool reparent_children(struct kernel *k, struct thread_group *tg, struct 
 			c->leader->exit_signal = SIGCHLD;
 			send_pdeath(c, tg->leader);
 		}
-		if (!c->zombie)
-			continue;
+		if (!c->zombie || c->leader->ptracer)
+			continue; /* a tracer has to see the zombie first: group_tell_parent() comes then */
 		zombie = true;
 		fill_child_info(c, info, c->leader->exit_code);
 		if (ignores)
@@ -198,7 +201,7 @@ void group_tell_parent(struct thread_group *tg)
 		tg_get(parent);
 		sig = traced ? SIGCHLD : tg->leader->exit_signal;
 		fill_child_info(tg, &info, tg->leader->exit_code);
-		autoreap = !traced && parent_ignores_children(parent) && sig == SIGCHLD;
+		autoreap = !traced && parent_ignores_children(parent, sig);
 	}
 	if (autoreap || (!parent && tg->pid != 1))
 		group_release(k, tg);
@@ -219,7 +222,7 @@ static void release_zombies(struct kernel *k, struct thread_group *tg)
 	struct thread_group *c, *tmp;
 
 	list_for_each_entry_safe(c, tmp, &tg->children, sibling)
-		if (c->zombie)
+		if (c->zombie && !c->leader->ptracer)
 			group_release(k, c);
 }
 
@@ -403,8 +406,8 @@ void task_exit(struct task *t, int code)
 	last = --tg->n_threads == 0;
 	if (last && !tg->group_exiting) {
 		/* As Linux since 5.17: the last thread's status is the process's, whoever the leader was. */
-		tg->group_exiting = true;
 		tg->group_exit_code = code;
+		tg->group_exiting = true;
 	}
 	t->state = TASK_ZOMBIE;
 	if (t != tg->leader) {
@@ -459,6 +462,7 @@ int group_kill_others(struct task *t)
 		if (o == t || o->exited)
 			continue;
 		atomic_fetch_or(&o->flags, TIF_KILLED);
+		ptrace_killed(o); /* no tracer holds back what is killed */
 		task_kick(o);
 		vfork_killed(o);
 	}

@@ -209,17 +209,26 @@ fail:
 
 void clone_discard(struct task *c)
 {
-	if (c->fds)
-		fd_table_put(c, c->fds);
-	if (c->fs)
-		fs_context_put(c->fs);
-	if (c->mm)
-		mm_put(c->mm);
-	ipc_exit_sem(c);
-	seccomp_exit(c);
+	struct fd_table *fds;
+	struct fs_context *fs;
+	struct mm *mm;
+
+	lock_acquire(&c->cred_lock); /* /proc may still have it */
+	fds = c->fds;
+	fs = c->fs;
+	mm = c->mm;
 	c->fds = NULL;
 	c->fs = NULL;
 	c->mm = NULL;
+	lock_release(&c->cred_lock);
+	if (fds)
+		fd_table_put(c, fds);
+	if (fs)
+		fs_context_put(fs);
+	if (mm)
+		mm_put(mm);
+	ipc_exit_sem(c);
+	seccomp_exit(c);
 	task_put(c);
 }
 
@@ -312,6 +321,8 @@ static void detach(struct task *c)
 	atomic_fetch_sub(&c->tg->n_live, 1);
 	lock_release(&c->tg->siglock);
 	if (c->tg->leader == c) {
+		/* A thread that waits for just this child has none now. */
+		wait_queue_wake(&c->tg->parent->child_wait, EPOLLIN);
 		list_del(&c->tg->sibling);
 		tty_put(c->tg->ctty);
 		c->tg->ctty = NULL;
@@ -453,10 +464,19 @@ bool vfork_give_back(struct task *c)
 	return true;
 }
 
+/* Others see the task already. */
+static void set_mm(struct task *c, struct mm *mm)
+{
+	LOCK_SCOPE(&c->cred_lock);
+
+	c->mm = mm;
+}
+
 static int make_host_side(struct task *t, struct task *c, const struct clone_request *q, struct gthread **ret_th)
 {
 	struct aspace *as;
 	struct gthread *th;
+	struct mm *mm;
 	int r;
 
 	task_get(c); /* the gthread's owner reference */
@@ -465,7 +485,7 @@ static int make_host_side(struct task *t, struct task *c, const struct clone_req
 		if (r)
 			goto fail;
 		mm_get(t->mm);
-		c->mm = t->mm;
+		set_mm(c, t->mm);
 		if (!(q->flags & CLONE_THREAD)) {
 			atomic_fetch_add(&c->mm->n_groups, 1);
 			tg_set_aspace(c->tg, c->mm->as);
@@ -474,8 +494,8 @@ static int make_host_side(struct task *t, struct task *c, const struct clone_req
 		r = gthread_fork(t->th, c, &as, &th);
 		if (r)
 			goto fail;
-		c->mm = mm_copy(t->mm, as);
-		if (!c->mm) {
+		mm = mm_copy(t->mm, as);
+		if (!mm) {
 			gthread_set_owner(th, NULL); /* it has never run: nobody else knows it */
 			gthread_put(th);
 			aspace_kill(as);
@@ -483,7 +503,8 @@ static int make_host_side(struct task *t, struct task *c, const struct clone_req
 			r = -ENOMEM;
 			goto fail;
 		}
-		c->mm->pid = c->tg->pid;
+		mm->pid = c->tg->pid;
+		set_mm(c, mm);
 		tg_set_aspace(c->tg, as);
 		aspace_put(as);
 	}
@@ -499,17 +520,17 @@ fail:
 	return r;
 }
 
-static int report_tids(struct task *t, struct task *c, const struct clone_request *q, struct aspace *child_as)
+/* As Linux, a bad address goes unnoticed. */
+static void report_tids(struct task *t, struct task *c, const struct clone_request *q, struct aspace *child_as)
 {
 	int32_t tid = task_vnr(t, c);
 
-	if ((q->flags & CLONE_PARENT_SETTID) && copy_out(t, q->parent_tid, &tid, sizeof(tid)))
-		return -EFAULT;
+	if (q->flags & CLONE_PARENT_SETTID)
+		copy_out(t, q->parent_tid, &tid, sizeof(tid));
 	/* In the child's memory; a fault there is the child's own problem, as on Linux. */
 	tid = task_vnr(c, c);
 	if (q->flags & CLONE_CHILD_SETTID)
 		aspace_write(child_as, q->child_tid, &tid, sizeof(tid), NULL);
-	return 0;
 }
 
 int64_t task_clone(struct task *t, const struct clone_request *q)
@@ -542,12 +563,11 @@ int64_t task_clone(struct task *t, const struct clone_request *q)
 	}
 	if (!r && vfork) {
 		mm_get(t->mm);
-		c->mm = t->mm;
+		set_mm(c, t->mm);
 		atomic_fetch_add(&c->mm->n_groups, 1);
 		c->vfork_tid = tid;
-		r = report_tids(t, c, q, t->mm->as);
-		if (!r)
-			r = start_vfork(t, c, q);
+		report_tids(t, c, q, t->mm->as);
+		r = start_vfork(t, c, q);
 		if (!r) {
 			task_put(c);
 			return 0; /* now in the child */

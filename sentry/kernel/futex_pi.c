@@ -402,15 +402,15 @@ int64_t futex_unlock_pi(struct task *t, uint64_t addr, bool shared)
 
 void futex_release_owned(struct task *t, bool dead)
 {
-	struct futex_table *f = atomic_load(&t->kernel->futexes);
+	struct futex_table *f;
 	struct futex_pi *pi;
 
-	if (!f) {
-		t->futex_dead = dead;
+	/* Then the table: whoever makes the first one meanwhile sees that nobody may wait for this task. */
+	atomic_store(&t->futex_dead, dead);
+	f = atomic_load(&t->kernel->futexes);
+	if (!f)
 		return;
-	}
 	LOCK_SCOPE(&f->lock);
-	t->futex_dead = dead;
 	while (!list_empty(&t->pi_owned)) {
 		pi = list_first(&t->pi_owned, struct futex_pi, owned);
 		set_owner(pi, NULL);
@@ -483,18 +483,24 @@ static struct futex_waiter *next_to_move(struct futex_table *f, const struct fut
 static int move_one(struct task *t, struct futex_table *f, struct futex_pi *pi, const struct futex_key *key, uint64_t addr2)
 {
 	struct futex_waiter *w;
+	struct task *who;
 	int r = 0;
 
 	lock_acquire(&f->lock);
 	w = next_to_move(f, key, &pi->key, &r);
+	who = w ? w->task : NULL;
+	if (who)
+		task_get(who);
 	lock_release(&f->lock);
 	if (!w)
 		return r;
 	do {
 		r = lock_or_queue(t, f, pi, addr2, w, true, false);
 	} while (r == -EAGAIN && !signal_pending(t));
+	/* From the queue it may have gone already, and *w* with it. */
 	if (r == 0) {
-		task_wake(w->task); /* it may have waited for us to leave it alone */
+		task_wake(who); /* it may have waited for us to leave it alone */
+		task_put(who);
 		return 1;
 	}
 	lock_acquire(&f->lock);
@@ -506,8 +512,9 @@ static int move_one(struct task *t, struct futex_table *f, struct futex_pi *pi, 
 		w->pi = NULL;
 		list_add(&w->link, &f->waiters[futex_bucket(key)]);
 	}
-	task_wake(w->task);
+	task_wake(who);
 	lock_release(&f->lock);
+	task_put(who);
 	return r;
 }
 

@@ -3,6 +3,7 @@
 #include "kernel/ptrace.h"
 #include "kernel/jobctl.h"
 #include "kernel/pid.h"
+#include "kernel/pid_ns.h"
 #include "kernel/syscall_work.h"
 #include "kernel/task_internal.h"
 #include "kernel/user_ns.h"
@@ -382,4 +383,5 @@ void ptrace_exit(struct task *t)
 		ptrace_zombie_free(o);
 		task_put(o);
 	}
+	pid_ns_finish(t->kernel); /* one of them may have been the last of a namespace */
 }

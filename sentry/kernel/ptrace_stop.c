@@ -161,8 +161,11 @@ int ptrace_signal(struct task *t, int signo, struct ksiginfo *info)
 		*info = (struct ksiginfo){.signo = code, .code = SI_USER};
 		lock_acquire(&t->kernel->tasklist_lock);
 		if (t->ptracer) {
+			struct cred *c = task_cred_get(t->ptracer);
+
 			info->pid = tg_vnr(t, t->ptracer->tg);
-			info->uid = t->ptracer->cred->uid;
+			info->uid = c->uid;
+			cred_put(c);
 		}
 		lock_release(&t->kernel->tasklist_lock);
 	}

@@ -109,10 +109,8 @@ static bool examine(struct task *t, struct task *p, const struct wait_args *w, s
 		fill(t, p, w, CLD_TRAPPED, code << 8 | 0x7f, res);
 		return true;
 	}
-	if (p == c->leader && c->cont_pending && (w->options & WCONTINUED)) {
+	if (p == c->leader && (w->options & WCONTINUED) && group_take_cont(c, keep)) {
 		fill(t, p, w, CLD_CONTINUED, 0xffff, res);
-		if (!keep)
-			c->cont_pending = false;
 		return true;
 	}
 	return false;

@@ -315,9 +315,11 @@ static int64_t notif_addfd(struct task *t, struct seccomp_listener *l, uint64_t 
 	if (r)
 		return r;
 	while (!o.done) {
+		bool taken = o.taken;
+
 		lock_release(&l->lock);
 		/* Once taken it is a matter of an instant, and *o* is in use. */
-		r = task_block(t, o.taken ? kernel_now_mono() + 1000000 : -1);
+		r = taken ? task_block_killable(t, kernel_now_mono() + 1000000) : task_block(t, -1);
 		lock_acquire(&l->lock);
 		if (r && !o.done && !o.taken) {
 			list_del(&o.link);

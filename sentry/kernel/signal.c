@@ -331,8 +331,8 @@ void group_kill_locked(struct thread_group *tg, int code)
 	/* Once is enough: no thread joins a group that is exiting. */
 	if (tg->group_exiting)
 		return;
-	tg->group_exiting = true;
 	tg->group_exit_code = code;
+	tg->group_exiting = true;
 	list_for_each_entry(t, &tg->threads, tg_link) {
 		atomic_fetch_and(&t->flags, ~TIF_STOP);
 		atomic_fetch_or(&t->flags, TIF_KILLED);

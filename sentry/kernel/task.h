@@ -83,14 +83,14 @@ struct task {
 	unsigned n_eintr_ip;
 	uint64_t native_wait_addr, native_wait_ip; /* the last relative wait that was interrupted */
 	int64_t native_wait_end;
-	int exit_signal;		 /* sent to the parent; -1 for threads */
+	_Atomic int exit_signal;	 /* sent to the parent; -1 for threads; changed under tasklist_lock */
 	unsigned personality;
 	uint64_t timer_slack, default_timer_slack;
 	uint8_t mce_policy;		 /* PR_MCE_KILL_*: reported, the host has none of the guest's */
 	bool io_flusher;
 	uint32_t mempolicy;		 /* set_mempolicy(2); syscalls/mempolicy.c */
-	int pdeath_signal;
-	bool exited;			 /* task_exit() has begun */
+	_Atomic int pdeath_signal;	 /* read by the parent that ends */
+	_Atomic bool exited;		 /* task_exit() has begun; set under siglock */
 	bool deferred;			 /* the call syscall_nr came light and is to be served now that all registers are known */
 	bool native_active;		 /* its thread makes a futex call natively; native_regs are the guest's */
 	struct guest_regs native_regs;
@@ -119,7 +119,7 @@ struct task {
 	/* guarded by futex_table.lock */
 	struct list_head pi_owned;	 /* futex_pi.owned: locks with waiters that it owns */
 	struct futex_pi *pi_blocked_on;
-	bool futex_dead;		 /* its locks have been given up: nobody may wait for it */
+	_Atomic bool futex_dead;	 /* its locks have been given up: nobody may wait for it */
 
 	/* guarded by cred_lock for others, read freely by self */
 	struct lock cred_lock;		 /* RANK_LEAF */
@@ -137,7 +137,7 @@ struct task {
 	_Atomic uint64_t start_ns;
 	_Atomic uint64_t sentry_ticks;	 /* of the processor's counter: what the sentry did for it (kernel/cputime.h) */
 	uint64_t entered_ticks;		 /* [self] when the work that is not yet in sentry_ticks began */
-	uint64_t cpu_before_ns;		 /* CPU time before its host thread was made */
+	uint64_t cpu_before_ns;		 /* limits_lock: CPU time before its host thread was made */
 	_Atomic uint64_t min_flt, maj_flt, nvcsw, nivcsw;
 	_Atomic uint64_t syscalls;
 	struct io_counts io;
@@ -174,15 +174,16 @@ struct thread_group {
 	struct lock siglock;   /* RANK_SIGHAND */
 	struct sighand *sighand; /* shared with CLONE_SIGHAND without CLONE_THREAD too; held; which one: siglock */
 	struct sigpending shared_pending;
-	bool group_exiting;
+	_Atomic bool group_exiting; /* set behind group_exit_code; both are also read without the lock */
 	bool ns_dying; /* first process of a pid namespace that ends */
 	bool ns_init;	 /* the first process of a nested pid namespace */
 	bool unkillable; /* first of a nested pid namespace: what has no handler does nothing, from inside not even SIGKILL */
-	int group_exit_code;
-	bool stopped, stop_reported, cont_pending;
+	_Atomic int group_exit_code;
+	_Atomic bool stopped; /* also read without the lock */
+	bool stop_reported, cont_pending;
 	int stop_signo;
 	struct wait_queue signal_wait; /* signalfd: woken when a signal is queued */
-	bool watch_all;		       /* the sentry must see every call (task_watch_group()) */
+	_Atomic bool watch_all;	       /* the sentry must see every call (task_watch_group()) */
 
 	/* guarded by kernel->tasklist_lock */
 	struct list_head threads;   /* task.tg_link, leader first */
@@ -192,12 +193,13 @@ struct thread_group {
 	struct thread_group *parent; /* NULL for init */
 	struct list_head children, sibling;
 	int parent_tid;		    /* the thread of the parent whose child this is (__WNOTHREAD, PR_SET_PDEATHSIG) */
-	int pgid, sid;
+	_Atomic int pgid, sid;	    /* also read without the lock */
 	bool ns_waiting; /* ns_dying, with no thread left: for the rest of the namespace to go */
 	struct list_head ns_link; /* kernel->ended_ns */
 	struct tty *ctty;	    /* controlling terminal of the session, held by tty code */
 	int tty_old_pgrp;	    /* of a leader whose terminal was hung up: the group that was in front; 0: none */
-	bool zombie, reaped, child_subreaper, exec_done; /* exec_done: setpgid gives EACCES */
+	/* also read without the lock; exec_done: setpgid gives EACCES */
+	_Atomic bool zombie, reaped, child_subreaper, exec_done;
 	struct wait_queue child_wait; /* wait4 sleeps here */
 	struct wait_queue exit_wait;  /* pidfd polls here */
 
@@ -222,15 +224,16 @@ struct thread_group {
 	uint64_t dead_nvcsw;	    /* by tasklist_lock: of threads that have ended */
 	struct io_counts dead_io;   /* of threads that have ended and of children that were waited for */
 	struct itimer *itimers;	    /* kernel/time */
-	struct posix_timers *timers;
+	_Atomic(struct posix_timers *) timers; /* made under limits_lock, goes under siglock */
 	struct list_head aio;	    /* contexts of kernel/aio.h; limits_lock */
 	struct kill_later *kill_later; /* kernel/signal.c; siglock, until nobody has the group */
 	uint64_t start_boot_ns;
 	_Atomic uint64_t load_cpu_ns; /* CPU time when the load averages last looked */
-	int oom_score_adj;
-	uint32_t loginuid, sessionid; /* UINT32_MAX: none; of audit(8) */
-	unsigned coredump_filter;
-	bool dumpable, thp_disabled;
+	/* single values that others may set or read at any time */
+	_Atomic int oom_score_adj;
+	_Atomic uint32_t loginuid, sessionid; /* UINT32_MAX: none; of audit(8) */
+	_Atomic unsigned coredump_filter;
+	_Atomic bool dumpable, thp_disabled;
 };
 
 struct sighand {

@@ -37,6 +37,8 @@ void vfork_complete(struct task *child);
 void task_exit(struct task *t, int code);
 /* Begin the end of the whole group: the others are killed. Returns the code that counts. */
 int group_exit_begin(struct task *t, int code);
+/* wait.c: has *c* gone on since it was last asked? *keep*: it is asked again. Takes siglock. */
+bool group_take_cont(struct thread_group *c, bool keep);
 /* The zombie *tg* is its parent's (or its tracer's) to wait for: tell. No locks. */
 void group_tell_parent(struct thread_group *tg);
 /* End this task's entry for good: hands a vfork parent its thread back, or ends the host thread. Full entries only. */

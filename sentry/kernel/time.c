@@ -30,7 +30,8 @@ struct guest_timer {
 	int id, signo, notify;
 	uint64_t value;
 	/* guarded by timer_set.lock */
-	int64_t expires, interval; /* on *clock*; expires 0: disarmed */
+	_Atomic int64_t expires; /* on *clock*; 0: disarmed; also read without the lock, fire() has the last word */
+	int64_t interval;
 	int overrun;
 };
 
@@ -107,10 +108,10 @@ static int64_t timer_now(struct guest_timer *g)
 /* The kernel timer runs on MONOTONIC or REALTIME; other clocks are translated by their distance now. */
 static void arm(struct guest_timer *g)
 {
-	int64_t left = g->expires - timer_now(g);
+	int64_t expires = atomic_load(&g->expires), left = expires - timer_now(g);
 
 	if (g->kt.clock == CLOCK_REALTIME) {
-		ktimer_arm(&g->kt, g->expires);
+		ktimer_arm(&g->kt, expires);
 		return;
 	}
 	if (g->cpu && left < CPU_POLL_NS)

@@ -51,10 +51,33 @@ static void fill(const struct task *t, const struct wait_args *w, struct thread_
 	wait_usage(w, c, res);
 }
 
+/* The signal of a stop that nobody has waited for yet; 0: none. */
+static int take_stop(struct thread_group *c, bool keep)
+{
+	LOCK_SCOPE(&c->siglock);
+
+	if (!c->stopped || c->stop_reported)
+		return 0;
+	c->stop_reported = !keep;
+	return c->stop_signo;
+}
+
+bool group_take_cont(struct thread_group *c, bool keep)
+{
+	LOCK_SCOPE(&c->siglock);
+	bool pending = c->cont_pending;
+
+	if (!keep)
+		c->cont_pending = false;
+	return pending;
+}
+
 /* tasklist_lock held. Something to report about *c*? */
 static bool examine(struct kernel *k, struct task *t, struct thread_group *c, const struct wait_args *w,
 		    struct wait_result *res)
 {
+	int signo;
+
 	if (c->zombie && (w->options & WEXITED)) {
 		int code = c->leader->exit_code;
 
@@ -67,16 +90,13 @@ static bool examine(struct kernel *k, struct task *t, struct thread_group *c, co
 		}
 		return true;
 	}
-	if (c->stopped && !c->stop_reported && (w->options & WSTOPPED)) {
-		fill(t, w, c, CLD_STOPPED, c->stop_signo << 8 | 0x7f, res);
-		if (!(w->options & WNOWAIT))
-			c->stop_reported = true;
+	signo = w->options & WSTOPPED ? take_stop(c, w->options & WNOWAIT) : 0;
+	if (signo) {
+		fill(t, w, c, CLD_STOPPED, signo << 8 | 0x7f, res);
 		return true;
 	}
-	if (c->cont_pending && (w->options & WCONTINUED)) {
+	if ((w->options & WCONTINUED) && group_take_cont(c, w->options & WNOWAIT)) {
 		fill(t, w, c, CLD_CONTINUED, 0xffff, res);
-		if (!(w->options & WNOWAIT))
-			c->cont_pending = false;
 		return true;
 	}
 	return false;

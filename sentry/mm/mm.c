@@ -25,7 +25,6 @@ struct mm *mm_alloc(struct kernel *k, struct aspace *as)
 	aspace_get(as);
 	mm->kernel = k;
 	mm->as = as;
-	mm->dumpable = true;
 	atomic_init(&mm->n_groups, 1);
 	return mm;
 }
@@ -79,7 +78,6 @@ struct mm *mm_copy(struct mm *from, struct aspace *as)
 	mm->arg_end = from->arg_end;
 	mm->env_start = from->env_start;
 	mm->env_end = from->env_end;
-	mm->dumpable = from->dumpable;
 	atomic_store(&mm->shares, atomic_load(&from->shares));
 	mm->auxv_len = from->auxv_len;
 	memcpy(mm->auxv, from->auxv, sizeof(mm->auxv));
