@@ -161,7 +161,7 @@ static int lose_terminal(struct thread_group *tg, void *arg)
 	bool lost = false;
 
 	lock_acquire(&tg->kernel->tasklist_lock);
-	if (tg->ctty == w->tty) {
+	if (tg->ctty == w->tty && tg->sid == w->sid) { /* another session may have got it meanwhile */
 		tg->ctty = NULL;
 		lost = true;
 	}

@@ -178,7 +178,7 @@ static int64_t fcntl_file(struct task *t, struct file *f, int fd, int cmd, uint6
 	case F_OFD_GETLK:
 	case F_OFD_SETLK:
 	case F_OFD_SETLKW:
-		return locks_fcntl(t, f, cmd, arg);
+		return locks_fcntl(t, f, fd, cmd, arg);
 	case F_GETOWN:
 		return get_owner(t, f);
 	case F_SETOWN:

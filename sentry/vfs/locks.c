@@ -358,10 +358,28 @@ static bool is_ofd(int cmd)
 	return cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
 }
 
-int64_t locks_fcntl(struct task *t, struct file *f, int cmd, uint64_t arg)
+/*
+ * Another thread may have closed the descriptor before the lock was there: its close(2) has not seen the lock, which nobody would
+ * ever drop.
+ */
+static int drop_if_closed(struct task *t, struct file *f, int fd, struct file_lock *lock)
+{
+	struct file *now = fd < 0 ? NULL : fd_get_path(t, fd);
+	bool same = fd < 0 || now == f;
+
+	if (now)
+		file_put(now);
+	if (same)
+		return 0;
+	lock->type = F_UNLCK;
+	set_record(t, f, lock, false);
+	return -EBADF;
+}
+
+int64_t locks_fcntl(struct task *t, struct file *f, int fd, int cmd, uint64_t arg)
 {
 	bool get = cmd == F_GETLK || cmd == F_OFD_GETLK, wait = cmd == F_SETLKW || cmd == F_OFD_SETLKW;
-	struct file_lock want = {.kind = is_ofd(cmd) ? KIND_OFD : KIND_POSIX, .pid = t->tg->pid};
+	struct file_lock want = {.kind = is_ofd(cmd) ? KIND_OFD : KIND_POSIX, .pid = t->tg->pid}, asked;
 	struct flock fl;
 	int r = copy_in(t, &fl, arg, sizeof(fl));
 
@@ -383,7 +401,11 @@ int64_t locks_fcntl(struct task *t, struct file *f, int cmd, uint64_t arg)
 		return r < 0 ? r : copy_out(t, arg, &fl, sizeof(fl));
 	}
 	r = check_mode(f, want.type);
-	return r < 0 ? r : set_record(t, f, &want, wait);
+	if (r < 0)
+		return r;
+	asked = want;
+	r = set_record(t, f, &want, wait);
+	return r || asked.kind == KIND_OFD || asked.type == F_UNLCK ? r : drop_if_closed(t, f, fd, &asked);
 }
 
 /* --- flock ----------------------------------------------------------------------------------------------------------------- */

@@ -11,9 +11,10 @@ struct task;
 
 /*
  * fcntl F_GETLK, F_SETLK, F_SETLKW and the F_OFD_ forms; *arg* is the guest's struct flock. F_SETLKW sleeps: 0, -EDEADLK,
- * -ERESTARTSYS. -EAGAIN, -EACCES never, -EBADF for a lock type the open mode does not allow.
+ * -ERESTARTSYS. -EAGAIN, -EACCES never, -EBADF for a lock type the open mode does not allow, or if *fd* is not *f*'s any more (-1: it
+ * does not matter).
  */
-int64_t locks_fcntl(struct task *t, struct file *f, int cmd, uint64_t arg);
+int64_t locks_fcntl(struct task *t, struct file *f, int fd, int cmd, uint64_t arg);
 /* flock(2): op is LOCK_SH, LOCK_EX, LOCK_UN with LOCK_NB. */
 int locks_flock(struct task *t, struct file *f, int op);
 /*

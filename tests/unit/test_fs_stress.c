@@ -58,7 +58,7 @@ static int lock_it(struct worker *w, const char *name)
 
 	if (r < 0)
 		return r;
-	r = (int)locks_fcntl(w->t, f, F_SETLK, (uintptr_t)&fl);
+	r = (int)locks_fcntl(w->t, f, -1, F_SETLK, (uintptr_t)&fl);
 	if (r == 0)
 		r = locks_flock(w->t, f, LOCK_EX | LOCK_NB);
 	locks_close(w->t->fds, f);

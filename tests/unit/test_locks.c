@@ -70,7 +70,7 @@ static int64_t lk(struct task *t, struct file *f, int cmd, int type, int64_t sta
 {
 	struct flock fl = {.l_type = (short)type, .l_start = start, .l_len = len};
 
-	return locks_fcntl(t, f, cmd, (uintptr_t)&fl);
+	return locks_fcntl(t, f, -1, cmd, (uintptr_t)&fl);
 }
 
 /* The first lock in the way of *t*: start, or -1. */
@@ -78,7 +78,7 @@ static int64_t seen(struct task *t, struct file *f, int64_t start, int64_t len, 
 {
 	struct flock fl = {.l_type = F_WRLCK, .l_start = start, .l_len = len};
 
-	assert_int_equal(locks_fcntl(t, f, F_GETLK, (uintptr_t)&fl), 0);
+	assert_int_equal(locks_fcntl(t, f, -1, F_GETLK, (uintptr_t)&fl), 0);
 	if (fl.l_type == F_UNLCK)
 		return -1;
 	*ret_len = fl.l_len;
@@ -139,7 +139,7 @@ static void test_ranges(void **state)
 	int64_t len;
 	int pid;
 
-	assert_int_equal(locks_fcntl(e->a, e->fa, F_SETLK, (uintptr_t)&fl), 0);
+	assert_int_equal(locks_fcntl(e->a, e->fa, -1, F_SETLK, (uintptr_t)&fl), 0);
 	assert_int_equal(seen(e->b, e->fb, 0, 100, &len, &pid), 5);
 	assert_int_equal(len, 5);
 	assert_int_equal(lk(e->a, e->fa, F_SETLK, F_WRLCK, -1, 1), -EINVAL);
