@@ -368,16 +368,6 @@ static int hostfs_readdir(struct file *f, struct dir_emit *de, int64_t *pos)
 	return 0;
 }
 
-static int64_t dir_lseek(struct file *f, int64_t off, int whence)
-{
-	int64_t at = whence == SEEK_CUR ? f->pos + off : off;
-
-	if ((whence != SEEK_SET && whence != SEEK_CUR) || at < 0)
-		return -EINVAL;
-	f->pos = at;
-	return at;
-}
-
 const struct file_ops hostfs_file_fops = {
 	.read = hostfs_read,
 	.write = hostfs_write,
@@ -390,7 +380,7 @@ const struct file_ops hostfs_file_fops = {
 
 const struct file_ops hostfs_dir_fops = {
 	.readdir = hostfs_readdir,
-	.lseek = dir_lseek,
+	.lseek = file_lseek_endless,
 	.fsync = hostfs_fsync,
 	.release = hostfs_release,
 };

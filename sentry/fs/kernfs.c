@@ -326,17 +326,6 @@ static int kernfs_readdir(struct file *f, struct dir_emit *de, int64_t *pos)
 	return emit_dynamic(f, de, pos);
 }
 
-static int64_t kernfs_dir_lseek(struct file *f, int64_t off, int whence)
-{
-	if (whence == SEEK_CUR)
-		off += f->pos;
-	else if (whence != SEEK_SET)
-		return -EINVAL;
-	if (off < 0)
-		return -EINVAL;
-	return f->pos = off;
-}
-
 /* --- text files ----------------------------------------------------------------------------------------------------------- */
 
 static int may_use(struct task *t, const struct kentry *e, const struct kobj *o)
@@ -478,17 +467,6 @@ static ssize_t kernfs_write(struct file *f, struct uio *src, int64_t *pos)
 	return n;
 }
 
-static int64_t kernfs_lseek(struct file *f, int64_t off, int whence)
-{
-	if (whence == SEEK_CUR)
-		off += f->pos;
-	else if (whence != SEEK_SET)
-		return -EINVAL;
-	if (off < 0)
-		return -EINVAL;
-	return f->pos = off;
-}
-
 static uint32_t kernfs_poll(struct file *f, struct waiter *w)
 {
 	const struct kentry *e = kernfs_entry(f->inode);
@@ -576,13 +554,13 @@ static const struct inode_ops kernfs_magic_iops = {
 
 static const struct file_ops kernfs_dir_fops = {
 	.readdir = kernfs_readdir,
-	.lseek = kernfs_dir_lseek,
+	.lseek = file_lseek_endless,
 };
 
 static const struct file_ops kernfs_text_fops = {
 	.read = kernfs_read,
 	.write = kernfs_write,
-	.lseek = kernfs_lseek,
+	.lseek = file_lseek_endless,
 	.poll = kernfs_poll,
 	.release = kernfs_release,
 };

@@ -540,18 +540,6 @@ static int ovl_readdir(struct file *f, struct dir_emit *de, int64_t *pos)
 	return 0;
 }
 
-static int64_t dir_lseek(struct file *f, int64_t off, int whence)
-{
-	int64_t at = off;
-
-	if (whence == SEEK_CUR && __builtin_add_overflow(f->pos, off, &at))
-		return -EOVERFLOW;
-	if ((whence != SEEK_SET && whence != SEEK_CUR) || at < 0)
-		return -EINVAL;
-	f->pos = at;
-	return at;
-}
-
 static int dir_fsync(struct file *f, bool data_only)
 {
 	return 0;
@@ -583,7 +571,7 @@ const struct inode_ops ovl_dir_ops = {
 
 const struct file_ops ovl_dir_fops = {
 	.readdir = ovl_readdir,
-	.lseek = dir_lseek,
+	.lseek = file_lseek_endless,
 	.fsync = dir_fsync,
 	.release = dir_release,
 };

@@ -34,7 +34,7 @@ static int path_text(struct task *v, struct path *p, char **ret)
 
 int proc_exe_link(struct task *v, const struct kobj *o, struct path *ret)
 {
-	struct mm *mm = proc_mm(o->task);
+	struct mm *mm = task_mm_get(o->task);
 	int err = -ENOENT;
 
 	if (!mm)

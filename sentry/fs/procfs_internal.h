@@ -14,7 +14,6 @@
 #define PROC_THREAD 1
 
 /* What a task has, held, or NULL when it has exited. */
-struct mm *proc_mm(struct task *t);
 struct fd_table *proc_fds(struct task *t);
 struct fs_context *proc_fs(struct task *t);
 

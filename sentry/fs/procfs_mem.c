@@ -14,7 +14,7 @@
 /* The address space as it was when the file was opened; a later exec does not show through it. */
 int proc_open_mm(struct task *t, const struct kobj *o, struct file *f)
 {
-	f->priv = proc_mm(o->task);
+	f->priv = task_mm_get(o->task);
 	return 0;
 }
 
@@ -98,7 +98,7 @@ static ssize_t mem_write(struct file *f, struct uio *src, int64_t *pos)
 static int64_t mem_lseek(struct file *f, int64_t off, int whence)
 {
 	if (whence == SEEK_CUR)
-		off += f->pos;
+		off = (int64_t)((uint64_t)off + (uint64_t)f->pos); /* addresses: any bits will do */
 	else if (whence != SEEK_SET)
 		return -EINVAL;
 	return f->pos = off;

@@ -74,7 +74,7 @@ int proc_store_slack(struct task *v, const struct kobj *o, char *text, size_t le
 int proc_show_oom_score(struct task *v, const struct kobj *o, struct seq *s)
 {
 	int64_t adj = o->task->tg->oom_score_adj, share = 0;
-	struct mm *mm = proc_mm(o->task);
+	struct mm *mm = task_mm_get(o->task);
 	struct mm_usage use;
 	struct proc_memory m;
 
@@ -150,7 +150,7 @@ int proc_show_sessionid(struct task *v, const struct kobj *o, struct seq *s)
 
 int proc_show_coredump(struct task *v, const struct kobj *o, struct seq *s)
 {
-	struct mm *mm = proc_mm(o->task);
+	struct mm *mm = task_mm_get(o->task);
 
 	if (!mm)
 		return 0;

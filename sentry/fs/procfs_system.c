@@ -34,7 +34,7 @@ static int add_usage(struct thread_group *tg, void *arg)
 	lock_release(&tg->kernel->tasklist_lock);
 	if (!leader)
 		return 0;
-	mm = proc_mm(leader);
+	mm = task_mm_get(leader);
 	task_put(leader);
 	if (mm && !mm_resident(mm, &resident, &shared))
 		*pages += resident;

@@ -144,7 +144,7 @@ static void gather(struct task *v, const struct kobj *o, struct facts *f)
 	time_facts(t, o->n == PROC_PROCESS, f);
 	host_facts(t, o->n == PROC_PROCESS, f);
 	f->tty_rdev = tty_rdev(f->tty);
-	f->mm = proc_mm(t);
+	f->mm = task_mm_get(t);
 	if (f->mm)
 		mm_usage(f->mm, &f->use);
 }
@@ -198,7 +198,7 @@ int proc_show_stat(struct task *v, const struct kobj *o, struct seq *s)
 int proc_show_statm(struct task *v, const struct kobj *o, struct seq *s)
 {
 	struct mm_usage u = {0};
-	struct mm *mm = proc_mm(o->task);
+	struct mm *mm = task_mm_get(o->task);
 
 	if (mm) {
 		mm_usage(mm, &u);

@@ -14,17 +14,6 @@
 
 #define GUEST_TEXT_MAX (1u << 20) /* of cmdline and environ */
 
-struct mm *proc_mm(struct task *t)
-{
-	struct mm *mm;
-
-	LOCK_SCOPE(&t->cred_lock);
-	mm = t->mm;
-	if (mm)
-		mm_get(mm);
-	return mm;
-}
-
 struct fd_table *proc_fds(struct task *t)
 {
 	LOCK_SCOPE(&t->cred_lock);
@@ -67,7 +56,7 @@ static void seq_guest(struct seq *s, struct mm *mm, uint64_t from, uint64_t to)
  */
 int proc_show_cmdline(struct task *v, const struct kobj *o, struct seq *s)
 {
-	struct mm *mm = proc_mm(o->task);
+	struct mm *mm = task_mm_get(o->task);
 	size_t start = s->len, len;
 
 	if (!mm)
@@ -90,7 +79,7 @@ int proc_show_cmdline(struct task *v, const struct kobj *o, struct seq *s)
 
 int proc_show_environ(struct task *v, const struct kobj *o, struct seq *s)
 {
-	struct mm *mm = proc_mm(o->task);
+	struct mm *mm = task_mm_get(o->task);
 
 	if (!mm)
 		return 0;
@@ -101,7 +90,7 @@ int proc_show_environ(struct task *v, const struct kobj *o, struct seq *s)
 
 int proc_show_auxv(struct task *v, const struct kobj *o, struct seq *s)
 {
-	struct mm *mm = proc_mm(o->task);
+	struct mm *mm = task_mm_get(o->task);
 
 	if (!mm)
 		return 0;
@@ -112,7 +101,7 @@ int proc_show_auxv(struct task *v, const struct kobj *o, struct seq *s)
 
 static int show_maps(struct task *v, const struct kobj *o, struct seq *s, bool smaps)
 {
-	struct mm *mm = proc_mm(o->task);
+	struct mm *mm = task_mm_get(o->task);
 	char *text = NULL;
 	ssize_t n;
 

@@ -367,13 +367,6 @@ static int dir_readdir(struct file *f, struct dir_emit *de, int64_t *pos)
 	return 0;
 }
 
-static int64_t dir_lseek(struct file *f, int64_t off, int whence)
-{
-	if (whence != SEEK_SET && whence != SEEK_CUR)
-		return -EINVAL;
-	return file_lseek_size(f, off, whence, 0);
-}
-
 void tmpfs_dir_free(struct inode *dir)
 {
 	struct tmpfs_dir *d = &tmpfs_i(dir)->dir;
@@ -419,4 +412,4 @@ const struct inode_ops tmpfs_dir_ops = {
 	TMPFS_COMMON_OPS,
 };
 
-const struct file_ops tmpfs_dir_fops = {.readdir = dir_readdir, .lseek = dir_lseek};
+const struct file_ops tmpfs_dir_fops = {.readdir = dir_readdir, .lseek = file_lseek_endless};

@@ -72,11 +72,7 @@ static struct mm *group_mm(struct kernel *k, struct thread_group *tg)
 	lock_acquire(&k->tasklist_lock);
 	lock_acquire(&tg->siglock);
 	list_for_each_entry(t, &tg->threads, tg_link) {
-		lock_acquire(&t->cred_lock);
-		mm = t->mm;
-		if (mm)
-			mm_get(mm);
-		lock_release(&t->cred_lock);
+		mm = task_mm_get(t);
 		if (mm)
 			break;
 	}

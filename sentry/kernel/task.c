@@ -204,6 +204,15 @@ struct cred *task_cred_get(struct task *t)
 	return t->cred;
 }
 
+struct mm *task_mm_get(struct task *t)
+{
+	LOCK_SCOPE(&t->cred_lock);
+
+	if (t->mm)
+		mm_get(t->mm);
+	return t->mm;
+}
+
 void task_cred_replace(struct task *t, struct cred *c)
 {
 	struct cred *old;

@@ -256,6 +256,8 @@ int tg_for_each(struct kernel *k, int (*fn)(struct thread_group *tg, void *arg),
 
 /* Credentials of another task, held. */
 struct cred *task_cred_get(struct task *t);
+/* Address space of another task, held; NULL once it has exited. */
+struct mm *task_mm_get(struct task *t);
 bool task_capable(const struct task *t, int cap);
 /* PR_SET_NO_NEW_PRIVS, or another thread's filters came with it. */
 bool task_no_new_privs(const struct task *t);

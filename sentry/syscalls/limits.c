@@ -37,15 +37,11 @@ static int64_t do_prlimit(struct task *t, struct thread_group *tg, int res, cons
 /* What a running address space has to be told; one that vfork shares is told at exec. */
 static void put_into_force(struct task *target, int res)
 {
-	struct mm *mm = NULL;
+	struct mm *mm;
 
 	if (res != RLIMIT_AS && res != RLIMIT_DATA)
 		return;
-	lock_acquire(&target->cred_lock);
-	mm = target->mm;
-	if (mm)
-		mm_get(mm);
-	lock_release(&target->cred_lock);
+	mm = task_mm_get(target);
 	if (!mm)
 		return;
 	if (atomic_load(&mm->n_groups) == 1)

@@ -217,11 +217,7 @@ static struct mm *mm_of(struct task *t, int pid, int *err)
 	*err = -EPERM;
 	if (ptrace_may_attach(t, x)) {
 		*err = -EINVAL;
-		lock_acquire(&x->cred_lock);
-		mm = x->mm;
-		if (mm)
-			mm_get(mm);
-		lock_release(&x->cred_lock);
+		mm = task_mm_get(x);
 	}
 	task_put(x);
 	return mm;

@@ -80,11 +80,7 @@ static struct mm *mm_of_pidfd(struct task *t, int fd, int *err)
 	if (!task_may_inspect(t, x)) {
 		*err = -EPERM;
 	} else {
-		lock_acquire(&x->cred_lock);
-		mm = x->mm;
-		if (mm)
-			mm_get(mm);
-		lock_release(&x->cred_lock);
+		mm = task_mm_get(x);
 	}
 	task_put(x);
 	return mm;

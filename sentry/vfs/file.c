@@ -117,6 +117,11 @@ int64_t file_lseek_nowhere(struct file *f, int64_t off, int whence)
 	return f->pos;
 }
 
+int64_t file_lseek_endless(struct file *f, int64_t off, int whence)
+{
+	return whence == SEEK_SET || whence == SEEK_CUR ? file_lseek_size(f, off, whence, 0) : -EINVAL;
+}
+
 int64_t file_lseek_size(struct file *f, int64_t off, int whence, uint64_t size)
 {
 	int64_t base, pos;

@@ -558,6 +558,8 @@ int vfs_init(struct kernel *k);
 bool dir_emit_dots(struct file *f, struct dir_emit *de, int64_t *pos);
 /* A seek for files with a size: SEEK_SET, CUR, END against *size*; f->pos_lock held. */
 int64_t file_lseek_size(struct file *f, int64_t off, int whence, uint64_t size);
+/* The same for directories and texts, whose end nobody knows: SEEK_SET and SEEK_CUR. */
+int64_t file_lseek_endless(struct file *f, int64_t off, int whence);
 /* A seek that succeeds and does nothing (eventfd and its kin). */
 int64_t file_lseek_nowhere(struct file *f, int64_t off, int whence);
 /* Copy the task's root and cwd, held. */
