@@ -25,10 +25,13 @@ static int show(struct task *v, const struct kobj *o, struct seq *s)
 	if (n < 0)
 		return (int)n;
 	ns = o->task ? task_ns_get(o->task, NS_NET, false) : NULL;
-	if (ns && netns_isolated((struct net_ns *)ns))
-		n = (ssize_t)netns_proc_text((struct net_ns *)ns, name, text, (size_t)n);
+	if (ns && netns_isolated((struct net_ns *)ns)) {
+		seq_write(s, text, netns_proc_text((struct net_ns *)ns, name, text, (size_t)n));
+		seq_puts(s, netns_proc_lines((struct net_ns *)ns, name));
+	} else {
+		seq_write(s, text, (size_t)n);
+	}
 	ns_put(ns);
-	seq_write(s, text, (size_t)n);
 	free(text);
 	return 0;
 }

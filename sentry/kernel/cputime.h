@@ -22,6 +22,8 @@ void task_cpu_times(struct task *t, struct cpu_times *ret);
 /* Their sums; the first one may be asked for under any lock that ranks below RANK_LEAF. */
 uint64_t tg_cpu_ns(struct thread_group *tg);
 uint64_t task_cpu_ns(struct task *t);
+/* profile.c: of a group with several threads the one that used most since the last question; held. NULL: nobody stands out. */
+struct task *tg_busiest(struct thread_group *tg);
 /* From now on the group's CPU time runs in *as* (NULL: nowhere); what it used in the one before is remembered. */
 void tg_set_aspace(struct thread_group *tg, struct aspace *as);
 

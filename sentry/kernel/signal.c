@@ -347,10 +347,12 @@ void group_kill_locked(struct thread_group *tg, int code)
  * The thread that takes a group signal: the leader if it can, else the first that does not block it. One that has a signal to
  * handle already comes behind those that have not.
  */
-static struct task *pick_thread(struct thread_group *tg, int signo)
+static struct task *pick_thread(struct thread_group *tg, struct task *near, int signo)
 {
 	struct task *t, *busy = NULL;
 
+	if (near && !near->exited && !(near->blocked & KSIG(signo)))
+		return near;
 	list_for_each_entry(t, &tg->threads, tg_link) {
 		if (t->exited || (t->blocked & KSIG(signo)))
 			continue;
@@ -364,7 +366,7 @@ static struct task *pick_thread(struct thread_group *tg, int signo)
 
 static void notify_continued(struct thread_group *tg);
 
-static int send(struct thread_group *tg, struct task *t, const struct ksiginfo *info)
+static int send(struct thread_group *tg, struct task *t, struct task *near, const struct ksiginfo *info)
 {
 	bool continued = false;
 	struct task *target;
@@ -389,7 +391,7 @@ static int send(struct thread_group *tg, struct task *t, const struct ksiginfo *
 	if (r)
 		goto out;
 	if (!t)
-		target = pick_thread(tg, s);
+		target = pick_thread(tg, near, s);
 	if (target && !(target->blocked & KSIG(s))) {
 		atomic_fetch_or(&target->flags, TIF_SIGPENDING);
 		task_kick(target);
@@ -404,12 +406,17 @@ out:
 
 int signal_send_task(struct task *t, const struct ksiginfo *info)
 {
-	return send(t->tg, t, info);
+	return send(t->tg, t, NULL, info);
 }
 
 int signal_send_group(struct thread_group *tg, const struct ksiginfo *info)
 {
-	return send(tg, NULL, info);
+	return send(tg, NULL, NULL, info);
+}
+
+int signal_send_group_near(struct thread_group *tg, struct task *near, const struct ksiginfo *info)
+{
+	return send(tg, NULL, near, info);
 }
 
 static void notify_continued(struct thread_group *tg)

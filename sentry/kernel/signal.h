@@ -79,6 +79,8 @@ struct sigpending {
  */
 int signal_send_task(struct task *t, const struct ksiginfo *info);
 int signal_send_group(struct thread_group *tg, const struct ksiginfo *info);
+/* The same, but *near*, a thread of the group, handles it if it can. */
+int signal_send_group_near(struct thread_group *tg, struct task *near, const struct ksiginfo *info);
 /* To every process of a group (pgid). -ESRCH: no such group. Takes tasklist_lock. */
 int signal_send_pgrp(struct kernel *k, int pgid, const struct ksiginfo *info);
 /* A signal from the kernel itself: SI_KERNEL, no sender. */

@@ -138,6 +138,7 @@ struct task {
 	_Atomic uint64_t sentry_ticks;	 /* of the processor's counter: what the sentry did for it (kernel/cputime.h) */
 	uint64_t entered_ticks;		 /* [self] when the work that is not yet in sentry_ticks began */
 	uint64_t cpu_before_ns;		 /* limits_lock: CPU time before its host thread was made */
+	_Atomic uint64_t profiled_ns;	 /* CPU time when tg_busiest() last looked */
 	_Atomic uint64_t min_flt, maj_flt, nvcsw, nivcsw;
 	_Atomic uint64_t syscalls;
 	struct io_counts io;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Clocks; interval and POSIX timers. */
 #include "kernel/pid_ns.h"
-#include "kernel/pid_ns.h"
 #include "kernel/time.h"
 #include "kernel/cpu_clock.h"
 #include "kernel/task.h"
@@ -130,10 +129,15 @@ static void notify(struct guest_timer *g, int overrun)
 		info.timer.overrun = overrun;
 		info.timer.value = g->value;
 	}
-	if (g->task)
+	if (g->task) {
 		signal_send_task(g->task, &info);
-	else
-		signal_send_group(g->tg, &info);
+	} else {
+		struct task *busiest = g->cpu ? tg_busiest(g->tg) : NULL;
+
+		signal_send_group_near(g->tg, busiest, &info);
+		if (busiest)
+			task_put(busiest);
+	}
 }
 
 static void fire(struct guest_timer *g, struct lock *l)

@@ -41,3 +41,5 @@ int netns_change(struct task *t, struct net_ns *ns, const struct nlmsghdr *req);
 int64_t netns_ioctl(struct task *t, struct net_ns *ns, uint32_t cmd, uint64_t arg);
 /* What is left of a file of /proc/net in such a namespace, in place: its new length. */
 size_t netns_proc_text(struct net_ns *ns, const char *name, char *text, size_t len);
+/* What stands there beneath it: the lines of the loopback interface. */
+const char *netns_proc_lines(struct net_ns *ns, const char *name);

@@ -117,8 +117,3 @@ int64_t sys_syslog(struct task *t, const uint64_t *a)
 	}
 	return task_capable(t, CAP_SYSLOG) ? -EINVAL : -EPERM;
 }
-
-int64_t sys_reboot(struct task *t, const uint64_t *a)
-{
-	return task_capable(t, CAP_SYS_BOOT) ? -EINVAL : -EPERM;
-}

@@ -63,6 +63,8 @@ static void network(void)
 	s = socket(AF_INET, SOCK_DGRAM, 0);
 	OK(ioctl(s, SIOCGIFFLAGS, &r));
 	printf("flags %x\n", r.ifr_flags);
+	show_file("/proc/self/net/dev");
+	show_file("/proc/self/net/if_inet6");
 	r.ifr_flags |= IFF_UP;
 	OK(ioctl(s, SIOCSIFFLAGS, &r));
 	OK(ioctl(s, SIOCGIFFLAGS, &r));
@@ -70,6 +72,7 @@ static void network(void)
 	strcpy(r.ifr_name, "eth0");
 	OK(ioctl(s, SIOCGIFFLAGS, &r));
 	OK(if_nametoindex("lo"));
+	show_file("/proc/self/net/if_inet6");
 	show_file("/proc/net/tcp");
 	show_file("/proc/self/net/route");
 	(void)all;
