@@ -308,7 +308,9 @@ static void execute(struct child *c)
 {
 	static char name[] = "picket-sentry", option[] = "--config-fd", number[] = "3";
 	char *argv[] = {name, option, number, NULL};
-	char *envp[] = {NULL};
+	/* An area for rseq would be written anew whenever one of its threads is switched to: at each call of a guest. */
+	static char tunables[] = "GLIBC_TUNABLES=glibc.pthread.rseq=0";
+	char *envp[] = {tunables, NULL};
 
 	check(c, harden_drop_capabilities(), "drop the sandbox's capabilities");
 	check(c, harden_no_new_privs(), "set no_new_privs");

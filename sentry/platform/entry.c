@@ -178,9 +178,10 @@ static void finish_exit(struct gthread *th)
 }
 
 /* An entry is over: the guest goes on. False if the client has to be asked again because of an interrupt. */
-static bool finish(struct worker *w, struct gthread *th, bool full, int64_t ret)
+static bool finish(struct worker *w, struct gthread *th, const struct seccomp_notif *n, bool full, int64_t ret)
 {
 	struct listener *l = th->as->l;
+	bool go_on = !full && th->go_on && filter_may_continue((uint32_t)n->data.nr);
 
 	lock_acquire(&l->lock);
 	if (th->dead) {
@@ -194,7 +195,7 @@ static bool finish(struct worker *w, struct gthread *th, bool full, int64_t ret)
 		return false;
 	}
 	if (th->interrupted || th->reenter) {
-		th->after_syscall = th->reenter;
+		th->after_syscall = th->reenter && !go_on; /* a result of the host's is in the registers then */
 		th->interrupted = th->reenter = false;
 		gthread_signal(th); /* before the reply: the handler runs before any instruction of the guest */
 	}
@@ -209,7 +210,10 @@ static bool finish(struct worker *w, struct gthread *th, bool full, int64_t ret)
 		uint64_t id = th->notif_id;
 
 		atomic_fetch_add_explicit(&th->handed, 1, memory_order_release);
-		notify_reply(l, id, no_restart_code(ret));
+		if (go_on)
+			notify_continue(l, id);
+		else
+			notify_reply(l, id, no_restart_code(ret));
 	}
 	return true;
 }
@@ -224,7 +228,7 @@ void gthread_serve(struct worker *w, struct gthread *th, const struct seccomp_no
 	refs_get(&th->refs);
 	w->current = th;
 	release_tail(th);
-	th->rax_set = th->exiting = th->reenter = false;
+	th->rax_set = th->exiting = th->reenter = th->go_on = false;
 	if (full)
 		full_entry(th, n, &e);
 	else
@@ -245,7 +249,7 @@ void gthread_serve(struct worker *w, struct gthread *th, const struct seccomp_no
 			th->regs_dirty = true;
 		}
 		e = (struct guest_entry){.kind = ENTRY_INTERRUPT, .full = true};
-	} while (!finish(w, th, full, ret));
+	} while (!finish(w, th, n, full, ret));
 	w->current = NULL;
 	gthread_put(th);
 }

@@ -367,7 +367,13 @@ static void stub_calls(struct builder *b)
 static const uint16_t full_calls[] = {__NR_mmap, __NR_mprotect, __NR_munmap, __NR_brk, __NR_rt_sigreturn, __NR_sigaltstack, __NR_mremap,
 	__NR_msync, __NR_madvise, __NR_shmat, __NR_clone, __NR_fork, __NR_vfork, __NR_execve, __NR_exit, __NR_shmdt,
 	__NR_remap_file_pages, __NR_exit_group, __NR_execveat, __NR_pkey_mprotect, 435 /* clone3 */, __NR_mincore, __NR_mlock,
-	__NR_mlockall, __NR_mlock2, __NR_futex, __NR_io_setup, __NR_io_destroy, __NR_rseq, __NR_membarrier};
+	__NR_mlockall, __NR_mlock2, __NR_futex, __NR_io_setup, __NR_io_destroy};
+
+/* Calls whose arguments are all in registers, which the sentry looks at and the host then carries out. */
+bool filter_may_continue(uint32_t nr)
+{
+	return nr == __NR_rseq || nr == __NR_membarrier;
+}
 
 /* Calls that the guest makes natively, or that need all registers, never come through the fast entry. */
 bool filter_is_light(uint32_t nr)
@@ -375,7 +381,7 @@ bool filter_is_light(uint32_t nr)
 	for (unsigned i = 0; i < ARRAY_SIZE(full_calls); i++)
 		if (full_calls[i] == nr)
 			return false;
-	return nr != NR_FUTEX_WAITV && nr != __NR_sched_yield && nr != __NR_arch_prctl;
+	return nr != NR_FUTEX_WAITV && nr != __NR_sched_yield && nr != __NR_arch_prctl && !filter_may_continue(nr);
 }
 
 /* *action* for what the guest may do without the sentry, else go to *other*; the number is loaded. */

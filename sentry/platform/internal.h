@@ -187,6 +187,7 @@ struct gthread {
 	bool regs_dirty, rax_set;
 	uint64_t fs_loaded, gs_loaded; /* bases as the host thread has them */
 	bool reenter, after_syscall;
+	bool go_on; /* a light call that the host carries out */
 	bool exiting;
 	uint64_t clear_tid;
 	struct gthread_rseq rseq;
@@ -343,6 +344,7 @@ void poller_stop(struct worker *w);
 /* Serve the request in the slot of *th*; the poller's part of gthread_serve(). */
 void gthread_serve_fast(struct worker *w, struct gthread *th);
 bool filter_is_light(uint32_t nr);
+bool filter_may_continue(uint32_t nr);
 
 /* platform.c: kill children that no address space knows, once no clone is under way. */
 void platform_sweep(struct platform *p);

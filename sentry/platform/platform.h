@@ -233,8 +233,9 @@ int gthread_cmpxchg32(struct gthread *th, uint64_t addr, uint32_t old, uint32_t 
 void gthread_tail_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off);
 
 /*
- * rseq(2): the host registers the guest's area for this host thread. Last act of the entry, as above; the caller has checked that the area
- * is the guest's and that none is registered. At its end the thread lets go of it before clear_tid is written.
+ * rseq(2): the host registers the guest's area for this host thread. Last act of the entry, as above, or of a light entry of just this
+ * call; the caller has checked that the area is the guest's and that none is registered. At its end the thread lets go of it before
+ * clear_tid is written.
  */
 struct gthread_rseq {
 	uint64_t addr; /* 0: none */

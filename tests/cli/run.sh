@@ -8,7 +8,7 @@ run() { "$picket" run --network none "$@"; }
 
 # What the sentry is left with.
 status "report" 0 run host report
-for fact in "pid 1" "session leader yes" "death signal 9" "environment 0" "core 0" "capabilities none" "bounding none" \
+for fact in "pid 1" "session leader yes" "death signal 9" "environment 1" "core 0" "capabilities none" "bounding none" \
   "no_new_privs 1" "descriptors 0 1 2 3 4 10 11 12" "root writable no" "home visible no" "loopback up yes" "nouserns no" \
   "proc self 1"; do
   says "$fact"

@@ -19,7 +19,7 @@ ALLOWED = {
     449: "futex_waitv",  # a wait for words of one's own memory, as futex
     158: "arch_prctl", 15: "rt_sigreturn", 3: "close", 56: "clone", 60: "exit", 231: "exit_group", 157: "prctl",
     131: "sigaltstack", 218: "set_tid_address",
-    334: "rseq", 324: "membarrier",  # on order: an area in the guest's own memory; barriers of its own threads
+    334: "rseq", 324: "membarrier",  # looked at by the sentry first: an area in the guest's own memory; barriers of its own threads
     # Linux 6.11 and later let these two past every seccomp filter; outside a probe they are SIGILL.
     335: "uretprobe", 336: "uprobe",
 }
