@@ -14,7 +14,12 @@
 
 static void nsfs_free_inode(struct inode *inode)
 {
-	ns_put(inode->priv);
+	struct ns_head *h = inode->priv;
+
+	if (h->kind == NS_MNT)
+		mount_ns_put_late((struct mount_ns *)h);
+	else
+		ns_put(h);
 	inode_free(inode);
 }
 

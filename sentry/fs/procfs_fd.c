@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* /proc/PID/fd, fdinfo, exe, cwd, root and ns: links to the objects themselves. */
 #include "fs/procfs_internal.h"
+#include "kernel/pidfd.h"
 
 #include "vfs/locks.h"
 #include "vfs/vfs.h"
@@ -165,7 +166,8 @@ static int fdinfo_show(struct task *v, const struct kobj *o, struct seq *s)
 		flags, f->path.mnt ? f->path.mnt->id : 15,
 		f->inode->ino);
 	seq_write(s, extra, locks_show_file(table, f, extra, EXTRA_MAX));
-	n = f->ops && f->ops->show_fdinfo ? f->ops->show_fdinfo(f, extra, EXTRA_MAX) : 0;
+	n = f->ops && f->ops->show_fdinfo ? f->ops->show_fdinfo(f, extra, EXTRA_MAX)
+						   : pidfd_fdinfo(f, o->pid_ns, extra, EXTRA_MAX);
 	if (n > 0)
 		seq_write(s, extra, (size_t)n < EXTRA_MAX ? (size_t)n : EXTRA_MAX - 1);
 	free(extra);

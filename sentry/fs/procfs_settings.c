@@ -49,9 +49,18 @@ int proc_store_oom_adj(struct task *v, const struct kobj *o, char *text, size_t 
 	return set_oom_adj(v, o->task->tg, n);
 }
 
+static bool may_see_slack(struct task *v, struct task *t)
+{
+	struct cred *c = task_cred_get(t);
+	bool ok = v == t || ns_capable(v, c->user_ns, CAP_SYS_NICE);
+
+	cred_put(c);
+	return ok;
+}
+
 int proc_show_slack(struct task *v, const struct kobj *o, struct seq *s)
 {
-	if (v != o->task && !task_capable(v, CAP_SYS_NICE))
+	if (!may_see_slack(v, o->task))
 		return -EPERM;
 	seq_printf(s, "%lu\n", o->task->timer_slack);
 	return 0;
@@ -64,7 +73,7 @@ int proc_store_slack(struct task *v, const struct kobj *o, char *text, size_t le
 
 	if (err)
 		return err;
-	if (v != o->task && !task_capable(v, CAP_SYS_NICE))
+	if (!may_see_slack(v, o->task))
 		return -EPERM;
 	o->task->timer_slack = n ? (uint64_t)n : 50000;
 	return 0;

@@ -126,6 +126,24 @@ static struct id_map *map_of(struct user_ns *ns, enum id_kind_map which)
 	return which == MAP_UIDS ? &ns->uids : which == MAP_GIDS ? &ns->gids : &ns->projids;
 }
 
+/* The kernel id of *first*, all of whose *count* ids lie in one range of the map: between two there may be ids that are not the parent's. */
+static bool range_down(const struct user_ns *ns, const struct id_map *m, uint32_t first, uint32_t count, uint32_t *ret)
+{
+	uint32_t n = atomic_load_explicit(&m->n, memory_order_acquire);
+
+	if (!ns->parent)
+		return true;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct id_extent *e = &m->extents[i];
+
+		if (first < e->first || first - e->first >= e->count || e->count - (first - e->first) < count)
+			continue;
+		*ret = e->lower + (first - e->first);
+		return true;
+	}
+	return false;
+}
+
 /* Turn the parent's ids into kernel ids. A range must lie in one range of the parent's. */
 static int resolve(struct user_ns *parent, enum id_kind_map which, struct draft *d)
 {
@@ -133,11 +151,9 @@ static int resolve(struct user_ns *parent, enum id_kind_map which, struct draft 
 
 	for (uint32_t i = 0; i < d->n; i++) {
 		struct id_extent *e = &d->e[i];
-		uint32_t low = id_map_down(parent, m, e->lower);
 
-		if (low == ID_INVALID || id_map_down(parent, m, e->lower + e->count - 1) != low + e->count - 1)
+		if (!range_down(parent, m, e->lower, e->count, &e->lower))
 			return -EPERM;
-		e->lower = low;
 	}
 	return 0;
 }

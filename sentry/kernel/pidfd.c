@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Descriptors of processes. */
 #include "kernel/pidfd.h"
+#include "kernel/pid_ns.h"
 #include "vfs/vfs.h"
 
 #include <fcntl.h>
@@ -20,19 +21,29 @@ static void pidfd_release(struct file *f)
 	tg_put(f->priv);
 }
 
-static ssize_t pidfd_fdinfo(struct file *f, char *buf, size_t size)
-{
-	struct thread_group *tg = f->priv;
-	int pid = tg->reaped ? -1 : tg->pid;
-
-	return snprintf(buf, size, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
-}
-
 static const struct file_ops pidfd_ops = {
 	.poll = pidfd_poll,
 	.release = pidfd_release,
-	.show_fdinfo = pidfd_fdinfo,
 };
+
+ssize_t pidfd_fdinfo(const struct file *f, const struct pid_ns *ns, char *buf, size_t size)
+{
+	int nr[PID_NS_DEPTH_MAX + 1] = {-1};
+	struct thread_group *tg = f->priv;
+	unsigned n = 1;
+	size_t len;
+
+	if (f->ops != &pidfd_ops)
+		return 0;
+	if (!tg->reaped)
+		n = pid_ns_numbers(tg->kernel, ns, tg->pid, nr);
+	len = (size_t)snprintf(buf, size, "Pid:\t%d\nNSpid:\t%d", nr[0], nr[0]);
+	for (unsigned i = 1; nr[0] > 0 && i < n && len < size; i++)
+		len += (size_t)snprintf(buf + len, size - len, "\t%d", nr[i]);
+	if (len < size)
+		len += (size_t)snprintf(buf + len, size - len, "\n");
+	return (ssize_t)len;
+}
 
 int pidfd_open(struct task *t, struct thread_group *tg, int flags)
 {

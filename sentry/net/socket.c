@@ -215,6 +215,10 @@ int socket_accept(struct task *t, struct socket *s, bool nonblock, struct socket
 		err = socket_wait_on(&w, &s->waiters);
 	} while (!err);
 	socket_wait_done(&w);
+	if (!err && s->net_ns) {
+		ns_get(&s->net_ns->head);
+		(*ret)->net_ns = s->net_ns;
+	}
 	return err;
 }
 

@@ -99,7 +99,7 @@ struct socket {
 	_Atomic int64_t rcvtimeo_ns, sndtimeo_ns; /* -1: for ever */
 	struct socket_soft soft;
 	_Atomic(struct file *) file; /* not held; NULL before and after */
-	struct net_ns *net_ns;	     /* held; NULL: accepted, or none */
+	struct net_ns *net_ns;	     /* held; an accepted one has its listener's; NULL: none */
 	uint64_t ino;		     /* of the file; set before it is made where /proc/net tells another */
 };
 

@@ -58,7 +58,7 @@ static int parse_creds(struct task *t, const uint8_t *data, size_t len, struct u
 	kgid = make_kgid(c->user_ns, u.gid);
 	if (kuid == ID_INVALID || kgid == ID_INVALID)
 		return -EINVAL;
-	if (u.pid != tg_vnr(t, t->tg) && !cred_capable(c, CAP_SYS_ADMIN))
+	if (u.pid != tg_vnr(t, t->tg) && !ns_capable(t, t->tg->pid_ns->head.owner, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (kuid != c->uid && kuid != c->euid && kuid != c->suid && !ns_capable(t, c->user_ns, CAP_SETUID))
 		return -EPERM;

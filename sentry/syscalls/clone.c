@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* clone(2), clone3(2), fork(2), vfork(2). */
 #include "kernel/clone.h"
+#include "kernel/pid_ns.h"
 #include "syscalls/syscalls.h"
 
 #include <linux/sched.h>
@@ -112,6 +113,18 @@ static bool clone_args_ok(const struct clone_args *c, uint64_t size)
 	       !__builtin_add_overflow(c->stack, c->stack_size, &end) && end <= GUEST_ADDRESS_MAX;
 }
 
+/* Who may choose numbers where the child is born; a user namespace that is made with it is its maker's. */
+static bool may_choose_tid(struct task *t, uint64_t flags)
+{
+	const struct user_ns *owner = t->nsproxy->pid_for_children->head.owner;
+
+	if (flags & CLONE_NEWPID && flags & CLONE_NEWUSER)
+		return true;
+	if (flags & CLONE_NEWPID)
+		owner = t->cred->user_ns;
+	return ns_capable(t, owner, CAP_CHECKPOINT_RESTORE) || ns_capable(t, owner, CAP_SYS_ADMIN);
+}
+
 /* The number asked for; one namespace deep. 0: any. */
 static int64_t wanted_tid(struct task *t, const struct clone_args *c)
 {
@@ -123,7 +136,7 @@ static int64_t wanted_tid(struct task *t, const struct clone_args *c)
 		return -EFAULT;
 	if (c->set_tid_size > 1 || nr < 1 || nr >= PID_MAX)
 		return -EINVAL;
-	return task_capable(t, CAP_CHECKPOINT_RESTORE) || task_capable(t, CAP_SYS_ADMIN) ? nr : -EPERM;
+	return may_choose_tid(t, c->flags) ? nr : -EPERM;
 }
 
 int64_t sys_clone3(struct task *t, const uint64_t *a)

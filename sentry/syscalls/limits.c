@@ -54,11 +54,12 @@ static bool may_prlimit(struct task *t, struct task *target)
 	struct cred *c;
 	bool ok;
 
-	if (target->tg == t->tg || task_capable(t, CAP_SYS_RESOURCE))
+	if (target->tg == t->tg)
 		return true;
 	c = task_cred_get(target);
 	ok = t->cred->uid == c->euid && t->cred->uid == c->suid && t->cred->uid == c->uid && t->cred->gid == c->egid &&
 	     t->cred->gid == c->sgid && t->cred->gid == c->gid;
+	ok = ok || ns_capable(t, c->user_ns, CAP_SYS_RESOURCE);
 	cred_put(c);
 	return ok;
 }

@@ -2,6 +2,7 @@
 /* unshare(2), setns(2), pivot_root(2). */
 #include "fs/nsfs.h"
 #include "ipc/ipc.h"
+#include "kernel/pid.h"
 #include "kernel/pid_ns.h"
 #include "kernel/pidfd.h"
 #include "kernel/task_internal.h"
@@ -143,11 +144,31 @@ struct joining { /* the set under construction */
 	struct fs_context *fs; /* for another mount namespace */
 };
 
+/* Has another task the same root and directory (CLONE_FS)? References alone do not say: readers of /proc hold some. */
+static bool shares_fs(struct task *t)
+{
+	struct thread_group *tg;
+	bool shared = false;
+	struct task *o;
+
+	if (refs_read(&t->fs->refs) == 1)
+		return false;
+	LOCK_SCOPE(&t->kernel->tasklist_lock);
+	for (int pid = 1; !shared && (tg = tg_next(t->kernel, pid)); pid = tg->pid + 1)
+		list_for_each_entry (o, &tg->threads, tg_link) {
+			lock_acquire(&o->cred_lock);
+			shared |= o != t && o->fs == t->fs;
+			lock_release(&o->cred_lock);
+		}
+	return shared;
+}
+
 static bool may_join(const struct joining *j, const struct ns_head *h)
 {
 	const struct cred *c = j->cred ? j->cred : j->t->cred;
 
-	return cred_ns_capable(c, h->owner, CAP_SYS_ADMIN) && cred_ns_capable(c, c->user_ns, CAP_SYS_ADMIN);
+	/* What the caller has now counts, also when a user namespace is joined by the same call. */
+	return ns_capable(j->t, h->owner, CAP_SYS_ADMIN) && ns_capable(j->t, c->user_ns, CAP_SYS_ADMIN);
 }
 
 static int join_user(struct joining *j, struct user_ns *ns)
@@ -156,7 +177,7 @@ static int join_user(struct joining *j, struct user_ns *ns)
 
 	if (ns == t->cred->user_ns)
 		return -EINVAL; /* the capabilities one had would come back */
-	if (!alone_in_group(t) || refs_read(&t->fs->refs) != 1)
+	if (!alone_in_group(t) || shares_fs(t))
 		return -EINVAL;
 	if (!ns_capable(t, ns, CAP_SYS_ADMIN))
 		return -EPERM;
@@ -172,9 +193,9 @@ static int join_mnt(struct joining *j, struct mount_ns *ns)
 	const struct cred *c = j->cred ? j->cred : j->t->cred;
 	struct path root;
 
-	if (!may_join(j, &ns->head) || !cred_ns_capable(c, c->user_ns, CAP_SYS_CHROOT))
+	if (!may_join(j, &ns->head) || !ns_capable(j->t, c->user_ns, CAP_SYS_CHROOT))
 		return -EPERM;
-	if (refs_read(&j->t->fs->refs) != 1)
+	if (shares_fs(j->t))
 		return -EINVAL;
 	j->fs = fs_context_copy(j->t->fs);
 	if (!j->fs)

@@ -44,7 +44,7 @@ static struct task *target_of(struct task *t, int pid)
 static bool owns(struct task *t, struct task *p, int cap)
 {
 	struct cred *c = task_cred_get(p);
-	bool ok = t->cred->euid == c->euid || t->cred->euid == c->uid || task_capable(t, cap);
+	bool ok = t->cred->euid == c->euid || t->cred->euid == c->uid || ns_capable(t, c->user_ns, cap);
 
 	cred_put(c);
 	return ok;

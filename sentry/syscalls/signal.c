@@ -217,13 +217,25 @@ static void user_info(struct task *t, struct ksiginfo *info, int sig, int code)
 	info->uid = t->cred->uid;
 }
 
+/* From a process outside a namespace SIGKILL and SIGSTOP reach its first one, whatever the sender made up beside them. */
+static const struct ksiginfo *as_sent(
+	struct task *t, const struct thread_group *tg, const struct ksiginfo *info, struct ksiginfo *buf)
+{
+	if (!tg->unkillable || !(KSIG(info->signo) & KSIG_UNBLOCKABLE) || pid_nr_ns(tg->pid_ns, t->tg->pid))
+		return info;
+	user_info(t, buf, info->signo, SI_USER);
+	return buf;
+}
+
 static int send_group(struct task *t, struct thread_group *tg, const struct ksiginfo *info)
 {
+	struct ksiginfo buf;
+
 	if (info->signo < 0 || info->signo > KSIG_MAX)
 		return -EINVAL;
 	if (!may_signal(t, tg, info->signo))
 		return -EPERM;
-	return info->signo ? signal_send_group(tg, info) : 0;
+	return info->signo ? signal_send_group(tg, as_sent(t, tg, info, &buf)) : 0;
 }
 
 struct kill_many {
@@ -286,6 +298,7 @@ int64_t sys_kill(struct task *t, const uint64_t *a)
 
 static int64_t do_tkill(struct task *t, int tgid, int tid, const struct ksiginfo *info)
 {
+	struct ksiginfo buf;
 	struct task *target;
 	int r = 0;
 
@@ -299,7 +312,7 @@ static int64_t do_tkill(struct task *t, int tgid, int tid, const struct ksiginfo
 	else if (!may_signal(t, target->tg, info->signo))
 		r = -EPERM;
 	else if (info->signo)
-		r = signal_send_task(target, info);
+		r = signal_send_task(target, as_sent(t, target->tg, info, &buf));
 	task_put(target);
 	return r;
 }

@@ -18,6 +18,7 @@ int dcache_create(struct kernel *k)
 	rwlock_init(&dc->rename_lock, RANK_DRENAME);
 	lock_init(&dc->lock, RANK_LEAF);
 	list_init(&dc->lru);
+	list_init(&dc->dead_ns);
 	rwlock_init(&dc->mount_lock, RANK_MOUNTS);
 	for (int i = 0; i < MOUNT_BUCKETS; i++)
 		list_init(&dc->mount_hash[i]);

@@ -18,6 +18,8 @@ struct dcache {
 	struct list_head mount_hash[MOUNT_BUCKETS];
 	int next_mount_id, next_group;
 	unsigned propagation;	   /* counts them */
+	struct list_head dead_ns;  /* mount namespaces to be freed by who does so already (mount_ns_put_late()) */
+	bool freeing_ns;
 	struct rwlock rename_lock; /* RANK_DRENAME: name and parent of every dentry */
 	struct lock lock;	   /* RANK_LEAF: the list */
 	struct list_head lru;	   /* every hashed dentry, newest first */

@@ -29,12 +29,10 @@ void mount_ns_get(struct mount_ns *ns)
 	refs_get(&ns->refs);
 }
 
-void mount_ns_put(struct mount_ns *ns)
+static void destroy(struct mount_ns *ns)
 {
 	struct list_head gone;
 
-	if (!ns || !refs_put(&ns->refs))
-		return;
 	list_init(&gone);
 	mount_write_lock(ns->head.kernel);
 	if (ns->root)
@@ -43,6 +41,35 @@ void mount_ns_put(struct mount_ns *ns)
 	mount_put_gone(&gone);
 	ns_head_drop(&ns->head);
 	free(ns);
+}
+
+void mount_ns_put(struct mount_ns *ns)
+{
+	if (ns && refs_put(&ns->refs))
+		destroy(ns);
+}
+
+void mount_ns_put_late(struct mount_ns *ns)
+{
+	struct kernel *k = ns->head.kernel;
+	struct dcache *dc = k->dcache;
+
+	if (!refs_put(&ns->refs))
+		return;
+	mount_write_lock(k);
+	list_add_tail(&ns->dead_link, &dc->dead_ns);
+	if (!dc->freeing_ns) {
+		dc->freeing_ns = true;
+		while (!list_empty(&dc->dead_ns)) {
+			ns = list_first(&dc->dead_ns, struct mount_ns, dead_link);
+			list_del(&ns->dead_link);
+			mount_unlock(k);
+			destroy(ns);
+			mount_write_lock(k);
+		}
+		dc->freeing_ns = false;
+	}
+	mount_unlock(k);
 }
 
 /* The copy of the mount that *p* stands on; as held as *p* was. */

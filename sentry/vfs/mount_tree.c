@@ -121,8 +121,8 @@ int mount_copy_tree(struct mount *m, struct dentry *root, unsigned how, struct m
 	struct mount *top;
 	int r;
 
-	if (!(how & COPY_UNBINDABLE) && m->unbindable)
-		return -EINVAL;
+	if (how & COPY_UNBINDABLE ? mount_ns_of_file(m->root) != NULL : m->unbindable)
+		return -EINVAL; /* nor does the file of a mount namespace spread to others */
 	r = mount_copy_one(m, root, how, &top);
 	if (r)
 		return r;
@@ -322,7 +322,8 @@ static unsigned atime_mode(unsigned flags)
 	return flags & MS_STRICTATIME ? mode : mode | (flags & MS_NOATIME);
 }
 
-int mount_set_flags(struct task *t, const struct path *at, unsigned flags)
+/* The lock is held. */
+static int set_flags(struct task *t, const struct path *at, unsigned flags)
 {
 	static const struct {
 		unsigned lock, flag;
@@ -345,4 +346,14 @@ int mount_set_flags(struct task *t, const struct path *at, unsigned flags)
 					  MNT_LOCK_ATIME));
 	mount_tree_changed(m->ns);
 	return 0;
+}
+
+int mount_set_flags(struct task *t, const struct path *at, unsigned flags)
+{
+	int r;
+
+	mount_write_lock(t->kernel);
+	r = set_flags(t, at, flags);
+	mount_unlock(t->kernel);
+	return r;
 }

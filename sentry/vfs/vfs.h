@@ -297,6 +297,7 @@ struct mount_ns {
 	unsigned n_mounts;
 	_Atomic uint64_t event;	       /* counts changes of the tree, for readers of /proc/PID/mounts */
 	struct wait_queue event_wait;
+	struct list_head dead_link; /* dcache.dead_ns */
 };
 
 #define MOUNTS_MAX 100000 /* of a namespace: Linux's default of fs.mount-max */
@@ -309,6 +310,11 @@ void mount_unlock(struct kernel *k);
 int mount_ns_create(struct kernel *k, struct user_ns *owner, bool initial, struct mount_ns **ret);
 void mount_ns_get(struct mount_ns *ns);
 void mount_ns_put(struct mount_ns *ns); /* the last one takes all its mounts down */
+/*
+ * The same for who may be called while a namespace is being freed: its file was bound in that one. Then the other is freed
+ * after it, since a guest can make a long chain of them.
+ */
+void mount_ns_put_late(struct mount_ns *ns);
 /* A copy of *from*'s tree, owned by *owner*. Root and working directory in *fs* (unless NULL) move to the copies. */
 int mount_ns_copy(struct kernel *k, struct mount_ns *from, struct user_ns *owner, struct fs_context *fs, struct mount_ns **ret);
 /* The namespace that *t* lives in, borrowed; self only. The root that its mounts are seen from. */
