@@ -366,9 +366,10 @@ static struct task *pick_thread(struct thread_group *tg, struct task *near, int 
 
 static void notify_continued(struct thread_group *tg);
 
-static int send(struct thread_group *tg, struct task *t, struct task *near, const struct ksiginfo *info)
+/* *continued*: it was stopped and goes on, which its parent is to be told. */
+static int send_quietly(struct thread_group *tg, struct task *t, struct task *near, const struct ksiginfo *info,
+	bool *continued)
 {
-	bool continued = false;
 	struct task *target;
 	int r = 0, s = info->signo;
 	struct ksiginfo buf;
@@ -379,7 +380,7 @@ static int send(struct thread_group *tg, struct task *t, struct task *near, cons
 	target = t ? t : list_empty(&tg->threads) ? NULL : list_first(&tg->threads, struct task, tg_link);
 	if (!target || tg->zombie)
 		goto out;
-	continued = prepare(tg, s);
+	*continued = prepare(tg, s);
 	info = pid_ns_siginfo(tg, target, info, &buf);
 	if (ignored(tg, target, info))
 		goto out;
@@ -399,6 +400,14 @@ static int send(struct thread_group *tg, struct task *t, struct task *near, cons
 	wait_queue_wake(&tg->signal_wait, EPOLLIN);
 out:
 	lock_release(&tg->siglock);
+	return r;
+}
+
+static int send(struct thread_group *tg, struct task *t, struct task *near, const struct ksiginfo *info)
+{
+	bool continued = false;
+	int r = send_quietly(tg, t, near, info, &continued);
+
 	if (continued)
 		notify_continued(tg);
 	return r;
@@ -446,28 +455,59 @@ static void notify_continued(struct thread_group *tg)
 	tg_put(parent);
 }
 
-struct pgrp_send {
-	int pgid, found;
-	const struct ksiginfo *info;
-};
-
-static int send_if_member(struct thread_group *tg, void *arg)
+/* A process that goes on, for the time when no lock is held. Without memory its parent is not told. */
+static void remember(struct thread_group ***v, unsigned *n, struct thread_group *tg)
 {
-	struct pgrp_send *s = arg;
+	struct thread_group **p = *n & (*n - 1) ? *v : realloc(*v, (*n ? *n * 2 : 1) * sizeof(struct thread_group *));
 
-	if (tg->pgid == s->pgid) {
-		s->found++;
-		signal_send_group(tg, s->info);
+	if (!p)
+		return;
+	*v = p;
+	tg_get(tg);
+	p[(*n)++] = tg;
+}
+
+int signal_send_many(
+	struct kernel *k, const struct ksiginfo *info, int (*may)(struct thread_group *tg, void *arg), void *arg)
+{
+	struct thread_group *tg, **gone_on = NULL;
+	unsigned n = 0, found = 0, sent = 0;
+	int err = 0;
+
+	lock_acquire(&k->tasklist_lock);
+	for (int pid = 1; (tg = tg_next(k, pid)); pid = tg->pid + 1) {
+		bool continued = false;
+		int r = may(tg, arg);
+
+		if (!r)
+			continue;
+		found++;
+		if (r > 0)
+			r = info->signo ? send_quietly(tg, NULL, NULL, info, &continued) : 0;
+		if (r)
+			err = r;
+		else
+			sent++;
+		if (continued)
+			remember(&gone_on, &n, tg);
 	}
-	return 0;
+	lock_release(&k->tasklist_lock);
+	for (unsigned i = 0; i < n; i++) {
+		notify_continued(gone_on[i]);
+		tg_put(gone_on[i]);
+	}
+	free(gone_on);
+	return !found ? -ESRCH : sent ? 0 : err;
+}
+
+static int is_member(struct thread_group *tg, void *arg)
+{
+	return tg->pgid == *(const int *)arg;
 }
 
 int signal_send_pgrp(struct kernel *k, int pgid, const struct ksiginfo *info)
 {
-	struct pgrp_send s = {.pgid = pgid, .info = info};
-
-	tg_for_each(k, send_if_member, &s);
-	return s.found ? 0 : -ESRCH;
+	return signal_send_many(k, info, is_member, &pgid) == -ESRCH ? -ESRCH : 0;
 }
 
 void signal_kill_group(struct thread_group *tg)

@@ -81,6 +81,13 @@ int signal_send_task(struct task *t, const struct ksiginfo *info);
 int signal_send_group(struct thread_group *tg, const struct ksiginfo *info);
 /* The same, but *near*, a thread of the group, handles it if it can. */
 int signal_send_group_near(struct thread_group *tg, struct task *near, const struct ksiginfo *info);
+/*
+ * To every process that *may* says 1 to (0: it is not meant, or why it must not be sent to; tasklist_lock is held), at
+ * one instant: of a fork that goes on meanwhile either the parent finds the signal, and there is no child, or the child
+ * is among them. info->signo 0: only look. 0: sent to one at least, else -ESRCH or an error.
+ */
+int signal_send_many(
+	struct kernel *k, const struct ksiginfo *info, int (*may)(struct thread_group *tg, void *arg), void *arg);
 /* To every process of a group (pgid). -ESRCH: no such group. Takes tasklist_lock. */
 int signal_send_pgrp(struct kernel *k, int pgid, const struct ksiginfo *info);
 /* A signal from the kernel itself: SI_KERNEL, no sender. */

@@ -359,6 +359,8 @@ static int64_t request_on(struct task *t, struct task *x, uint64_t request, uint
 		return 0;
 	}
 	r = resume_request(x, request, data);
+	if (!r && request != PTRACE_DETACH)
+		return 0; /* thawed with it: by now it may be frozen for somebody else */
 	if (r == 1)
 		r = stopped_request(t, x, request, addr, data);
 	ptrace_thaw(x);

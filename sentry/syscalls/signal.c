@@ -185,27 +185,28 @@ int64_t sys_sigaltstack(struct task *t, const uint64_t *a)
 
 /* --- sending ---------------------------------------------------------------------------------------------------------- */
 
-static bool may_signal(struct task *t, struct thread_group *tg, int sig)
+/* tasklist_lock held. */
+static bool may_signal_locked(struct task *t, struct thread_group *tg, int sig)
 {
-	struct task *target = NULL;
 	struct cred *c;
 	bool ok;
 
 	if (tg == t->tg || task_capable(t, CAP_KILL))
 		return true;
-	lock_acquire(&t->kernel->tasklist_lock);
-	target = tg->leader;
-	if (target)
-		task_get(target);
-	lock_release(&t->kernel->tasklist_lock);
-	if (!target)
+	if (!tg->leader)
 		return true; /* already gone: sending does nothing */
-	c = task_cred_get(target);
+	c = task_cred_get(tg->leader);
 	ok = t->cred->euid == c->suid || t->cred->euid == c->uid || t->cred->uid == c->suid || t->cred->uid == c->uid ||
 	     (sig == SIGCONT && tg->sid == t->tg->sid) || ns_capable(t, c->user_ns, CAP_KILL);
 	cred_put(c);
-	task_put(target);
 	return ok;
+}
+
+static bool may_signal(struct task *t, struct thread_group *tg, int sig)
+{
+	LOCK_SCOPE(&t->kernel->tasklist_lock);
+
+	return may_signal_locked(t, tg, sig);
 }
 
 static void user_info(struct task *t, struct ksiginfo *info, int sig, int code)
@@ -240,35 +241,26 @@ static int send_group(struct task *t, struct thread_group *tg, const struct ksig
 
 struct kill_many {
 	struct task *t;
-	const struct ksiginfo *info;
 	int pgid; /* -1: everybody but init and the caller */
-	int found, sent, err;
+	int signo;
 };
 
-static int kill_one_of_many(struct thread_group *tg, void *arg)
+static int is_one_of_many(struct thread_group *tg, void *arg)
 {
-	struct kill_many *k = arg;
-	int r;
+	const struct kill_many *k = arg;
 
 	if (k->pgid >= 0 ? tg->pgid != k->pgid : tg_vnr(k->t, tg) <= 1 || tg == k->t->tg)
 		return 0;
-	k->found++;
-	r = send_group(k->t, tg, k->info);
-	if (r)
-		k->err = r;
-	else
-		k->sent++;
-	return 0;
+	if (k->signo < 0 || k->signo > KSIG_MAX)
+		return -EINVAL;
+	return may_signal_locked(k->t, tg, k->signo) ? 1 : -EPERM;
 }
 
 static int64_t kill_many(struct task *t, int pgid, const struct ksiginfo *info)
 {
-	struct kill_many k = {.t = t, .info = info, .pgid = pgid};
+	struct kill_many k = {.t = t, .pgid = pgid, .signo = info->signo};
 
-	tg_for_each(t->kernel, kill_one_of_many, &k);
-	if (!k.found)
-		return -ESRCH;
-	return k.sent ? 0 : k.err;
+	return signal_send_many(t->kernel, info, is_one_of_many, &k);
 }
 
 static int64_t kill_pid(struct task *t, int pid, const struct ksiginfo *info)
