@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define CHUNK 65536u
@@ -63,6 +64,57 @@ static void give_back(struct transfer *x, size_t done, size_t len)
 	}
 }
 
+/* How much fits into *p*, the pipe written to; more than 0, or an error. */
+static ssize_t wait_for_room(struct transfer *x, struct pipe *p)
+{
+	ssize_t room = pipe_room(p);
+	struct task_waiter w;
+	int r = 0;
+
+	if (room)
+		return room;
+	if (x->nowait || (x->out->flags & O_NONBLOCK))
+		return -EAGAIN;
+	task_waiter_init(&w, x->t, EPOLLOUT);
+	file_poll(x->out, &w.waiter);
+	while (!(room = pipe_room(p)) && !r)
+		r = task_block(x->t, -1);
+	wait_queue_remove(&w.waiter);
+	return room ? room : r;
+}
+
+/* The rest of what a socket or device gave, which takes nothing back: others have filled the pipe since it was looked at. */
+static ssize_t write_rest(struct transfer *x, size_t done, size_t len)
+{
+	bool nowait = x->nowait;
+
+	x->nowait = false;
+	while (done < len) {
+		ssize_t n;
+
+		memmove(x->buf, x->buf + done, len - done);
+		len -= done;
+		done = 0;
+		n = write_chunk(x, len);
+		if (n == -EAGAIN) {
+			struct task_waiter w;
+			int r = 0;
+
+			task_waiter_init(&w, x->t, EPOLLOUT);
+			file_poll(x->out, &w.waiter);
+			while (!pipe_room(pipe_of(x->out)) && !r)
+				r = task_block(x->t, -1);
+			wait_queue_remove(&w.waiter);
+			n = r;
+		}
+		if (n < 0)
+			break;
+		done = (size_t)n;
+	}
+	x->nowait = nowait;
+	return (ssize_t)(len - done);
+}
+
 /* One chunk: bytes moved, 0 at the end, or an error. */
 static ssize_t move_chunk(struct transfer *x, size_t len)
 {
@@ -70,8 +122,10 @@ static ssize_t move_chunk(struct transfer *x, size_t len)
 	ssize_t n, w;
 
 	if (p) { /* what does not fit now is not read */
-		ssize_t room = pipe_room(p);
+		ssize_t room = wait_for_room(x, p);
 
+		if (room < 0 && room != -EPIPE) /* of that the write tells, with its signal */
+			return room;
 		if (room > 0 && (size_t)room < len)
 			len = (size_t)room;
 	}
@@ -79,6 +133,8 @@ static ssize_t move_chunk(struct transfer *x, size_t len)
 	if (n <= 0)
 		return n;
 	w = write_chunk(x, (size_t)n);
+	if (p && x->in->stream && !pipe_of(x->in) && w < n && w != -EPIPE)
+		return n - write_rest(x, w > 0 ? (size_t)w : 0, (size_t)n);
 	give_back(x, w > 0 ? (size_t)w : 0, (size_t)n);
 	return w;
 }

@@ -8,6 +8,7 @@ import os
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -18,6 +19,23 @@ SEED = int(os.environ.get("FUZZ_CALLS_SEED", str(int(time.time()) % 100000)))
 HEAD = struct.Struct("4Q3q")
 ENTRY = struct.Struct("8Q24sq")
 THREADS = 3
+
+
+class Tail:
+    """The last of what a run prints. Through a pipe: in a file the guest could seek, and make it as long as it likes."""
+
+    def __init__(self, pipe):
+        self.data = b""
+        self.thread = threading.Thread(target=self.read, args=(pipe,), daemon=True)
+        self.thread.start()
+
+    def read(self, pipe):
+        for chunk in iter(lambda: os.read(pipe.fileno(), 65536), b""):
+            self.data = (self.data + chunk)[-65536:]
+
+    def text(self):
+        self.thread.join(10)
+        return self.data.decode(errors="replace")
 
 
 def descriptors(pid):
@@ -79,8 +97,8 @@ def main(build):
     os.mkdir(os.path.dirname(log))
     argv = s.argv(["/t/fuzz_calls", str(SECONDS), str(SEED), "/shared/log"],
                   ["-v", os.path.dirname(log) + ":/shared", "--memory", "1g", "--pids-limit", "800"])
-    out = open(os.path.join(s.work, "out"), "w+", errors="replace")
-    p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+    p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    out = Tail(p.stdout)
     begin, moved, seen, first, last, rss = time.time(), time.time(), 0, 0, 0, 0
     hang, head = False, (0,) * 7
     pid = 0
@@ -97,8 +115,7 @@ def main(build):
             p.kill()
         if pid and p.poll() is None:
             last, rss = max(descriptors(pid), 0) or last, memory_kb(pid)
-    out.seek(0)
-    text = out.read()
+    text = out.text()
     detail = "seed %d after %d s: status %s\n%s\n%s" % (SEED, time.time() - begin, p.returncode, text[-3000:], last_calls(log))
     s.check("fuzz calls: %d made in %d episodes, %d of them deaf" % (seen, head[2], head[3]), p.returncode == 0 and not hang and "calls " in text, detail)
     # What a first run opens and keeps (pools of stubs, files of images) may stay; what grows with the calls may not.
