@@ -44,7 +44,9 @@ void cpu_charge(struct task *t)
 	t->entered_ticks = now;
 	if (!began || (int64_t)used <= 0)
 		return;
-	atomic_fetch_add_explicit(&t->sentry_ticks, used, memory_order_relaxed);
+	/* Only the worker that serves *t* writes it. */
+	atomic_store_explicit(
+		&t->sentry_ticks, atomic_load_explicit(&t->sentry_ticks, memory_order_relaxed) + used, memory_order_relaxed);
 	atomic_fetch_add_explicit(&t->tg->sentry_ticks, used, memory_order_relaxed);
 }
 

@@ -328,14 +328,22 @@ int gthread_cmpxchg32(struct gthread *th, uint64_t addr, uint32_t old, uint32_t 
 
 /* --- fork and threads -------------------------------------------------------------------------- */
 
-/* A nonce that only the ordered child knows. */
+/* A nonce that only the ordered child knows. Each thread asks the host for many at once. */
 static uint32_t new_nonce(void)
 {
+	static __thread uint32_t ready[32];
+	static __thread unsigned left;
 	uint32_t n = 0;
 
-	while (!n)
-		if (getrandom(&n, sizeof(n), 0) != sizeof(n))
-			n = 0;
+	while (!n) {
+		if (!left) {
+			if (getrandom(ready, sizeof(ready), 0) != sizeof(ready))
+				continue;
+			left = sizeof(ready) / sizeof(ready[0]);
+		}
+		n = ready[--left];
+		ready[left] = 0;
+	}
 	return n;
 }
 
