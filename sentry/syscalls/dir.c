@@ -110,13 +110,15 @@ int64_t sys_getcwd(struct task *t, const uint64_t *a)
 {
 	char buf[VFS_PATH_MAX];
 	PATH_SCOPE cwd = {0};
+	PATH_SCOPE root = {0};
 	ssize_t n;
 	int r;
 
 	fs_get_cwd(t, &cwd);
 	if (cwd.dentry->unhashed)
 		return -ENOENT;
-	n = vfs_path_string(t, &cwd, buf, sizeof(buf));
+	fs_get_root(t, &root);
+	n = vfs_path_string_from(&root, &cwd, buf, sizeof(buf));
 	if (n < 0)
 		return n;
 	if ((uint64_t)n + 1 > a[1])

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -172,6 +173,20 @@ static int make_super(struct task *t, const char *type, char *data, unsigned *fl
 	return r;
 }
 
+/* What the first mount was called; two may come at once where the file system is shared (mqueue). */
+static void name_source(struct super_block *sb, const char *source)
+{
+	char *name = strdup(source);
+
+	mount_write_lock(sb->kernel);
+	if (!sb->source) {
+		sb->source = name;
+		name = NULL;
+	}
+	mount_unlock(sb->kernel);
+	free(name);
+}
+
 static int new_mount(struct task *t, const struct path *at, const char *source, const char *type, char *data, unsigned flags)
 {
 	unsigned locks = flags & KEPT_FLAGS;
@@ -180,8 +195,7 @@ static int new_mount(struct task *t, const struct path *at, const char *source, 
 
 	if (r < 0)
 		return r;
-	if (!sb->source)
-		sb->source = strdup(source);
+	name_source(sb, source);
 	r = at->mnt->ns == task_mount_ns(t) ? mount_add(at->mnt->ns, at, sb, NULL, locks, NULL) : -EINVAL;
 	if (r < 0)
 		super_put(sb);

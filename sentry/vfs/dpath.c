@@ -54,7 +54,7 @@ static ssize_t anon_name(const struct path *p, char *buf, size_t size)
 	return (ssize_t)p->dentry->name_len;
 }
 
-ssize_t vfs_path_string_from(const struct path *root, const struct path *p, char *buf, size_t size)
+static ssize_t path_string(const struct path *root, const struct path *p, bool say, char *buf, size_t size)
 {
 	static const char deleted[] = " (deleted)", unreachable[] = "(unreachable)";
 	struct kernel *k = p->dentry->sb->kernel;
@@ -74,11 +74,16 @@ ssize_t vfs_path_string_from(const struct path *root, const struct path *p, char
 	start = build(*p, root, buf, end, &reached);
 	rwlock_release(&k->dcache->rename_lock);
 	mount_unlock(k);
-	if (!start || (!reached && !prepend(&start, buf, unreachable, sizeof(unreachable) - 1)))
+	if (!start || (say && !reached && !prepend(&start, buf, unreachable, sizeof(unreachable) - 1)))
 		return -ENAMETOOLONG;
 	size = (size_t)(buf + size - 1 - start);
 	memmove(buf, start, size + 1);
 	return (ssize_t)size;
+}
+
+ssize_t vfs_path_string_from(const struct path *root, const struct path *p, char *buf, size_t size)
+{
+	return path_string(root, p, true, buf, size);
 }
 
 ssize_t vfs_path_string(struct task *t, const struct path *p, char *buf, size_t size)
@@ -87,7 +92,7 @@ ssize_t vfs_path_string(struct task *t, const struct path *p, char *buf, size_t 
 	ssize_t n;
 
 	fs_get_root(t, &root);
-	n = vfs_path_string_from(&root, p, buf, size);
+	n = path_string(&root, p, false, buf, size);
 	path_put(&root);
 	return n;
 }

@@ -380,9 +380,12 @@ int vfs_walk_parent(struct task *t, int dirfd, const char *name, unsigned flags,
 /* Relative to a given path instead of a dirfd; used by exec for interpreters and by the sentry's own set-up (t may be the init task). */
 int vfs_walk_at(struct task *t, const struct path *base, const char *name, unsigned flags, struct path *ret);
 
-/* Absolute path of *p* as seen from the task's root (d_path): "(unreachable)" and " (deleted)" as Linux. Returns length or -ENAMETOOLONG. */
+/*
+ * Absolute path of *p* as seen from the task's root, with " (deleted)" as Linux (d_path); of what does not lie below the root, as
+ * seen from the top of its tree. Returns length or -ENAMETOOLONG.
+ */
 ssize_t vfs_path_string(struct task *t, const struct path *p, char *buf, size_t size);
-/* The same as seen from *root*. */
+/* The same as seen from *root*, for getcwd(2): what does not lie below it begins with "(unreachable)". */
 ssize_t vfs_path_string_from(const struct path *root, const struct path *p, char *buf, size_t size);
 
 /* --- operations on names, permission checked with the task's credentials (fsuid, capabilities) ------------------------------ */

@@ -271,6 +271,41 @@ static void pivot(void)
 	OK(umount("a"));
 }
 
+static void show_cwd(const char *when)
+{
+	char link[256] = "", cwd[256] = "";
+
+	readlink("/proc/self/cwd", link, sizeof(link) - 1);
+	errno = 0;
+	syscall(SYS_getcwd, cwd, sizeof(cwd));
+	printf("%s: %s, %s\n", when, link, cwd);
+}
+
+/* A tree that was let go, and what lies outside of the root. */
+static void outside(void)
+{
+	CHILD {
+		OK(mount("t", "/mnt", "tmpfs", 0, NULL));
+		OK(mkdir("/mnt/in", 0755));
+		OK(mkdir("/mnt/in/deep", 0755));
+		OK(chdir("/mnt/in"));
+		show_cwd("mounted");
+		OK(chroot("/mnt/in/deep"));
+		OK(access("/proc", F_OK));
+		OK(mkdir("/mnt/in/deep/proc", 0755));
+		OK(chroot("."));
+	}
+	CHILD {
+		OK(chdir("/mnt/in"));
+		OK(umount2("/mnt", MNT_DETACH));
+		show_cwd("detached");
+		OK(chdir("deep"));
+		show_cwd("below");
+		OK(chdir("../../.."));
+		show_cwd("top");
+	}
+}
+
 int main(void)
 {
 	for (const char *p = "abcde"; *p; p++)
@@ -283,5 +318,6 @@ int main(void)
 	propagation();
 	restricted();
 	pivot();
+	outside();
 	return 0;
 }
