@@ -602,6 +602,7 @@ int64_t task_clone(struct task *t, const struct clone_request *q)
 	if (done)
 		vfork_done_put(done);
 	detach(c);
+	pid_ns_finish(t->kernel); /* it may have been all that a dying namespace waited for */
 	clone_discard(c);
 	task_put(c);
 	return r;
