@@ -2,6 +2,7 @@
 /* /proc/PID/mem and pagemap: files that are no text. proc(5). */
 #include "fs/procfs_internal.h"
 #include "host/file.h"
+#include "kernel/ptrace.h"
 #include "mm/map.h"
 #include "mm/vma.h"
 
@@ -14,8 +15,8 @@
 /* The address space as it was when the file was opened; a later exec does not show through it. */
 int proc_open_mm(struct task *t, const struct kobj *o, struct file *f)
 {
-	f->priv = task_mm_get(o->task);
-	return 0;
+	f->priv = t ? ptrace_mm_get(t, o->task, false) : task_mm_get(o->task);
+	return f->priv || !t || task_may_inspect(t, o->task) ? 0 : -EACCES;
 }
 
 static void mm_release(struct file *f)

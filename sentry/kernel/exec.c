@@ -471,8 +471,9 @@ static int commit(struct task *t, struct file *f, const char *path, struct exec_
 	cpu_exec(t);
 	become_leader(t);
 	start(t, im);
-	task_cred_replace(t, ec->cred);
-	ec->cred = NULL;
+	im->mm->user_ns = ec->owner;
+	user_ns_get(ec->owner);
+	exec_creds_commit(t, ec);
 	t->tg->dumpable = ec->dumpable;
 	t->personality &= ~ec->personality;
 	if (ec->secure)

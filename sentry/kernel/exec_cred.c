@@ -2,6 +2,7 @@
 /* Credentials of a new program. capabilities(7), "Transformation of capabilities during execve()"; execve(2). */
 #include "kernel/exec_cred.h"
 #include "kernel/pid.h"
+#include "kernel/ptrace.h"
 #include "kernel/task_internal.h"
 #include "vfs/filecap.h"
 #include "vfs/vfs.h"
@@ -106,6 +107,7 @@ static void finish(
 
 	if (caps_gained(o, c))
 		ec->personality |= CLEAR_ON_SETID;
+	ec->gains = (setid || caps_gained(o, c)) && !(unsafe & UNSAFE_PTRACE);
 	if ((setid || caps_gained(o, c)) && unsafe) {
 		if (!cred_ns_capable(o, c->user_ns, CAP_SETUID) || (unsafe & UNSAFE_NNP)) {
 			c->euid = c->uid;
@@ -123,11 +125,19 @@ static void finish(
 	ec->secure = setid || (c->uid != root && (effective || (c->cap_permitted & ~c->cap_ambient)));
 }
 
+static struct user_ns *owner_of_unreadable(struct user_ns *ns, const struct kstat *st)
+{
+	while (ns->parent && (from_kuid(ns, st->uid) == ID_INVALID || from_kgid(ns, st->gid) == ID_INVALID))
+		ns = ns->parent;
+	return ns;
+}
+
 static int transform(struct task *t, struct file *f, struct cred *c, struct exec_creds *ec)
 {
 	bool may_suid = mount_may_suid(t, &f->path), effective;
 	struct file_caps fc = {0};
 	struct kstat st;
+	bool readable;
 	int r = inode_getattr(f->inode, &st);
 
 	if (r)
@@ -142,9 +152,11 @@ static int transform(struct task *t, struct file *f, struct cred *c, struct exec
 	effective = fc.effective;
 	apply_root(t->cred, c, fc.present, &effective);
 	finish(t->cred, c, fc.present, effective, unsafe_reasons(t), ec);
-	/* Who may not read a program shall not read it out of the process either. */
-	ec->dumpable = t->cred->uid == t->cred->euid && t->cred->gid == t->cred->egid &&
-		       !inode_permission(t, f->inode, MAY_READ) && !cred_change_is_private(t->cred, c);
+	/* Who may not read a program shall not read it out of the process either; nor may root of a namespace it is not of. */
+	readable = !inode_permission(t, f->inode, MAY_READ);
+	ec->dumpable = t->cred->uid == t->cred->euid && t->cred->gid == t->cred->egid && readable &&
+		       !cred_change_is_private(t->cred, c);
+	ec->owner = readable ? c->user_ns : owner_of_unreadable(c->user_ns, &st);
 	return 0;
 }
 
@@ -162,4 +174,22 @@ int exec_creds_prepare(struct task *t, struct file *f, struct exec_creds *ec)
 	else
 		ec->cred = c;
 	return r;
+}
+
+void exec_creds_commit(struct task *t, struct exec_creds *ec)
+{
+	struct kernel *k = t->kernel;
+
+	lock_acquire(&k->tasklist_lock);
+	/* Who has attached since they were worked out did so to the old program. */
+	if (t->ptracer && ec->gains) {
+		struct cred *c = task_cred_get(t->ptracer);
+
+		if (!cred_ns_capable(c, t->cred->user_ns, CAP_SYS_PTRACE))
+			ptrace_forget_locked(t);
+		cred_put(c);
+	}
+	task_cred_replace(t, ec->cred);
+	lock_release(&k->tasklist_lock);
+	ec->cred = NULL;
 }

@@ -8,6 +8,7 @@
 #include "kernel/task_internal.h"
 #include "kernel/user_ns.h"
 #include "kernel/wait.h"
+#include "mm/mm.h"
 
 #include <linux/sched.h>
 #include <string.h>
@@ -19,27 +20,60 @@ void ptrace_init(struct task *t)
 	list_init(&t->pt.link);
 }
 
-static bool creds_allow(const struct task *t, const struct cred *c, bool dumpable)
+/* Its cred_lock held. Is its memory open to all who may look at the task, or has *me* rights over the program's namespace? */
+static bool memory_open(const struct cred *me, const struct task *target)
 {
-	const struct cred *me = t->cred;
+	const struct user_ns *owner = target->mm && target->mm->user_ns ? target->mm->user_ns : target->kernel->user_ns;
 
-	if (ns_capable(t, c->user_ns, CAP_SYS_PTRACE))
-		return true;
-	return me->uid == c->euid && me->uid == c->suid && me->uid == c->uid && me->gid == c->egid && me->gid == c->sgid &&
-	       me->gid == c->gid && dumpable && !(c->cap_permitted & ~me->cap_permitted);
+	return target->tg->dumpable || cred_ns_capable(me, owner, CAP_SYS_PTRACE);
+}
+
+/* ptrace(2), "Ptrace access mode checking": *me* acts by the given ids, and *caps* of its capabilities count. */
+static bool access_allowed(const struct cred *me, uint32_t uid, uint32_t gid, uint64_t caps, struct task *target)
+{
+	LOCK_SCOPE(&target->cred_lock);
+	const struct cred *c = target->cred;
+	bool capable = cred_ns_capable(me, c->user_ns, CAP_SYS_PTRACE);
+
+	if (!capable && (uid != c->euid || uid != c->suid || uid != c->uid || gid != c->egid || gid != c->sgid || gid != c->gid))
+		return false;
+	if (!memory_open(me, target))
+		return false;
+	/* Not one with capabilities that the caller lacks; those of a namespace below count for nothing here. */
+	return capable || (c->user_ns == me->user_ns && !(c->cap_permitted & ~caps));
 }
 
 bool ptrace_may_attach(struct task *t, struct task *target)
 {
-	struct cred *c;
-	bool ok;
+	const struct cred *me = t->cred;
 
-	if (t->tg == target->tg)
-		return true;
-	c = task_cred_get(target);
-	ok = creds_allow(t, c, target->tg->dumpable);
-	cred_put(c);
-	return ok;
+	return t->tg == target->tg || access_allowed(me, me->uid, me->gid, me->cap_permitted, target);
+}
+
+bool task_may_inspect(struct task *t, struct task *target)
+{
+	const struct cred *me = t->cred;
+
+	return t->tg == target->tg || access_allowed(me, me->fsuid, me->fsgid, me->cap_effective, target);
+}
+
+bool ptrace_may_touch(struct task *t, struct task *tracee)
+{
+	LOCK_SCOPE(&tracee->cred_lock);
+
+	return memory_open(t->cred, tracee);
+}
+
+struct mm *ptrace_mm_get(struct task *t, struct task *target, bool attach)
+{
+	struct mm *mm;
+
+	/* First the memory, then the right: an exec exchanges credentials before memory, so what was taken is what is judged. */
+	mm = task_mm_get(target);
+	if (!mm || (attach ? ptrace_may_attach(t, target) : task_may_inspect(t, target)))
+		return mm;
+	mm_put(mm);
+	return NULL;
 }
 
 /* --- links ------------------------------------------------------------------------------------------------------------- */
@@ -162,6 +196,9 @@ static int begin(struct task *t, struct task *target, bool seize, uint32_t optio
 	LOCK_SCOPE(&t->kernel->tasklist_lock);
 	LOCK_SCOPE(&target->tg->siglock);
 
+	/* Judged here, where no exec can change what it judges by (exec_creds_commit()). */
+	if (!ptrace_may_attach(t, target))
+		return -EPERM;
 	if (target->exited || target->state >= TASK_ZOMBIE || target->ptracer || t->exited)
 		return -EPERM;
 	link_locked(target, t, seize ? PT_SEIZED : 0, options);
@@ -199,7 +236,7 @@ int ptrace_attach(struct task *t, struct task *target, bool seize, uint32_t opti
 	bool trapping = false;
 	int r;
 
-	if (t->tg == target->tg || !ptrace_may_attach(t, target))
+	if (t->tg == target->tg)
 		return -EPERM;
 	r = begin(t, target, seize, options, &trapping);
 	if (r)

@@ -60,6 +60,10 @@ struct ptrace_state { /* in struct task */
 void ptrace_init(struct task *t);
 /* May *t* trace or look into *target* by its real ids (PTRACE_MODE_ATTACH_REALCREDS)? */
 bool ptrace_may_attach(struct task *t, struct task *target);
+/* May *t* read and write the memory of its tracee, which may have run a program since that is none of the tracer's business? */
+bool ptrace_may_touch(struct task *t, struct task *tracee);
+/* The memory of *target*, held, if *t* may attach (else: inspect) it. NULL: it has none, or *t* may not. */
+struct mm *ptrace_mm_get(struct task *t, struct task *target, bool attach);
 
 /* PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_SEIZE (*options* with it). */
 int ptrace_traceme(struct task *t);

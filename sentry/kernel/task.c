@@ -243,23 +243,6 @@ bool task_no_new_privs(const struct task *t)
 	return t->cred->no_new_privs || atomic_load(&t->no_new_privs);
 }
 
-bool task_may_inspect(struct task *t, struct task *target)
-{
-	struct cred *c;
-	bool ok, cap;
-
-	if (t->tg == target->tg)
-		return true;
-	c = task_cred_get(target);
-	cap = ns_capable(t, c->user_ns, CAP_SYS_PTRACE);
-	ok = t->cred->fsuid == c->euid && t->cred->fsuid == c->suid && t->cred->fsuid == c->uid &&
-	     t->cred->fsgid == c->egid && t->cred->fsgid == c->sgid && t->cred->fsgid == c->gid && target->tg->dumpable;
-	/* Not one with capabilities that the caller lacks. */
-	ok = ok && c->user_ns == t->cred->user_ns && !(c->cap_permitted & ~t->cred->cap_effective);
-	cred_put(c);
-	return ok || cap;
-}
-
 uint64_t task_rlimit(const struct task *t, int resource)
 {
 	LOCK_SCOPE(&t->tg->limits_lock);

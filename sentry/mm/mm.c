@@ -2,6 +2,7 @@
 /* Address-space records: life time, file mappings. */
 #include "mm/mm.h"
 #include "ipc/ipc.h"
+#include "kernel/user_ns.h"
 #include "mm/map.h"
 
 #include <errno.h>
@@ -78,6 +79,9 @@ struct mm *mm_copy(struct mm *from, struct aspace *as)
 	mm->arg_end = from->arg_end;
 	mm->env_start = from->env_start;
 	mm->env_end = from->env_end;
+	mm->user_ns = from->user_ns;
+	if (mm->user_ns)
+		user_ns_get(mm->user_ns);
 	atomic_store(&mm->shares, atomic_load(&from->shares));
 	mm->auxv_len = from->auxv_len;
 	memcpy(mm->auxv, from->auxv, sizeof(mm->auxv));
@@ -122,6 +126,8 @@ void mm_put(struct mm *mm)
 		inode_allow_write(mm->exe.dentry->inode);
 		path_put(&mm->exe);
 	}
+	if (mm->user_ns)
+		user_ns_put(mm->user_ns);
 	aspace_put(mm->as);
 	lock_destroy(&mm->lock);
 	free(mm);

@@ -50,6 +50,7 @@ struct mm {
 	uint64_t looked_at;	 /* the memory watch's last look that counted it; its own */
 	_Atomic bool shares;	 /* memory that others may see has been mapped for writing */
 	_Atomic int n_groups;	 /* thread groups that live in it: more than one between vfork and exec */
+	struct user_ns *user_ns; /* of its program, held: who may look into it though it is not dumpable. NULL: the initial one */
 	bool limited;	  /* the stub has limits of its own */
 	bool lock_future; /* mlockall(MCL_FUTURE); lock */
 };

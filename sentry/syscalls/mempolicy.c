@@ -204,7 +204,7 @@ int64_t sys_set_mempolicy_home_node(struct task *t, const uint64_t *a)
 static struct mm *mm_of(struct task *t, int pid, int *err)
 {
 	struct task *x;
-	struct mm *mm = NULL;
+	struct mm *mm;
 
 	*err = -ESRCH;
 	if (!pid) {
@@ -214,11 +214,8 @@ static struct mm *mm_of(struct task *t, int pid, int *err)
 	x = task_find_vnr(t, pid);
 	if (!x)
 		return NULL;
-	*err = -EPERM;
-	if (ptrace_may_attach(t, x)) {
-		*err = -EINVAL;
-		mm = task_mm_get(x);
-	}
+	mm = ptrace_mm_get(t, x, true);
+	*err = ptrace_may_attach(t, x) ? -EINVAL : -EPERM;
 	task_put(x);
 	return mm;
 }

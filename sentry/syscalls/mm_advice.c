@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* madvise(2) where the guest cannot make it natively, process_madvise(2), mincore(2). */
 #include "kernel/pidfd.h"
+#include "kernel/ptrace.h"
 #include "kernel/task_internal.h"
 #include "mm/map.h"
 #include "mm/vma.h"
@@ -77,11 +78,9 @@ static struct mm *mm_of_pidfd(struct task *t, int fd, int *err)
 	*err = -ESRCH;
 	if (!x)
 		return NULL;
-	if (!task_may_inspect(t, x)) {
+	mm = ptrace_mm_get(t, x, false);
+	if (!mm && !task_may_inspect(t, x))
 		*err = -EPERM;
-	} else {
-		mm = task_mm_get(x);
-	}
 	task_put(x);
 	return mm;
 }

@@ -12,16 +12,14 @@
 static struct mm *mm_of(struct task *t, int pid, int *err)
 {
 	struct task *x = task_find_vnr(t, pid);
-	struct mm *mm = NULL;
+	struct mm *mm;
 
 	*err = -ESRCH;
 	if (!x)
 		return NULL;
-	if (!ptrace_may_attach(t, x)) {
+	mm = ptrace_mm_get(t, x, true);
+	if (!mm && !ptrace_may_attach(t, x))
 		*err = -EPERM;
-	} else {
-		mm = task_mm_get(x);
-	}
 	task_put(x);
 	return mm;
 }

@@ -51,14 +51,14 @@ static int64_t peek_data(struct task *t, struct task *x, uint64_t addr, uint64_t
 {
 	uint64_t v;
 
-	if (!x->mm || mm_peek(x->mm, addr, &v, sizeof(v)) != sizeof(v))
+	if (!x->mm || !ptrace_may_touch(t, x) || mm_peek(x->mm, addr, &v, sizeof(v)) != sizeof(v))
 		return -EIO;
 	return copy_out(t, data, &v, sizeof(v));
 }
 
-static int64_t poke_data(struct task *x, uint64_t addr, uint64_t data)
+static int64_t poke_data(struct task *t, struct task *x, uint64_t addr, uint64_t data)
 {
-	return x->mm && mm_poke(x->th, x->mm, addr, &data, sizeof(data)) == sizeof(data) ? 0 : -EIO;
+	return x->mm && ptrace_may_touch(t, x) && mm_poke(x->th, x->mm, addr, &data, sizeof(data)) == sizeof(data) ? 0 : -EIO;
 }
 
 static int64_t get_set(struct task *t, struct task *x, unsigned type, uint64_t addr, size_t len)
@@ -259,7 +259,7 @@ static int64_t stopped_request(struct task *t, struct task *x, uint64_t request,
 		return peek_data(t, x, addr, data);
 	case PTRACE_POKETEXT:
 	case PTRACE_POKEDATA:
-		return poke_data(x, addr, data);
+		return poke_data(t, x, addr, data);
 	case PTRACE_PEEKUSR:
 		r = ptrace_peek_user(x, addr, &v);
 		return r ? r : copy_out(t, data, &v, sizeof(v));
