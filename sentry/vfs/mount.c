@@ -234,6 +234,8 @@ static void take_out(struct mount *m, struct list_head *gone)
 	struct mount_ns *ns = m->ns;
 
 	propagation_set(m, MS_PRIVATE);
+	if ((m->flags & MNT_LOCKED) && m->parent)
+		m->parent->hides = true;
 	mount_unhook(m);
 	list_del(&m->link);
 	m->ns = NULL;

@@ -277,6 +277,7 @@ struct mount {
 	_Atomic(struct mount_ns *) ns; /* NULL: detached */
 	_Atomic unsigned flags;	   /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME …, MNT_LOCK* */
 	_Atomic bool expiring;	   /* umount2(MNT_EXPIRE) was here, and nobody since */
+	_Atomic bool hides;	   /* a locked mount on it has been taken down: detached, nothing below it is shown */
 	int id;
 
 	/* Propagation: mount_namespaces(7). Mounts of a list are not held: leaving the tree leaves the lists. */

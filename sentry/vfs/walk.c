@@ -194,6 +194,11 @@ static int walk_dotdot(struct walk *w)
 			return 0;
 	}
 	parent = d_parent_get(p->dentry);
+	/* A directory that has been moved out of what is mounted here does not lead to the rest of the file system. */
+	if (p->mnt->root != p->mnt->sb->root && !d_is_ancestor(p->mnt->root, parent)) {
+		dentry_put(parent);
+		return -ENOENT;
+	}
 	dentry_put(p->dentry);
 	p->dentry = parent;
 	return walk_cross(w, p);
@@ -205,6 +210,9 @@ static int may_search(struct walk *w)
 
 	if (!inode_is(inode, S_IFDIR))
 		return -ENOTDIR;
+	/* A detached tree has lost its mounts, also those that hid what is below them from whoever detached it. */
+	if (w->cur.mnt && w->cur.mnt->hides && !w->cur.mnt->ns)
+		return -ENOENT;
 	return inode_permission(w->t, inode, MAY_EXEC);
 }
 
