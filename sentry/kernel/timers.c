@@ -145,20 +145,22 @@ bool ktimer_cancel(struct ktimer *t)
 	return was;
 }
 
-/* Earliest due timer, or NULL and the time to wait until (monotonic; -1: none). */
+/* The timer that is the longest overdue, or NULL and the time to wait until (monotonic; -1: none). */
 static struct ktimer *due(struct timer_queue *q, int64_t *until)
 {
 	int64_t mono = kernel_now_mono(), wait;
+	struct ktimer *t = NULL;
 
 	*until = -1;
 	if (q->mono.n) {
-		if (q->mono.v[0]->deadline_ns <= mono)
-			return q->mono.v[0];
 		*until = q->mono.v[0]->deadline_ns;
+		if (*until <= mono)
+			t = q->mono.v[0];
 	}
 	if (q->real.n) {
 		wait = q->real.v[0]->deadline_ns - kernel_now_real();
-		if (wait <= 0)
+		/* Neither clock's timers keep the other's waiting. */
+		if (wait <= 0 && (!t || wait < *until - mono))
 			return q->real.v[0];
 		/* The wall clock may be set: look again at least once a second. */
 		if (wait > NSEC)
@@ -166,7 +168,7 @@ static struct ktimer *due(struct timer_queue *q, int64_t *until)
 		if (*until < 0 || mono + wait < *until)
 			*until = mono + wait;
 	}
-	return NULL;
+	return t;
 }
 
 static void *timer_thread(void *arg)
