@@ -5,9 +5,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -423,6 +425,70 @@ static int cmd_watches(void)
 	return 0;
 }
 
+/* Waiters of a condition variable that give up at the moment when they are moved to its mutex. */
+static uint32_t cond_word, mutex_word;
+
+static void *waiting_thread(void *arg)
+{
+	for (int i = 0; i < 3000; i++) {
+		struct timespec ts;
+
+		clock_gettime(CLOCK_MONOTONIC, &ts);
+		ts.tv_nsec += 20000 + i % 97 * 1000;
+		if (ts.tv_nsec >= 1000000000)
+			ts.tv_sec++, ts.tv_nsec -= 1000000000;
+		if (syscall(SYS_futex, &cond_word, FUTEX_WAIT_REQUEUE_PI, 0, &ts, &mutex_word, 0) == 0)
+			syscall(SYS_futex, &mutex_word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0);
+	}
+	return NULL;
+}
+
+static int cmd_requeue(void)
+{
+	pthread_t t[4];
+
+	alarm(30);
+	for (int i = 0; i < 4; i++)
+		pthread_create(&t[i], NULL, waiting_thread, NULL);
+	for (int i = 0; i < 20000; i++) {
+		bool locked = i % 2 && syscall(SYS_futex, &mutex_word, FUTEX_LOCK_PI, 0, NULL, NULL, 0) == 0;
+
+		syscall(SYS_futex, &cond_word, FUTEX_CMP_REQUEUE_PI, 1, 4, &mutex_word, 0);
+		if (locked)
+			syscall(SYS_futex, &mutex_word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0);
+	}
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	puts("survived");
+	return 0;
+}
+
+/* Timers of the shortest interval do not keep others from going off. */
+static int cmd_timers(void)
+{
+	struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+	struct itimerspec often = {{0, 1}, {0, 1}}, once = {{0, 0}, {0, 50000000}};
+	struct timespec wait = {5, 0};
+	sigset_t set;
+	timer_t id;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	for (int i = 0; i < 8; i++)
+		if (timer_create(CLOCK_MONOTONIC, &ev, &id) || timer_settime(id, 0, &often, NULL))
+			return 3;
+	ev.sigev_signo = SIGUSR2;
+	if (timer_create(CLOCK_REALTIME, &ev, &id) || timer_settime(id, 0, &once, NULL))
+		return 3;
+	sigdelset(&set, SIGUSR1);
+	if (sigtimedwait(&set, NULL, &wait) != SIGUSR2)
+		return 3;
+	puts("survived");
+	return 0;
+}
+
 static int cmd_spin(void)
 {
 	for (;;)
@@ -437,6 +503,7 @@ static const struct {
 	{"forge", cmd_forge},	    {"forkbomb", cmd_forkbomb},	  {"threadbomb", cmd_threadbomb}, {"memhog", cmd_memhog},
 	{"leaderless", cmd_leaderless}, {"sharedhog", cmd_sharedhog}, {"mappedhog", cmd_mappedhog}, {"giveback", cmd_giveback}, {"watches", cmd_watches},
 	{"filehog", cmd_filehog},   {"fdbomb", cmd_fdbomb},	  {"scmbomb", cmd_scmbomb},	  {"spin", cmd_spin},
+	{"requeue", cmd_requeue},   {"timers", cmd_timers},
 };
 
 int main(int argc, char **argv)

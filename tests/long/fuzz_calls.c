@@ -379,6 +379,251 @@ static int64_t make_call(const struct call *c, uint64_t *arg)
 	}
 }
 
+/* --- calls whose arguments mean something ------------------------------------------------------------------------------------- */
+
+static const uint64_t ns_flags[] = {CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWCGROUP,
+	CLONE_FS, CLONE_FILES, CLONE_SYSVSEM};
+
+static uint64_t some_ns(struct rng *r)
+{
+	uint64_t f = 0;
+
+	for (unsigned n = 1 + (unsigned)below(r, 3); n; n--)
+		f |= ns_flags[below(r, sizeof(ns_flags) / sizeof(ns_flags[0]))];
+	return f;
+}
+
+static void write_some(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_NONBLOCK);
+
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		errno = 0;
+	close(fd);
+}
+
+static void write_maps(struct rng *r)
+{
+	static const char *const files[] = {"uid_map", "gid_map", "setgroups", "projid_map"};
+	char path[64], text[200];
+	unsigned pid = below(r, 3) ? (unsigned)getpid() : (unsigned)below(r, 60);
+
+	snprintf(path, sizeof(path), "/proc/%u/%s", pid, files[below(r, 4)]);
+	if (below(r, 4) == 0)
+		snprintf(text, sizeof(text), below(r, 2) ? "deny" : "allow");
+	else
+		snprintf(text, sizeof(text), "%u %u %u\n%u %u %u\n", (unsigned)below(r, 20), (unsigned)below(r, 20), (unsigned)number(r),
+			 (unsigned)number(r), (unsigned)below(r, 2000), (unsigned)below(r, 4) + 1);
+	write_some(path, text);
+}
+
+static void some_mount(struct rng *r)
+{
+	static const char *const types[] = {"tmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup2", "ramfs", "overlay"};
+	static const char *const places[] = {"d", "d/e", ".", "x", "/fuzz"};
+	static const uint64_t kinds[] = {0, MS_BIND, MS_BIND | MS_REC, MS_MOVE, MS_SHARED, MS_PRIVATE, MS_SLAVE, MS_SHARED | MS_REC, MS_UNBINDABLE,
+		MS_REMOUNT | MS_BIND | MS_RDONLY, MS_REMOUNT | MS_BIND, MS_REMOUNT, MS_RDONLY | MS_NOSUID};
+	const char *at = places[below(r, 4)];
+
+	mkdir("x", 0755);
+	switch (below(r, 4)) {
+	case 0:
+		umount2(at, below(r, 2) ? MNT_DETACH : (int)below(r, 16));
+		break;
+	case 1:
+		syscall(SYS_pivot_root, at, places[below(r, 4)]);
+		break;
+	default:
+		mount(places[below(r, 4)], at, types[below(r, 8)], kinds[below(r, sizeof(kinds) / sizeof(kinds[0]))],
+		      below(r, 3) ? NULL : "size=4096,mode=755");
+	}
+}
+
+static void enter_ns(struct rng *r)
+{
+	static const char *const files[] = {"user", "mnt", "uts", "ipc", "pid", "net", "cgroup", "pid_for_children"};
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/ns/%s", below(r, 2) ? (unsigned)getpid() : 1 + (unsigned)below(r, 60), files[below(r, 8)]);
+	fd = open(path, O_RDONLY);
+	if (below(r, 2))
+		syscall(SYS_setns, fd, below(r, 2) ? 0 : some_ns(r));
+	else if (below(r, 2))
+		mount(path, "a", NULL, MS_BIND, NULL);
+	close(fd);
+	fd = (int)syscall(SYS_pidfd_open, 1 + below(r, 60), 0);
+	syscall(SYS_setns, fd, some_ns(r));
+	close(fd);
+}
+
+static void some_ipc(struct arena *a, struct rng *r)
+{
+	static const int commands[] = {0, 1, 2, 3, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
+	uint16_t *ops = (uint16_t *)room(a, r, 64);
+	int64_t key = (int64_t)below(r, 5), flags = 01000 | 0666, id, c = commands[below(r, 14)];
+
+	switch (below(r, 3)) {
+	case 0:
+		id = syscall(SYS_shmget, key, below(r, 4) ? below(r, 40000) : number(r), flags);
+		id = below(r, 8) ? id : (int64_t)number(r);
+		if (below(r, 3) == 0)
+			syscall(SYS_shmctl, id, c, some_struct(a, r));
+		else
+			syscall(SYS_shmdt, syscall(SYS_shmat, id, below(r, 4) ? 0 : pointer(a, r), below(r, 4) << 12));
+		break;
+	case 1:
+		id = syscall(SYS_semget, key, below(r, 4) ? below(r, 10) : number(r), flags);
+		for (unsigned i = 0; i < 4; i++) {
+			ops[3 * i] = (uint16_t)below(r, 8);
+			ops[3 * i + 1] = (uint16_t)(below(r, 5) - 2);
+			ops[3 * i + 2] = below(r, 2) ? 0x1000 : 0x1800; /* SEM_UNDO, IPC_NOWAIT */
+		}
+		if (below(r, 3) == 0)
+			syscall(SYS_semctl, id, below(r, 10), c, below(r, 2) ? some_struct(a, r) : number(r));
+		else
+			syscall(SYS_semtimedop, id, ops, below(r, 5), timespec(a, r));
+		break;
+	default:
+		id = syscall(SYS_msgget, key, flags);
+		*(int64_t *)ops = (int64_t)below(r, 5);
+		if (below(r, 4) == 0)
+			syscall(SYS_msgctl, id, c, some_struct(a, r));
+		else if (below(r, 2))
+			syscall(SYS_msgsnd, id, ops, below(r, 9000), below(r, 3) ? 04000 : 0);
+		else
+			syscall(SYS_msgrcv, id, ops, below(r, 9000), (int64_t)below(r, 7) - 3, below(r, 3) ? 04000 | below(r, 64) << 10 : 0);
+	}
+}
+
+static void trace_some(struct arena *a, struct rng *r)
+{
+	static const uint64_t requests[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 15, 16, 17, 24, 30, 31, 32, 0x4200, 0x4201, 0x4202, 0x4203, 0x4204,
+		0x4205, 0x4206, 0x4207, 0x4208, 0x4209, 0x420a, 0x420b, 0x420c, 0x420d, 0x420e, 0x420f};
+	uint64_t req = requests[below(r, sizeof(requests) / sizeof(requests[0]))], pid = 2 + below(r, 60);
+
+	for (unsigned i = 0; i < 4; i++) {
+		syscall(SYS_ptrace, below(r, 3) ? req : 0x4206, pid, below(r, 2) ? some_struct(a, r) : number(r) & ~7ull,
+			below(r, 2) ? some_struct(a, r) : number(r) & 0xff);
+		syscall(SYS_wait4, pid, 0, 0x40000001, 0);
+		req = requests[below(r, sizeof(requests) / sizeof(requests[0]))];
+	}
+}
+
+/* A filter that lets most calls pass, and is sometimes nonsense. */
+static void filter_some(struct arena *a, struct rng *r)
+{
+	struct {
+		uint16_t code;
+		uint8_t jt, jf;
+		uint32_t k;
+	} *f = (void *)room(a, r, 256);
+	struct {
+		uint16_t len;
+		uint64_t insns;
+	} *prog = (void *)room(a, r, 16);
+	static const uint16_t codes[] = {0x20, 0x15, 0x05, 0x06, 0x16, 0x07, 0x87, 0x04, 0x54, 0x60, 0x02, 0x25, 0x45, 0x34, 0x80};
+	unsigned n = 1 + (unsigned)below(r, 12);
+
+	for (unsigned i = 0; i < n; i++) {
+		f[i].code = codes[below(r, 15)];
+		f[i].jt = (uint8_t)below(r, 4);
+		f[i].jf = (uint8_t)below(r, 4);
+		f[i].k = below(r, 3) ? (uint32_t)below(r, 16) * 4 : (uint32_t)number(r);
+	}
+	f[n].code = 0x06;
+	f[n].k = 0x7fff0000;
+	prog->len = (uint16_t)(n + 1);
+	prog->insns = (uint64_t)f;
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	syscall(SYS_seccomp, 1, below(r, 3) ? 0 : below(r, 64), prog);
+}
+
+static void some_timer(struct arena *a, struct rng *r)
+{
+	uint64_t *ts = (uint64_t *)room(a, r, 32);
+	int32_t *id = (int32_t *)room(a, r, 8);
+
+	ts[0] = below(r, 4) ? 0 : number(r);
+	ts[1] = below(r, 1000000);
+	ts[2] = below(r, 4) ? 0 : number(r);
+	ts[3] = below(r, 1000000);
+	syscall(SYS_timer_create, below(r, 4), below(r, 3) ? 0 : some_struct(a, r), id);
+	syscall(SYS_timer_settime, below(r, 3) ? *id : (int)below(r, 64), below(r, 2), ts, NULL);
+	if (below(r, 2))
+		syscall(SYS_timer_delete, below(r, 2) ? *id : (int)below(r, 64));
+}
+
+static void some_futex(struct arena *a, struct rng *r)
+{
+	static const int ops[] = {0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+	uint64_t base = (uint64_t)a->mem, w1 = base + below(r, 8) * 4, w2 = base + below(r, 8) * 4;
+
+	if (below(r, 8) == 0)
+		*(uint32_t *)w1 = (uint32_t)below(r, 60) | (uint32_t)below(r, 4) << 30;
+	syscall(SYS_futex, w1, ops[below(r, 13)] | (below(r, 2) ? 128 : 0), *(uint32_t *)w1, timespec(a, r), w2, *(uint32_t *)w1);
+}
+
+/* In a process of its own that is not missed: what cannot be undone, and calls under it. */
+static void apart(struct arena *a, struct rng *r)
+{
+	pid_t p = fork();
+
+	if (p)
+		return;
+	alarm(1);
+	/* The others' mounts stay as they are. */
+	if (syscall(SYS_unshare, CLONE_NEWNS | (below(r, 2) ? CLONE_NEWUSER : 0)))
+		syscall(SYS_exit_group, 0);
+	for (unsigned i = 0; i < 20; i++) {
+		switch (below(r, 6)) {
+		case 0:
+			syscall(SYS_unshare, some_ns(r));
+			break;
+		case 1:
+			write_maps(r);
+			break;
+		case 2:
+			some_mount(r);
+			break;
+		case 3:
+			enter_ns(r);
+			break;
+		case 4:
+			filter_some(a, r);
+			break;
+		default:
+			if (below(r, 2))
+				some_ipc(a, r);
+			else if (syscall(SYS_clone, SIGCHLD | (some_ns(r) & ~(uint64_t)CLONE_SYSVSEM), 0, 0, 0, 0) == 0)
+				syscall(SYS_exit_group, 0);
+		}
+	}
+	syscall(SYS_exit_group, 0);
+}
+
+static void make_sense(struct arena *a, struct rng *r)
+{
+	switch (below(r, 12)) {
+	case 0:
+		apart(a, r);
+		break;
+	case 1:
+		trace_some(a, r);
+		break;
+	case 2:
+		some_timer(a, r);
+		break;
+	case 3:
+	case 4:
+	case 5:
+		some_futex(a, r);
+		break;
+	default:
+		some_ipc(a, r);
+	}
+}
+
 static void on_alarm(int s)
 {
 	(void)s;
@@ -400,6 +645,8 @@ static void *run_thread(void *p)
 		const struct call *c = &calls[below(&r, N_CALLS)];
 		uint64_t arg[6];
 
+		if (below(&r, 8) == 0)
+			make_sense(a, &r);
 		for (unsigned j = 0; j < 6; j++)
 			arg[j] = number(&r);
 		arguments(a, &r, c->kinds, arg);
