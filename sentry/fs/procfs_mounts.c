@@ -114,12 +114,12 @@ uint64_t proc_poll_mounts(const struct kobj *o, struct waiter *w)
 	struct mount_ns *ns = (struct mount_ns *)task_ns_get(o->task, NS_MNT, false);
 	uint64_t event = 0;
 
+	if (w)
+		wait_queue_add(&o->kernel->dcache->mount_wait, w);
 	if (!ns)
 		return 0;
-	if (w)
-		wait_queue_add(&ns->event_wait, w);
 	event = ns->event;
-	mount_ns_put(ns); /* the task's set holds it */
+	mount_ns_put(ns);
 	return event;
 }
 

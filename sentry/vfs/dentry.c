@@ -20,6 +20,7 @@ int dcache_create(struct kernel *k)
 	list_init(&dc->lru);
 	list_init(&dc->dead_ns);
 	rwlock_init(&dc->mount_lock, RANK_MOUNTS);
+	wait_queue_init(&dc->mount_wait);
 	for (int i = 0; i < MOUNT_BUCKETS; i++)
 		list_init(&dc->mount_hash[i]);
 	k->dcache = dc;

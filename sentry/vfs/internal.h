@@ -16,6 +16,7 @@
 struct dcache {
 	struct rwlock mount_lock;  /* RANK_MOUNTS: the trees of all mount namespaces */
 	struct list_head mount_hash[MOUNT_BUCKETS];
+	struct wait_queue mount_wait; /* for changes of any namespace, which may go while somebody waits for it */
 	int next_mount_id, next_group;
 	unsigned propagation;	   /* counts them */
 	struct list_head dead_ns;  /* mount namespaces to be freed by who does so already (mount_ns_put_late()) */

@@ -164,7 +164,7 @@ struct mount *mount_alloc(struct super_block *sb, struct dentry *root, unsigned 
 void mount_tree_changed(struct mount_ns *ns)
 {
 	atomic_fetch_add(&ns->event, 1);
-	wait_queue_wake(&ns->event_wait, EPOLLERR | EPOLLPRI);
+	wait_queue_wake(&ns->head.kernel->dcache->mount_wait, EPOLLERR | EPOLLPRI);
 }
 
 void mount_hook(struct mount *m, struct mount *parent, struct dentry *at)

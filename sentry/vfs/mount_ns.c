@@ -19,7 +19,6 @@ int mount_ns_create(struct kernel *k, struct user_ns *owner, bool initial, struc
 	}
 	refs_init(&ns->refs);
 	list_init(&ns->mounts);
-	wait_queue_init(&ns->event_wait);
 	*ret = ns;
 	return 0;
 }

@@ -296,8 +296,7 @@ struct mount_ns {
 	struct list_head mounts;
 	struct mount *root;
 	unsigned n_mounts;
-	_Atomic uint64_t event;	       /* counts changes of the tree, for readers of /proc/PID/mounts */
-	struct wait_queue event_wait;
+	_Atomic uint64_t event;	       /* counts changes of the tree, for readers of /proc/PID/mounts, who wait in dcache.mount_wait */
 	struct list_head dead_link; /* dcache.dead_ns */
 };
 
