@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -463,6 +464,44 @@ static int cmd_requeue(void)
 	return 0;
 }
 
+/* Somebody waits for changes of a mount namespace that ends meanwhile. */
+static int cmd_mountwait(void)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLPRI};
+	int ep = epoll_create1(0);
+
+	for (int i = 0; i < 50; i++) {
+		int up[2], fd;
+		char path[64], c;
+		pid_t pid;
+
+		if (pipe(up))
+			return 3;
+		pid = fork();
+		if (!pid) {
+			if (unshare(CLONE_NEWNS) || write(up[1], "x", 1) != 1)
+				_exit(3);
+			for (;;)
+				pause();
+		}
+		if (read(up[0], &c, 1) != 1)
+			return 3;
+		snprintf(path, sizeof(path), "/proc/%d/mountinfo", pid);
+		fd = open(path, O_RDONLY);
+		if (fd < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev))
+			return 3;
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		for (int k = 0; k < 100; k++)
+			close(dup(up[0]));
+		close(fd);
+		close(up[0]);
+		close(up[1]);
+	}
+	puts("survived");
+	return 0;
+}
+
 /* Timers of the shortest interval do not keep others from going off. */
 static int cmd_timers(void)
 {
@@ -503,7 +542,7 @@ static const struct {
 	{"forge", cmd_forge},	    {"forkbomb", cmd_forkbomb},	  {"threadbomb", cmd_threadbomb}, {"memhog", cmd_memhog},
 	{"leaderless", cmd_leaderless}, {"sharedhog", cmd_sharedhog}, {"mappedhog", cmd_mappedhog}, {"giveback", cmd_giveback}, {"watches", cmd_watches},
 	{"filehog", cmd_filehog},   {"fdbomb", cmd_fdbomb},	  {"scmbomb", cmd_scmbomb},	  {"spin", cmd_spin},
-	{"requeue", cmd_requeue},   {"timers", cmd_timers},
+	{"requeue", cmd_requeue},   {"timers", cmd_timers},	  {"mountwait", cmd_mountwait},
 };
 
 int main(int argc, char **argv)

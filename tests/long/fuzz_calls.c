@@ -455,6 +455,9 @@ static void enter_ns(struct rng *r)
 	fd = (int)syscall(SYS_pidfd_open, 1 + below(r, 60), 0);
 	syscall(SYS_setns, fd, some_ns(r));
 	close(fd);
+	/* Not in the mounts of all. */
+	if (syscall(SYS_unshare, CLONE_NEWNS))
+		syscall(SYS_exit_group, 0);
 }
 
 static void some_ipc(struct arena *a, struct rng *r)
