@@ -474,7 +474,8 @@ static int commit(struct task *t, struct file *f, const char *path, struct exec_
 	im->mm->user_ns = ec->owner;
 	user_ns_get(ec->owner);
 	exec_creds_commit(t, ec);
-	t->tg->dumpable = ec->dumpable;
+	if (!ec->dumpable)
+		t->tg->dumpable = false;
 	t->personality &= ~ec->personality;
 	if (ec->secure)
 		t->pdeath_signal = 0;
@@ -491,6 +492,7 @@ static int commit(struct task *t, struct file *f, const char *path, struct exec_
 	t->personality &= ~(unsigned)READ_IMPLIES_EXEC;
 	set_comm(t, path);
 	switch_mm(t, im);
+	t->tg->dumpable = ec->dumpable; /* now that the old memory, and files that were to be closed, are out of reach */
 	return 0;
 }
 
