@@ -227,13 +227,16 @@ static int get_inode(struct mqfs *fs, const char *name, size_t len, struct inode
 	return 0;
 }
 
-static int remove_name(struct super_block *sb, const char *name, size_t len)
+/* The name, if it is still that of *inode*, which is what the caller was found to have a right to. */
+static int remove_name(struct super_block *sb, const char *name, size_t len, const struct inode *inode)
 {
 	struct mqfs *fs = sb->priv;
 	struct mq_name *e;
 
 	lock_acquire(&fs->lock);
 	e = find(fs, name, len);
+	if (e && e->inode != inode)
+		e = NULL;
 	if (e)
 		list_del(&e->link);
 	lock_release(&fs->lock);
@@ -332,8 +335,10 @@ int mq_unlink_name(struct task *t, const char *name)
 	if (!r && (dir->mode & S_ISVTX) && t->cred->fsuid != inode->uid && t->cred->fsuid != dir->uid &&
 	    !cred_id_capable(t->cred, inode->uid, inode->gid, CAP_FOWNER))
 		r = -EPERM;
+	if (!r)
+		r = remove_name(sb, name, len, inode);
 	inode_put(inode);
-	return r ? r : remove_name(sb, name, len);
+	return r;
 }
 
 /* --- the directory ----------------------------------------------------------------------------------------------------------- */
@@ -351,7 +356,7 @@ static int dir_create(struct inode *dir, const char *name, size_t len, uint32_t 
 
 static int dir_unlink(struct inode *dir, const char *name, size_t len, struct inode *victim)
 {
-	return remove_name(dir->sb, name, len);
+	return remove_name(dir->sb, name, len, victim);
 }
 
 static int dir_readdir(struct file *f, struct dir_emit *de, int64_t *pos)
