@@ -458,13 +458,14 @@ static void enter_ns(struct rng *r)
 	/* Not in the mounts of all. */
 	if (syscall(SYS_unshare, CLONE_NEWNS))
 		syscall(SYS_exit_group, 0);
+	mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
 
 static void some_ipc(struct arena *a, struct rng *r)
 {
 	static const int commands[] = {0, 1, 2, 3, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
 	uint16_t *ops = (uint16_t *)room(a, r, 64);
-	int64_t key = (int64_t)below(r, 5), flags = 01000 | 0666, id, c = commands[below(r, 14)];
+	int64_t key = 1 + (int64_t)below(r, 5), flags = 01000 | 0666, id, c = commands[below(r, 14)];
 
 	switch (below(r, 3)) {
 	case 0:
@@ -578,6 +579,7 @@ static void apart(struct arena *a, struct rng *r)
 	/* The others' mounts stay as they are. */
 	if (syscall(SYS_unshare, CLONE_NEWNS | (below(r, 2) ? CLONE_NEWUSER : 0)))
 		syscall(SYS_exit_group, 0);
+	mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 	for (unsigned i = 0; i < 20; i++) {
 		switch (below(r, 6)) {
 		case 0:
