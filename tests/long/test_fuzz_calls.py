@@ -39,10 +39,17 @@ class Tail:
 
 
 def descriptors(pid):
+    """Of a sentry, but for those of System V segments: they stay until somebody removes them, which the calls seldom do."""
+    n = 0
     try:
-        return len(os.listdir("/proc/%d/fd" % pid))
+        for fd in os.listdir("/proc/%d/fd" % pid):
+            try:
+                n += not os.readlink("/proc/%d/fd/%s" % (pid, fd)).startswith("/memfd:sysv")
+            except FileNotFoundError:
+                continue
     except OSError:
         return -1
+    return n
 
 
 def memory_kb(pid):
