@@ -44,7 +44,8 @@ static void stop_here(struct task *t)
 	uint64_t began;
 
 	lock_acquire(&tg->siglock);
-	while ((atomic_load(&t->flags) & (TIF_STOP | TIF_KILLED | TIF_TRAP)) == TIF_STOP) {
+	/* One that has become a tracee on its way here stops for its tracer instead: nobody would wake it for its SIGSTOP. */
+	while (!t->pt.flags && (atomic_load(&t->flags) & (TIF_STOP | TIF_KILLED | TIF_TRAP)) == TIF_STOP) {
 		t->state = TASK_STOPPED;
 		lock_release(&tg->siglock);
 		began = arch_ticks();
@@ -70,8 +71,10 @@ static void begin_stop(struct task *t, int signo)
 		if (other->exited)
 			continue;
 		atomic_fetch_or(&other->flags, TIF_STOP);
-		if (other != t)
-			task_kick(other);
+		if (other == t)
+			continue;
+		ptrace_jobctl_changed(other); /* one that listens has to tell of this stop */
+		task_kick(other);
 	}
 }
 

@@ -136,7 +136,7 @@ static bool reparent_children(struct kernel *k, struct thread_group *tg, struct 
 			c->leader->exit_signal = SIGCHLD;
 			send_pdeath(c, tg->leader);
 		}
-		if (!c->zombie || c->leader->ptracer)
+		if (!c->zombie || c->n_unseen || c->leader->ptracer)
 			continue; /* a tracer has to see the zombie first: group_tell_parent() comes then */
 		zombie = true;
 		fill_child_info(c, info, c->leader->exit_code);
@@ -182,7 +182,7 @@ void group_tell_parent(struct thread_group *tg)
 	int sig = 0;
 
 	lock_acquire(&k->tasklist_lock);
-	if (!tg->zombie || tg->reaped) {
+	if (!tg->zombie || tg->reaped || tg->n_unseen) {
 		lock_release(&k->tasklist_lock);
 		return;
 	}
@@ -202,6 +202,9 @@ void group_tell_parent(struct thread_group *tg)
 		sig = traced ? SIGCHLD : tg->leader->exit_signal;
 		fill_child_info(tg, &info, tg->leader->exit_code);
 		autoreap = !traced && parent_ignores_children(parent, sig);
+		if (tg->told)
+			sig = 0; /* while this very process traced it */
+		tg->told = true;
 	}
 	if (autoreap || (!parent && tg->pid != 1))
 		group_release(k, tg);
@@ -222,7 +225,7 @@ static void release_zombies(struct kernel *k, struct thread_group *tg)
 	struct thread_group *c, *tmp;
 
 	list_for_each_entry_safe(c, tmp, &tg->children, sibling)
-		if (c->zombie && !c->leader->ptracer)
+		if (c->zombie && !c->n_unseen && !c->leader->ptracer)
 			group_release(k, c);
 }
 
@@ -416,6 +419,7 @@ void task_exit(struct task *t, int code)
 		t->state = t->ptracer ? TASK_ZOMBIE : TASK_DEAD;
 	}
 	traced = t != tg->leader && t->ptracer; /* its tracer has to see it before it goes */
+	tg->n_unseen += traced;
 	lock_release(&tg->siglock);
 	if (!last)
 		hand_over_children(t);

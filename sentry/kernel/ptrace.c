@@ -350,7 +350,7 @@ int ptrace_listen(struct task *target)
 	return 0;
 }
 
-void ptrace_continued(struct task *t)
+void ptrace_jobctl_changed(struct task *t)
 {
 	if (!(t->pt.flags & PT_SEIZED))
 		return;

@@ -49,7 +49,7 @@ struct ptrace_state { /* in struct task */
 	struct ksiginfo info; /* of the stop */
 	uint64_t message;
 	/* of the tracee; the tracer's while it is stopped */
-	uint32_t resume;
+	_Atomic uint32_t resume; /* a new tracer sets it too */
 	bool entered_tf; /* this entry came while it was set by us: a trap may be ours */
 	bool forced_tf; /* the trap flag was set by us */
 	uint64_t exec_message;
@@ -133,8 +133,8 @@ void ptrace_exit(struct task *t);
 /* A zombie's tracer is told; one whose tracer has gone is released, or its own parent told. No locks. */
 void ptrace_tell_death(struct task *t);
 void ptrace_zombie_free(struct task *t);
-/* SIGCONT, with siglock held; and SIGKILL. */
-void ptrace_continued(struct task *t);
+/* A stop of the group begins or ends, with siglock held; and SIGKILL. */
+void ptrace_jobctl_changed(struct task *t);
 void ptrace_killed(struct task *t);
 /* wait4(2): the tracees of the caller's threads. As scan() in wait.c; tasklist_lock held. */
 int ptrace_wait_scan(struct task *t, const struct wait_args *w, struct wait_result *res, struct thread_group **notify);

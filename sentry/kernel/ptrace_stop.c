@@ -211,6 +211,9 @@ void ptrace_trap(struct task *t)
 	lock_acquire(&t->tg->siglock);
 	jobctl = t->pt.jobctl;
 	signo = t->tg->stopped ? t->tg->stop_signo : 0;
+	/* PTRACE_ATTACH waits for the stop of a stopped process, also if SIGCONT has come meanwhile. */
+	if (!signo && (jobctl & JOBCTL_TRAP_STOP) && !(t->pt.flags & PT_SEIZED))
+		signo = t->tg->stop_signo;
 	if (!(jobctl & JOBCTL_EXEC)) {
 		atomic_fetch_and(&t->flags, ~(TIF_STOP | TIF_TRAP));
 		t->pt.jobctl &= ~(JOBCTL_TRAP_STOP | JOBCTL_TRAP_NOTIFY);

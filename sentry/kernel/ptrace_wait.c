@@ -45,6 +45,7 @@ static int exit_code_of(int status)
 /* A thread's number and place are free again. tasklist_lock held. */
 static void thread_release(struct task *p)
 {
+	p->tg->n_unseen--;
 	ptrace_forget_locked(p);
 	p->state = TASK_DEAD;
 	pid_detach(p->kernel, p->tid);
@@ -57,7 +58,9 @@ static void reap(struct task *t, struct task *p, struct thread_group **notify)
 	struct thread_group *tg = p->tg;
 
 	if (p != tg->leader) {
+		tg_get(tg);
 		thread_release(p);
+		*notify = tg; /* the last of them to be seen lets the process be told of */
 		return;
 	}
 	if (tg->parent == t->tg) {
@@ -73,7 +76,7 @@ static void reap(struct task *t, struct task *p, struct thread_group **notify)
 
 static bool zombie(const struct task *p)
 {
-	return p == p->tg->leader ? p->tg->zombie : p->state == TASK_ZOMBIE;
+	return p == p->tg->leader ? p->tg->zombie && !p->tg->n_unseen : p->state == TASK_ZOMBIE;
 }
 
 /* The stop of *p* that nobody has waited for yet; 0: none. */
@@ -159,13 +162,11 @@ void ptrace_tell_death(struct task *t)
 
 void ptrace_zombie_free(struct task *o)
 {
-	bool leader;
+	struct thread_group *tg = o->tg;
 
 	lock_acquire(&o->kernel->tasklist_lock);
-	leader = o == o->tg->leader;
-	if (!leader && o->state == TASK_ZOMBIE)
+	if (o != tg->leader && o->state == TASK_ZOMBIE && !o->ptracer)
 		thread_release(o);
 	lock_release(&o->kernel->tasklist_lock);
-	if (leader)
-		group_tell_parent(o->tg);
+	group_tell_parent(tg);
 }

@@ -229,7 +229,7 @@ static void resume_group(struct thread_group *tg)
 
 	list_for_each_entry(t, &tg->threads, tg_link) {
 		t->stop_taken = false;
-		ptrace_continued(t);
+		ptrace_jobctl_changed(t);
 		if (!(atomic_fetch_and(&t->flags, ~TIF_STOP) & TIF_STOP))
 			continue;
 		platform_wake(&t->waker);

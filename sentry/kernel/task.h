@@ -199,6 +199,8 @@ struct thread_group {
 	struct list_head ns_link; /* kernel->ended_ns */
 	struct tty *ctty;	    /* controlling terminal of the session, held by tty code */
 	int tty_old_pgrp;	    /* of a leader whose terminal was hung up: the group that was in front; 0: none */
+	unsigned n_unseen; /* zombie threads that their tracers have yet to wait for: the process is reported after them */
+	bool told;	   /* a zombie whose parent has had its signal */
 	/* also read without the lock; exec_done: setpgid gives EACCES */
 	_Atomic bool zombie, reaped, child_subreaper, exec_done;
 	struct wait_queue child_wait; /* wait4 sleeps here */

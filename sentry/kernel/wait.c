@@ -78,7 +78,7 @@ static bool examine(struct kernel *k, struct task *t, struct thread_group *c, co
 {
 	int signo;
 
-	if (c->zombie && (w->options & WEXITED)) {
+	if (c->zombie && !c->n_unseen && (w->options & WEXITED)) {
 		int code = c->leader->exit_code;
 
 		fill(t, w, c, WIFEXITED(code) ? CLD_EXITED : WCOREDUMP(code) ? CLD_DUMPED : CLD_KILLED, code, res);
@@ -118,7 +118,7 @@ static int scan_locked(struct task *t, const struct wait_args *w, struct wait_re
 			r = 0; /* its tracer's, for now */
 			continue;
 		}
-		if (!c->zombie || (w->options & WEXITED))
+		if (!c->zombie || c->n_unseen || (w->options & WEXITED))
 			r = 0; /* a zombie has nothing more to tell to who waits for stops */
 		if (examine(k, t, c, w, res))
 			return 1;

@@ -604,6 +604,144 @@ def flood_and_interrupt():
     s.close()
 
 
+def gdb_start(s):
+    s.expect(r"\(gdb\) ")
+    for line in ("set pagination off", "set confirm off", "set style enabled off", "set debuginfod enabled off", "set width 0"):
+        s.send(line + "\r")
+        s.expect(r"\(gdb\) ")
+
+
+def gdb_line(s, text, pattern=None):
+    s.send(text + "\r")
+    m = s.expect(pattern) if pattern else None
+    s.expect(r"\(gdb\) $")
+    return m
+
+
+GDB = ("gdb", "-q", "-nx")
+# Some kernels do not take the extended state back that they gave; no function can be called then.
+GDB_CALLED = r"\$1 = (\d+)" + ("|Couldn't write extended state" if native else "")
+INFERIOR = r"""
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+volatile int counter, go = 1;
+static void *other(void *arg) { while (go) usleep(1000); return arg; }
+static int add(int n) { counter += n; return counter; }
+int main(void)
+{
+	pthread_t th;
+	int i;
+	for (i = 0; i < 3; i++)
+		add(i + 1);
+	pthread_create(&th, NULL, other, NULL);
+	printf("added %d\\n", counter);
+	fflush(stdout);
+	while (go) usleep(1000);
+	printf("went on\\n");
+	pthread_join(th, NULL);
+	return 7;
+}
+"""
+
+
+@scenario("gdb", "gcc")
+def gdb_on_a_program():
+    """Breakpoints, steps, a watchpoint, threads, calls and Ctrl-C, all from a terminal."""
+    with tempfile.TemporaryDirectory(prefix="picket-gdb-") as d:
+        os.chmod(d, 0o755)
+        with open(d + "/a.c", "w") as f:
+            f.write(INFERIOR)
+        if os.system("gcc -g -O0 -pthread -o %s/a %s/a.c" % (d, d)):
+            raise Failed("gcc")
+        s = Session(*GDB, d + "/a" if native else "/x/a", options=("-v", d + ":/x"))
+        gdb_start(s)
+        gdb_line(s, "break main", "Breakpoint 1 at")
+        gdb_line(s, "run", r"Breakpoint 1, main \(\)")
+        gdb_line(s, "next", "\\d")
+        gdb_line(s, "break add", "Breakpoint 2 at")
+        gdb_line(s, "continue", r"Breakpoint 2.* add \(n=1\)")
+        gdb_line(s, "bt", r"#0 +add \(n=1\).*#1 .*main \(\)")
+        gdb_line(s, "watch counter", "Hardware watchpoint 3: counter")
+        gdb_line(s, "continue", "Old value = 0\r\nNew value = 1")
+        gdb_line(s, "delete 2 3")
+        gdb_line(s, "step")
+        pid = gdb_line(s, "print (int)getpid()", GDB_CALLED).group(1)
+        gdb_line(s, "info inferiors", "process " + (pid or ""))
+        s.send("continue\r")
+        s.expect("added 6")
+        time.sleep(0.3)
+        s.send("\x03")
+        s.expect("received signal SIGINT, Interrupt.")
+        s.expect(r"\(gdb\) $")
+        gdb_line(s, "info threads", r" 1 .* 2 ")
+        gdb_line(s, "thread apply all bt 2", r"Thread 2.*Thread 1")
+        gdb_line(s, "set var go = 0")
+        gdb_line(s, "continue", r"went on.*exited with code 07")
+        gdb_line(s, "run", r"Breakpoint 1, main \(\)")
+        gdb_line(s, "kill", "killed")
+        s.send("quit\r")
+        if s.wait():
+            raise Failed("gdb fails")
+        s.close()
+
+
+@scenario("gdb", "python3")
+def gdb_on_python():
+    program = "import time\nprint('be' + 'gun', flush=True)\nwhile 1: time.sleep(0.01)"
+    with tempfile.TemporaryDirectory(prefix="picket-gdb-") as d:
+        os.chmod(d, 0o755)
+        with open(d + "/p.py", "w") as f:
+            f.write(program)
+        s = Session(*GDB, "--args", "/usr/bin/python3", d + "/p.py" if native else "/x/p.py", options=("-v", d + ":/x"))
+        gdb_start(s)
+        s.send("run\r")
+        s.expect("begun", 60)
+        time.sleep(0.3)
+        s.send("\x03")
+        s.expect("received signal SIGINT")
+        s.expect(r"\(gdb\) $")
+        gdb_line(s, "bt", "#0 ")
+        gdb_line(s, "info threads", r"\* 1 ")
+        gdb_line(s, "stepi")
+        gdb_line(s, "call (int)getpid()", GDB_CALLED)
+        s.send("continue\r")
+        time.sleep(0.5)
+        s.send("\x03")
+        s.expect("received signal SIGINT")
+        s.expect(r"\(gdb\) $")
+        gdb_line(s, "kill", "killed")
+        s.send("quit\r")
+        if s.wait():
+            raise Failed("gdb fails")
+        s.close()
+
+
+@scenario("strace", "bash")
+def strace_attached():
+    """strace -p follows a program that runs, and Ctrl-C lets go of it."""
+    s = Session("bash", "--norc", "--noprofile")
+    s.expect("@> ")
+    s.line("(while :; do sleep 0.1; done) & p=$!", r"\d\n?")
+    s.send("strace -f -p $p\r")
+    s.expect(r"(attached.*)(clone|wait4|vfork|execve).*exited with 0")
+    s.send("\x03")
+    s.expect("detached")
+    s.expect("@> $")
+    s.line("kill -0 $p && echo there''", "there")
+    s.line("grep TracerPid /proc/$p/status", r"TracerPid:\s+0\r")
+    s.line("kill $p; wait $p; echo st''=$?", "st=143")
+    s.line("strace -e trace=write -o /dev/stdout echo hel''lo", r"exited with 0")
+    s.send("strace -e trace=none sleep 100\r")
+    time.sleep(0.5)
+    s.send("\x03")
+    s.expect("strace: Process \\d+ detached|killed by SIGINT")
+    s.expect("@> $")
+    s.send("exit\r")
+    s.wait()
+    s.close()
+
+
 def main():
     global failures
     for name, needs, fn in SCENARIOS:
