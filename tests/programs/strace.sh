@@ -25,7 +25,7 @@ int main(void)
 E
 gcc -static -o st st.c
 # What is the machine's own: addresses, process numbers, random bytes, rseq.
-norm() { sed -E 's/0x[0-9a-f]{3,}/A/g; s/\b(getpid\(\) *= |kill\(|si_pid=|si_uid=|wait4\(|set_tid_address\(A\) *= )[0-9]+/\1P/g; s/(clone\(.*) = [0-9]+$/\1 = P/; s/(wait4\(.*) = [0-9]+$/\1 = P/; s/, [0-9]+ vars/, vars/; s/\/\* [0-9]+ vars \*\//vars/; s/"(\\x[0-9a-f]{2})+"/R/; s/si_utime=.*, si_stime=.*\}/}/; s/ +=/ =/' | grep -v '^rseq\|^prlimit\|^readlink\|^brk\|^uname'; }
+norm() { sed -E 's/0x[0-9a-f]{3,}/A/g; s/\b(getpid\(\) *= |kill\(|si_pid=|si_uid=|wait4\(|set_tid_address\(A\) *= )[0-9]+/\1P/g; s/(clone\(.*) = [0-9]+$/\1 = P/; s/(wait4\(.*) = [0-9]+$/\1 = P/; s/, [0-9]+ vars/, vars/; s/\/\* [0-9]+ vars \*\//vars/; s/"(\\x[0-9a-f]{2})+"/R/; s/si_utime=.*, si_stime=.*\}/}/; s/ +=/ =/' | grep -v '^rseq\|^prlimit\|^readlink\|^brk\|^uname\|^--- SIGCHLD'; }
 strace -o trace ./st; norm <trace
 strace -f -o trace ./st; sed 's/^[0-9]* *//' trace | norm | grep -c 'exit_group\|+++ exited'
 strace -f -o trace bash -c 'echo a | tr a b | cat' && grep -c '+++ exited with 0' trace
