@@ -26,6 +26,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -826,6 +827,19 @@ static void sweep(void)
 		;
 }
 
+/* They outlive their makers, each with a descriptor of the sentry's. */
+static void remove_segments(void)
+{
+	struct shmid_ds ds;
+
+	for (int i = 0; i < 32768; i++) {
+		int id = shmctl(i, SHM_STAT, &ds);
+
+		if (id >= 0)
+			shmctl(id, IPC_RMID, NULL);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t seconds = argc > 1 ? strtoull(argv[1], NULL, 0) : 10, seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
@@ -867,6 +881,7 @@ int main(int argc, char **argv)
 		poll(NULL, 0, 5);
 	}
 	sweep();
+	remove_segments();
 	system("rm -rf /fuzz /dev/shm/x");
 	printf("calls %llu episodes %llu deaf %llu\n", (unsigned long long)log->total, (unsigned long long)log->episodes, (unsigned long long)log->deaf);
 	fflush(stdout);
