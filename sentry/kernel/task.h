@@ -259,6 +259,8 @@ int tg_for_each(struct kernel *k, int (*fn)(struct thread_group *tg, void *arg),
 
 /* Credentials of another task, held. */
 struct cred *task_cred_get(struct task *t);
+/* The caller's own become *c*, whose reference is taken over. */
+void task_cred_replace(struct task *t, struct cred *c);
 /* Address space of another task, held; NULL once it has exited. */
 struct mm *task_mm_get(struct task *t);
 bool task_capable(const struct task *t, int cap);

@@ -11,7 +11,6 @@ struct task *task_alloc(struct kernel *k);
 struct thread_group *tg_alloc(struct kernel *k, struct sighand *sighand); /* takes over the reference of sighand */
 struct sighand *sighand_copy(struct sighand *from);			  /* NULL: all default */
 void sighand_put(struct sighand *s);
-void task_cred_replace(struct task *t, struct cred *c); /* takes over the reference of c */
 /* The same for a change that the task asked for: with more privileges than before it is not dumpable any more. */
 void task_cred_commit(struct task *t, struct cred *c);
 

@@ -2,7 +2,10 @@
 /* Who may change a directory's entries, and access(2). */
 #include "vfs/internal.h"
 
+#include "kernel/user_ns.h"
+
 #include <fcntl.h>
+#include <linux/securebits.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,31 +46,44 @@ int may_delete(struct task *t, struct dentry *dir, struct dentry *victim, bool i
 	return d->dead ? -ENOENT : 0;
 }
 
-/* The credentials access(2) judges by: the real ids, and root's capabilities only for a real root. */
-static struct cred real_cred(const struct cred *c)
+/* The capabilities access(2) judges by: root's for a real root of its user namespace, none for others. */
+static uint64_t real_caps(const struct cred *c)
 {
-	struct cred tmp = *c;
-
-	tmp.fsuid = c->uid;
-	tmp.fsgid = c->gid;
-	tmp.cap_effective = c->uid == 0 ? c->cap_permitted : 0;
-	return tmp;
+	if (c->securebits & SECBIT_NO_SETUID_FIXUP)
+		return c->cap_effective;
+	return c->uid == make_kuid(c->user_ns, 0) ? c->cap_permitted : 0;
 }
 
-static int access_path(struct task *t, const struct path *p, int mask, bool effective)
+/*
+ * The credentials access(2) judges by take the place of the caller's own, in a copy of its own: other tasks may read and hold them.
+ * Returns 0 and in *saved what task_cred_replace() brings back, NULL when they are the same, as nearly always.
+ */
+static int begin_real_cred(struct task *t, struct cred **saved)
+{
+	struct cred *c = t->cred;
+
+	*saved = NULL;
+	if (c->fsuid == c->uid && c->fsgid == c->gid && c->cap_effective == real_caps(c))
+		return 0;
+	c = cred_copy(c);
+	if (!c)
+		return -ENOMEM;
+	c->fsuid = c->uid;
+	c->fsgid = c->gid;
+	c->cap_effective = real_caps(c);
+	*saved = task_cred_get(t);
+	task_cred_replace(t, c);
+	return 0;
+}
+
+static int access_path(struct task *t, const struct path *p, int mask)
 {
 	struct inode *inode = p->dentry->inode;
-	struct cred real, *saved = t->cred;
 	int r;
 
 	if ((mask & MAY_EXEC) && inode_is(inode, S_IFREG) && p->mnt && (p->mnt->flags & MS_NOEXEC))
 		return -EACCES;
-	if (!effective) {
-		real = real_cred(saved);
-		t->cred = &real; /* the task stands still: only its own worker reads its credentials without the lock */
-	}
 	r = inode_permission(t, inode, mask);
-	t->cred = saved;
 	if (!r && (mask & MAY_WRITE) && p->mnt && mount_read_only(p->mnt) &&
 	    (inode_is(inode, S_IFREG) || inode_is(inode, S_IFDIR) || inode_is(inode, S_IFLNK)))
 		r = -EROFS;
@@ -77,13 +93,20 @@ static int access_path(struct task *t, const struct path *p, int mask, bool effe
 int vfs_access(struct task *t, int dirfd, const char *name, int mask, int flags)
 {
 	unsigned walk = (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+	struct cred *saved = NULL;
 	PATH_SCOPE p = {0};
-	int r;
+	int r = 0;
 
 	if ((mask & ~(R_OK | W_OK | X_OK)) || (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
 		return -EINVAL;
-	r = vfs_walk(t, dirfd, name, walk, &p);
-	if (r < 0 || !mask)
+	if (!(flags & AT_EACCESS))
+		r = begin_real_cred(t, &saved);
+	if (r)
 		return r;
-	return access_path(t, &p, mask, flags & AT_EACCESS);
+	r = vfs_walk(t, dirfd, name, walk, &p);
+	if (r >= 0 && mask)
+		r = access_path(t, &p, mask);
+	if (saved)
+		task_cred_replace(t, saved);
+	return r;
 }

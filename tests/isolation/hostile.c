@@ -31,9 +31,22 @@
 
 static char buffer[65536] __attribute__((aligned(4096)));
 
-static void in_child(void (*fn)(long), long arg, int ms)
+/*
+ * Has *p* ended? A thread that asked to be traced is waited for by us, before its process is said to have ended.
+ */
+static int reaped(pid_t p, int flags)
 {
 	int st;
+	pid_t r;
+
+	do
+		r = waitpid(-1, &st, __WALL | flags);
+	while (r > 0 && (r != p || WIFSTOPPED(st)));
+	return r == p || (r < 0 && errno == ECHILD);
+}
+
+static void in_child(void (*fn)(long), long arg, int ms)
+{
 	pid_t p = fork();
 
 	if (p == 0) {
@@ -51,12 +64,12 @@ static void in_child(void (*fn)(long), long arg, int ms)
 	for (int i = 0; i < ms + 500; i++) {
 		struct timespec ts = {0, 1000000};
 
-		if (waitpid(p, &st, WNOHANG) == p)
+		if (reaped(p, WNOHANG))
 			return;
 		nanosleep(&ts, NULL);
 	}
 	kill(p, SIGKILL);
-	waitpid(p, &st, 0);
+	reaped(p, 0);
 }
 
 /* --- every system call number, with plausible arguments ------------------------------------------------------------------ */

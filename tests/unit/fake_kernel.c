@@ -106,6 +106,16 @@ WEAK bool cred_in_group(const struct cred *c, uint32_t gid)
 	return c->fsgid == gid;
 }
 
+WEAK struct cred *task_cred_get(struct task *t)
+{
+	return t->cred;
+}
+
+WEAK void task_cred_replace(struct task *t, struct cred *c)
+{
+	t->cred = c;
+}
+
 WEAK bool task_capable(const struct task *t, int cap)
 {
 	return cred_capable(t->cred, cap);

@@ -82,6 +82,16 @@ WEAK uint64_t task_rlimit(const struct task *t, int resource)
 	return t->tg->rlim[resource].cur;
 }
 
+WEAK struct cred *task_cred_get(struct task *t)
+{
+	return t->cred;
+}
+
+WEAK void task_cred_replace(struct task *t, struct cred *c)
+{
+	t->cred = c;
+}
+
 WEAK bool task_capable(const struct task *t, int cap)
 {
 	return cred_capable(t->cred, cap);
