@@ -162,7 +162,7 @@ static void files(void)
 {
 	struct seccomp_notif_addfd a = {0};
 	struct seccomp_notif n;
-	int fd = start(dup_call, 0), f = memfd_create("x", 0);
+	int fd = start(dup_call, 0), f = memfd_create("x", 0), added;
 
 	write(f, "hello", 5);
 	receive(fd, &n);
@@ -194,8 +194,9 @@ static void files(void)
 	fd = start(dup_call, 0);
 	receive(fd, &n);
 	a = (struct seccomp_notif_addfd){.id = n.id, .flags = SECCOMP_ADDFD_FLAG_SEND, .srcfd = f};
-	VALUE("added and answered", ioctl(fd, NOTIF_ADDFD, &a) > 2);
-	reap(child);
+	added = ioctl(fd, NOTIF_ADDFD, &a);
+	reap(child); /* it speaks first: both run from here on */
+	VALUE("added and answered", added > 2);
 	close(fd);
 }
 
