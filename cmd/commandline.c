@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "cmd/commands.h"
-#include "cmd/help.h"
-#include "cmd/json.h"
-#include "cmd/message.h"
+#include "cmd/help/help.h"
+#include "cmd/lib/json.h"
+#include "cmd/lib/message.h"
 #include "cmd/options.h"
 
 #ifndef PICKET_VERSION
@@ -19,12 +19,12 @@ static int unknown_command(const char *name)
 	const struct cmd_spec *best = NULL;
 	size_t distance = 3;
 
-	for (size_t i = 0; i < command_count; i++) {
-		size_t d = commands[i].hidden ? distance : word_distance(name, commands[i].name, distance - 1);
+	for (size_t i = 0; command_at(i); i++) {
+		size_t d = command_at(i)->hidden ? distance : word_distance(name, command_at(i)->name, distance - 1);
 
 		if (d < distance) {
 			distance = d;
-			best = &commands[i];
+			best = command_at(i);
 		}
 	}
 	if (best)
@@ -41,8 +41,8 @@ static const struct cmd_spec *choose_command(int argc, char **argv, int *used)
 	*used = 1;
 	if (cmd)
 		return cmd;
-	for (size_t i = 0; i < command_alias_count; i++) {
-		const struct cmd_alias *a = &command_aliases[i];
+	for (size_t i = 0; command_alias_at(i); i++) {
+		const struct cmd_alias *a = command_alias_at(i);
 
 		if (!a->group && strcmp(a->name, argv[0]) == 0)
 			return find_command(a->command);

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cmd/str.h"
+#include "cmd/lib/str.h"
 
 struct run_options {
 	bool interactive;

@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
-#include "cmd/json.h"
-#include "cmd/message.h"
-#include "cmd/mode.h"
-#include "cmd/programs.h"
+#include "cmd/lib/json.h"
+#include "cmd/lib/message.h"
+#include "cmd/lib/mode.h"
+#include "cmd/lib/programs.h"
 #include "rootless/harden.h"
 #include "rootless/probe.h"
 #include "rootless/sandbox.h"

@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
-#include "cmd/help.h"
-#include "cmd/json.h"
-#include "cmd/message.h"
-#include "cmd/mode.h"
-#include "cmd/mounts.h"
-#include "cmd/programs.h"
-#include "cmd/state.h"
+#include "cmd/help/help.h"
+#include "cmd/lib/json.h"
+#include "cmd/lib/message.h"
+#include "cmd/lib/mode.h"
+#include "cmd/run/mounts.h"
+#include "cmd/lib/programs.h"
+#include "cmd/keep/state.h"
 #include "fuse-snap/client.h"
 #include "rootless/harden.h"
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "cmd/commandline.h"
-#include "cmd/message.h"
+#include "cmd/lib/message.h"
 
 /* A descriptor 0, 1 or 2 that is closed would be taken by the next file opened. */
 static void ensure_stdio(void)

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/message.h"
-#include "cmd/str.h"
+#include "cmd/lib/message.h"
+#include "cmd/lib/str.h"
 
 struct parser {
 	const struct cmd_spec *cmd;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The one table of commands and options: parsing, --help, the manual page and the completions of bash, zsh and fish
- * all read it. To add an option, add a row to table.c and a field to the command's structure in commands.h.
+ * all read it. To add an option, add a row to a file of table/ and a field to the command's structure in commands.h.
  */
 #ifndef PICKET_CMD_TABLE_H
 #define PICKET_CMD_TABLE_H
@@ -69,10 +69,20 @@ struct cmd_alias {
 	const char *command;
 };
 
-extern const struct cmd_spec commands[];
-extern const size_t command_count;
-extern const struct cmd_alias command_aliases[];
-extern const size_t command_alias_count;
+/* Commands that help lists under one title; their rows are in one file of cmd/table/. */
+struct cmd_group {
+	const char *title;
+	const struct cmd_spec *commands;
+	size_t count;
+	const struct cmd_alias *aliases;
+	size_t alias_count;
+};
+
+extern const struct cmd_group *const command_groups[]; /* ends with NULL */
+
+/* The i-th command, and the i-th alias, of all groups; NULL behind the last. */
+const struct cmd_spec *command_at(size_t i);
+const struct cmd_alias *command_alias_at(size_t i);
 
 const struct cmd_spec *find_command(const char *name);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The launch configuration (docs/launch.md): its keyword table, shared by the writer (cmd/launch.c) and the reader
+ * The launch configuration (docs/launch.md): its keyword table, shared by the writer (cmd/run/launch.c) and the reader
  * (sentry/control/config.c). This header includes nothing of the sentry, so that the command line can use it.
  *
  * On the wire the configuration is a sequence of NUL-terminated strings: a keyword, then as many arguments as the

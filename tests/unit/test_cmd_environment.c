@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cmd/environment.h"
+#include "cmd/run/environment.h"
 
 static void test_defaults(void **state)
 {

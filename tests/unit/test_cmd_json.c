@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "cmd/json.h"
+#include "cmd/lib/json.h"
 
 static void test_nesting(void **state)
 {

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/launch.h"
-#include "cmd/volume.h"
+#include "cmd/run/launch.h"
+#include "cmd/run/volume.h"
 
 static void test_records(void **state)
 {

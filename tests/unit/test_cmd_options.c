@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
-#include "cmd/help.h"
-#include "cmd/message.h"
+#include "cmd/help/help.h"
+#include "cmd/lib/message.h"
 #include "cmd/options.h"
 
 /* Parse the words of `line`, parted by single spaces, for a command; complaints go to /dev/null. */
@@ -105,8 +105,8 @@ static void test_interspersed(void **state)
 /* Every row of the table is fit for all that is made from it. */
 static void test_table(void **state)
 {
-	for (size_t i = 0; i < command_count; i++) {
-		const struct cmd_spec *c = &commands[i];
+	for (size_t i = 0; command_at(i); i++) {
+		const struct cmd_spec *c = command_at(i);
 
 		assert_non_null(c->run);
 		assert_non_null(c->usage);
@@ -124,8 +124,8 @@ static void test_table(void **state)
 			}
 		}
 	}
-	for (size_t i = 0; i < command_alias_count; i++)
-		assert_non_null(find_command(command_aliases[i].command));
+	for (size_t i = 0; command_alias_at(i); i++)
+		assert_non_null(find_command(command_alias_at(i)->command));
 }
 
 int main(void)

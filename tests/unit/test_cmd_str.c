@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "cmd/str.h"
+#include "cmd/lib/str.h"
 
 static void test_sizes(void **state)
 {

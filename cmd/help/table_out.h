@@ -3,7 +3,7 @@
 #ifndef PICKET_CMD_TABLE_OUT_H
 #define PICKET_CMD_TABLE_OUT_H
 
-#include "cmd/str.h"
+#include "cmd/lib/str.h"
 
 struct table_out {
 	struct str_list cells; /* headings first, row by row */

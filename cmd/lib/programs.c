@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Finding and starting the sibling programs. */
-#include "cmd/programs.h"
+#include "cmd/lib/programs.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cmd/message.h"
-#include "cmd/str.h"
+#include "cmd/lib/message.h"
+#include "cmd/lib/str.h"
 
 /* The folder of the source and build tree that makes a program. */
 static const char *build_folder(const char *name)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What picket run tells the sentry: the records of its launch configuration (docs/launch.md). */
-#include "cmd/run.h"
+#include "cmd/run/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,12 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/environment.h"
-#include "cmd/message.h"
-#include "cmd/mode.h"
-#include "cmd/programs.h"
-#include "cmd/terminal.h"
-#include "cmd/volume.h"
+#include "cmd/run/environment.h"
+#include "cmd/lib/message.h"
+#include "cmd/lib/mode.h"
+#include "cmd/lib/programs.h"
+#include "cmd/lib/terminal.h"
+#include "cmd/run/volume.h"
 
 static int write_image_root(struct run *r)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Tables for people. */
-#include "cmd/table_out.h"
+#include "cmd/help/table_out.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/message.h"
+#include "cmd/lib/message.h"
 
 void table_begin(struct table_out *t, const char *const *heads, size_t columns)
 {

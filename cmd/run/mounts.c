@@ -3,7 +3,7 @@
  * picket mount and picket umount. picket-snapd serves the tree until it is unmounted; the kernel's list of mounts is
  * the only record of where. Its source field is the image's canonical name, or its ID where it has none.
  */
-#include "cmd/mounts.h"
+#include "cmd/run/mounts.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
-#include "cmd/message.h"
-#include "cmd/programs.h"
-#include "cmd/state.h"
+#include "cmd/lib/message.h"
+#include "cmd/lib/programs.h"
+#include "cmd/keep/state.h"
 #include "fuse-snap/client.h"
 
 /* The type of picket-snapd's tree mounts. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Raw mode and back. */
-#include "cmd/terminal.h"
+#include "cmd/lib/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>

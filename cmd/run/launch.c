@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The writer of the launch configuration. */
-#include "cmd/launch.h"
+#include "cmd/run/launch.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd/str.h"
+#include "cmd/lib/str.h"
 #include "rootless/sandbox.h"
 
 static const struct {

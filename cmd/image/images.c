@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
-#include "cmd/json.h"
-#include "cmd/message.h"
-#include "cmd/table_out.h"
+#include "cmd/lib/json.h"
+#include "cmd/lib/message.h"
+#include "cmd/help/table_out.h"
 #include "fuse-snap/store.h"
 
 static int open_store(struct store **s)

@@ -4,8 +4,8 @@
 #define PICKET_CMD_RUN_H
 
 #include "cmd/commands.h"
-#include "cmd/launch.h"
-#include "cmd/state.h"
+#include "cmd/run/launch.h"
+#include "cmd/keep/state.h"
 #include "fuse-snap/client.h"
 #include "net/slirp.h"
 #include "rootless/sandbox.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sentences for people, and their colours. */
-#include "cmd/message.h"
+#include "cmd/lib/message.h"
 
 #include <errno.h>
 #include <stdarg.h>

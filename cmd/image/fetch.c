@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* picket pull and picket load: picket-fetch does the work and draws its progress itself. */
-#include "cmd/fetch.h"
+#include "cmd/image/fetch.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
-#include "cmd/message.h"
-#include "cmd/programs.h"
+#include "cmd/lib/message.h"
+#include "cmd/lib/programs.h"
 
 int fetch_pull(const char *name, const char *platform, const char *tls_verify, bool quiet, bool to_stdout)
 {

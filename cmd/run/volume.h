@@ -4,7 +4,7 @@
 #define PICKET_CMD_VOLUME_H
 
 #include "cmd/commands.h"
-#include "cmd/launch.h"
+#include "cmd/run/launch.h"
 
 /* Write the records of all three options. 0, or EXIT_PICKET after a complaint. */
 int write_volumes(struct launch *l, const struct run_options *o);

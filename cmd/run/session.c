@@ -3,7 +3,7 @@
  * The loop of `picket run`. It ends when the sentry has told an exit status, or has died. The control socket is read to
  * its end before a death is believed, so that a status sent just before is not lost.
  */
-#include "cmd/session.h"
+#include "cmd/run/session.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cmd/message.h"
-#include "cmd/terminal.h"
+#include "cmd/lib/message.h"
+#include "cmd/lib/terminal.h"
 #include "net/err.h"
 #include "sentry/control/config.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Strings, sizes, and what people write and read. */
-#include "cmd/str.h"
+#include "cmd/lib/str.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/message.h"
+#include "cmd/lib/message.h"
 
 static void *check_memory(void *p)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The environment of a sandboxed program. Nothing of the caller's comes in but what -e NAME asks for. */
-#include "cmd/environment.h"
+#include "cmd/run/environment.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/message.h"
+#include "cmd/lib/message.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Ending what a sentry without a pid namespace leaves behind. */
-#include "cmd/orphans.h"
+#include "cmd/run/orphans.h"
 
 #include <ctype.h>
 #include <dirent.h>

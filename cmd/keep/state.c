@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The notes of running sandboxes. */
-#include "cmd/state.h"
+#include "cmd/keep/state.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,9 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd/json.h"
-#include "cmd/message.h"
-#include "cmd/str.h"
+#include "cmd/lib/json.h"
+#include "cmd/lib/message.h"
+#include "cmd/lib/str.h"
 #include "fuse-snap/client.h"
 
 const char *runtime_dir(void)

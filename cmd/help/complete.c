@@ -3,7 +3,7 @@
  * Completion scripts, from the table. They hold the options as they are at build time and ask `picket __complete KIND`
  * for what changes: images, sandboxes, mounts. The texts of help have no quotes of a shell in them but apostrophes.
  */
-#include "cmd/help.h"
+#include "cmd/help/help.h"
 
 #include <string.h>
 
@@ -99,10 +99,10 @@ static void command_words(FILE *out)
 {
 	const char *gap = "";
 
-	for (size_t i = 0; i < command_count; i++) {
-		if (commands[i].hidden)
+	for (size_t i = 0; command_at(i); i++) {
+		if (command_at(i)->hidden)
 			continue;
-		fprintf(out, "%s%s", gap, commands[i].name);
+		fprintf(out, "%s%s", gap, command_at(i)->name);
 		gap = " ";
 	}
 }
@@ -128,9 +128,9 @@ void print_bash_completion(FILE *out)
 	      "\tcommand=${words[1]}\n"
 	      "\tcase $command in\n",
 		out);
-	for (size_t i = 0; i < command_count; i++)
-		if (!commands[i].hidden)
-			bash_command(out, &commands[i]);
+	for (size_t i = 0; command_at(i); i++)
+		if (!command_at(i)->hidden)
+			bash_command(out, command_at(i));
 	fputs("\t*) return ;;\n\tesac\n"
 	      "\t# The arguments before this one; after the first, `run` completes nothing but files.\n"
 	      "\tfor ((i = 2; i < cword; i++)); do\n"
@@ -145,20 +145,20 @@ void print_bash_completion(FILE *out)
 	      "\tif [[ $cur == --*=* ]]; then prev=${cur%%=*} cur=${cur#*=}; fi\n"
 	      "\tcase $command:$prev in\n",
 		out);
-	for (size_t i = 0; i < command_count; i++)
-		bash_values(out, &commands[i]);
+	for (size_t i = 0; command_at(i); i++)
+		bash_values(out, command_at(i));
 	fputs("\tesac\n"
 	      "\tif [[ $cur == -* ]]; then _picket_words \"$options\"; return; fi\n"
 	      "\tcase $command in\n",
 		out);
-	for (size_t i = 0; i < command_count; i++) {
-		if (commands[i].hidden)
+	for (size_t i = 0; command_at(i); i++) {
+		if (command_at(i)->hidden)
 			continue;
-		fprintf(out, "\t%s) ", commands[i].name);
-		if (commands[i].run == find_command("completion")->run)
+		fprintf(out, "\t%s) ", command_at(i)->name);
+		if (command_at(i)->run == find_command("completion")->run)
 			fputs("_picket_words \"bash zsh fish\"", out);
 		else
-			bash_action(out, commands[i].complete, NULL);
+			bash_action(out, command_at(i)->complete, NULL);
 		fputs(" ;;\n", out);
 	}
 	fputs("\tesac\n"
@@ -252,11 +252,11 @@ void print_zsh_completion(FILE *out)
 	      "\tlocal -a list\n"
 	      "\tlist=(\n",
 		out);
-	for (size_t i = 0; i < command_count; i++) {
-		if (commands[i].hidden)
+	for (size_t i = 0; command_at(i); i++) {
+		if (command_at(i)->hidden)
 			continue;
-		fprintf(out, "\t\t'%s:", commands[i].name);
-		quoted(out, commands[i].help, ":\\");
+		fprintf(out, "\t\t'%s:", command_at(i)->name);
+		quoted(out, command_at(i)->help, ":\\");
 		fputs("'\n", out);
 	}
 	fputs("\t)\n"
@@ -269,9 +269,9 @@ void print_zsh_completion(FILE *out)
 	      "\tshift words; ((CURRENT--))\n"
 	      "\tcase $command in\n",
 		out);
-	for (size_t i = 0; i < command_count; i++)
-		if (!commands[i].hidden)
-			zsh_command(out, &commands[i]);
+	for (size_t i = 0; command_at(i); i++)
+		if (!command_at(i)->hidden)
+			zsh_command(out, command_at(i));
 	fputs("\tesac\n"
 	      "}\n"
 	      "if [[ $funcstack[1] == _picket ]]; then _picket \"$@\"; else compdef _picket picket; fi\n",
@@ -336,7 +336,7 @@ void print_fish_completion(FILE *out)
 	      "complete -c picket -n __fish_use_subcommand -f -l help -d 'list the commands'\n"
 	      "complete -c picket -n __fish_use_subcommand -f -l version -d 'print the version'\n",
 		out);
-	for (size_t i = 0; i < command_count; i++)
-		if (!commands[i].hidden)
-			fish_command(out, &commands[i]);
+	for (size_t i = 0; command_at(i); i++)
+		if (!command_at(i)->hidden)
+			fish_command(out, command_at(i));
 }

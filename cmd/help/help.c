@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* --help and the manual page, from the table. */
-#include "cmd/help.h"
+#include "cmd/help/help.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
-#include "cmd/message.h"
-#include "cmd/str.h"
+#include "cmd/lib/message.h"
+#include "cmd/lib/str.h"
 
 #ifndef PICKET_VERSION
 #define PICKET_VERSION "unknown"
@@ -80,10 +80,10 @@ void print_overview(FILE *out)
 {
 	fprintf(out, "Run untrusted code in a sandbox: images, the tools of this machine, directories.\n\n"
 		     "Usage: picket COMMAND [OPTIONS] …\n\n");
-	for (size_t i = 0; i < command_count; i++)
-		if (!commands[i].hidden)
-			fprintf(out, "  %s%-12s%s %s\n", tint(out, TINT_BOLD), commands[i].name, tint(out, TINT_END),
-				commands[i].help);
+	for (size_t i = 0; command_at(i); i++)
+		if (!command_at(i)->hidden)
+			fprintf(out, "  %s%-12s%s %s\n", tint(out, TINT_BOLD), command_at(i)->name, tint(out, TINT_END),
+				command_at(i)->help);
 	fprintf(out, "\npicket COMMAND --help explains a command. docker's words work: picket image ls, "
 		     "picket system info.\n");
 }
@@ -130,9 +130,9 @@ void print_command_help(FILE *out, const struct cmd_spec *cmd)
 		any = true;
 		print_option(out, &cmd->opts[i]);
 	}
-	for (size_t i = 0; i < command_alias_count; i++)
-		if (command_aliases[i].group && strcmp(command_aliases[i].command, cmd->name) == 0) {
-			fprintf(out, "\nAlso: picket %s %s\n", command_aliases[i].group, command_aliases[i].name);
+	for (size_t i = 0; command_alias_at(i); i++)
+		if (command_alias_at(i)->group && strcmp(command_alias_at(i)->command, cmd->name) == 0) {
+			fprintf(out, "\nAlso: picket %s %s\n", command_alias_at(i)->group, command_alias_at(i)->name);
 			break;
 		}
 }
@@ -189,9 +189,9 @@ void print_man_page(FILE *out)
 		"subordinate user ids. Commands and options are docker's wherever both have the same thing.\n"
 		".SH COMMANDS\n",
 		PICKET_VERSION);
-	for (size_t i = 0; i < command_count; i++)
-		if (!commands[i].hidden)
-			man_command(out, &commands[i]);
+	for (size_t i = 0; command_at(i); i++)
+		if (!command_at(i)->hidden)
+			man_command(out, command_at(i));
 	fputs(".SH EXIT STATUS\n"
 	      ".B picket run\nreturns the program's status, 128+n if signal n ended it, 125 if Picket failed, 126\n"
 	      "if the program cannot be executed and 127 if it is not found. The other commands return 0, or 1 after\n"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* PICKET_TEST_MODE. */
-#include "cmd/mode.h"
+#include "cmd/lib/mode.h"
 
 #include <stdlib.h>
 #include <string.h>

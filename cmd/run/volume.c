@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Volumes. */
-#include "cmd/volume.h"
+#include "cmd/run/volume.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd/message.h"
+#include "cmd/lib/message.h"
 
 /*
  * Open what `path` names for the sandbox: a directory, or a regular file (for writing too, if it may be written). The

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A JSON writer. */
-#include "cmd/json.h"
+#include "cmd/lib/json.h"
 
 #include <inttypes.h>
 #include <string.h>

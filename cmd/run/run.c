@@ -3,7 +3,7 @@
  * picket run. What takes time goes on side by side: the sandbox's process makes its namespaces and slirp4netns its
  * network while the image is opened and the configuration written.
  */
-#include "cmd/run.h"
+#include "cmd/run/run.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -12,13 +12,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "cmd/fetch.h"
-#include "cmd/message.h"
-#include "cmd/mode.h"
-#include "cmd/orphans.h"
-#include "cmd/programs.h"
-#include "cmd/session.h"
-#include "cmd/terminal.h"
+#include "cmd/image/fetch.h"
+#include "cmd/lib/message.h"
+#include "cmd/lib/mode.h"
+#include "cmd/run/orphans.h"
+#include "cmd/lib/programs.h"
+#include "cmd/run/session.h"
+#include "cmd/lib/terminal.h"
 #include "rootless/harden.h"
 
 #define HOST_PLATFORM "linux/amd64"

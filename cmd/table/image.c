@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* Images: commands and options. */
+#include "cmd/table/table_rows.h"
+
+static const struct opt_spec pull_opts[] = {
+	{"platform", 0, OPT_STRING, FETCH(platform), "OS/ARCH",
+		"the platform to take from a list (default linux/amd64)"},
+	{"tls-verify", 0, OPT_CHOICE, FETCH(tls_verify), "BOOL", "false: do not check the registry's certificate",
+		COMPLETE_WORDS, "true false"},
+	{"quiet", 'q', OPT_FLAG, FETCH(quiet), NULL, "show no progress"},
+};
+
+static const struct opt_spec load_opts[] = {
+	{"input", 'i', OPT_STRING, FETCH(input), "FILE", "the archive or directory, as in docker load -i",
+		COMPLETE_FILE},
+	{"quiet", 'q', OPT_FLAG, FETCH(quiet), NULL, "show no progress"},
+};
+
+static const struct opt_spec images_opts[] = {
+	{"format", 0, OPT_CHOICE, LIST(format), "FORMAT", "table (default) or json", COMPLETE_WORDS, "table json"},
+	{"quiet", 'q', OPT_FLAG, LIST(quiet), NULL, "print image IDs only"},
+	{"no-trunc", 0, OPT_FLAG, LIST(no_trunc), NULL, "print whole image IDs"},
+	{"all", 'a', OPT_FLAG, LIST(all), NULL, "accepted: all images are always listed", .hidden = true},
+};
+
+static const struct opt_spec rmi_opts[] = {
+	{"force", 'f', OPT_FLAG, LIST(force), NULL, "do not complain about images that are not there"},
+};
+
+static const struct opt_spec inspect_opts[] = {
+	{"format", 'f', OPT_CHOICE, LIST(format), "FORMAT", "json (default) or text", COMPLETE_WORDS, "json text"},
+};
+
+static const struct opt_spec prune_opts[] = {
+	{"force", 'f', OPT_FLAG, LIST(force), NULL, "accepted: picket prune asks nothing", .hidden = true},
+	{"all", 'a', OPT_FLAG, LIST(all), NULL, "forget every image first, named or not"},
+};
+
+static const struct cmd_spec commands[] = {
+	{"pull", "[OPTIONS] NAME[:TAG|@DIGEST]", "fetch an image from a registry",
+		"Names are docker's: busybox is docker.io/library/busybox:latest. Credentials are those of docker "
+		"login or podman login (~/.docker/config.json). Layers that are there already are not fetched again.",
+		OPTS(pull_opts, fetch_options), 1, 1, .complete = COMPLETE_IMAGE, .failure = EXIT_FAILED,
+		.run = cmd_pull},
+	{"load", "[OPTIONS] [FILE|DIR|-]", "take images from an archive or a directory",
+		"Reads what docker save and podman save write, and OCI layouts as a directory or a tar archive. "
+		"Without an argument, and with -, from standard input.",
+		OPTS(load_opts, fetch_options), 0, 1, .complete = COMPLETE_FILE, .failure = EXIT_FAILED,
+		.run = cmd_load},
+	{"images", "[OPTIONS] [NAME]", "list the images in the store", NULL, OPTS(images_opts, list_options), 0, 1,
+		.complete = COMPLETE_IMAGE, .failure = EXIT_FAILED, .run = cmd_images},
+	{"inspect", "[OPTIONS] IMAGE…", "show what an image says of itself", NULL, OPTS(inspect_opts, list_options), 1,
+		-1, .complete = COMPLETE_IMAGE, .failure = EXIT_FAILED, .run = cmd_inspect},
+	{"rmi", "[OPTIONS] IMAGE…", "remove images",
+		"Forgets the names and frees what no other image and no running sandbox uses.",
+		OPTS(rmi_opts, list_options), 1, -1, .complete = COMPLETE_IMAGE, .failure = EXIT_FAILED,
+		.run = cmd_rmi},
+	{"mount", "IMAGE [DIR]", "show an image as a directory",
+		"Mounts the image's tree, read only, on DIR, which must exist and be empty, or on a new directory; "
+		"prints the directory.",
+		NO_OPTS, 1, 2, .complete = COMPLETE_IMAGE, .failure = EXIT_FAILED, .run = cmd_mount},
+	{"umount", "DIR|IMAGE…", "end a picket mount", NULL, NO_OPTS, 1, -1, .complete = COMPLETE_MOUNTED,
+		.failure = EXIT_FAILED, .run = cmd_umount},
+	{"prune", "[OPTIONS]", "free what no image uses any more", NULL, OPTS(prune_opts, list_options), 0, 0,
+		.failure = EXIT_FAILED, .run = cmd_prune},
+	{"verify", "", "check every byte of the store", NULL, NO_OPTS, 0, 0, .failure = EXIT_FAILED, .run = cmd_verify},
+};
+
+static const struct cmd_alias aliases[] = {
+	{"image", "ls", "images"},
+	{"image", "list", "images"},
+	{"image", "pull", "pull"},
+	{"image", "load", "load"},
+	{"image", "rm", "rmi"},
+	{"image", "inspect", "inspect"},
+	{"image", "mount", "mount"},
+	{"image", "umount", "umount"},
+	{"image", "unmount", "umount"},
+	{"image", "prune", "prune"},
+	{"system", "prune", "prune"},
+	{NULL, "unmount", "umount"},
+};
+
+const struct cmd_group image_group = {"Images", commands, COUNT(commands), aliases, COUNT(aliases)};

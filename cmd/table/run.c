@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting sandboxes: commands and options. */
+#include "cmd/table/table_rows.h"
+
+static const struct opt_spec run_opts[] = {
+	{"interactive", 'i', OPT_FLAG, RUN(interactive), NULL, "connect standard input"},
+	{"tty", 't', OPT_FLAG, RUN(tty), NULL, "give the program a terminal"},
+	{"env", 'e', OPT_LIST, RUN(env), "NAME[=VALUE]", "set a variable inside; NAME alone copies yours",
+		COMPLETE_VARIABLE},
+	{"env-file", 0, OPT_LIST, RUN(env_files), "FILE", "set the variables of a file, one NAME=VALUE a line",
+		COMPLETE_FILE},
+	{"volume", 'v', OPT_LIST, RUN(volumes), "SRC:DST[:ro]", "show a host directory or file inside", COMPLETE_FILE},
+	{"mount", 0, OPT_LIST, RUN(mounts), "type=T,…",
+		"the same in words: type=bind,src=…,dst=…[,ro] or type=tmpfs,dst=…"},
+	{"tmpfs", 0, OPT_LIST, RUN(tmpfs), "DST[:OPTIONS]", "an empty file system in memory: size=, mode=, uid=, gid="},
+	{"read-only", 0, OPT_FLAG, RUN(read_only), NULL, "make the root file system read only"},
+	{"workdir", 'w', OPT_STRING, RUN(workdir), "DIR", "working directory inside"},
+	{"user", 'u', OPT_STRING, RUN(user), "USER[:GROUP]", "user inside, by name or number"},
+	{"hostname", 'h', OPT_STRING, RUN(hostname), "NAME", "host name inside"},
+	{"entrypoint", 0, OPT_STRING, RUN(entrypoint), "PROGRAM", "run this instead of the image's entry point"},
+	{"network", 0, OPT_CHOICE, RUN(network), "MODE",
+		"slirp: own network, user-mode (default); none; host: yours, unsafe", COMPLETE_WORDS,
+		"slirp none host"},
+	{"net", 0, OPT_CHOICE, RUN(network), "MODE", "as --network", COMPLETE_WORDS, "slirp none host", true},
+	{"name", 0, OPT_STRING, RUN(name), "NAME", "a name for the sandbox"},
+	{"memory", 'm', OPT_SIZE, RUN(memory), "BYTES", "limit of memory: 512m, 2g"},
+	{"pids-limit", 0, OPT_NUMBER, RUN(pids), "N", "limit of processes and threads; -1: the highest there is"},
+	{"platform", 0, OPT_STRING, RUN(platform), "OS/ARCH", "platform of the image, if it has to be pulled"},
+	{"pull", 0, OPT_CHOICE, RUN(pull), "WHEN", "pull the image when missing (default), always or never",
+		COMPLETE_WORDS, "missing always never"},
+	{"quiet", 'q', OPT_FLAG, RUN(quiet), NULL, "show no progress while pulling"},
+	{"rm", 0, OPT_FLAG, RUN(rm), NULL, "accepted: what a sandbox writes is always dropped when it ends"},
+	{"rootfs", 0, OPT_STRING, RUN(rootfs), "DIR", "run on a directory instead of an image; it is not written to",
+		COMPLETE_DIR},
+	{"trace", 0, OPT_OPTIONAL, RUN(trace), "FILE", "write the system calls to FILE, or to standard error",
+		COMPLETE_FILE},
+	{"userns", 0, OPT_CHOICE, RUN(userns), "MODE", "none: use no namespaces (for tests)", COMPLETE_WORDS,
+		"auto none", true},
+	{"detach", 'd', OPT_REFUSED, 0, NULL, "every sandbox runs in the foreground", .hidden = true},
+	{"publish", 'p', OPT_REFUSED, 0, NULL, "ports of a sandbox cannot be published yet", .hidden = true},
+	{"privileged", 0, OPT_REFUSED, 0, NULL, "a sandbox has no privileges to be had", .hidden = true},
+};
+
+static const char run_text[] =
+	"Runs a program in a sandbox: on an image, on the tools of this machine (host: /usr, /bin, /lib, /opt and "
+	"/etc without its secrets, an empty home, none of your data), or with --rootfs on a directory. What the "
+	"program writes goes to memory and is dropped at the end, but for what -v names. The environment inside is "
+	"the image's and what -e names. The exit status is the program's; 128+n after signal n; 125 if Picket failed, "
+	"126 if the program cannot be executed, 127 if it is not found.";
+
+static const struct cmd_spec commands[] = {
+	{"run", "[OPTIONS] IMAGE|host|--rootfs DIR [--] [CMD ARG…]", "run a program in a sandbox", run_text,
+		OPTS(run_opts, run_options), 0, -1, true, COMPLETE_RUNNABLE, .failure = EXIT_PICKET, .run = cmd_run},
+};
+
+static const struct cmd_alias aliases[] = {
+	{"container", "run", "run"},
+};
+
+const struct cmd_group run_group = {"Run", commands, COUNT(commands), aliases, COUNT(aliases)};
