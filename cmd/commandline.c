@@ -35,26 +35,11 @@ static int unknown_command(const char *name)
 /* Find the command that argv begins with; *used is the number of words that name it. NULL after a complaint. */
 static const struct cmd_spec *choose_command(int argc, char **argv, int *used)
 {
-	const struct cmd_spec *cmd = find_command(argv[0]);
-	bool group = false;
+	const struct cmd_spec *cmd = match_command(argc, argv, used);
 
-	*used = 1;
 	if (cmd)
 		return cmd;
-	for (size_t i = 0; command_alias_at(i); i++) {
-		const struct cmd_alias *a = command_alias_at(i);
-
-		if (!a->group && strcmp(a->name, argv[0]) == 0)
-			return find_command(a->command);
-		if (!a->group || strcmp(a->group, argv[0]) != 0)
-			continue;
-		group = true;
-		if (argc > 1 && strcmp(a->name, argv[1]) == 0) {
-			*used = 2;
-			return find_command(a->command);
-		}
-	}
-	if (group)
+	if (*used)
 		complain(EXIT_FAILED, "picket %s has no command \"%s\"; picket --help lists the commands", argv[0],
 			argc > 1 ? argv[1] : "");
 	else

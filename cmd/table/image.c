@@ -4,7 +4,7 @@
 
 static const struct opt_spec pull_opts[] = {
 	{"platform", 0, OPT_STRING, FETCH(platform), "OS/ARCH",
-		"the platform to take from a list (default linux/amd64)"},
+		"the platform to take from a list (default linux/amd64)", COMPLETE_PLATFORM},
 	{"tls-verify", 0, OPT_CHOICE, FETCH(tls_verify), "BOOL", "false: do not check the registry's certificate",
 		COMPLETE_WORDS, "true false"},
 	{"quiet", 'q', OPT_FLAG, FETCH(quiet), NULL, "show no progress"},
@@ -41,29 +41,44 @@ static const struct cmd_spec commands[] = {
 		"Names are docker's: busybox is docker.io/library/busybox:latest. Credentials are those of docker "
 		"login or podman login (~/.docker/config.json). Layers that are there already are not fetched again.",
 		OPTS(pull_opts, fetch_options), 1, 1, .complete = COMPLETE_IMAGE, .failure = EXIT_FAILED,
-		.run = cmd_pull},
+		.run = cmd_pull,
+		.examples = "pull alpine # docker.io/library/alpine:latest\n"
+			    "pull 127.0.0.1:5000/app:2 # from a registry of your own"},
 	{"load", "[OPTIONS] [FILE|DIR|-]", "take images from an archive or a directory",
 		"Reads what docker save and podman save write, and OCI layouts as a directory or a tar archive. "
 		"Without an argument, and with -, from standard input.",
 		OPTS(load_opts, fetch_options), 0, 1, .complete = COMPLETE_FILE, .failure = EXIT_FAILED,
-		.run = cmd_load},
+		.run = cmd_load,
+		.examples = "load image.tar # what docker save or podman save wrote\n"
+			    "load <image.tar.zst # compressed, from standard input"},
 	{"images", "[OPTIONS] [NAME]", "list the images in the store", NULL, OPTS(images_opts, list_options), 0, 1,
-		.complete = COMPLETE_IMAGE, .failure = EXIT_FAILED, .run = cmd_images},
+		.complete = COMPLETE_IMAGE, .failure = EXIT_FAILED, .run = cmd_images,
+		.examples = "images # all\n"
+			    "images -q alpine # the IDs of one repository's images"},
 	{"inspect", "[OPTIONS] IMAGE…", "show what an image says of itself", NULL, OPTS(inspect_opts, list_options), 1,
-		-1, .complete = COMPLETE_IMAGE, .failure = EXIT_FAILED, .run = cmd_inspect},
+		-1, .complete = COMPLETE_IMAGE, .failure = EXIT_FAILED, .run = cmd_inspect,
+		.examples = "inspect alpine # as JSON"},
 	{"rmi", "[OPTIONS] IMAGE…", "remove images",
 		"Forgets the names and frees what no other image and no running sandbox uses.",
-		OPTS(rmi_opts, list_options), 1, -1, .complete = COMPLETE_IMAGE, .failure = EXIT_FAILED,
-		.run = cmd_rmi},
+		OPTS(rmi_opts, list_options), 1, -1, .complete = COMPLETE_IMAGE, .failure = EXIT_FAILED, .run = cmd_rmi,
+		.examples = "rmi alpine busybox:1.36 # forget two images"},
 	{"mount", "IMAGE [DIR]", "show an image as a directory",
 		"Mounts the image's tree, read only, on DIR, which must exist and be empty, or on a new directory; "
 		"prints the directory.",
-		NO_OPTS, 1, 2, .complete = COMPLETE_IMAGE, .failure = EXIT_FAILED, .run = cmd_mount},
+		NO_OPTS, 1, 2, .complete = COMPLETE_IMAGE, .then = COMPLETE_DIR, .failure = EXIT_FAILED,
+		.run = cmd_mount,
+		.examples = "mount alpine # on a new directory, which is printed\n"
+			    "mount alpine /tmp/a # on a directory of yours"},
 	{"umount", "DIR|IMAGE…", "end a picket mount", NULL, NO_OPTS, 1, -1, .complete = COMPLETE_MOUNTED,
-		.failure = EXIT_FAILED, .run = cmd_umount},
+		.failure = EXIT_FAILED, .run = cmd_umount,
+		.examples = "umount /tmp/a # by directory\n"
+			    "umount alpine # by image"},
 	{"prune", "[OPTIONS]", "free what no image uses any more", NULL, OPTS(prune_opts, list_options), 0, 0,
-		.failure = EXIT_FAILED, .run = cmd_prune},
-	{"verify", "", "check every byte of the store", NULL, NO_OPTS, 0, 0, .failure = EXIT_FAILED, .run = cmd_verify},
+		.failure = EXIT_FAILED, .run = cmd_prune,
+		.examples = "prune # what no image uses any more\n"
+			    "prune -a # the whole store"},
+	{"verify", "", "check every byte of the store", NULL, NO_OPTS, 0, 0, .failure = EXIT_FAILED, .run = cmd_verify,
+		.examples = "verify # prints what is damaged"},
 };
 
 static const struct cmd_alias aliases[] = {

@@ -9,23 +9,27 @@ static const struct opt_spec run_opts[] = {
 		COMPLETE_VARIABLE},
 	{"env-file", 0, OPT_LIST, RUN(env_files), "FILE", "set the variables of a file, one NAME=VALUE a line",
 		COMPLETE_FILE},
-	{"volume", 'v', OPT_LIST, RUN(volumes), "SRC:DST[:ro]", "show a host directory or file inside", COMPLETE_FILE},
+	{"volume", 'v', OPT_LIST, RUN(volumes), "SRC:DST[:ro]", "show a host directory or file inside", COMPLETE_SHARE},
 	{"mount", 0, OPT_LIST, RUN(mounts), "type=T,…",
-		"the same in words: type=bind,src=…,dst=…[,ro] or type=tmpfs,dst=…"},
-	{"tmpfs", 0, OPT_LIST, RUN(tmpfs), "DST[:OPTIONS]", "an empty file system in memory: size=, mode=, uid=, gid="},
+		"the same in words: type=bind,src=…,dst=…[,ro] or type=tmpfs,dst=…", COMPLETE_FREE},
+	{"tmpfs", 0, OPT_LIST, RUN(tmpfs), "DST[:OPTIONS]",
+		"an empty file system in memory: size=, mode=, uid=, gid=", COMPLETE_FREE},
 	{"read-only", 0, OPT_FLAG, RUN(read_only), NULL, "make the root file system read only"},
-	{"workdir", 'w', OPT_STRING, RUN(workdir), "DIR", "working directory inside"},
-	{"user", 'u', OPT_STRING, RUN(user), "USER[:GROUP]", "user inside, by name or number"},
-	{"hostname", 'h', OPT_STRING, RUN(hostname), "NAME", "host name inside"},
-	{"entrypoint", 0, OPT_STRING, RUN(entrypoint), "PROGRAM", "run this instead of the image's entry point"},
+	{"workdir", 'w', OPT_STRING, RUN(workdir), "DIR", "working directory inside", COMPLETE_INSIDE},
+	{"user", 'u', OPT_STRING, RUN(user), "USER[:GROUP]", "user inside, by name or number", COMPLETE_USER},
+	{"hostname", 'h', OPT_STRING, RUN(hostname), "NAME", "host name inside", COMPLETE_FREE},
+	{"entrypoint", 0, OPT_STRING, RUN(entrypoint), "PROGRAM", "run this instead of the image's entry point",
+		COMPLETE_PROGRAM},
 	{"network", 0, OPT_CHOICE, RUN(network), "MODE",
 		"slirp: own network, user-mode (default); none; host: yours, unsafe", COMPLETE_WORDS,
 		"slirp none host"},
 	{"net", 0, OPT_CHOICE, RUN(network), "MODE", "as --network", COMPLETE_WORDS, "slirp none host", true},
-	{"name", 0, OPT_STRING, RUN(name), "NAME", "a name for the sandbox"},
-	{"memory", 'm', OPT_SIZE, RUN(memory), "BYTES", "limit of memory: 512m, 2g"},
-	{"pids-limit", 0, OPT_NUMBER, RUN(pids), "N", "limit of processes and threads; -1: the highest there is"},
-	{"platform", 0, OPT_STRING, RUN(platform), "OS/ARCH", "platform of the image, if it has to be pulled"},
+	{"name", 0, OPT_STRING, RUN(name), "NAME", "a name for the sandbox", COMPLETE_FREE},
+	{"memory", 'm', OPT_SIZE, RUN(memory), "BYTES", "limit of memory: 512m, 2g", COMPLETE_FREE},
+	{"pids-limit", 0, OPT_NUMBER, RUN(pids), "N", "limit of processes and threads; -1: the highest there is",
+		COMPLETE_FREE},
+	{"platform", 0, OPT_STRING, RUN(platform), "OS/ARCH", "platform of the image, if it has to be pulled",
+		COMPLETE_PLATFORM},
 	{"pull", 0, OPT_CHOICE, RUN(pull), "WHEN", "pull the image when missing (default), always or never",
 		COMPLETE_WORDS, "missing always never"},
 	{"quiet", 'q', OPT_FLAG, RUN(quiet), NULL, "show no progress while pulling"},
@@ -48,9 +52,16 @@ static const char run_text[] =
 	"the image's and what -e names. The exit status is the program's; 128+n after signal n; 125 if Picket failed, "
 	"126 if the program cannot be executed, 127 if it is not found.";
 
+static const char run_examples[] =
+	"run -it alpine sh # a shell in a terminal\n"
+	"run -v .:/src:ro -w /src host -- ./install.sh # this machine's tools; of its data this directory, to read\n"
+	"run --network none --memory 512m --pids-limit 200 host -- make # with limits\n"
+	"run --rootfs ./tree -- ./a.out # a directory as the root";
+
 static const struct cmd_spec commands[] = {
 	{"run", "[OPTIONS] IMAGE|host|--rootfs DIR [--] [CMD ARG…]", "run a program in a sandbox", run_text,
-		OPTS(run_opts, run_options), 0, -1, true, COMPLETE_RUNNABLE, .failure = EXIT_PICKET, .run = cmd_run},
+		OPTS(run_opts, run_options), 0, -1, true, COMPLETE_RUNNABLE, .failure = EXIT_PICKET, .run = cmd_run,
+		.then = COMPLETE_PROGRAM, .examples = run_examples},
 };
 
 static const struct cmd_alias aliases[] = {

@@ -102,6 +102,27 @@ static void test_interspersed(void **state)
 	parsed_free(find_command("images"), &p);
 }
 
+/* What people read and type is there for every shown command: one line, examples, what the shells offer. */
+static void test_words(void **state)
+{
+	for (size_t i = 0; command_at(i); i++) {
+		const struct cmd_spec *c = command_at(i);
+
+		if (c->hidden)
+			continue;
+		if (!c->help || !*c->help || !c->examples || strncmp(c->examples, c->name, strlen(c->name)) != 0)
+			fail_msg("picket %s: no help, or no example that begins with its name", c->name);
+		if (c->max_args != 0 && c->complete == COMPLETE_NOTHING)
+			fail_msg("picket %s: `complete` does not say what its arguments are", c->name);
+		if (c->complete == COMPLETE_WORDS && !c->arg_choices)
+			fail_msg("picket %s: COMPLETE_WORDS without arg_choices", c->name);
+		for (size_t k = 0; k < c->opt_count; k++)
+			if (is_shown(&c->opts[k]) && c->opts[k].kind != OPT_FLAG &&
+				c->opts[k].complete == COMPLETE_NOTHING)
+				fail_msg("picket %s --%s: no kind of completion", c->name, c->opts[k].name);
+	}
+}
+
 /* Every row of the table is fit for all that is made from it. */
 static void test_table(void **state)
 {
@@ -116,8 +137,8 @@ static void test_table(void **state)
 
 			assert_non_null(o->help);
 			assert_true(o->kind == OPT_FLAG || o->kind == OPT_REFUSED || o->value);
-			assert_true((o->complete == COMPLETE_WORDS) == (o->kind == OPT_CHOICE) &&
-				    (o->kind != OPT_CHOICE || o->choices));
+			assert_true(o->choices || (o->kind != OPT_CHOICE && o->complete != COMPLETE_WORDS &&
+							  o->complete != COMPLETE_FILTER));
 			for (size_t m = 0; m < k; m++) {
 				assert_string_not_equal(o->name, c->opts[m].name);
 				assert_true(!o->letter || o->letter != c->opts[m].letter);
@@ -136,6 +157,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_interspersed),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
