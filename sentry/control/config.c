@@ -33,6 +33,8 @@ struct parser {
 	struct config *c;
 	unsigned record;
 	bool seen[CONFIG_KEYWORD_COUNT];
+	bool session;
+	int64_t max_fd;
 	const char *err;
 };
 
@@ -77,7 +79,7 @@ static int parse_fd(struct parser *p, const char *s, int *ret)
 {
 	int64_t v;
 
-	if (!parse_number(s, 0, INT_MAX, &v))
+	if (!parse_number(s, 0, p->max_fd, &v))
 		return fail(p, "not a descriptor");
 	*ret = (int)v;
 	return 0;
@@ -247,7 +249,7 @@ static int record_stdio(struct parser *p, char **a)
 	for (int i = 0; i < 3; i++) {
 		int64_t v;
 
-		if (!parse_number(a[i], -1, INT_MAX, &v))
+		if (!parse_number(a[i], -1, p->max_fd, &v))
 			return fail(p, "not a descriptor");
 		p->c->stdio[i] = (int)v;
 	}
@@ -396,10 +398,18 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 	case CONFIG_NOUSERNS:
 		c->nouserns = true;
 		return 0;
+	case CONFIG_GUEST:
+		return parse_fd(p, a[0], &c->guest_fd);
 	case CONFIG_KEYWORD_COUNT:
 		break;
 	}
 	return fail(p, "unknown keyword");
+}
+
+static bool of_session(unsigned kw)
+{
+	return kw == CONFIG_VERSION || kw == CONFIG_ARG || kw == CONFIG_ENV || kw == CONFIG_CWD || kw == CONFIG_USER ||
+	       kw == CONFIG_STDIO || kw == CONFIG_TTY || kw == CONFIG_GUEST;
 }
 
 static int parse_record(struct parser *p)
@@ -417,6 +427,8 @@ static int parse_record(struct parser *p)
 		return fail(p, "unknown keyword");
 	if (p->record == 1 && kw != CONFIG_VERSION)
 		return fail(p, "the first record is not the version");
+	if (p->session && !of_session(kw))
+		return fail(p, "not for a session");
 	if (p->seen[kw] && !keywords[kw].repeat)
 		return fail(p, "a keyword stands twice");
 	p->seen[kw] = true;
@@ -436,7 +448,7 @@ static int check_whole(struct parser *p)
 		return fail(p, "empty");
 	if (c->argc == 0)
 		return fail(p, "no command");
-	if (c->root == CONFIG_ROOT_UNSET)
+	if (c->root == CONFIG_ROOT_UNSET && !p->session)
 		return fail(p, "no root file system");
 	if (c->n_host_entries > 0 && c->root != CONFIG_ROOT_IS_HOST)
 		return fail(p, "host-dir or host-link without root-host");
@@ -457,44 +469,58 @@ static struct config *config_alloc(char *bytes)
 	if (!c)
 		return NULL;
 	c->bytes = bytes;
-	c->root_fd = c->control_fd = c->trace_fd = c->proc_fd = -1;
+	c->root_fd = c->control_fd = c->trace_fd = c->proc_fd = c->guest_fd = -1;
 	c->stdio[0] = c->stdio[1] = c->stdio[2] = -1;
 	c->network = CONFIG_NET_NONE;
 	return c;
 }
 
-int config_parse(char *bytes, size_t len, struct config **ret, const char **err, unsigned *record)
+static int parse_all(struct parser *p, char *bytes, size_t len, struct config **ret, const char **err, unsigned *record)
 {
-	struct parser p = {.at = bytes, .end = bytes + len, .c = config_alloc(bytes)};
 	int r = 0;
 
-	if (!p.c) {
+	p->at = bytes;
+	p->end = bytes + len;
+	p->c = config_alloc(bytes);
+	if (!p->c) {
 		free(bytes);
 		*err = "out of memory";
 		return -ENOMEM;
 	}
-	while (r == 0 && p.at < p.end)
-		r = parse_record(&p);
+	while (r == 0 && p->at < p->end)
+		r = parse_record(p);
 	if (r == 0)
-		r = check_whole(&p);
+		r = check_whole(p);
 	if (r < 0) {
-		config_free(p.c);
-		*err = p.err ? p.err : "out of memory";
-		*record = p.record;
+		config_free(p->c);
+		*err = p->err ? p->err : "out of memory";
+		*record = p->record;
 		return r;
 	}
-	*ret = p.c;
+	*ret = p->c;
 	return 0;
 }
 
-int config_read(int fd, struct config **ret, const char **err, unsigned *record)
+int config_parse(char *bytes, size_t len, struct config **ret, const char **err, unsigned *record)
+{
+	struct parser p = {.max_fd = INT_MAX};
+
+	return parse_all(&p, bytes, len, ret, err, record);
+}
+
+int config_parse_session(char *bytes, size_t len, unsigned n_fds, struct config **ret, const char **err, unsigned *record)
+{
+	struct parser p = {.session = true, .max_fd = (int64_t)n_fds - 1};
+
+	return parse_all(&p, bytes, len, ret, err, record);
+}
+
+int config_slurp(int fd, char **ret, size_t *ret_len)
 {
 	size_t len = 0, room = 1u << 16;
 	char *bytes = malloc(room);
 	ssize_t n = 0;
 
-	*record = 0;
-	*err = "cannot read the launch configuration";
 	while (bytes) {
 		if (len == room) {
 			char *more = room < CONFIG_SIZE_MAX ? realloc(bytes, room * 2) : NULL;
@@ -521,7 +547,21 @@ int config_read(int fd, struct config **ret, const char **err, unsigned *record)
 		free(bytes);
 		return e;
 	}
-	return config_parse(bytes, len, ret, err, record);
+	*ret = bytes;
+	*ret_len = len;
+	return 0;
+}
+
+int config_read(int fd, struct config **ret, const char **err, unsigned *record)
+{
+	char *bytes;
+	size_t len;
+	int r;
+
+	*record = 0;
+	*err = "cannot read the launch configuration";
+	r = config_slurp(fd, &bytes, &len);
+	return r < 0 ? r : config_parse(bytes, len, ret, err, record);
 }
 
 void config_free(struct config *c)

@@ -49,7 +49,8 @@
 	X(PIDS, "pids", 1, 0)            \
 	X(TRACE, "trace", 1, 0)          \
 	X(PROC, "proc", 1, 0)            \
-	X(NOUSERNS, "nouserns", 0, 0)
+	X(NOUSERNS, "nouserns", 0, 0)    \
+	X(GUEST, "guest", 1, 0)
 
 enum config_keyword {
 #define CONFIG_ENUM(name, keyword, args, repeat) CONFIG_##name,
@@ -102,7 +103,7 @@ struct config {
 	int stdio[3];
 	uint16_t rows, cols;
 	bool tty_utf8;
-	int control_fd, trace_fd, proc_fd;
+	int control_fd, trace_fd, proc_fd, guest_fd;
 	enum config_network network;
 	uint64_t memory; /* bytes, 0: no limit */
 	uint32_t pids;	 /* 0: the default */
@@ -113,6 +114,13 @@ struct config {
  * number of the record it is about in *record; -ENOMEM.
  */
 int config_parse(char *bytes, size_t len, struct config **ret, const char **err, unsigned *record);
+/*
+ * The same for the configuration of a session (docs/sandboxes.md): `version`, `arg`, `env`, `cwd`, `user`, `stdio`, `tty` and `guest`
+ * alone. Descriptors in it are below *n_fds*: places in an array of the caller's.
+ */
+int config_parse_session(char *bytes, size_t len, unsigned n_fds, struct config **ret, const char **err, unsigned *record);
+/* All of *fd*, malloc'ed, for the two above. -E2BIG beyond CONFIG_SIZE_MAX; errors of read(2). */
+int config_slurp(int fd, char **ret, size_t *len);
 /* Read *fd* to its end and parse. -E2BIG beyond CONFIG_SIZE_MAX; errors of read(2). */
 int config_read(int fd, struct config **ret, const char **err, unsigned *record);
 /* Frees the memory; descriptors stay open. */

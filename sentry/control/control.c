@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The control socket: one text message a datagram. */
 #include "control/control.h"
+#include "control/ask.h"
 #include "control/config.h"
 #include "fs/tty.h"
 #include "host/loop.h"
@@ -16,14 +17,20 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static void handle(struct kernel *k, const char *msg)
+static void handle(struct kernel *k, const char *msg, const int *fds, unsigned n_fds)
 {
 	unsigned rows, cols;
 	int sig;
 
+	if (!strncmp(msg, "ask ", 4)) {
+		ask_received(k, msg + 4, fds, n_fds);
+		return;
+	}
+	for (unsigned i = 0; i < n_fds; i++)
+		close(fds[i]);
 	if (sscanf(msg, "winsize %u %u", &rows, &cols) == 2) {
 		if (k->console && rows < 65536 && cols < 65536)
-			console_winsize(k, rows, cols);
+			console_winsize(k->console, rows, cols);
 	} else if (sscanf(msg, "signal %d", &sig) == 1 && sig > 0 && sig <= KSIG_MAX) {
 		/* From outside: its default action holds for the first process too. */
 		struct thread_group *tg = tg_find(k, 1);
@@ -40,17 +47,56 @@ static void handle(struct kernel *k, const char *msg)
 	}
 }
 
+/* The descriptors of a message; those of one that was cut are closed. */
+static unsigned take_fds(struct msghdr *m, int *fds)
+{
+	unsigned n = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		size_t len = c->cmsg_len - CMSG_LEN(0);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < len / sizeof(int) && n < ASK_FDS_MAX; i++)
+			memcpy(&fds[n++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+	}
+	if (!(m->msg_flags & (MSG_CTRUNC | MSG_TRUNC)))
+		return n;
+	while (n > 0)
+		close(fds[--n]);
+	return 0;
+}
+
+static ssize_t receive(int fd, char *buf, int *fds, unsigned *n_fds)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(ASK_FDS_MAX * sizeof(int))];
+	} control;
+	struct iovec iov = {buf, CONFIG_MESSAGE_MAX};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	*n_fds = 0;
+	if (n < 0)
+		return n;
+	*n_fds = take_fds(&m, fds);
+	buf[n] = 0;
+	return n;
+}
+
 static void control_event(struct host_event *he, uint32_t events)
 {
 	struct kernel *k = he->data;
 	char buf[CONFIG_MESSAGE_MAX + 1];
+	int fds[ASK_FDS_MAX];
+	unsigned n_fds;
 
 	for (;;) {
-		ssize_t n = recv(he->fd, buf, CONFIG_MESSAGE_MAX, MSG_DONTWAIT);
+		ssize_t n = receive(he->fd, buf, fds, &n_fds);
 
 		if (n > 0) {
-			buf[n] = 0;
-			handle(k, buf);
+			handle(k, buf, fds, n_fds);
 			continue;
 		}
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -79,6 +125,11 @@ static void send_text(int fd, const char *text)
 {
 	if (fd >= 0 && send(fd, text, strlen(text), MSG_NOSIGNAL) < 0)
 		return; /* picket is gone; the loop will see it */
+}
+
+void control_send_text(struct kernel *k, const char *text)
+{
+	send_text(k->control_fd, text);
 }
 
 void control_send_started(struct kernel *k)

@@ -13,6 +13,10 @@ int sandbox_run(int config_fd);
 
 /* Listen for winsize and signal messages; a closed peer ends the sandbox at once. */
 int control_create(struct kernel *k);
+/* One message, from any thread. */
+void control_send_text(struct kernel *k, const char *text);
+/* A detached thread of the sentry. From the host loop's thread. 0 or a negative errno. */
+int control_thread(void *(*fn)(void *arg), void *arg);
 void control_send_started(struct kernel *k);
 void control_send_exit(struct kernel *k, int status);
 /* *code*: 125, 126 or 127. Goes to standard error when there is no control socket. */

@@ -2,7 +2,9 @@
 /* Building the sandbox, running its first program, ending it. */
 #include "control/config.h"
 #include "control/control.h"
+#include "control/program.h"
 #include "control/rootfs.h"
+#include "control/session.h"
 #include "fs/fs.h"
 #include "fs/nsfs.h"
 #include "fs/tty.h"
@@ -25,7 +27,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,24 +36,7 @@
 
 #define DEFAULT_TASKS 4096
 #define POOL_SIZE 2
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define DRAIN_MS 2000
-
-struct failure { /* what to tell the user, and picket's exit status for it */
-	int code;
-	char text[1024];
-};
-
-__attribute__((format(printf, 3, 4))) static int fail(struct failure *f, int code, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(f->text, sizeof(f->text), fmt, ap);
-	va_end(ap);
-	f->code = code;
-	return -1;
-}
 
 static unsigned count_cpus(void)
 {
@@ -82,6 +66,8 @@ static struct kernel *kernel_alloc(const struct config *c)
 	k->memory_limit = c->memory;
 	lock_init(&k->shared_lock, RANK_LEAF);
 	list_init(&k->shared_mem);
+	lock_init(&k->sessions_lock, RANK_LEAF);
+	list_init(&k->sessions);
 	k->control_fd = c->control_fd;
 	k->proc_fd = c->proc_fd;
 	k->n_cpus = count_cpus();
@@ -101,7 +87,7 @@ static int create_services(struct kernel *k, const struct config *c, struct fail
 	int r = platform_create(&opt, &kernel_platform_client, &k->platform, &why);
 
 	if (r)
-		return fail(f, 125, "cannot start guest processes: %s (%s)", why ? why : "platform", strerror(-r));
+		return failure_set(f, 125, "cannot start guest processes: %s (%s)", why ? why : "platform", strerror(-r));
 	k->user_ns = user_ns_init(k);
 	r = k->user_ns ? nsproxy_create_initial(k) : -ENOMEM;
 	if (!r) {
@@ -130,7 +116,7 @@ static int create_services(struct kernel *k, const struct config *c, struct fail
 		r = trace_create(k, c->trace_fd);
 	if (!r)
 		r = control_create(k);
-	return r ? fail(f, 125, "cannot prepare the sandbox: %s", strerror(-r)) : 0;
+	return r ? failure_set(f, 125, "cannot prepare the sandbox: %s", strerror(-r)) : 0;
 }
 
 /* The first task, with root's credentials, number 1, standing at the root. */
@@ -143,7 +129,7 @@ static int create_init(struct kernel *k, struct failure *f)
 	int tid;
 
 	if (!tg || !t)
-		return fail(f, 125, "cannot prepare the sandbox: out of memory");
+		return failure_set(f, 125, "cannot prepare the sandbox: out of memory");
 	t->tg = tg;
 	t->cred = cred_alloc_root(k->user_ns);
 	t->nsproxy = k->nsproxy;
@@ -153,7 +139,7 @@ static int create_init(struct kernel *k, struct failure *f)
 	t->fds = fd_table_alloc();
 	t->fs = fs_context_copy(NULL);
 	if (!t->cred || !t->fds || !t->fs)
-		return fail(f, 125, "cannot prepare the sandbox: out of memory");
+		return failure_set(f, 125, "cannot prepare the sandbox: out of memory");
 	fs_set_root(t->fs, &root);
 	fs_set_cwd(t->fs, &root);
 	lock_acquire(&k->tasklist_lock);
@@ -175,7 +161,7 @@ static int open_stdio(struct kernel *k, const struct config *c, struct failure *
 	int r = 0;
 
 	if (c->tty) {
-		r = console_create(k, c->stdio, c->rows, c->cols, c->tty_utf8, files);
+		r = console_create(k, c->stdio, c->rows, c->cols, c->tty_utf8, files, &k->console);
 	} else {
 		for (int i = 0; !r && i < 3; i++) {
 			struct open_how_args how = {.flags = i ? O_WRONLY : O_RDONLY};
@@ -189,126 +175,30 @@ static int open_stdio(struct kernel *k, const struct config *c, struct failure *
 		r = r < 0 ? r : 0;
 	}
 	if (r)
-		return fail(f, 125, "cannot connect standard input and output: %s", strerror(-r));
+		return failure_set(f, 125, "cannot connect standard input and output: %s", strerror(-r));
 	if (c->tty)
-		console_attach(t);
+		console_attach(k->console, t);
 	return 0;
-}
-
-static int become_user(struct task *t, const struct config *c, struct rootfs_user *u, struct failure *f)
-{
-	struct rootfs_error err;
-	struct cred *n;
-
-	if (rootfs_resolve_user(t, c->user ? c->user : "", u, &err))
-		return fail(f, 125, "%s", err.text);
-	n = cred_alloc_root(t->kernel->user_ns);
-	if (!n)
-		return fail(f, 125, "cannot prepare the sandbox: out of memory");
-	n->uid = n->euid = n->suid = n->fsuid = u->uid;
-	n->gid = n->egid = n->sgid = n->fsgid = u->gid;
-	cred_set_groups(n, u->groups, u->n_groups);
-	if (u->uid)
-		n->cap_effective = n->cap_permitted = 0;
-	task_cred_replace(t, n);
-	return 0;
-}
-
-/* The configuration's variables, and HOME unless it has it: only here the user's home directory is known. */
-static char **first_environment(const struct config *c, const char *home)
-{
-	char **env = calloc(c->n_env + 2, sizeof(*env));
-
-	if (!env)
-		return NULL;
-	for (size_t i = 0; i < c->n_env; i++) {
-		if (!strncmp(c->envp[i], "HOME=", 5))
-			home = NULL;
-		env[i] = (char *)(uintptr_t)c->envp[i];
-	}
-	if (home && asprintf(&env[c->n_env], "HOME=%s", home) < 0) {
-		free(env);
-		return NULL;
-	}
-	return env; /* lives as long as the sandbox */
 }
 
 static int populate(struct kernel *k, const struct config *c, char ***envp, struct failure *f)
 {
 	struct rootfs_error err;
 	struct rootfs_user u = {0};
+	char home[VFS_PATH_MAX];
 
 	if (rootfs_populate(k->init, c, &err))
-		return fail(f, 125, "%s", err.text);
+		return failure_set(f, 125, "%s", err.text);
 	if (open_stdio(k, c, f))
 		return -1;
 	if (rootfs_resolve_user(k->init, c->user ? c->user : "", &u, &err) ||
 	    rootfs_enter_cwd(k->init, c->cwd && *c->cwd ? c->cwd : "/", &u, &err))
-		return fail(f, 125, "%s", err.text);
+		return failure_set(f, 125, "%s", err.text);
 	free(u.groups);
-	memset(&u, 0, sizeof(u));
-	if (become_user(k->init, c, &u, f))
+	if (program_become_user(k->init, c, home, f))
 		return -1;
-	*envp = first_environment(c, u.home);
-	return *envp ? 0 : fail(f, 125, "cannot prepare the sandbox: out of memory");
-}
-
-/* --- the first program ----------------------------------------------------------------------------------------------- */
-
-static const char *env_path(const struct config *c)
-{
-	for (size_t i = 0; i < c->n_env; i++)
-		if (!strncmp(c->envp[i], "PATH=", 5))
-			return c->envp[i] + 5;
-	return DEFAULT_PATH;
-}
-
-static int exec_in_path(struct task *t, const struct config *c, char *const *envp)
-{
-	const char *p = env_path(c), *name = c->argv[0];
-	int r, best = -ENOENT;
-
-	for (; *p; p += *p == ':') {
-		size_t n = strcspn(p, ":");
-		char path[VFS_PATH_MAX];
-
-		if (n + strlen(name) + 2 > sizeof(path)) {
-			p += n;
-			continue;
-		}
-		snprintf(path, sizeof(path), "%.*s/%s", n ? (int)n : 1, n ? p : ".", name);
-		p += n;
-		r = kernel_exec_first(t, path, (char *const *)(uintptr_t)c->argv, envp);
-		if (!r)
-			return 0;
-		/* As execvp: what is there but cannot be run counts more than what is not there. */
-		if (r != -ENOENT && r != -ENOTDIR)
-			best = r;
-	}
-	return best;
-}
-
-static int exec_first(struct kernel *k, const struct config *c, char *const *envp, struct failure *f)
-{
-	const char *name = c->argc ? c->argv[0] : "";
-	int r;
-
-	if (!*name)
-		return fail(f, 125, "no command to run: give one, or use an image that has one");
-	if (strchr(name, '/'))
-		r = kernel_exec_first(k->init, name, (char *const *)(uintptr_t)c->argv, envp);
-	else
-		r = exec_in_path(k->init, c, envp);
-	if (!r)
-		return 0;
-	if (r == -ENOENT || r == -ENOTDIR)
-		return fail(f, 127, "%s: not found%s", name,
-			    strchr(name, '/') ? " in the sandbox (or its interpreter is missing)"
-					      : " in the sandbox's PATH (or its interpreter is missing)");
-	if (r == -ENOMEM || r == -EAGAIN)
-		return fail(f, 125, "cannot start %s: %s", name, strerror(-r));
-	return fail(f, 126, "%s: cannot be executed: %s", name,
-		    r == -ENOEXEC ? "neither a program for this machine nor a script that begins with #!" : strerror(-r));
+	*envp = program_environment(c, home); /* lives as long as the sandbox */
+	return *envp ? 0 : failure_set(f, 125, "cannot prepare the sandbox: out of memory");
 }
 
 /* --- start and end -------------------------------------------------------------------------------------------------------- */
@@ -321,7 +211,7 @@ static int restrict_files(const struct config *c, struct failure *f)
 	int r;
 
 	if (!g)
-		return fail(f, 125, "cannot prepare the sandbox: out of memory");
+		return failure_set(f, 125, "cannot prepare the sandbox: out of memory");
 	if (c->root == CONFIG_ROOT_IS_DIR)
 		g[n++] = (struct host_grant){.fd = c->root_fd};
 	if (c->proc_fd >= 0) /* maps and statm of the stubs */
@@ -334,7 +224,7 @@ static int restrict_files(const struct config *c, struct failure *f)
 	r = host_restrict_files(g, n);
 	free(g);
 	if (r && r != -EOPNOTSUPP)
-		return fail(f, 125, "cannot confine the sentry: landlock: %s", strerror(-r));
+		return failure_set(f, 125, "cannot confine the sentry: landlock: %s", strerror(-r));
 	return 0;
 }
 
@@ -362,12 +252,12 @@ static int build(struct kernel *k, const struct config *c, struct failure *f)
 	if (create_services(k, c, f))
 		return -1;
 	if (rootfs_mount_root(k, c, &err))
-		return fail(f, 125, "%s", err.text);
+		return failure_set(f, 125, "%s", err.text);
 	if (create_init(k, f))
 		return -1;
 	r = host_lockdown(k->net->inet, &why);
 	if (r)
-		return fail(f, 125, "cannot confine the sentry: %s (%s)", why ? why : "seccomp", strerror(-r));
+		return failure_set(f, 125, "cannot confine the sentry: %s (%s)", why ? why : "seccomp", strerror(-r));
 	/* Threads only now: they inherit what the lock-down left. */
 	host_loop_after(k->loop, fasync_send, k);
 	r = host_loop_start(k->loop);
@@ -376,11 +266,11 @@ static int build(struct kernel *k, const struct config *c, struct failure *f)
 	if (!r)
 		r = memory_watch_start(k);
 	if (r)
-		return fail(f, 125, "cannot start the sentry's threads: %s", strerror(-r));
+		return failure_set(f, 125, "cannot start the sentry's threads: %s", strerror(-r));
 	if (populate(k, c, &envp, f))
 		return -1;
 	wait_for_network(k, c);
-	return exec_first(k, c, envp, f);
+	return program_exec(k->init, c, envp, f);
 }
 
 void kernel_init_exited(struct kernel *k, int code)
@@ -418,10 +308,12 @@ int sandbox_run(int fd)
 		control_send_error(c->control_fd, f.code, k ? f.text : "out of memory");
 		_exit(f.code);
 	}
+	atomic_store(&k->started, true);
 	control_send_started(k);
 	status = wait_for_init(k);
+	sessions_end(k);
 	if (k->console)
-		console_drain(k, DRAIN_MS);
+		console_drain(k->console, DRAIN_MS);
 	control_send_exit(k, status);
 	/* Not exit(): other threads still run, and the end of this process is the end of all the sandbox's. */
 	_exit(0);

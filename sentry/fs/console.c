@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The terminal of `run -t`: a pseudo terminal whose master is not a file but this relay to the caller's descriptors.
+ * The terminal of `run -t` and `exec -t`: a pseudo terminal whose master is not a file but this relay to the caller's descriptors.
  *
  * Nobody waits here. Bytes are moved by whoever made a move possible: the guest thread that wrote or read, and the host
  * loop's thread when a host descriptor became ready. What the host does not take stays in the terminal's output buffer, and
  * what the terminal does not take stays with the host: that is the back-pressure.
+ *
+ * Whoever moves holds the terminal, so the relay lives as long as that; console_close() only cuts it off from the host.
  */
 #include "fs/tty_internal.h"
 
@@ -22,8 +24,8 @@
 
 struct console {
 	struct kernel *kernel;
-	struct tty *tty; /* held: as a master's file would */
-	int in, out;	 /* host descriptors, -1: none */
+	struct tty *tty; /* held until console_close(), as by a master's file; then the terminal still holds us */
+	_Atomic int in, out; /* host descriptors, -1: none; changed under the lock of their direction */
 	bool in_now, out_now; /* they do not block by themselves */
 	struct host_event in_event, out_event, turn_event;
 	bool in_watched, out_watched, turn_watched;
@@ -114,6 +116,8 @@ static bool move_in(struct console *c)
 {
 	size_t took;
 
+	if (c->in < 0)
+		return false;
 	if (!c->n_held) {
 		ssize_t n = c->in_eof ? -EAGAIN : read_host(c);
 
@@ -174,7 +178,8 @@ static int watch(struct console *c, int fd, struct host_event *he, bool *watched
 	return err == -EPERM ? 0 : err; /* regular files are always ready */
 }
 
-static void console_free(struct console *c)
+/* Leave the host loop: nothing comes from there any more. */
+static void unwatch(struct console *c)
 {
 	if (c->in_watched)
 		host_loop_remove(&c->in_event);
@@ -182,18 +187,65 @@ static void console_free(struct console *c)
 		host_loop_remove(&c->out_event);
 	if (c->turn_watched)
 		host_loop_remove(&c->turn_event);
+	c->in_watched = c->out_watched = c->turn_watched = false;
+}
+
+void console_free(struct console *c)
+{
+	if (!c)
+		return;
 	if (c->turn_fd >= 0)
 		host_stdio_close(c->turn_fd);
-	if (c->tty) {
-		c->tty->console = NULL;
-		devpts_remove(c->tty);
-		tty_put(c->tty);
-	}
 	lock_destroy(&c->out_lock);
 	lock_destroy(&c->in_lock);
 	free(c->held);
 	free(c->piece);
 	free(c);
+}
+
+/* The host's descriptors stay the caller's. */
+static void discard(struct console *c)
+{
+	struct tty *tty = c->tty;
+
+	unwatch(c);
+	if (!tty) {
+		console_free(c);
+		return;
+	}
+	devpts_remove(tty);
+	tty_put(tty); /* frees the relay too */
+}
+
+static void close_host_side(struct console *c)
+{
+	int fd;
+
+	lock_acquire(&c->in_lock);
+	fd = atomic_exchange(&c->in, -1);
+	if (fd >= 0)
+		host_stdio_close(fd);
+	lock_release(&c->in_lock);
+	lock_acquire(&c->out_lock);
+	fd = atomic_exchange(&c->out, -1);
+	c->out_dead = true;
+	if (fd >= 0)
+		host_stdio_close(fd);
+	lock_release(&c->out_lock);
+}
+
+void console_close(struct console *c)
+{
+	struct tty *tty = c->tty;
+
+	unwatch(c);
+	close_host_side(c);
+	lock_acquire(&tty->lock);
+	tty->master_closed = true;
+	lock_release(&tty->lock);
+	devpts_remove(tty);
+	tty_hangup(tty);
+	tty_put(tty);
 }
 
 static int make_stdio(struct console *c, struct file *stdio[3])
@@ -212,9 +264,10 @@ static int make_stdio(struct console *c, struct file *stdio[3])
 }
 
 int console_create(struct kernel *k, const int fds[3], unsigned rows, unsigned cols, bool utf8,
-		   struct file *stdio[3])
+		   struct file *stdio[3], struct console **ret)
 {
 	struct console *c = calloc(1, sizeof(*c));
+	bool made = false;
 	int err;
 
 	if (!c)
@@ -240,6 +293,7 @@ int console_create(struct kernel *k, const int fds[3], unsigned rows, unsigned c
 		c->tty->console = c;
 		c->tty->ld.tio.c_iflag |= utf8 ? IUTF8 : 0;
 		err = make_stdio(c, stdio);
+		made = !err;
 	}
 	if (!err)
 		err = watch(c, c->in, &c->in_event, &c->in_watched, host_ready);
@@ -248,10 +302,14 @@ int console_create(struct kernel *k, const int fds[3], unsigned rows, unsigned c
 	if (!err)
 		err = watch(c, c->turn_fd, &c->turn_event, &c->turn_watched, next_turn);
 	if (err) {
-		console_free(c);
+		for (int i = 0; made && i < 3; i++) {
+			file_put(stdio[i]);
+			stdio[i] = NULL;
+		}
+		discard(c);
 		return err;
 	}
-	k->console = c;
+	*ret = c;
 	return 0;
 }
 
@@ -262,33 +320,25 @@ struct tty *console_tty(struct kernel *k)
 	return c ? c->tty : NULL;
 }
 
-void console_attach(struct task *t)
+void console_attach(struct console *c, struct task *t)
 {
-	struct console *c = t->kernel->console;
-
-	if (!c)
-		return;
 	tty_maybe_acquire(t, c->tty);
 	console_pump(c);
 }
 
-void console_winsize(struct kernel *k, unsigned rows, unsigned cols)
+void console_winsize(struct console *c, unsigned rows, unsigned cols)
 {
-	struct console *c = k->console;
 	struct winsize ws = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
 
-	if (!c)
-		return;
 	LOCK_SCOPE(&c->tty->lock);
 	tty_set_winsize(c->tty, &ws);
 }
 
-void console_drain(struct kernel *k, int ms)
+void console_drain(struct console *c, int ms)
 {
-	struct console *c = k->console;
 	int64_t end = kernel_now_mono() + ms * 1000000ll;
 
-	while (c) {
+	for (;;) {
 		size_t left;
 
 		console_pump_out(c);

@@ -40,6 +40,7 @@ void tty_put(struct tty *tty)
 		return;
 	kernel_uncharge(tty->kernel, sizeof(*tty) + (tty->pending ? TTY_PENDING : 0));
 	free(tty->pending);
+	console_free(tty->console);
 	lock_destroy(&tty->lock);
 	lock_destroy(&tty->master_wait.lock);
 	lock_destroy(&tty->slave_wait.lock);

@@ -43,13 +43,17 @@ int tty_open_ptmx(struct task *t, unsigned minor, struct file *f);
 int tty_open_slave(struct task *t, unsigned index, struct file *f);   /* /dev/pts/N */
 
 /*
- * The terminal of `run -t`: a pseudo terminal whose master is relayed to the host descriptors fds[0] (input) and fds[1]
- * (output); *utf8*: lines are edited in UTF-8, as the caller's terminal does; stdio[] receives three files of its slave side, each with a reference. Needs k->devpts, k->loop. The first
- * task makes it its controlling terminal with console_attach().
+ * The terminal of `run -t` and `exec -t`: a pseudo terminal whose master is relayed to the host descriptors fds[0] (input) and
+ * fds[1] (output), which are taken over on success; *utf8*: lines are edited in UTF-8, as the caller's terminal does; stdio[]
+ * receives three files of its slave side, each with a reference. Needs k->devpts, k->loop. The first task of a session makes it its
+ * controlling terminal with console_attach().
  */
+struct console;
 int console_create(struct kernel *k, const int fds[3], unsigned rows, unsigned cols, bool utf8,
-		   struct file *stdio[3]);
-void console_attach(struct task *t);
-void console_winsize(struct kernel *k, unsigned rows, unsigned cols);
+		   struct file *stdio[3], struct console **ret);
+void console_attach(struct console *c, struct task *t);
+void console_winsize(struct console *c, unsigned rows, unsigned cols);
 /* Write out what the guest has written, for at most *ms* milliseconds; before the sentry exits. */
-void console_drain(struct kernel *k, int ms);
+void console_drain(struct console *c, int ms);
+/* Hang the terminal up and close the host's descriptors. *c* is gone. No locks held. */
+void console_close(struct console *c);

@@ -98,6 +98,7 @@ void devpts_remove(struct tty *tty); /* the master is gone; once */
 int devpts_of_ptmx(struct task *t, const struct file *f, struct super_block **ret);
 
 /* console.c */
+void console_free(struct console *c); /* NULL allowed; with the terminal */
 void console_pump(struct console *c); /* no locks held */
 void console_pump_out(struct console *c); /* only what the program has written */
 struct tty *console_tty(struct kernel *k); /* not held, or NULL */

@@ -328,6 +328,8 @@ static void group_zombie(struct kernel *k, struct thread_group *tg)
 	}
 	if (tg->pid == 1)
 		kernel_init_exited(k, code);
+	if (tg->session)
+		kernel_session_exited(tg->session, code);
 }
 
 /* In the task's own memory: before it counts as gone, since the last one ends the stub. */

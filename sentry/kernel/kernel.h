@@ -22,6 +22,7 @@ struct pid_numbers;
 struct mount_ns;
 struct super_block;
 struct trace;
+struct console;
 struct config;
 struct net_state;
 struct tty;
@@ -98,7 +99,11 @@ struct kernel {
 	uint64_t memory_total; /* bytes of the machine's memory */
 	uint32_t host_uid, host_gid; /* whom the host takes the sentry for; asked before the lock-down */
 	unsigned n_cpus;
-	void *console;	     /* relay between a pty master and the host terminal, or NULL */
+	struct console *console; /* of the first process: relay between a pty master and the host terminal, or NULL */
+	struct lock sessions_lock; /* RANK_LEAF */
+	struct list_head sessions; /* control/session.h: processes that `exec` started */
+	unsigned n_sessions;
+	_Atomic bool started;	   /* the first program runs */
 	int control_fd, proc_fd;
 	struct load_averages *load;   /* fs/procfs_load.c */
 	_Atomic uint64_t dead_utime_ns, dead_stime_ns, dead_switches; /* of processes and tasks that are gone, for /proc/stat */

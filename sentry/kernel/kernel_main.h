@@ -3,6 +3,9 @@
 #pragma once
 
 struct kernel;
+struct session;
 
 /* The first process has ended with wait status *code*: the sandbox ends. From any thread. */
 void kernel_init_exited(struct kernel *k, int code);
+/* The process of *s* (thread_group.session) has ended with wait status *code*: it may be gone afterwards. From any thread. */
+void kernel_session_exited(struct session *s, int code);

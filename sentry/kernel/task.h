@@ -198,6 +198,7 @@ struct thread_group {
 	bool ns_waiting; /* ns_dying, with no thread left: for the rest of the namespace to go */
 	struct list_head ns_link; /* kernel->ended_ns */
 	struct tty *ctty;	    /* controlling terminal of the session, held by tty code */
+	struct session *session;    /* what `exec` started it for, or NULL; set before it is seen; ends with it */
 	int tty_old_pgrp;	    /* of a leader whose terminal was hung up: the group that was in front; 0: none */
 	unsigned n_unseen; /* zombie threads that their tracers have yet to wait for: the process is reported after them */
 	bool told;	   /* a zombie whose parent has had its signal */

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting a program that picket names: its user, its variables, where it is found, and what to say if it cannot be run. */
+#include "control/program.h"
+
+#include "control/config.h"
+#include "control/rootfs.h"
+#include "kernel/exec.h"
+#include "kernel/task.h"
+#include "vfs/vfs.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+int failure_set(struct failure *f, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof(f->text), fmt, ap);
+	va_end(ap);
+	f->code = code;
+	return -1;
+}
+
+int program_become_user(struct task *t, const struct config *c, char *home, struct failure *f)
+{
+	struct rootfs_user u = {0};
+	struct rootfs_error err;
+	struct cred *n;
+
+	if (rootfs_resolve_user(t, c->user ? c->user : "", &u, &err))
+		return failure_set(f, 125, "%s", err.text);
+	n = cred_alloc_root(t->kernel->user_ns);
+	if (!n) {
+		free(u.groups);
+		return failure_set(f, 125, "cannot prepare the sandbox: out of memory");
+	}
+	n->uid = n->euid = n->suid = n->fsuid = u.uid;
+	n->gid = n->egid = n->sgid = n->fsgid = u.gid;
+	cred_set_groups(n, u.groups, u.n_groups);
+	if (u.uid)
+		n->cap_effective = n->cap_permitted = 0;
+	task_cred_replace(t, n);
+	memcpy(home, u.home, sizeof(u.home));
+	return 0;
+}
+
+static bool has_home(const struct config *c)
+{
+	for (size_t i = 0; i < c->n_env; i++)
+		if (!strncmp(c->envp[i], "HOME=", 5))
+			return true;
+	return false;
+}
+
+char **program_environment(const struct config *c, const char *home)
+{
+	char **env = calloc(c->n_env + 2, sizeof(*env));
+
+	if (!env)
+		return NULL;
+	for (size_t i = 0; i < c->n_env; i++)
+		env[i] = (char *)(uintptr_t)c->envp[i];
+	if (!has_home(c) && asprintf(&env[c->n_env], "HOME=%s", home) < 0) {
+		free(env);
+		return NULL;
+	}
+	return env;
+}
+
+void program_environment_free(const struct config *c, char **env)
+{
+	if (env)
+		free(env[c->n_env]);
+	free(env);
+}
+
+static const char *env_path(const struct config *c)
+{
+	for (size_t i = 0; i < c->n_env; i++)
+		if (!strncmp(c->envp[i], "PATH=", 5))
+			return c->envp[i] + 5;
+	return DEFAULT_PATH;
+}
+
+static int exec_in_path(struct task *t, const struct config *c, char *const *envp)
+{
+	const char *p = env_path(c), *name = c->argv[0];
+	int r, best = -ENOENT;
+
+	for (; *p; p += *p == ':') {
+		size_t n = strcspn(p, ":");
+		char path[VFS_PATH_MAX];
+
+		if (n + strlen(name) + 2 > sizeof(path)) {
+			p += n;
+			continue;
+		}
+		snprintf(path, sizeof(path), "%.*s/%s", n ? (int)n : 1, n ? p : ".", name);
+		p += n;
+		r = kernel_exec_first(t, path, (char *const *)(uintptr_t)c->argv, envp);
+		if (!r)
+			return 0;
+		/* As execvp: what is there but cannot be run counts more than what is not there. */
+		if (r != -ENOENT && r != -ENOTDIR)
+			best = r;
+	}
+	return best;
+}
+
+int program_exec(struct task *t, const struct config *c, char *const *envp, struct failure *f)
+{
+	const char *name = c->argc ? c->argv[0] : "";
+	int r;
+
+	if (!*name)
+		return failure_set(f, 125, "no command to run: give one, or use an image that has one");
+	if (strchr(name, '/'))
+		r = kernel_exec_first(t, name, (char *const *)(uintptr_t)c->argv, envp);
+	else
+		r = exec_in_path(t, c, envp);
+	if (!r)
+		return 0;
+	if (r == -ENOENT || r == -ENOTDIR)
+		return failure_set(f, 127, "%s: not found%s", name,
+			    strchr(name, '/') ? " in the sandbox (or its interpreter is missing)"
+					      : " in the sandbox's PATH (or its interpreter is missing)");
+	if (r == -ENOMEM || r == -EAGAIN)
+		return failure_set(f, 125, "cannot start %s: %s", name, strerror(-r));
+	return failure_set(f, 126, "%s: cannot be executed: %s", name,
+		    r == -ENOEXEC ? "neither a program for this machine nor a script that begins with #!" : strerror(-r));
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting a program that picket names: of a run, or of a session. */
+#pragma once
+
+struct config;
+struct kernel;
+struct task;
+
+struct failure { /* what to tell the user, and picket's exit status for it */
+	int code;
+	char text[1024];
+};
+
+/* Fills *f*. Always -1. */
+int failure_set(struct failure *f, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* The caller of the three is *t*, which has no address space yet. 0, or -1 with *f*. */
+
+/* Credentials of the configuration's user; *home* (4096 bytes) receives his home directory. */
+int program_become_user(struct task *t, const struct config *c, char *home, struct failure *f);
+/* The configuration's variables, and HOME unless it has it; malloc'ed, as is its last string: program_environment_free(). NULL. */
+char **program_environment(const struct config *c, const char *home);
+void program_environment_free(const struct config *c, char **env);
+/* Run the configuration's command, found in PATH. */
+int program_exec(struct task *t, const struct config *c, char *const *envp, struct failure *f);
