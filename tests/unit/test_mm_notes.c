@@ -17,6 +17,10 @@
 #include <sys/mman.h>
 
 /* The end of the first process is for the program that has one. */
+void kernel_session_exited(struct session *s, int code)
+{
+}
+
 void kernel_init_exited(struct kernel *k, int code)
 {
 }
