@@ -32,6 +32,10 @@ struct run_options {
 	const char *pull;
 	const char *userns; /* hidden: auto, none */
 	bool quiet;
+	struct str_list shares;	    /* --share: directories at their own place, read and write */
+	struct str_list shares_ro;  /* --share-ro */
+	struct str_list secrets;    /* NAME=FILE, NAME=env:VAR */
+	struct str_list allow_env;  /* names or patterns */
 };
 
 struct fetch_options {

@@ -205,10 +205,25 @@ static int check_count(const struct parser *p)
 	return 0;
 }
 
+/*
+ * `run host --share . -- CMD`: where the word behind `host` is an option and a `--` follows, the words up to it are
+ * Picket's. Without a `--` they belong to the program, as with an image.
+ */
+static bool options_behind_host(const struct parser *p, const char *word)
+{
+	if (strcmp(word, "host") != 0 || p->at >= p->argc || p->argv[p->at][0] != '-' ||
+		strcmp(p->argv[p->at], "--") == 0)
+		return false;
+	for (int i = p->at; i < p->argc; i++)
+		if (strcmp(p->argv[i], "--") == 0)
+			return true;
+	return false;
+}
+
 int parse_options(const struct cmd_spec *cmd, int argc, char **argv, struct parsed *ret)
 {
 	struct parser p = {.cmd = cmd, .out = ret, .argc = argc, .argv = argv};
-	bool options = true;
+	bool options = true, behind_host = false;
 	int r = 0;
 
 	*ret = (struct parsed){
@@ -217,10 +232,14 @@ int parse_options(const struct cmd_spec *cmd, int argc, char **argv, struct pars
 		char *word = argv[p.at++];
 
 		if (!options || word[0] != '-' || word[1] == '\0') {
+			if (behind_host)
+				return complain(cmd->failure,
+					"\"%s\" between host and -- is no option; the command belongs behind the --", word);
 			ret->argv[ret->argc++] = word;
-			options = options && !cmd->stop_at_arg;
+			behind_host = options && cmd->stop_at_arg && options_behind_host(&p, word);
+			options = options && (!cmd->stop_at_arg || behind_host);
 		} else if (strcmp(word, "--") == 0) {
-			options = false;
+			options = behind_host = false;
 		} else {
 			r = word[1] == '-' ? parse_long(&p, word) : parse_short(&p, word);
 		}

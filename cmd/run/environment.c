@@ -3,6 +3,7 @@
 #include "cmd/run/environment.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,24 @@ static int env_file(struct str_list *env, const char *path)
 	return r;
 }
 
+/* --allow-env: the caller's variables of that name, or that the pattern fits; what is not set is no error. */
+static int allow(struct str_list *env, const char *pattern)
+{
+	extern char **environ;
+
+	if (!*pattern || strchr(pattern, '=') || strspn(pattern, "*?") == strlen(pattern))
+		return complain(EXIT_PICKET, "--allow-env takes the name of a variable, or a pattern such as NPM_*, not \"%s\"",
+			pattern);
+	for (char **v = environ; *v; v++) {
+		char *name = xstrndup(*v, env_name_len(*v));
+
+		if (strchr(*v, '=') && *name && fnmatch(pattern, name, 0) == 0)
+			env_set(env, xstrdup(*v));
+		free(name);
+	}
+	return 0;
+}
+
 int collect_environment(struct str_list *env, const struct run_options *o, char *const *image, const char *hostname)
 {
 	int r = 0;
@@ -75,6 +94,8 @@ int collect_environment(struct str_list *env, const struct run_options *o, char 
 	for (; image && *image; image++)
 		if (strchr(*image, '='))
 			env_set(env, xstrdup(*image));
+	for (size_t i = 0; r == 0 && i < o->allow_env.count; i++)
+		r = allow(env, o->allow_env.items[i]);
 	for (size_t i = 0; r == 0 && i < o->env_files.count; i++)
 		r = env_file(env, o->env_files.items[i]);
 	for (size_t i = 0; r == 0 && i < o->env.count; i++) {

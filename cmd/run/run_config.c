@@ -13,6 +13,8 @@
 #include "cmd/lib/mode.h"
 #include "cmd/lib/programs.h"
 #include "cmd/lib/terminal.h"
+#include "cmd/run/secret.h"
+#include "cmd/run/share.h"
 #include "cmd/run/volume.h"
 
 static int write_image_root(struct run *r)
@@ -144,13 +146,19 @@ static void write_limits(struct run *r)
 	launch_record(&r->launch, CONFIG_PIDS, text);
 }
 
-static const char *working_directory(const struct run *r)
+/* malloc'd */
+static char *working_directory(const struct run *r)
 {
+	char *shared;
+
 	if (r->o->workdir)
-		return r->o->workdir;
+		return xstrdup(r->o->workdir);
+	shared = shared_workdir(r->o);
+	if (shared)
+		return shared;
 	if (r->record.workdir && r->record.workdir[0] == '/')
-		return r->record.workdir;
-	return r->target == ON_HOST ? "/root" : "/";
+		return xstrdup(r->record.workdir);
+	return xstrdup(r->target == ON_HOST ? "/root" : "/");
 }
 
 static int write_program(struct run *r, const char *hostname)
@@ -158,6 +166,7 @@ static int write_program(struct run *r, const char *hostname)
 	struct str_list env = {0};
 	const char *user = r->o->user ? r->o->user : r->record.user;
 	int status = collect_environment(&env, r->o, r->record.env, hostname);
+	char *cwd;
 
 	if (status)
 		return status;
@@ -165,7 +174,9 @@ static int write_program(struct run *r, const char *hostname)
 		launch_record(&r->launch, CONFIG_ARG, r->command.items[i]);
 	for (size_t i = 0; i < env.count; i++)
 		launch_record(&r->launch, CONFIG_ENV, env.items[i]);
-	launch_record(&r->launch, CONFIG_CWD, working_directory(r));
+	cwd = working_directory(r);
+	launch_record(&r->launch, CONFIG_CWD, cwd);
+	free(cwd);
 	launch_record(&r->launch, CONFIG_USER, user ? user : "");
 	launch_record(&r->launch, CONFIG_HOSTNAME, hostname);
 	str_list_free(&env);
@@ -183,6 +194,8 @@ int write_config(struct run *r)
 	status = write_program(r, hostname);
 	status = status ? status : write_root(r);
 	status = status ? status : write_volumes(&r->launch, r->o);
+	status = status ? status : write_shares(&r->launch, r->o);
+	status = status ? status : write_secrets(&r->launch, r->o);
 	status = status ? status : write_trace(r);
 	if (status)
 		return status;

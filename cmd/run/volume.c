@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cmd/lib/message.h"
+#include "cmd/run/share.h"
 
 /*
  * Open what `path` names for the sandbox: a directory, or a regular file (for writing too, if it may be written). The
@@ -52,8 +53,11 @@ static int bind(struct launch *l, const char *source, const char *target, bool w
 		return complain(
 			EXIT_PICKET, "the place of a volume inside must be an absolute path, not \"%s\"", target);
 	fd = open_source(source, &writable);
-	if (fd < 0)
+	if (fd < 0 || protect_own(l, "the volume", source, writable)) {
+		if (fd >= 0)
+			close(fd);
 		return EXIT_PICKET;
+	}
 	launch_record(l, CONFIG_BIND, target, launch_give_host(l, fd, writable), writable ? "rw" : "ro");
 	return 0;
 }

@@ -244,6 +244,40 @@ static int record_file(struct parser *p, char **a)
 	return 0;
 }
 
+static int record_secret(struct parser *p, char **a)
+{
+	struct config_secret *s;
+	int r, fd;
+
+	if (!*a[0] || strlen(a[0]) > 255 || strchr(a[0], '/') || strcmp(a[0], ".") == 0 || strcmp(a[0], "..") == 0)
+		return fail(p, "not a name of a secret");
+	r = parse_fd(p, a[1], &fd);
+	if (r < 0)
+		return r;
+	s = APPEND(p->c->secrets, p->c->n_secrets);
+	if (!s)
+		return -ENOMEM;
+	*s = (struct config_secret){.name = a[0], .fd = fd};
+	return 0;
+}
+
+static int record_hide(struct parser *p, char **a)
+{
+	struct config_hide *h;
+	uint64_t dev, ino;
+	int r = parse_uint(p, a[0], INT64_MAX, &dev);
+
+	if (r == 0)
+		r = parse_uint(p, a[1], INT64_MAX, &ino);
+	if (r < 0)
+		return r;
+	h = APPEND(p->c->hidden, p->c->n_hidden);
+	if (!h)
+		return -ENOMEM;
+	*h = (struct config_hide){.dev = dev, .ino = ino};
+	return 0;
+}
+
 static int record_stdio(struct parser *p, char **a)
 {
 	for (int i = 0; i < 3; i++) {
@@ -379,6 +413,10 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 		return record_tmpfs(p, a);
 	case CONFIG_FILE:
 		return record_file(p, a);
+	case CONFIG_SECRET:
+		return record_secret(p, a);
+	case CONFIG_HIDE:
+		return record_hide(p, a);
 	case CONFIG_STDIO:
 		return record_stdio(p, a);
 	case CONFIG_TTY:
@@ -575,6 +613,8 @@ void config_free(struct config *c)
 	free(c->binds);
 	free(c->tmpfs);
 	free(c->files);
+	free(c->secrets);
+	free(c->hidden);
 	free(c->bytes);
 	free(c);
 }

@@ -41,6 +41,8 @@
 	X(BIND, "bind", 3, 1)            \
 	X(TMPFS, "tmpfs", 2, 1)          \
 	X(FILE, "file", 3, 1)            \
+	X(SECRET, "secret", 2, 1)        \
+	X(HIDE, "hide", 2, 1)            \
 	X(STDIO, "stdio", 3, 0)          \
 	X(TTY, "tty", 3, 0)              \
 	X(CONTROL, "control", 1, 0)      \
@@ -80,6 +82,13 @@ struct config_bind {
 struct config_tmpfs {
 	const char *target, *options;
 };
+struct config_secret {
+	const char *name;
+	int fd;
+};
+struct config_hide { /* an object of the host that no volume shows: major << 32 | minor of its device, its inode number */
+	uint64_t dev, ino;
+};
 struct config_file {
 	const char *path, *content;
 	uint32_t mode;
@@ -98,7 +107,9 @@ struct config {
 	struct config_bind *binds;
 	struct config_tmpfs *tmpfs;
 	struct config_file *files;
-	size_t n_packs, n_host_entries, n_binds, n_tmpfs, n_files;
+	struct config_secret *secrets;
+	struct config_hide *hidden;
+	size_t n_packs, n_host_entries, n_binds, n_tmpfs, n_files, n_secrets, n_hidden;
 	bool root_ro, tty, nouserns;
 	int stdio[3];
 	uint16_t rows, cols;

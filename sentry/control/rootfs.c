@@ -408,9 +408,9 @@ static bool tmpfs_option(char *word, struct tmpfs_options *opt, unsigned *flags)
 	return true;
 }
 
-static int mount_tmpfs(struct task *t, const struct config_tmpfs *m, struct rootfs_error *err)
+int rootfs_mount_tmpfs(struct task *t, const struct config_tmpfs *m, uint64_t size, struct rootfs_error *err)
 {
-	struct tmpfs_options opt = {.mode = 01777};
+	struct tmpfs_options opt = {.mode = 01777, .size = size};
 	unsigned flags = MS_NOSUID | MS_NODEV | MS_NOEXEC; /* as docker mounts them */
 	char *options = strdup(m->options), *save = NULL;
 	struct super_block *sb;
@@ -428,9 +428,11 @@ static int mount_tmpfs(struct task *t, const struct config_tmpfs *m, struct root
 	return r < 0 ? r : mount_at(t, m->target, sb, flags, err);
 }
 
-static int mount_bind_volume(struct task *t, const struct config_bind *b, struct rootfs_error *err)
+static int mount_bind_volume(struct task *t, const struct config *c, const struct config_bind *b, struct rootfs_error *err)
 {
-	const struct hostfs_options opt = {.read_only = !b->writable};
+	_Static_assert(sizeof(struct host_object) == sizeof(struct config_hide), "one layout");
+	const struct hostfs_options opt = {.read_only = !b->writable, .guard = b->writable,
+		.hidden = (const struct host_object *)(const void *)c->hidden, .n_hidden = c->n_hidden};
 	struct super_block *sb;
 	int r = hostfs_create(t->kernel, b->fd, &opt, &sb);
 
@@ -487,7 +489,7 @@ static int mount_volumes(struct task *t, const struct config *c, struct rootfs_e
 		m[n] = (struct user_mount){.target = c->binds[i].target, .bind = &c->binds[i], .order = n};
 	qsort(m, n, sizeof(*m), cmp_mounts);
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = m[i].bind ? mount_bind_volume(t, m[i].bind, err) : mount_tmpfs(t, m[i].tmpfs, err);
+		r = m[i].bind ? mount_bind_volume(t, c, m[i].bind, err) : rootfs_mount_tmpfs(t, m[i].tmpfs, 0, err);
 	free(m);
 	return r;
 }

@@ -17,6 +17,7 @@
 
 struct kernel;
 struct config;
+struct config_tmpfs;
 struct task;
 
 struct rootfs_error {
@@ -34,6 +35,8 @@ struct rootfs_user {
 int rootfs_mount_root(struct kernel *k, const struct config *c, struct rootfs_error *err);
 /* *init* has root's credentials and stands at the root. Takes over the descriptors of the binds. */
 int rootfs_populate(struct task *init, const struct config *c, struct rootfs_error *err);
+/* A tmpfs as `--tmpfs` makes them; *size*: its default, 0: none. */
+int rootfs_mount_tmpfs(struct task *t, const struct config_tmpfs *m, uint64_t size, struct rootfs_error *err);
 int rootfs_resolve_user(struct task *init, const char *spec, struct rootfs_user *ret, struct rootfs_error *err);
 /* Set init->fs->cwd; then, for --read-only, the root mount becomes read-only. The last step. */
 int rootfs_enter_cwd(struct task *init, const char *cwd, const struct rootfs_user *owner, struct rootfs_error *err);

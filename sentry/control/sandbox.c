@@ -5,6 +5,7 @@
 #include "control/program.h"
 #include "control/rootfs.h"
 #include "control/session.h"
+#include "control/secrets.h"
 #include "fs/fs.h"
 #include "fs/nsfs.h"
 #include "fs/tty.h"
@@ -192,6 +193,7 @@ static int populate(struct kernel *k, const struct config *c, char ***envp, stru
 	if (open_stdio(k, c, f))
 		return -1;
 	if (rootfs_resolve_user(k->init, c->user ? c->user : "", &u, &err) ||
+	    rootfs_place_secrets(k->init, c, &u, &err) ||
 	    rootfs_enter_cwd(k->init, c->cwd && *c->cwd ? c->cwd : "/", &u, &err))
 		return failure_set(f, 125, "%s", err.text);
 	free(u.groups);

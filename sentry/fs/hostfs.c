@@ -119,6 +119,9 @@ static struct super_block *hostfs_super(struct kernel *k, const struct hostfs_op
 	fs->own_gid = k->host_gid;
 	fs->lower = opt->lower;
 	fs->hide = fs->system = opt->hide;
+	fs->guard = opt->guard;
+	fs->hidden = opt->hidden;
+	fs->n_hidden = opt->n_hidden;
 	sb = super_alloc(k, "hostfs", &hostfs_super_ops, fs);
 	if (!sb) {
 		icache_destroy(&fs->cache);

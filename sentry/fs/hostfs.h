@@ -8,13 +8,17 @@
 #include "kernel/kernel.h"
 #include "vfs/vfs.h"
 
+#include <string.h>
+
 #define HOSTFS_NOBODY 65534u
 #define HOSTFS_RETRIES 4
 
 struct hostfs {
 	uint64_t root_dev;
 	uint32_t own_uid, own_gid;
-	bool lower, hide, system;
+	bool lower, hide, system, guard;
+	const struct host_object *hidden;
+	size_t n_hidden;
 	struct icache cache;
 	struct lock lock; /* RANK_LEAF: places, directory descriptors and lists of handles of all nodes */
 	struct list_head fds; /* of directories with a descriptor, most recently used first */
@@ -27,6 +31,7 @@ struct host_node {
 	struct inode *parent; /* held */
 	char *name;
 	int fd;		      /* directories: O_PATH or donated; others: the donated file of a single-file volume; -1: none now */
+	_Atomic bool guarded; /* it was seen under the name PICKET_FILE of a guarded volume */
 	bool pinned;	      /* fd is donated: never closed before the node */
 	unsigned fd_users;
 	struct list_head fd_link;
@@ -93,6 +98,12 @@ ssize_t hostfs_getxattr(struct inode *inode, const char *name, void *buf, size_t
 int hostfs_setxattr(struct inode *inode, const char *name, const void *buf, size_t size, int flags);
 ssize_t hostfs_listxattr(struct inode *inode, char *buf, size_t size);
 int hostfs_removexattr(struct inode *inode, const char *name);
+
+/* Is that name one that the guest may not touch? */
+static inline bool host_guarded(const struct hostfs *fs, const char *name)
+{
+	return fs->guard && strcmp(name, PICKET_FILE) == 0;
+}
 
 static inline uint64_t host_stx_dev(const struct statx *st)
 {

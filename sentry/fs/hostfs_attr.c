@@ -35,6 +35,9 @@ bool host_hidden(const struct hostfs *fs, const char *name, const struct statx *
 	static const char *const secrets[] = {"shadow", "shadow-", "gshadow", "gshadow-", "sudoers", "sudoers.d", "opasswd",
 		"krb5.keytab", "machine-id", "master.passwd"};
 
+	for (size_t i = 0; i < fs->n_hidden; i++)
+		if (fs->hidden[i].ino == st->stx_ino && fs->hidden[i].dev == host_stx_dev(st))
+			return true;
 	if (!fs->hide || S_ISLNK(st->stx_mode))
 		return false;
 	if (S_ISDIR(st->stx_mode) ? (st->stx_mode & 0005) != 0005 : !(st->stx_mode & 0004))
@@ -231,6 +234,8 @@ int hostfs_setattr(struct inode *inode, const struct setattr *attr)
 
 	if (inode->sb->read_only)
 		return -EROFS;
+	if (atomic_load_explicit(&host_node_of(inode)->guarded, memory_order_relaxed))
+		return -EPERM;
 	if (((attr->valid & ATTR_UID) && attr->uid != inode->uid) || ((attr->valid & ATTR_GID) && attr->gid != inode->gid))
 		return -EPERM;
 	if (attr->valid & ATTR_SIZE)

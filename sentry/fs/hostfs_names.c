@@ -45,7 +45,10 @@ static int hostfs_lookup(struct inode *dir, const char *name_in, size_t len, str
 		return r;
 	if (host_hidden(hostfs_of(dir), name, &st))
 		return -ENOENT;
-	return host_node_get(dir, name, &st, ret);
+	r = host_node_get(dir, name, &st, ret);
+	if (r == 0 && host_guarded(hostfs_of(dir), name))
+		atomic_store_explicit(&host_node_of(*ret)->guarded, true, memory_order_relaxed);
+	return r;
 }
 
 /* Set-user-ID and set-group-ID programs of the host user are nothing a sandbox may make on the host. */
@@ -83,7 +86,7 @@ static int hostfs_create_op(struct inode *dir, const char *name_in, size_t len, 
 	int r = name_copy(name, name_in, len), fd = -1, dirfd;
 
 	if (r == 0)
-		r = check_new_mode(mode);
+		r = host_guarded(hostfs_of(dir), name) ? -EPERM : check_new_mode(mode);
 	if (r < 0)
 		return r;
 	dirfd = host_dir_get(dir);
@@ -116,6 +119,8 @@ static int hostfs_symlink(struct inode *dir, const char *name_in, size_t len, co
 	struct statx st;
 	int r = name_copy(name, name_in, len), dirfd;
 
+	if (r == 0 && host_guarded(hostfs_of(dir), name))
+		r = -EPERM;
 	if (r < 0)
 		return r;
 	dirfd = host_dir_get(dir);
@@ -135,6 +140,8 @@ static int hostfs_link(struct inode *dir, const char *name_in, size_t len, struc
 	int r = name_copy(name, name_in, len), dirfd, ofd;
 	struct statx st;
 
+	if (r == 0 && (host_guarded(hostfs_of(dir), name) || atomic_load(&host_node_of(target)->guarded)))
+		r = -EPERM;
 	if (r < 0)
 		return r;
 	ofd = host_place_get(target, oname, &oparent);
@@ -155,6 +162,8 @@ static int remove_entry(struct inode *dir, const char *name_in, size_t len, stru
 	char name[VFS_NAME_MAX + 1];
 	int r = name_copy(name, name_in, len), dirfd;
 
+	if (r == 0 && host_guarded(hostfs_of(dir), name))
+		r = -EPERM;
 	if (r < 0)
 		return r;
 	dirfd = host_dir_get(dir);
@@ -187,6 +196,8 @@ static int hostfs_rename(struct inode *odir, const char *oname_in, size_t olen, 
 
 	if (r == 0)
 		r = name_copy(nname, nname_in, nlen);
+	if (r == 0 && (host_guarded(hostfs_of(odir), oname) || host_guarded(hostfs_of(ndir), nname)))
+		r = -EPERM;
 	if (r < 0)
 		return r;
 	ofd = host_dir_get(odir);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* Shares. */
+#include "cmd/run/share.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "cmd/lib/message.h"
+#include "cmd/run/own.h"
+
+/* The sandbox has its own of these; the host's would take their place. */
+static const char *const kernel_dirs[] = {"/proc", "/sys", "/dev", "/run/secrets"};
+
+static void hide(struct launch *l, const char *path)
+{
+	char number[2][24];
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return;
+	snprintf(number[0], sizeof(number[0]), "%llu",
+		(unsigned long long)major(st.st_dev) << 32 | (unsigned long long)minor(st.st_dev));
+	snprintf(number[1], sizeof(number[1]), "%llu", (unsigned long long)st.st_ino);
+	launch_record(l, CONFIG_HIDE, number[0], number[1]);
+}
+
+int protect_own(struct launch *l, const char *option, const char *source, bool writable)
+{
+	struct str_list own = {0};
+	char *real = resolved_path(source);
+	int r = 0;
+
+	own_dirs(&own);
+	for (size_t i = 0; r == 0 && i < own.count; i++) {
+		if (path_within(real, own.items[i]))
+			r = complain(EXIT_PICKET, "%s %s is refused: it lies in Picket's own directory %s", option,
+				source, own.items[i]);
+		else if (path_within(own.items[i], real) && writable)
+			r = complain(EXIT_PICKET,
+				"%s %s is refused: a sandbox that writes there could change Picket's own directory %s; "
+				"give a directory below it, or give it read only",
+				option, source, own.items[i]);
+		else if (path_within(own.items[i], real))
+			hide(l, own.items[i]);
+	}
+	str_list_free(&own);
+	free(real);
+	return r;
+}
+
+char *share_source(const char *option, const char *dir)
+{
+	char *real = realpath(dir, NULL), *home = home_dir();
+	const char *why = NULL;
+	struct stat st;
+
+	if (!real || stat(real, &st) < 0)
+		complain(EXIT_PICKET, "%s %s: cannot share it: %s", option, dir, strerror(errno));
+	else if (!S_ISDIR(st.st_mode))
+		complain(EXIT_PICKET, "%s %s: it is not a directory; -v shows a single file", option, dir);
+	else if (strcmp(real, "/") == 0)
+		why = "it is the whole machine";
+	else if (home && path_within(home, real))
+		why = "it holds your whole home directory, with its keys and passwords";
+	for (size_t i = 0; real && !why && i < sizeof(kernel_dirs) / sizeof(kernel_dirs[0]); i++)
+		if (path_within(real, kernel_dirs[i]) || path_within(kernel_dirs[i], real))
+			why = "the sandbox has its own in that place";
+	if (why)
+		complain(EXIT_PICKET, "%s %s is refused: %s; share a directory below it%s", option, dir, why,
+			strcmp(real, "/") == 0 ? "" : ", or show it elsewhere with -v");
+	free(home);
+	if (why || !real || !S_ISDIR(st.st_mode)) {
+		free(real);
+		return NULL;
+	}
+	return real;
+}
+
+static int share(struct launch *l, const char *option, const char *dir, bool writable)
+{
+	char *real = share_source(option, dir);
+	int fd, r;
+
+	if (!real)
+		return EXIT_PICKET;
+	r = protect_own(l, option, real, writable);
+	fd = r == 0 ? open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (r == 0 && fd < 0)
+		r = complain(EXIT_PICKET, "%s %s: cannot open it: %s", option, dir, strerror(errno));
+	if (fd >= 0)
+		launch_record(l, CONFIG_BIND, real, launch_give_host(l, fd, writable), writable ? "rw" : "ro");
+	free(real);
+	return r;
+}
+
+int write_shares(struct launch *l, const struct run_options *o)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < o->shares.count; i++)
+		r = share(l, "--share", o->shares.items[i], true);
+	for (size_t i = 0; r == 0 && i < o->shares_ro.count; i++)
+		r = share(l, "--share-ro", o->shares_ro.items[i], false);
+	return r;
+}
+
+static bool any_holds(const struct str_list *dirs, const char *path)
+{
+	bool found = false;
+
+	for (size_t i = 0; !found && i < dirs->count; i++) {
+		char *real = realpath(dirs->items[i], NULL);
+
+		found = real && path_within(path, real);
+		free(real);
+	}
+	return found;
+}
+
+char *shared_workdir(const struct run_options *o)
+{
+	char *cwd;
+
+	if (!o->shares.count && !o->shares_ro.count)
+		return NULL;
+	cwd = getcwd(NULL, 0);
+	if (cwd && (any_holds(&o->shares, cwd) || any_holds(&o->shares_ro, cwd)))
+		return cwd;
+	free(cwd);
+	return NULL;
+}

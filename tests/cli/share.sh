@@ -1,0 +1,97 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# --share, --share-ro, --secret, --allow-env, with the real sentry: what comes in, and what does not.
+# shellcheck source=tests/cli/lib.sh disable=SC2154,SC2317,SC2016
+. "$(dirname "$0")/lib.sh"
+cp "$build/sentry/picket-sentry" "$work/bin/picket-sentry" || exit 1
+
+HOME=$work/home
+mkdir -p "$HOME/project/deep" "$HOME/other" "$PICKET_STORE/inner" "$HOME/.config/picket"
+export HOME
+cd "$HOME/project" || exit 1
+run() { "$picket" run --network none "$@"; }
+# gives NAME TEXT COMMAND…: the command's output is exactly TEXT.
+gives() {
+  name=$1 wanted=$2
+  shift 2
+  got=$("$@" 2>&1)
+  if [ "$got" = "$wanted" ]; then passed "$name"; else failed "$name: \"$got\""; fi
+}
+
+echo data >file
+gives "--share: the same place, the working directory" "$HOME/project data" \
+  run host --share . -- sh -c 'echo $(pwd) $(cat file); echo new >made'
+check "  writes to the host" grep -q new made
+gives "--share: nothing beside it" "project" run --share . host ls "$HOME"
+gives "--share of a parent" "$HOME/project/deep" sh -c "cd deep && '$picket' run --network none --share .. host pwd"
+gives "--share elsewhere" "/root" run --share "$HOME/other" host pwd
+gives "-w counts more" "/tmp" run --share . -w /tmp host pwd
+gives "--share-ro" "data no" run host --share-ro . -- sh -c 'echo $(cat file) $(touch x 2>/dev/null || echo no)'
+gives "a read-only part" "yes no" run host --share . --share-ro deep -- \
+  sh -c 'echo $(touch x && echo yes) $(touch deep/x 2>/dev/null || echo no)'
+ln -s project "$HOME/link"
+gives "--share through a link" "data" run --share "$HOME/link" host cat "$HOME/project/file"
+
+status "--share /" 125 run --share / host true
+says "whole machine"
+one_sentence
+status "--share of the home directory" 125 run --share "$HOME" host true
+says "home directory"
+status "--share above it" 125 run --share-ro "$work" host true
+says "home directory"
+status "--share of what is not there" 125 run --share ./none host true
+one_sentence
+status "--share of a file" 125 run --share file host true
+says "not a directory"
+status "--share of /proc" 125 run --share /proc/self host true
+status "a volume of the store" 125 run -v "$PICKET_STORE/inner:/x" host true
+says "Picket's own"
+status "a volume above the configuration" 125 run -v "$HOME:/x" host true
+says "Picket's own"
+gives "read only, and Picket's own is hidden" "project none" \
+  run -v "$HOME:/x:ro" host sh -c 'echo $(ls -d /x/project | cut -d/ -f3) $(ls -A /x/.config | grep . || echo none)'
+
+echo '{}' >.picket.json
+gives ".picket.json can be read, not changed" "{}" run host --share . -- sh -c '
+  cat .picket.json
+  { echo x >.picket.json; rm .picket.json; mv .picket.json b; mv file .picket.json; ln .picket.json c; chmod 777 .picket.json
+    echo 1 >deep/.picket.json; ln -s /x deep/.picket.json; mkdir deep/.picket.json; cp file deep/a; mv deep/a deep/.picket.json
+    truncate -s 0 .picket.json; python3 -c "import os; os.truncate(\".picket.json\", 0)"; } 2>/dev/null; exit 0'
+check "  it is as it was" test "$(cat .picket.json)" = '{}'
+check "  and none is new" test ! -e deep/.picket.json -a ! -L deep/.picket.json -a ! -e b -a ! -e c
+
+status "a word between host and --" 125 run host --share . sh -- true
+says "belongs behind the --"
+gives "without -- options are the program's" "-c" run host echo -c
+gives "a -- of the program" "-- x" run host echo -- x
+gives "a -- behind the --" "a -- b" run host --share . -- echo a -- b
+
+echo hush >"$work/secret"
+gives "--secret" "400 0 hush" run --secret "key=$work/secret" host \
+  sh -c 'echo $(stat -c "%a %u" /run/secrets/key) $(cat /run/secrets/key)'
+gives "--secret of the run's user" "12 hush" run -u 12 --secret "id=key,src=$work/secret" host \
+  sh -c 'echo $(stat -c %u /run/secrets/key) $(cat /run/secrets/key)'
+export HIDDEN=whisper
+gives "--secret of a variable, not in the environment" "whisper 0" run --secret key=env:HIDDEN host \
+  sh -c 'echo $(cat /run/secrets/key) $(env | grep -c whisper)'
+gives "--secret cannot be changed" "no no" run --secret key=env:HIDDEN host \
+  sh -c 'echo $(rm -f /run/secrets/key 2>/dev/null || echo no) $(echo x 2>/dev/null >/run/secrets/new || echo no)'
+head -c 300000 /dev/urandom >"$work/big"
+gives "--secret of any bytes" "$(md5sum <"$work/big")" run --secret "key=$work/big" host sh -c 'md5sum </run/secrets/key'
+head -c 600000 /dev/zero >"$work/big"
+status "a secret too long" 125 run --secret "key=$work/big" host true
+one_sentence
+status "a secret without a source" 125 run --secret key host true
+status "a secret of a variable that is not set" 125 run --secret key=env:NOT_SET host true
+says "NOT_SET"
+status "a secret's name" 125 run --secret "../x=$work/secret" host true
+status "a secret's file is missing" 125 run --secret "x=$work/none" host true
+check "no secret in the runtime directory or the store" sh -c "! grep -rqs -e hush -e whisper '$work/run' '$work/store'"
+
+export NPM_A=1 NPM_B=2 OTHER=3
+gives "--allow-env" "3" run --allow-env OTHER --allow-env NOT_SET host sh -c 'echo $OTHER$NPM_A'
+gives "--allow-env with a pattern" "12" run --allow-env 'NPM_*' host sh -c 'echo $OTHER$NPM_A$NPM_B'
+gives "-e counts more" "5" run --allow-env OTHER -e OTHER=5 host sh -c 'echo $OTHER'
+status "--allow-env of all" 125 run --allow-env '*' host true
+says "name of a variable"
+finish
