@@ -92,11 +92,11 @@ int cmd_version(const void *opts, int argc, char **argv)
 		printf("picket %s\n", PICKET_VERSION);
 		return finish_output();
 	}
-	json_open(&j, NULL, '{');
-	json_string(&j, "name", "picket");
-	json_string(&j, "version", PICKET_VERSION);
-	json_string(&j, "launch_format", "1");
-	json_close(&j, '}');
+	jw_open(&j, NULL, '{');
+	jw_string(&j, "name", "picket");
+	jw_string(&j, "version", PICKET_VERSION);
+	jw_string(&j, "launch_format", "1");
+	jw_close(&j, '}');
 	return finish_output();
 }
 

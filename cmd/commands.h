@@ -54,6 +54,7 @@ struct list_options {
 };
 
 int cmd_run(const void *opts, int argc, char **argv);
+int cmd_rename(const void *opts, int argc, char **argv);
 int cmd_pull(const void *opts, int argc, char **argv);
 int cmd_load(const void *opts, int argc, char **argv);
 int cmd_images(const void *opts, int argc, char **argv);

@@ -288,12 +288,12 @@ static void print_json(struct json *j, const struct check *c, const struct findi
 {
 	static const char *const words[] = {[VERDICT_OK] = "ok", [VERDICT_LOSS] = "loss", [VERDICT_FATAL] = "fatal"};
 
-	json_open(j, NULL, '{');
-	json_string(j, "check", c->name);
-	json_string(j, "verdict", words[f->verdict]);
-	json_string(j, "found", f->what);
-	json_string(j, "mend", f->mend);
-	json_close(j, '}');
+	jw_open(j, NULL, '{');
+	jw_string(j, "check", c->name);
+	jw_string(j, "verdict", words[f->verdict]);
+	jw_string(j, "found", f->what);
+	jw_string(j, "mend", f->mend);
+	jw_close(j, '}');
 }
 
 int cmd_doctor(const void *opts, int argc, char **argv)
@@ -304,8 +304,8 @@ int cmd_doctor(const void *opts, int argc, char **argv)
 	int status;
 
 	if (json) {
-		json_open(&j, NULL, '{');
-		json_open(&j, "checks", '[');
+		jw_open(&j, NULL, '{');
+		jw_open(&j, "checks", '[');
 	}
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		struct finding f = {0};
@@ -318,10 +318,10 @@ int cmd_doctor(const void *opts, int argc, char **argv)
 			print_text(&checks[i], &f);
 	}
 	if (json) {
-		json_close(&j, ']');
-		json_bool(&j, "can_run", !fatal);
-		json_string(&j, "mode", no_namespaces ? "no namespaces" : "namespaces");
-		json_close(&j, '}');
+		jw_close(&j, ']');
+		jw_bool(&j, "can_run", !fatal);
+		jw_string(&j, "mode", no_namespaces ? "no namespaces" : "namespaces");
+		jw_close(&j, '}');
 	} else {
 		printf("\n%s\n", fatal		 ? "Sandboxes cannot run here."
 				 : no_namespaces ? "Sandboxes can run here, without namespaces."

@@ -13,7 +13,8 @@
 #include "cmd/lib/mode.h"
 #include "cmd/run/mounts.h"
 #include "cmd/lib/programs.h"
-#include "cmd/keep/state.h"
+#include "cmd/keep/process.h"
+#include "cmd/keep/record.h"
 #include "fuse-snap/client.h"
 #include "rootless/harden.h"
 
@@ -33,9 +34,17 @@ struct facts {
 
 static const char *const program_names[] = {"picket-sentry", "picket-fetch", "picket-snapd"};
 
-static void count_sandbox(void *arg, const struct sandbox_note *note)
+static size_t count_sandboxes(void)
 {
-	++*(size_t *)arg;
+	struct entry_list list;
+	char *err = NULL;
+	size_t count;
+
+	entries_list(ENTRIES_LIVE, &list, &err);
+	count = list.count;
+	entry_list_free(&list);
+	free(err);
+	return count;
 }
 
 static void count_mount(void *arg, const char *dir)
@@ -72,7 +81,7 @@ static void gather(struct facts *f, struct store *s)
 	if (store_list_refs(s, &refs, &f->images, NULL) == 0)
 		for (size_t i = 0; i < f->images; i++)
 			f->layers += refs[i].layers;
-	state_each(count_sandbox, &f->sandboxes);
+	f->sandboxes = count_sandboxes();
 	mounts_each(count_mount, &f->mounts);
 	for (size_t i = 0; i < 3; i++)
 		f->programs[i] = find_program(program_names[i]);
@@ -97,21 +106,21 @@ static void print_facts_json(const struct facts *f)
 {
 	struct json j = {.out = stdout};
 
-	json_open(&j, NULL, '{');
-	json_string(&j, "version", PICKET_VERSION);
-	json_string(&j, "store", f->store);
-	json_number(&j, "images", (int64_t)f->images);
-	json_number(&j, "layers", (int64_t)f->layers);
-	json_number(&j, "mounts", (int64_t)f->mounts);
-	json_string(&j, "snapshots", f->snapshots);
-	json_string(&j, "runtime", f->runtime);
-	json_number(&j, "sandboxes", (int64_t)f->sandboxes);
-	json_number(&j, "landlock_abi", landlock_abi());
-	json_open(&j, "programs", '{');
+	jw_open(&j, NULL, '{');
+	jw_string(&j, "version", PICKET_VERSION);
+	jw_string(&j, "store", f->store);
+	jw_number(&j, "images", (int64_t)f->images);
+	jw_number(&j, "layers", (int64_t)f->layers);
+	jw_number(&j, "mounts", (int64_t)f->mounts);
+	jw_string(&j, "snapshots", f->snapshots);
+	jw_string(&j, "runtime", f->runtime);
+	jw_number(&j, "sandboxes", (int64_t)f->sandboxes);
+	jw_number(&j, "landlock_abi", landlock_abi());
+	jw_open(&j, "programs", '{');
 	for (size_t i = 0; i < 3; i++)
-		json_string(&j, program_names[i], f->programs[i]);
-	json_close(&j, '}');
-	json_close(&j, '}');
+		jw_string(&j, program_names[i], f->programs[i]);
+	jw_close(&j, '}');
+	jw_close(&j, '}');
 }
 
 int cmd_info(const void *opts, int argc, char **argv)
@@ -152,9 +161,16 @@ static void print_images(void)
 	store_close(s);
 }
 
-static void print_sandbox(void *arg, const struct sandbox_note *note)
+static void print_sandboxes(void)
 {
-	puts(note->name[0] ? note->name : note->id);
+	struct entry_list list;
+	char *err = NULL;
+
+	entries_list(ENTRIES_LIVE, &list, &err);
+	for (size_t i = 0; i < list.count; i++)
+		puts(list.items[i].config.name);
+	entry_list_free(&list);
+	free(err);
 }
 
 static void print_mount(void *arg, const char *dir)
@@ -170,7 +186,7 @@ int cmd_complete(const void *opts, int argc, char **argv)
 	if (strcmp(argv[0], live_word(COMPLETE_RUNNABLE)) == 0 || strcmp(argv[0], live_word(COMPLETE_IMAGE)) == 0)
 		print_images();
 	else if (strcmp(argv[0], live_word(COMPLETE_SANDBOX)) == 0)
-		state_each(print_sandbox, NULL);
+		print_sandboxes();
 	else if (strcmp(argv[0], live_word(COMPLETE_MOUNTED)) == 0)
 		mounts_each(print_mount, NULL);
 	return EXIT_OK;

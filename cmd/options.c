@@ -261,3 +261,52 @@ void parsed_free(const struct cmd_spec *cmd, struct parsed *p)
 	free(p->argv);
 	*p = (struct parsed){0};
 }
+
+/* Whether an earlier row fills the same field: --net and --network. */
+static bool is_alias(const struct cmd_spec *cmd, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (cmd->opts[j].offset == cmd->opts[i].offset && cmd->opts[j].kind != OPT_REFUSED)
+			return true;
+	return false;
+}
+
+static void dump_option(const struct opt_spec *o, const void *field, struct str_list *words)
+{
+	const struct str_list *list = field;
+	const char *text;
+
+	switch (o->kind) {
+	case OPT_FLAG:
+		if (*(const bool *)field)
+			str_list_add(words, xasprintf("--%s", o->name));
+		break;
+	case OPT_STRING:
+	case OPT_CHOICE:
+	case OPT_OPTIONAL:
+		text = *(const char *const *)field;
+		if (text && (*text || o->kind != OPT_OPTIONAL))
+			str_list_add(words, xasprintf("--%s=%s", o->name, text));
+		else if (text)
+			str_list_add(words, xasprintf("--%s", o->name));
+		break;
+	case OPT_LIST:
+		for (size_t i = 0; i < list->count; i++)
+			str_list_add(words, xasprintf("--%s=%s", o->name, list->items[i]));
+		break;
+	case OPT_SIZE:
+	case OPT_NUMBER:
+		if (*(const int64_t *)field)
+			str_list_add(words, xasprintf("--%s=%lld", o->name, (long long)*(const int64_t *)field));
+		break;
+	case OPT_REFUSED:
+		break;
+	}
+}
+
+void dump_options(const struct cmd_spec *cmd, const void *opts, struct str_list *words)
+{
+	for (size_t i = 0; i < cmd->opt_count; i++)
+		if (cmd->opts[i].kind != OPT_REFUSED && !is_alias(cmd, i))
+			dump_option(&cmd->opts[i], (const char *)opts + cmd->opts[i].offset, words);
+}

@@ -3,6 +3,7 @@
 #ifndef PICKET_CMD_OPTIONS_H
 #define PICKET_CMD_OPTIONS_H
 
+#include "cmd/lib/str.h"
 #include "cmd/table.h"
 
 struct parsed {
@@ -18,5 +19,11 @@ struct parsed {
  */
 int parse_options(const struct cmd_spec *cmd, int argc, char **argv, struct parsed *ret);
 void parsed_free(const struct cmd_spec *cmd, struct parsed *p);
+
+/*
+ * The options of a filled structure as words that parse_options reads back into the same: "--name=VALUE", in the order
+ * of the table. The words are allocated and appended to `words`.
+ */
+void dump_options(const struct cmd_spec *cmd, const void *opts, struct str_list *words);
 
 #endif

@@ -315,7 +315,7 @@ void store_unmap_index(struct mapped_index *m)
 
 /* ---- Opening ---- */
 
-static int default_path(char **ret, struct snap_error *e)
+int store_default_path(char **ret, struct snap_error *e)
 {
 	const char *env = getenv("PICKET_STORE"), *home;
 	int n;
@@ -433,7 +433,7 @@ int store_open(const char *path, struct store **ret, struct snap_error *e)
 	if (!s)
 		return snap_fail_errno(e, ENOMEM, "cannot open the store");
 	s->dirfd = -1;
-	r = path ? absolute_path(path, &s->path) : default_path(&s->path, e);
+	r = path ? absolute_path(path, &s->path) : store_default_path(&s->path, e);
 	if (r) {
 		if (path || r == -ENOMEM)
 			snap_fail_errno(e, -r, "cannot open the store");

@@ -32,6 +32,9 @@ struct store_txn;
  * @path: its directory; NULL: $PICKET_STORE, else $XDG_DATA_HOME/picket, else ~/.local/share/picket
  */
 int store_open(const char *path, struct store **ret, struct snap_error *e);
+
+/** store_default_path - the directory that store_open(NULL) would open; *ret is malloc'd. It need not exist. */
+int store_default_path(char **ret, struct snap_error *e);
 void store_close(struct store *s);
 
 /** store_path - the directory of the store, as opened (absolute). */

@@ -99,17 +99,17 @@ static void image_json(struct json *j, const struct store *s, const struct image
 {
 	char text[DIGEST_TEXT_LEN + 1], when[32];
 
-	json_open(j, NULL, '{');
-	json_string(j, "name", *ref->name ? ref_familiar(ref->name) : "");
-	json_string(j, "reference", ref->name);
-	json_string(j, "id", image_id(&ref->config, true, text, sizeof(text)));
-	json_string(j, "digest", image_id(&ref->manifest, true, text, sizeof(text)));
-	json_string(j, "platform", ref->platform);
-	json_number(j, "layers", (int64_t)ref->layers);
-	json_number(j, "size", (int64_t)image_size(s, ref));
-	json_string(j, "created", iso_time(image_created(s, ref), when, sizeof(when)));
-	json_string(j, "pulled", iso_time(ref->pulled, when, sizeof(when)));
-	json_close(j, '}');
+	jw_open(j, NULL, '{');
+	jw_string(j, "name", *ref->name ? ref_familiar(ref->name) : "");
+	jw_string(j, "reference", ref->name);
+	jw_string(j, "id", image_id(&ref->config, true, text, sizeof(text)));
+	jw_string(j, "digest", image_id(&ref->manifest, true, text, sizeof(text)));
+	jw_string(j, "platform", ref->platform);
+	jw_number(j, "layers", (int64_t)ref->layers);
+	jw_number(j, "size", (int64_t)image_size(s, ref));
+	jw_string(j, "created", iso_time(image_created(s, ref), when, sizeof(when)));
+	jw_string(j, "pulled", iso_time(ref->pulled, when, sizeof(when)));
+	jw_close(j, '}');
 }
 
 /* Whether `picket images NAME` means this image: its repository with any tag, or the name with its tag. */
@@ -138,11 +138,11 @@ static void list_json(const struct store *s, const struct image_ref *refs, size_
 {
 	struct json j = {.out = stdout};
 
-	json_open(&j, NULL, '[');
+	jw_open(&j, NULL, '[');
 	for (size_t i = 0; i < n; i++)
 		if (is_wanted(&refs[i], wanted))
 			image_json(&j, s, &refs[i]);
-	json_close(&j, ']');
+	jw_close(&j, ']');
 }
 
 static void list_table(const struct store *s, const struct image_ref *refs, size_t n, const char *wanted, bool whole)
@@ -299,20 +299,20 @@ static void record_json(struct json *j, const struct run_record *r)
 {
 	char when[32];
 
-	json_string(j, "created", iso_time(r->created, when, sizeof(when)));
-	json_string(j, "architecture", r->arch);
-	json_string(j, "os", r->os);
-	json_open(j, "config", '{');
-	json_string(j, "user", r->user);
-	json_strings(j, "env", r->env);
-	json_strings(j, "entrypoint", r->entrypoint);
-	json_strings(j, "cmd", r->cmd);
-	json_string(j, "workdir", r->workdir);
-	json_string(j, "stop_signal", r->stop_signal);
-	json_strings(j, "volumes", r->volumes);
-	json_strings(j, "ports", r->ports);
-	json_strings(j, "labels", r->labels);
-	json_close(j, '}');
+	jw_string(j, "created", iso_time(r->created, when, sizeof(when)));
+	jw_string(j, "architecture", r->arch);
+	jw_string(j, "os", r->os);
+	jw_open(j, "config", '{');
+	jw_string(j, "user", r->user);
+	jw_strings(j, "env", r->env);
+	jw_strings(j, "entrypoint", r->entrypoint);
+	jw_strings(j, "cmd", r->cmd);
+	jw_string(j, "workdir", r->workdir);
+	jw_string(j, "stop_signal", r->stop_signal);
+	jw_strings(j, "volumes", r->volumes);
+	jw_strings(j, "ports", r->ports);
+	jw_strings(j, "labels", r->labels);
+	jw_close(j, '}');
 }
 
 static void inspect_json(struct json *j, const struct store *s, const struct image_ref *ref, const struct run_record *r)
@@ -321,22 +321,22 @@ static void inspect_json(struct json *j, const struct store *s, const struct ima
 	void *blob = NULL;
 	size_t len = 0;
 
-	json_open(j, NULL, '{');
-	json_string(j, "name", *ref->name ? ref_familiar(ref->name) : "");
-	json_string(j, "reference", ref->name);
-	json_string(j, "id", image_id(&ref->config, true, text, sizeof(text)));
-	json_string(j, "digest", image_id(&ref->manifest, true, text, sizeof(text)));
-	json_string(j, "chain", image_id(&ref->chain, true, text, sizeof(text)));
-	json_string(j, "platform", ref->platform);
-	json_number(j, "layers", (int64_t)ref->layers);
-	json_number(j, "size", (int64_t)image_size(s, ref));
-	json_string(j, "pulled", iso_time(ref->pulled, when, sizeof(when)));
+	jw_open(j, NULL, '{');
+	jw_string(j, "name", *ref->name ? ref_familiar(ref->name) : "");
+	jw_string(j, "reference", ref->name);
+	jw_string(j, "id", image_id(&ref->config, true, text, sizeof(text)));
+	jw_string(j, "digest", image_id(&ref->manifest, true, text, sizeof(text)));
+	jw_string(j, "chain", image_id(&ref->chain, true, text, sizeof(text)));
+	jw_string(j, "platform", ref->platform);
+	jw_number(j, "layers", (int64_t)ref->layers);
+	jw_number(j, "size", (int64_t)image_size(s, ref));
+	jw_string(j, "pulled", iso_time(ref->pulled, when, sizeof(when)));
 	record_json(j, r);
 	/* The image's own words as they came: they were checked to be JSON when they were stored. */
 	if (store_get_blob(s, &ref->config, &blob, &len, NULL) == 0)
-		json_raw(j, "image_config", blob, len);
+		jw_raw(j, "image_config", blob, len);
 	free(blob);
-	json_close(j, '}');
+	jw_close(j, '}');
 }
 
 static void text_list(const char *head, char *const *items)
@@ -395,12 +395,12 @@ int cmd_inspect(const void *opts, int argc, char **argv)
 	if (open_store(&s))
 		return EXIT_FAILED;
 	if (json)
-		json_open(&j, NULL, '[');
+		jw_open(&j, NULL, '[');
 	for (int i = 0; i < argc; i++)
 		if (inspect_one(&j, s, argv[i], json))
 			status = EXIT_FAILED;
 	if (json)
-		json_close(&j, ']');
+		jw_close(&j, ']');
 	store_close(s);
 	return status ? status : finish_output();
 }

@@ -5,8 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Length of the valid UTF-8 sequence at s, 0 if it is none. */
-static size_t utf8_len(const unsigned char *s)
+size_t utf8_len(const unsigned char *s)
 {
 	size_t len = s[0] < 0x80		   ? 1
 		     : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
@@ -59,7 +58,7 @@ static void begin(struct json *j, const char *key)
 	j->some = true;
 }
 
-void json_open(struct json *j, const char *key, char bracket)
+void jw_open(struct json *j, const char *key, char bracket)
 {
 	begin(j, key);
 	fputc(bracket, j->out);
@@ -67,7 +66,7 @@ void json_open(struct json *j, const char *key, char bracket)
 	j->some = false;
 }
 
-void json_close(struct json *j, char bracket)
+void jw_close(struct json *j, char bracket)
 {
 	j->depth--;
 	if (j->some)
@@ -78,33 +77,33 @@ void json_close(struct json *j, char bracket)
 		fputc('\n', j->out);
 }
 
-void json_string(struct json *j, const char *key, const char *value)
+void jw_string(struct json *j, const char *key, const char *value)
 {
 	begin(j, key);
 	put_string(j->out, value ? value : "");
 }
 
-void json_number(struct json *j, const char *key, int64_t value)
+void jw_number(struct json *j, const char *key, int64_t value)
 {
 	begin(j, key);
 	fprintf(j->out, "%" PRId64, value);
 }
 
-void json_bool(struct json *j, const char *key, bool value)
+void jw_bool(struct json *j, const char *key, bool value)
 {
 	begin(j, key);
 	fputs(value ? "true" : "false", j->out);
 }
 
-void json_strings(struct json *j, const char *key, char *const *values)
+void jw_strings(struct json *j, const char *key, char *const *values)
 {
-	json_open(j, key, '[');
+	jw_open(j, key, '[');
 	for (; values && *values; values++)
-		json_string(j, NULL, *values);
-	json_close(j, ']');
+		jw_string(j, NULL, *values);
+	jw_close(j, ']');
 }
 
-void json_raw(struct json *j, const char *key, const char *text, size_t len)
+void jw_raw(struct json *j, const char *key, const char *text, size_t len)
 {
 	begin(j, key);
 	fwrite(text, 1, len, j->out);

@@ -7,6 +7,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* Length of the valid UTF-8 sequence at s (which ends with a NUL), 0 if it is none. */
+size_t utf8_len(const unsigned char *s);
+
 struct json {
 	FILE *out;
 	unsigned int depth;
@@ -14,12 +17,12 @@ struct json {
 };
 
 /* `key` is NULL inside arrays and for the outermost value. */
-void json_open(struct json *j, const char *key, char bracket);
-void json_close(struct json *j, char bracket);
-void json_string(struct json *j, const char *key, const char *value);
-void json_number(struct json *j, const char *key, int64_t value);
-void json_bool(struct json *j, const char *key, bool value);
-void json_strings(struct json *j, const char *key, char *const *values);      /* NULL-terminated; NULL is [] */
-void json_raw(struct json *j, const char *key, const char *text, size_t len); /* text is JSON already */
+void jw_open(struct json *j, const char *key, char bracket);
+void jw_close(struct json *j, char bracket);
+void jw_string(struct json *j, const char *key, const char *value);
+void jw_number(struct json *j, const char *key, int64_t value);
+void jw_bool(struct json *j, const char *key, bool value);
+void jw_strings(struct json *j, const char *key, char *const *values);      /* NULL-terminated; NULL is [] */
+void jw_raw(struct json *j, const char *key, const char *text, size_t len); /* text is JSON already */
 
 #endif

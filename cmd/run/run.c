@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/image/fetch.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/mode.h"
+#include "cmd/options.h"
 #include "cmd/run/orphans.h"
 #include "cmd/lib/programs.h"
 #include "cmd/run/session.h"
@@ -296,13 +298,73 @@ static int take_terminal(const struct run *r)
 	return 0;
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static void copy_words(struct str_list *to, char *const *from, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		str_list_add(to, xstrdup(from[i]));
+}
+
+/* The entry, while there is something to tell about this run. */
+static int make_entry(struct run *r)
+{
+	struct entry_config config = {
+		.name = r->o->name ? xstrdup(r->o->name) : NULL, .image = xstrdup(r->image), .dropped = true};
+	char text[DIGEST_TEXT_LEN + 1], *err = NULL;
+	int status = 0;
+
+	if (r->target == ON_IMAGE) {
+		config.image_id = xstrdup(digest_text(&r->ref.config, text));
+		config.chain = xstrdup(digest_text(&r->ref.chain, text));
+		config.platform = xstrdup(r->ref.platform);
+	}
+	dump_options(find_command("run"), r->o, &config.options);
+	copy_words(&config.arguments, r->argv, (size_t)r->argc);
+	copy_words(&config.command, r->command.items, r->command.count);
+	if (entry_create(&config, true, &r->entry, &err) < 0)
+		status = complain(EXIT_PICKET, "%s", err);
+	entry_unlock(&r->entry);
+	entry_config_free(&config);
+	free(err);
+	return status;
+}
+
+/* Failures are ignored: the entry of a run that is dropped is for people. */
+static void note_running(struct run *r)
+{
+	char *err = NULL;
+
+	r->entry.state.status = ENTRY_RUNNING;
+	r->entry.state.sentry = r->sandbox.pid;
+	r->entry.state.started = now_ns();
+	entry_write_state(&r->entry, &err);
+	free(err);
+}
+
+static void remove_entry(struct run *r)
+{
+	char *err = NULL;
+
+	if (r->entry.dir)
+		entry_remove(&r->entry, &err);
+	entry_free(&r->entry);
+	free(err);
+}
+
 static int start(struct run *r)
 {
 	int status = start_process(r);
 
 	if (status)
 		return status;
-	state_running(&r->state, r->o->name, r->image, r->command.items, r->sandbox.pid);
+	note_running(r);
 	status = start_network(r);
 	status = status ? status : write_config(r);
 	status = status ? status : take_terminal(r);
@@ -318,7 +380,7 @@ static void clean_up(struct run *r)
 		kill_orphans();
 	if (r->snap_open)
 		snap_close_image(&r->snap);
-	state_remove(&r->state);
+	remove_entry(r);
 	run_record_free(&r->record);
 	store_close(r->store);
 	launch_free(&r->launch);
@@ -338,8 +400,9 @@ static int run_target(struct run *r)
 	status = status ? status : choose_command(r);
 	if (status)
 		return status;
-	if (state_create(&r->state, r->o->name, r->image, r->command.items) < 0)
-		return EXIT_PICKET;
+	status = make_entry(r);
+	if (status)
+		return status;
 	r->signals = session_signals();
 	if (r->signals < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, r->control) < 0)
 		return complain(EXIT_PICKET, "cannot make a socket for the sandbox: %s", strerror(errno));
@@ -354,7 +417,7 @@ static int run_target(struct run *r)
 
 int cmd_run(const void *opts, int argc, char **argv)
 {
-	struct run r = {.o = opts, .signals = -1, .control = {-1, -1}, .sandbox = {.pidfd = -1, .setup_sock = -1}};
+	struct run r = {.o = opts, .signals = -1, .control = {-1, -1}, .sandbox = {.pidfd = -1, .setup_sock = -1}, .entry = {.lock = -1}};
 	int status;
 
 	r.network = r.o->network ? r.o->network : "slirp";

@@ -5,7 +5,7 @@
 
 #include "cmd/commands.h"
 #include "cmd/run/launch.h"
-#include "cmd/keep/state.h"
+#include "cmd/keep/record.h"
 #include "fuse-snap/client.h"
 #include "net/slirp.h"
 #include "rootless/sandbox.h"
@@ -29,7 +29,7 @@ struct run {
 	struct snap_image snap;
 	bool snap_open;
 	struct launch launch;
-	struct sandbox_state state;
+	struct entry entry;
 	struct sandbox sandbox;
 	struct slirp slirp;
 	int signals;

@@ -185,12 +185,12 @@ static int write_program(struct run *r, const char *hostname)
 
 int write_config(struct run *r)
 {
-	const char *hostname = r->o->hostname ? r->o->hostname : r->state.id;
+	const char *hostname = r->o->hostname ? r->o->hostname : r->entry.short_id;
 	char proc[16];
 	int status;
 
 	launch_record(&r->launch, CONFIG_VERSION, CONFIG_FORMAT);
-	launch_record(&r->launch, CONFIG_ID, r->state.id);
+	launch_record(&r->launch, CONFIG_ID, r->entry.id);
 	status = write_program(r, hostname);
 	status = status ? status : write_root(r);
 	status = status ? status : write_volumes(&r->launch, r->o);

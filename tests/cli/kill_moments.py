@@ -91,7 +91,7 @@ for mode in ("", "nouserns"):
     check("mode %s: nothing is left after %d kills" % (mode or "default", rounds), nothing_left(before))
     check("  the next run works", subprocess.run([picket, "run", "--network", "none", "host", "true"], env=environment,
                                                  stderr=subprocess.DEVNULL).returncode == 0)
-    left = [name for name in os.listdir(work + "/picket") if os.path.exists(work + "/picket/" + name + "/state.json")]
+    left = [name for name in os.listdir(work + "/picket") if os.path.exists(work + "/picket/" + name + "/entry")]
     check("  and no notes are left", not left)
 shutil.rmtree(work, ignore_errors=True)
 sys.exit(1 if failures else 0)

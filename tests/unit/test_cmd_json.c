@@ -16,12 +16,12 @@ static void test_nesting(void **state)
 	size_t len;
 	struct json j = {.out = open_memstream(&text, &len)};
 
-	json_open(&j, NULL, '{');
-	json_strings(&j, "list", items);
-	json_strings(&j, "none", NULL);
-	json_number(&j, "n", -5);
-	json_bool(&j, "b", true);
-	json_close(&j, '}');
+	jw_open(&j, NULL, '{');
+	jw_strings(&j, "list", items);
+	jw_strings(&j, "none", NULL);
+	jw_number(&j, "n", -5);
+	jw_bool(&j, "b", true);
+	jw_close(&j, '}');
 	fclose(j.out);
 	assert_string_equal(text,
 		"{\n  \"list\": [\n    \"a\",\n    \"b\"\n  ],\n  \"none\": [],\n  \"n\": -5,\n  \"b\": true\n}\n");
@@ -34,7 +34,7 @@ static void test_strings(void **state)
 	size_t len;
 	struct json j = {.out = open_memstream(&text, &len)};
 
-	json_string(&j, NULL, "a\"\\\n\x01\xc3\xa9\xff\xed\xa0\x80\xf0\x9f\x98\x80");
+	jw_string(&j, NULL, "a\"\\\n\x01\xc3\xa9\xff\xed\xa0\x80\xf0\x9f\x98\x80");
 	fclose(j.out);
 	assert_string_equal(text, "\"a\\\"\\\\\\n\\u0001\xc3\xa9\\ufffd\\ufffd\\ufffd\\ufffd\xf0\x9f\x98\x80\"");
 	free(text);

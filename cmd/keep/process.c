@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* Telling a process from a later one with its pid. */
+#include "cmd/keep/process.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/lib/message.h"
+#include "fuse-snap/client.h"
+
+const char *runtime_dir(void)
+{
+	static char path[4096];
+	struct snap_error e;
+
+	if (path[0] == '\0' && snap_runtime_dir(path, sizeof(path), &e) < 0) {
+		path[0] = '\0';
+		complain(EXIT_PICKET, "%s", e.text);
+		return NULL;
+	}
+	return path;
+}
+
+/* Read a small file of /proc into buf, with a NUL behind; false if there is none. */
+static bool read_small(const char *path, char *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	buf[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
+
+uint64_t process_start(pid_t pid)
+{
+	char path[64], buf[1024], *p;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (!read_small(path, buf, sizeof(buf)))
+		return 0;
+	/* The name in parentheses may hold anything; the state follows it, the start time is the 20th field behind it. */
+	p = strrchr(buf, ')');
+	if (!p || p[1] != ' ' || p[2] == 'Z' || p[2] == 'X')
+		return 0;
+	for (int field = 0; p && field < 20; field++)
+		p = strchr(p + 1, ' ');
+	return p ? strtoull(p + 1, NULL, 10) : 0;
+}
+
+const char *boot_id(void)
+{
+	static char id[40];
+
+	if (id[0] == '\0' && read_small("/proc/sys/kernel/random/boot_id", id, 37))
+		id[strcspn(id, "\n")] = '\0';
+	return id;
+}
+
+bool process_lives(pid_t pid, uint64_t start, const char *boot)
+{
+	return pid > 0 && start && strcmp(boot, boot_id()) == 0 && process_start(pid) == start;
+}
