@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/keep/state.h"
+#include "cmd/keep/process.h"
 #include "fuse-snap/store.h"
 
 char *resolved_path(const char *path)
