@@ -3,6 +3,7 @@
 #include "control/ask.h"
 
 #include "control/config.h"
+#include "control/limits.h"
 #include "control/control.h"
 #include "kernel/kernel.h"
 #include "lib/list.h"
@@ -25,6 +26,10 @@ static const struct verb {
 	unsigned min_fds, max_fds;
 } verbs[] = {
 	{"exec", ask_exec, .min_fds = 2, .max_fds = ASK_FDS_MAX},
+	{"pause", ask_pause, .slow = true},
+	{"unpause", ask_unpause},
+	{"stats", ask_stats, .slow = true},
+	{"limits", ask_limits},
 };
 
 struct work { /* of a slow verb's thread */

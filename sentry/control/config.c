@@ -438,6 +438,16 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 		return 0;
 	case CONFIG_GUEST:
 		return parse_fd(p, a[0], &c->guest_fd);
+	case CONFIG_CPUS:
+	case CONFIG_ULIMIT:
+	case CONFIG_SHM_SIZE:
+	case CONFIG_OOM_ADJ:
+	case CONFIG_SYSCTL:
+	case CONFIG_CAPS:
+	case CONFIG_NO_NEW_PRIVS:
+	case CONFIG_GROUP_ADD:
+	case CONFIG_DOMAINNAME:
+		return config_limits_record(&c->limits, kw, a, &p->err);
 	case CONFIG_KEYWORD_COUNT:
 		break;
 	}
@@ -615,6 +625,7 @@ void config_free(struct config *c)
 	free(c->files);
 	free(c->secrets);
 	free(c->hidden);
+	config_limits_free(&c->limits);
 	free(c->bytes);
 	free(c);
 }

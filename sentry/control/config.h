@@ -52,7 +52,16 @@
 	X(TRACE, "trace", 1, 0)          \
 	X(PROC, "proc", 1, 0)            \
 	X(NOUSERNS, "nouserns", 0, 0)    \
-	X(GUEST, "guest", 1, 0)
+	X(GUEST, "guest", 1, 0)        \
+	X(CPUS, "cpus", 1, 0)            \
+	X(ULIMIT, "ulimit", 3, 1)        \
+	X(SHM_SIZE, "shm-size", 1, 0)    \
+	X(OOM_ADJ, "oom-score-adj", 1, 0) \
+	X(SYSCTL, "sysctl", 2, 1)        \
+	X(CAPS, "caps", 1, 0)            \
+	X(NO_NEW_PRIVS, "no-new-privs", 0, 0) \
+	X(GROUP_ADD, "group-add", 1, 1)  \
+	X(DOMAINNAME, "domainname", 1, 0)
 
 enum config_keyword {
 #define CONFIG_ENUM(name, keyword, args, repeat) CONFIG_##name,
@@ -89,6 +98,26 @@ struct config_secret {
 struct config_hide { /* an object of the host that no volume shows: major << 32 | minor of its device, its inode number */
 	uint64_t dev, ino;
 };
+struct config_ulimit {
+	unsigned resource;   /* RLIMIT_* */
+	uint64_t soft, hard; /* UINT64_MAX: none */
+};
+struct config_sysctl {
+	const char *name, *value; /* name with dots, as sysctl(8) */
+};
+/* What --ulimit and its kin ask for: config_limits.c, control/limits.c. */
+struct config_limits {
+	uint64_t cpus;	   /* billionths of a processor, 0: no limit */
+	uint64_t shm_size; /* bytes, 0: the default */
+	int oom_score_adj;
+	bool caps_given, no_new_privs;
+	uint64_t caps; /* the most that anybody inside has, by bit */
+	const char *domainname;
+	struct config_ulimit *ulimits;
+	struct config_sysctl *sysctls;
+	const char **groups; /* names or numbers */
+	size_t n_ulimits, n_sysctls, n_groups;
+};
 struct config_file {
 	const char *path, *content;
 	uint32_t mode;
@@ -118,6 +147,7 @@ struct config {
 	enum config_network network;
 	uint64_t memory; /* bytes, 0: no limit */
 	uint32_t pids;	 /* 0: the default */
+	struct config_limits limits;
 };
 
 /*
@@ -136,5 +166,9 @@ int config_slurp(int fd, char **ret, size_t *len);
 int config_read(int fd, struct config **ret, const char **err, unsigned *record);
 /* Frees the memory; descriptors stay open. */
 void config_free(struct config *c);
+
+/* A record of config_limits. 0, -EINVAL with *err, -ENOMEM. */
+int config_limits_record(struct config_limits *l, enum config_keyword kw, char *const *args, const char **err);
+void config_limits_free(struct config_limits *l);
 
 #endif

@@ -3,6 +3,7 @@
 #include "control/program.h"
 
 #include "control/config.h"
+#include "control/limits.h"
 #include "control/rootfs.h"
 #include "kernel/exec.h"
 #include "kernel/task.h"
@@ -29,12 +30,17 @@ int failure_set(struct failure *f, int code, const char *fmt, ...)
 
 int program_become_user(struct task *t, const struct config *c, char *home, struct failure *f)
 {
+	const struct config_limits *l = &t->kernel->config->limits; /* of the sandbox: those of a session bring none */
 	struct rootfs_user u = {0};
 	struct rootfs_error err;
 	struct cred *n;
 
 	if (rootfs_resolve_user(t, c->user ? c->user : "", &u, &err))
 		return failure_set(f, 125, "%s", err.text);
+	if (rootfs_add_groups(t, l->groups, l->n_groups, &u, &err)) {
+		free(u.groups);
+		return failure_set(f, 125, "%s", err.text);
+	}
 	n = cred_alloc_root(t->kernel->user_ns);
 	if (!n) {
 		free(u.groups);
@@ -45,6 +51,7 @@ int program_become_user(struct task *t, const struct config *c, char *home, stru
 	cred_set_groups(n, u.groups, u.n_groups);
 	if (u.uid)
 		n->cap_effective = n->cap_permitted = 0;
+	limits_process(t, l, n);
 	task_cred_replace(t, n);
 	memcpy(home, u.home, sizeof(u.home));
 	return 0;

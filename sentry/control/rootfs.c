@@ -256,7 +256,8 @@ struct kernel_mount {
 
 static int shm_create(struct kernel *k, struct super_block **ret)
 {
-	const struct tmpfs_options opt = {.size = SHM_SIZE, .mode = 01777};
+	uint64_t size = k->config->limits.shm_size;
+	const struct tmpfs_options opt = {.size = size ? size : SHM_SIZE, .mode = 01777};
 	int r = tmpfs_create(k, &opt, ret);
 
 	if (r == 0)

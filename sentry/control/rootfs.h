@@ -38,5 +38,7 @@ int rootfs_populate(struct task *init, const struct config *c, struct rootfs_err
 /* A tmpfs as `--tmpfs` makes them; *size*: its default, 0: none. */
 int rootfs_mount_tmpfs(struct task *t, const struct config_tmpfs *m, uint64_t size, struct rootfs_error *err);
 int rootfs_resolve_user(struct task *init, const char *spec, struct rootfs_user *ret, struct rootfs_error *err);
+/* *u* is in these groups too, names or numbers (--group-add). */
+int rootfs_add_groups(struct task *init, const char *const *names, size_t n, struct rootfs_user *u, struct rootfs_error *err);
 /* Set init->fs->cwd; then, for --read-only, the root mount becomes read-only. The last step. */
 int rootfs_enter_cwd(struct task *init, const char *cwd, const struct rootfs_user *owner, struct rootfs_error *err);

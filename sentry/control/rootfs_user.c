@@ -224,3 +224,25 @@ int rootfs_resolve_user(struct task *init, const char *spec, struct rootfs_user 
 	*ret = u;
 	return 0;
 }
+
+int rootfs_add_groups(struct task *init, const char *const *names, size_t n, struct rootfs_user *u, struct rootfs_error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t gid = 0, *more;
+		bool found = false;
+		int r = find_group(init, names[i], &gid, &found);
+
+		if (r == 0 && !found) {
+			snprintf(err->text, sizeof(err->text), "no group '%s' in the sandbox's /etc/group", names[i]);
+			return -ENOENT;
+		}
+		more = r || u->n_groups >= GROUPS_MAX ? NULL : reallocarray(u->groups, u->n_groups + 1, sizeof(*more));
+		if (!more) {
+			snprintf(err->text, sizeof(err->text), "cannot add groups: out of memory");
+			return -ENOMEM;
+		}
+		u->groups = more;
+		u->groups[u->n_groups++] = gid;
+	}
+	return 0;
+}

@@ -3,6 +3,7 @@
 #include "control/config.h"
 #include "control/control.h"
 #include "control/program.h"
+#include "control/limits.h"
 #include "control/rootfs.h"
 #include "control/session.h"
 #include "control/secrets.h"
@@ -197,6 +198,8 @@ static int populate(struct kernel *k, const struct config *c, char ***envp, stru
 	    rootfs_enter_cwd(k->init, c->cwd && *c->cwd ? c->cwd : "/", &u, &err))
 		return failure_set(f, 125, "%s", err.text);
 	free(u.groups);
+	if (limits_apply(k->init, &c->limits, &err))
+		return failure_set(f, 125, "%s", err.text);
 	if (program_become_user(k->init, c, home, f))
 		return -1;
 	*envp = program_environment(c, home); /* lives as long as the sandbox */

@@ -5,6 +5,7 @@
 
 #include "kernel/cputime.h"
 #include "kernel/pid_ns.h"
+#include "kernel/quota.h"
 #include "kernel/time.h"
 
 #include <sys/stat.h>
@@ -92,23 +93,36 @@ static int show_procs(struct task *v, const struct kobj *o, struct seq *s)
 	return 0;
 }
 
-static int add_cpu(struct thread_group *tg, void *arg)
+static int show_cpu_stat(struct task *v, const struct kobj *o, struct seq *s)
 {
-	struct cpu_times *all = arg, cpu;
+	struct cpu_times all;
+	struct quota_stat q;
 
-	tg_cpu_times(tg, &cpu);
-	all->utime_ns += cpu.utime_ns;
-	all->stime_ns += cpu.stime_ns;
+	kernel_cpu_times(o->kernel, &all);
+	quota_read(o->kernel, &q);
+	seq_printf(s, "usage_usec %lu\nuser_usec %lu\nsystem_usec %lu\nnr_periods %lu\nnr_throttled %lu\nthrottled_usec %lu\n",
+		(all.utime_ns + all.stime_ns) / 1000, all.utime_ns / 1000, all.stime_ns / 1000, q.periods, q.throttled,
+		q.throttled_ns / 1000);
 	return 0;
 }
 
-static int show_cpu_stat(struct task *v, const struct kobj *o, struct seq *s)
+static int show_cpu_max(struct task *v, const struct kobj *o, struct seq *s)
 {
-	struct cpu_times all = {o->kernel->dead_utime_ns, o->kernel->dead_stime_ns};
+	struct quota_stat q;
 
-	tg_for_each(o->kernel, add_cpu, &all);
-	seq_printf(s, "usage_usec %lu\nuser_usec %lu\nsystem_usec %lu\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\n",
-		(all.utime_ns + all.stime_ns) / 1000, all.utime_ns / 1000, all.stime_ns / 1000);
+	quota_read(o->kernel, &q);
+	if (q.limit_nano)
+		seq_printf(s, "%lu %lld\n", q.limit_nano / 10000, QUOTA_PERIOD_NS / 1000);
+	else
+		seq_printf(s, "max %lld\n", QUOTA_PERIOD_NS / 1000);
+	return 0;
+}
+
+static int show_memory_events(struct task *v, const struct kobj *o, struct seq *s)
+{
+	unsigned kills = o->kernel->oom_kills;
+
+	seq_printf(s, "low 0\nhigh 0\nmax %u\noom %u\noom_kill %u\noom_group_kill 0\n", kills, kills, kills);
 	return 0;
 }
 
@@ -131,7 +145,7 @@ static const struct kentry root_entries[] = {
 	KTEXT("cgroup.subtree_control", "\n"),
 	KSHOW("cgroup.threads", 0444, show_threads),
 	KTEXT("cgroup.type", "domain\n"),
-	KTEXT("cpu.max", "max 100000\n"),
+	KSHOW("cpu.max", 0444, show_cpu_max),
 	KTEXT("cpu.max.burst", "0\n"),
 	KSHOW("cpu.stat", 0444, show_cpu_stat),
 	KTEXT("cpu.weight", "100\n"),
@@ -143,7 +157,7 @@ static const struct kentry root_entries[] = {
 	KTEXT("cpuset.mems.effective", "0\n"),
 	KSHOW("memory.current", 0444, show_memory_current),
 	KTEXT("memory.oom.group", "0\n"),
-	KTEXT("memory.events", "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\noom_group_kill 0\n"),
+	KSHOW("memory.events", 0444, show_memory_events),
 	KTEXT("memory.high", "max\n"),
 	KTEXT("memory.low", "0\n"),
 	KSHOW("memory.max", 0444, show_memory_max),

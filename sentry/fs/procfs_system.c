@@ -6,6 +6,7 @@
 #include "kernel/cputime.h"
 #include "kernel/pid_ns.h"
 #include "kernel/time.h"
+#include "mm/shared.h"
 #include "vfs/locks.h"
 
 #include <errno.h>
@@ -36,8 +37,9 @@ static int add_usage(struct thread_group *tg, void *arg)
 		return 0;
 	mm = task_mm_get(leader);
 	task_put(leader);
+	/* Pages of files are the page cache's, as the memory limit counts. */
 	if (mm && !mm_resident(mm, &resident, &shared))
-		*pages += resident;
+		*pages += resident > shared ? resident - shared : 0;
 	if (mm)
 		mm_put(mm);
 	return 0;
@@ -50,7 +52,7 @@ void proc_memory(struct kernel *k, struct proc_memory *m)
 	tg_for_each(k, add_usage, &pages);
 	m->total = limit && (!total || limit < total) ? limit : total;
 	m->anon = pages * 4;
-	m->cached = k->memory_used / 1024;
+	m->cached = (k->memory_used + shared_mem_bytes(k)) / 1024;
 	m->used = m->anon + m->cached;
 	if (m->used > m->total)
 		m->used = m->total;

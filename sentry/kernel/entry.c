@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The way in: every system call, fault and interrupt of a guest thread arrives here. */
 #include "kernel/cputime.h"
+#include "kernel/freezer.h"
 #include "kernel/native_wait.h"
 #include "kernel/seccomp.h"
 #include "kernel/syscall_work.h"
@@ -30,9 +31,15 @@ int64_t syscall_dispatch(struct task *t, const struct guest_syscall *c)
 	return ret;
 }
 
+/* What is to be done before *t* goes back to the guest. */
+static uint32_t work_of(const struct task *t)
+{
+	return atomic_load(&t->flags) & (TIF_SIGPENDING | TIF_KILLED | TIF_STOP | TIF_TRAP | TIF_WATCH | TIF_FREEZE);
+}
+
 static bool has_work(const struct task *t)
 {
-	return atomic_load(&t->flags) & (TIF_SIGPENDING | TIF_KILLED | TIF_STOP | TIF_TRAP | TIF_WATCH);
+	return work_of(t) & ~TIF_FREEZE;
 }
 
 /* The call is not made now: it comes as a full entry next. */
@@ -93,9 +100,18 @@ static void serve_fault(struct task *t, const struct guest_fault *f)
 static int64_t leave(struct task *t, const struct guest_entry *e, int64_t ret)
 {
 	for (;;) {
+		uint32_t work;
+
 		atomic_store(&t->in_guest, true);
-		if (!has_work(t) && !(errno_is_restart(ret) && t->in_syscall && e->full))
+		work = work_of(t);
+		if (!work && !(errno_is_restart(ret) && t->in_syscall && e->full))
 			break;
+		/* The result of a light call needs no registers: it is told when the sandbox goes on. */
+		if (work == TIF_FREEZE || ((work & TIF_FREEZE) && e->full && !(work & TIF_KILLED))) {
+			atomic_store(&t->in_guest, false);
+			freezer_here(t);
+			continue;
+		}
 		if (!e->full) {
 			t->syscall_ret = ret;
 			gthread_reenter(t->th);

@@ -35,6 +35,7 @@ struct dcache;
 struct locks_state;
 struct load_averages;
 struct futex_table;
+struct quota;
 
 #define PID_MAX 32768
 #define AIO_MAX_NR 65536u
@@ -63,6 +64,8 @@ struct kernel {
 	struct task *init;	   /* first task; its exit ends the sandbox */
 	unsigned n_tasks, max_tasks;
 	_Atomic uint64_t forks;    /* for /proc/stat */
+	_Atomic(struct quota *) quota; /* kernel/quota.h */
+	_Atomic uint32_t frozen;   /* FREEZE_* (kernel/freezer.h); changed under tasklist_lock */
 
 	struct timer_queue *timers;
 	struct host_loop *loop;
@@ -95,6 +98,7 @@ struct kernel {
 	_Atomic uint64_t memory_used, memory_limit; /* bytes the sentry holds for the guest (tmpfs, pipes …); limit 0: none */
 	struct lock shared_lock; /* RANK_LEAF */
 	struct list_head shared_mem; /* mm/shared.h */
+	_Atomic bool memory_watched; /* memory_watch_start() */
 	_Atomic unsigned oom_kills; /* processes ended by the memory limit */
 	uint64_t memory_total; /* bytes of the machine's memory */
 	uint32_t host_uid, host_gid; /* whom the host takes the sentry for; asked before the lock-down */

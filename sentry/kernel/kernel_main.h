@@ -9,3 +9,5 @@ struct session;
 void kernel_init_exited(struct kernel *k, int code);
 /* The process of *s* (thread_group.session) has ended with wait status *code*: it may be gone afterwards. From any thread. */
 void kernel_session_exited(struct session *s, int code);
+/* The memory limit has ended the process *pid*, a program named *comm*. From any thread. */
+void kernel_oom(struct kernel *k, int pid, const char *comm);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* What the guest holds: the sentry's own charges, and the memory limit over its processes. */
 #include "kernel/memory.h"
+#include "kernel/kernel_main.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
 #include "mm/shared.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define LOOK_EVERY_US 100000
@@ -139,6 +141,23 @@ static int add_usage(struct thread_group *tg, void *arg)
 	return 0;
 }
 
+/* Before it dies: the end of the first process is the end of all, and would come first. Once for each process. */
+static void tell(struct kernel *k, struct thread_group *tg)
+{
+	char comm[TASK_COMM_LEN] = "?";
+
+	if (tg->group_exiting)
+		return;
+	lock_acquire(&k->tasklist_lock);
+	if (tg->leader) {
+		lock_acquire(&tg->leader->cred_lock);
+		memcpy(comm, tg->leader->comm, sizeof(comm));
+		lock_release(&tg->leader->cred_lock);
+	}
+	lock_release(&k->tasklist_lock);
+	kernel_oom(k, tg->pid, comm);
+}
+
 /* The limit holds in any case: where those that are spared are over it alone, or are all there is, the largest of them ends. */
 static void kill_one(struct kernel *k, struct look *l)
 {
@@ -147,6 +166,7 @@ static void kill_one(struct kernel *k, struct look *l)
 	if (!tg)
 		return;
 	atomic_fetch_add(&k->oom_kills, 1);
+	tell(k, tg);
 	signal_kill_group(tg);
 }
 
@@ -166,7 +186,7 @@ static void *watch(void *arg)
 		ours = atomic_load(&k->memory_used) + shared_mem_bytes(k);
 		l.total += ours;
 		l.spared += ours;
-		if (l.total > k->memory_limit)
+		if (k->memory_limit && l.total > k->memory_limit)
 			kill_one(k, &l);
 		tg_put(l.victim);
 		tg_put(l.refuge);
@@ -176,7 +196,16 @@ static void *watch(void *arg)
 
 int memory_watch_start(struct kernel *k)
 {
+	bool no = false;
 	pthread_t thread;
+	int r;
 
-	return k->memory_limit ? -pthread_create(&thread, NULL, watch, k) : 0;
+	if (!k->memory_limit || !atomic_compare_exchange_strong(&k->memory_watched, &no, true))
+		return 0;
+	r = -pthread_create(&thread, NULL, watch, k);
+	if (r)
+		atomic_store(&k->memory_watched, false);
+	else
+		pthread_detach(thread);
+	return r;
 }

@@ -36,6 +36,21 @@ static bool group_lives(struct kernel *k, int nr)
 	return false;
 }
 
+/* *t* is here now; while the sandbox is frozen it does not begin to run. */
+static int enter(struct kernel *k, struct task *t, int nr)
+{
+	struct pid_table *p = k->pids;
+
+	pid_ns_forget(k, nr);
+	p->tasks[nr] = t;
+	if (nr > p->highest)
+		p->highest = nr;
+	k->n_tasks++;
+	if (atomic_load(&k->frozen))
+		atomic_fetch_or(&t->flags, TIF_FREEZE);
+	return nr;
+}
+
 int pid_attach(struct kernel *k, struct task *t)
 {
 	struct pid_table *p = k->pids;
@@ -48,12 +63,7 @@ int pid_attach(struct kernel *k, struct task *t)
 		p->last = p->last + 1 < PID_MAX ? p->last + 1 : 300;
 		if (p->tasks[p->last] || group_lives(k, p->last))
 			continue;
-		pid_ns_forget(k, p->last);
-		p->tasks[p->last] = t;
-		if (p->last > p->highest)
-			p->highest = p->last;
-		k->n_tasks++;
-		return p->last;
+		return enter(k, t, p->last);
 	}
 	return -EAGAIN;
 }
@@ -67,12 +77,7 @@ int pid_attach_as(struct kernel *k, struct task *t, int tid)
 		return -EAGAIN;
 	if (p->tasks[tid] || group_lives(k, tid))
 		return -EEXIST;
-	pid_ns_forget(k, tid);
-	p->tasks[tid] = t;
-	if (tid > p->highest)
-		p->highest = tid;
-	k->n_tasks++;
-	return tid;
+	return enter(k, t, tid);
 }
 
 void pid_replace(struct kernel *k, int tid, struct task *to)

@@ -124,7 +124,7 @@ int task_start(struct task *t)
 	atomic_store(&t->in_guest, true);
 	if (!t->th)
 		return -ESRCH;
-	if (signal_pending(t))
+	if (signal_pending(t) || (atomic_load(&t->flags) & TIF_FREEZE))
 		gthread_interrupt(t->th);
 	return gthread_start(t->th);
 }

@@ -95,6 +95,7 @@ struct task {
 	bool native_active;		 /* its thread makes a futex call natively; native_regs are the guest's */
 	struct guest_regs native_regs;
 	_Atomic bool in_guest;		 /* runs, or is about to run, guest code: a wake-up needs an interrupt */
+	_Atomic bool in_freezer;	 /* stands, or is about to, in freezer_here() */
 	bool made_children;		 /* some of the group's children are this thread's */
 	struct vfork_done *vfork_done;	 /* of a child on a host thread of its own: who sleeps until exec or exit */
 	_Atomic(struct task *) vfork_parent; /* held; in a vfork child until exec or exit: whose host thread it plays on */
@@ -152,6 +153,7 @@ struct task {
 #define TIF_STOP 4u	   /* group stop pending */
 #define TIF_TRAP 8u	   /* a stop for the tracer (ptrace_state.jobctl) */
 #define TIF_WATCH 16u	   /* the second filter may be wanted: a full entry, then task_watch() */
+#define TIF_FREEZE 32u	   /* back to the guest only when this has gone (kernel/freezer.h) */
 
 #define USAGE_PENDING_MAX 16
 struct usage_final;

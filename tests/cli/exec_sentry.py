@@ -47,14 +47,16 @@ def root_host(fds):
 
 
 class Sentry:
-    def __init__(self, *command, more=()):
+    def __init__(self, *command, more=(), fds=(), stdio=(-1, 1, 2)):
+        """*fds*: descriptors of the caller's that *more* and *stdio* name."""
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        lent = list(fds)
         fds = [theirs.fileno(), os.open("/proc", os.O_PATH)]
         rows = [("version", 1), ("id", "0123456789ab")] + [("arg", w) for w in command]
-        rows += [("env", "PATH=/usr/bin:/bin"), ("stdio", -1, 1, 2), ("control", fds[0]), ("proc", fds[1]), ("nouserns",)]
+        rows += [("env", "PATH=/usr/bin:/bin"), ("stdio", *stdio), ("control", fds[0]), ("proc", fds[1]), ("nouserns",)]
         rows += root_host(fds) + list(more)
         config = memfd(records(*rows))
-        self.proc = subprocess.Popen([SENTRY, "--config-fd", str(config)], pass_fds=fds + [config, 1, 2],
+        self.proc = subprocess.Popen([SENTRY, "--config-fd", str(config)], pass_fds=fds + lent + [config, 1, 2],
                                      stdin=subprocess.DEVNULL, start_new_session=True)
         for fd in fds[1:] + [config]:
             os.close(fd)
@@ -308,4 +310,5 @@ def main():
     return failures > 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

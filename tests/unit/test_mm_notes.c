@@ -25,6 +25,10 @@ void kernel_init_exited(struct kernel *k, int code)
 {
 }
 
+void kernel_oom(struct kernel *k, int pid, const char *comm)
+{
+}
+
 static struct mm *new_mm(void)
 {
 	struct mm *mm = calloc(1, sizeof(*mm));
