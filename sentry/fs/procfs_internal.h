@@ -64,14 +64,6 @@ int proc_store_sched(struct task *v, const struct kobj *o, char *text, size_t le
 int proc_show_timers(struct task *v, const struct kobj *o, struct seq *s);
 int proc_parse_number(const char *text, long long *ret); /* decimal, octal or hexadecimal, and blanks behind; -EINVAL */
 
-/* procfs_host.c: what the host knows of a task's host thread. */
-struct host_thread {
-	char state;
-	unsigned cpu;
-	uint64_t min_flt, maj_flt, utime, stime; /* times in ticks */
-};
-/* process: of the whole process, but the state and processor. False: not known (it has gone, or the host hides it). */
-bool proc_host_thread(struct task *t, bool process, struct host_thread *ret);
 /* procfs_mem.c */
 int proc_open_mm(struct task *t, const struct kobj *o, struct file *f);
 extern const struct file_ops proc_mem_fops, proc_pagemap_fops;

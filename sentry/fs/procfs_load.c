@@ -5,6 +5,7 @@
  */
 #include "fs/procfs_internal.h"
 
+#include "kernel/host_thread.h"
 #include "kernel/time.h"
 #include "kernel/timers.h"
 
@@ -30,7 +31,7 @@ bool proc_task_running(struct task *t)
 
 	if (t->state != TASK_RUNNING)
 		return false;
-	return !atomic_load(&t->in_guest) || !proc_host_thread(t, false, &h) || h.state != 'S';
+	return !atomic_load(&t->in_guest) || !host_thread_stat(t, false, &h) || h.state != 'S';
 }
 
 unsigned proc_running_threads(struct thread_group *tg)

@@ -3,6 +3,7 @@
 #include "fs/procfs_internal.h"
 
 #include "fs/tty.h"
+#include "kernel/host_thread.h"
 #include "kernel/pid_ns.h"
 #include "kernel/seccomp.h"
 #include "kernel/time.h"
@@ -52,9 +53,9 @@ static void host_facts(struct task *t, bool whole, struct facts *f)
 {
 	struct host_thread h;
 
-	if (f->state == 'R' && atomic_load(&t->in_guest) && proc_host_thread(t, false, &h) && h.state == 'S')
+	if (f->state == 'R' && atomic_load(&t->in_guest) && host_thread_stat(t, false, &h) && h.state == 'S')
 		f->state = 'S';
-	if (proc_host_thread(t, whole, &h)) {
+	if (host_thread_stat(t, whole, &h)) {
 		f->min_flt += h.min_flt;
 		f->maj_flt += h.maj_flt;
 		f->cpu = h.cpu < t->kernel->n_cpus ? h.cpu : 0;

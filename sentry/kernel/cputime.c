@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* CPU time of guest threads, from the host's clocks of their stubs and the sentry's own. */
 #include "kernel/cputime.h"
-#include "fs/procfs_internal.h"
-#include "host/file.h"
+#include "kernel/host_thread.h"
 #include "kernel/time.h"
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -120,36 +117,6 @@ void tg_set_aspace(struct thread_group *tg, struct aspace *as)
 
 /* --- single threads -------------------------------------------------------------------------------------------------------- */
 
-/* Run time of the host thread of *t*; 0 when the host does not tell. A live thread's clock is not to be had from outside its process. */
-static uint64_t host_thread_ns(struct task *t)
-{
-	char path[64], text[64];
-	pid_t pid = 0, tid = 0;
-	uint64_t ns = 0;
-	ssize_t n;
-	int fd;
-
-	lock_acquire(&t->tg->siglock);
-	if (t->th) {
-		tid = gthread_host_tid(t->th);
-		pid = aspace_host_pid(gthread_aspace(t->th));
-	}
-	lock_release(&t->tg->siglock);
-	if (!tid || t->kernel->proc_fd < 0)
-		return 0;
-	snprintf(path, sizeof(path), "%d/task/%d/schedstat", (int)pid, (int)tid);
-	fd = host_open_beneath(t->kernel->proc_fd, path, O_RDONLY, 0);
-	if (fd < 0)
-		return 0;
-	n = host_pread(fd, text, sizeof(text) - 1, 0);
-	host_close(fd);
-	if (n > 0) {
-		text[n] = 0;
-		ns = strtoull(text, NULL, 10);
-	}
-	return ns;
-}
-
 /* Has the process of *t* had only this thread since it began, or since exec? Then the process's clock is the thread's. */
 static bool is_alone(const struct task *t)
 {
@@ -179,7 +146,7 @@ void task_cpu_times(struct task *t, struct cpu_times *ret)
 	struct host_thread h;
 
 	host = all > sentry ? all - sentry : 0;
-	if (host >= SPLIT_MIN_NS && proc_host_thread(t, is_alone(t), &h) && h.utime + h.stime)
+	if (host >= SPLIT_MIN_NS && host_thread_stat(t, is_alone(t), &h) && h.utime + h.stime)
 		sys = (uint64_t)((unsigned __int128)host * h.stime / (h.utime + h.stime));
 	ret->stime_ns = sys + (all < sentry ? all : sentry);
 	ret->utime_ns = all - ret->stime_ns;
@@ -223,37 +190,15 @@ static void put_times(struct rusage *ru, const struct cpu_times *c)
 	ru->ru_stime.tv_usec = (long)(c->stime_ns / 1000 % 1000000);
 }
 
-/* The largest resident set so far, in KiB, from the host's status file. */
-static long peak_rss(struct task *t)
-{
-	char path[32], text[4096], *p;
-	int fd;
-	ssize_t n;
-
-	if (!t->mm || t->kernel->proc_fd < 0)
-		return 0;
-	snprintf(path, sizeof(path), "%d/status", (int)aspace_host_pid(t->mm->as));
-	fd = host_open_beneath(t->kernel->proc_fd, path, O_RDONLY, 0);
-	if (fd < 0)
-		return 0;
-	n = host_pread(fd, text, sizeof(text) - 1, 0);
-	host_close(fd);
-	if (n <= 0)
-		return 0;
-	text[n] = 0;
-	p = strstr(text, "VmHWM:");
-	return p ? strtol(p + 6, NULL, 10) : 0;
-}
-
 static void put_faults(struct task *t, bool process, struct rusage *ru)
 {
 	struct host_thread h;
 
-	if (!proc_host_thread(t, process, &h))
+	if (!host_thread_stat(t, process, &h))
 		return;
 	ru->ru_minflt = (long)h.min_flt;
 	ru->ru_majflt = (long)h.maj_flt;
-	ru->ru_maxrss = peak_rss(t);
+	ru->ru_maxrss = host_peak_rss(t);
 }
 
 void usage_self(struct task *t, struct rusage *ru)
