@@ -9,8 +9,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 /* --- directories of interfaces: "all", "default", and those there are ------------------------------------------------------------------ */
@@ -81,34 +79,20 @@ static const struct kentry conf4 = KDIR("conf", 0555, conf4_entries), conf6 = KD
 
 static int iface_lookup(const struct kobj *dir, const char *name)
 {
-	struct net_device *list = NULL;
-	size_t n = 0;
-	int r = -ENOENT;
+	struct net_device d;
 
-	if (!dir->kernel->net || net_devices(dir->kernel, &list, &n))
-		return r;
-	for (size_t i = 0; i < n && r; i++)
-		r = strcmp(list[i].name, name) ? -ENOENT : 0;
-	free(list);
-	return r;
+	return net_device_find(dir->kernel, name, 0, &d) ? -ENOENT : 0;
 }
 
 static int iface_next(const struct kobj *dir, uint64_t *cookie, char *name)
 {
-	struct net_device *list = NULL, *best = NULL;
-	size_t n = 0;
+	struct net_device d;
 
-	if (!dir->kernel->net || net_devices(dir->kernel, &list, &n))
+	if (net_device_next(dir->kernel, *cookie, &d))
 		return -ENOENT;
-	for (size_t i = 0; i < n; i++)
-		if ((uint64_t)list[i].index >= *cookie && (!best || list[i].index < best->index))
-			best = &list[i];
-	if (best) {
-		*cookie = (uint64_t)best->index;
-		snprintf(name, 64, "%s", best->name);
-	}
-	free(list);
-	return best ? 0 : -ENOENT;
+	*cookie = (uint64_t)d.index;
+	snprintf(name, 64, "%s", d.name);
+	return 0;
 }
 
 #define IFACES(table)                                                                                                  \

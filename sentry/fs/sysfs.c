@@ -212,25 +212,6 @@ static const struct kentry system_entries[] = {
 
 enum net_field { NET_MTU, NET_INDEX, NET_FLAGS, NET_TYPE, NET_QLEN, NET_CARRIER, NET_STATE, NET_ADDRESS, NET_BROADCAST, NET_ALEN };
 
-static int find_device(struct kernel *k, uint64_t index, const char *name, struct net_device *ret)
-{
-	struct net_device *list = NULL;
-	size_t n = 0;
-	int err = k->net ? net_devices(k, &list, &n) : -ENOENT;
-
-	if (err)
-		return err;
-	err = -ENODEV;
-	for (size_t i = 0; i < n && err; i++) {
-		if (name ? strcmp(list[i].name, name) != 0 : (uint64_t)list[i].index != index)
-			continue;
-		*ret = list[i];
-		err = 0;
-	}
-	free(list);
-	return err;
-}
-
 static void seq_address(struct seq *s, const uint8_t *a, uint8_t len)
 {
 	for (int i = 0; i < len && i < 32; i++)
@@ -248,7 +229,7 @@ static const char *state_name(const struct net_device *d)
 static int show_field(const struct kobj *o, struct seq *s, enum net_field field)
 {
 	struct net_device d;
-	int err = find_device(o->kernel, o->n, NULL, &d);
+	int err = net_device_find(o->kernel, NULL, (int)o->n, &d);
 
 	if (err)
 		return err;
@@ -308,7 +289,7 @@ NET_SHOW(show_alen, NET_ALEN)
 static int show_count(struct task *v, const struct kobj *o, struct seq *s, size_t at)
 {
 	struct net_device d;
-	int err = find_device(o->kernel, o->n, NULL, &d);
+	int err = net_device_find(o->kernel, NULL, (int)o->n, &d);
 	uint64_t n = 0;
 
 	if (err)
@@ -351,7 +332,7 @@ static const struct kentry statistics_entries[] = {
 static int show_uevent(struct task *v, const struct kobj *o, struct seq *s)
 {
 	struct net_device d;
-	int err = find_device(o->kernel, o->n, NULL, &d);
+	int err = net_device_find(o->kernel, NULL, (int)o->n, &d);
 
 	if (!err)
 		seq_printf(s, "INTERFACE=%s\nIFINDEX=%d\n", d.name, d.index);
@@ -405,7 +386,7 @@ static int iface_lookup(struct task *v, const struct kobj *dir, const char *name
 {
 	struct net_device d;
 
-	if (find_device(dir->kernel, 0, name, &d))
+	if (net_device_find(dir->kernel, name, 0, &d))
 		return -ENOENT;
 	child->n = (uint64_t)d.index;
 	*entry = &iface;
@@ -415,21 +396,14 @@ static int iface_lookup(struct task *v, const struct kobj *dir, const char *name
 /* Cookies are interface numbers. */
 static int iface_next(const struct kobj *dir, uint64_t *cookie, char *name, const struct kentry **entry, struct kobj *child)
 {
-	struct net_device *list = NULL, *best = NULL;
-	size_t n = 0;
+	struct net_device d;
 
-	if (!dir->kernel->net || net_devices(dir->kernel, &list, &n))
+	if (net_device_next(dir->kernel, *cookie, &d))
 		return -ENOENT;
-	for (size_t i = 0; i < n; i++)
-		if ((uint64_t)list[i].index >= *cookie && (!best || list[i].index < best->index))
-			best = &list[i];
-	if (best) {
-		*cookie = child->n = (uint64_t)best->index;
-		snprintf(name, 64, "%s", best->name);
-		*entry = &iface;
-	}
-	free(list);
-	return best ? 0 : -ENOENT;
+	*cookie = child->n = (uint64_t)d.index;
+	snprintf(name, 64, "%s", d.name);
+	*entry = &iface;
+	return 0;
 }
 
 static unsigned iface_count(const struct kobj *dir)
@@ -437,7 +411,7 @@ static unsigned iface_count(const struct kobj *dir)
 	struct net_device *list = NULL;
 	size_t n = 0;
 
-	if (!dir->kernel->net || net_devices(dir->kernel, &list, &n))
+	if (net_devices(dir->kernel, &list, &n))
 		return 0;
 	free(list);
 	return (unsigned)n;
@@ -449,7 +423,7 @@ static const struct kdir_ops iface_dir = {.lookup = iface_lookup, .next = iface_
 static int read_class_link(struct task *v, const struct kobj *o, char **ret)
 {
 	struct net_device d;
-	int err = find_device(o->kernel, o->n, NULL, &d);
+	int err = net_device_find(o->kernel, NULL, (int)o->n, &d);
 
 	if (err)
 		return -ENOENT;

@@ -81,5 +81,9 @@ struct net_device {
 	uint64_t rx_bytes, rx_packets, rx_errors, rx_dropped, tx_bytes, tx_packets, tx_errors, tx_dropped, collisions,
 		multicast;
 };
-/* All interfaces, malloc'ed (NULL when there are none). 0 or a negative errno. */
+/* All interfaces, malloc'ed (NULL when there are none). 0 or a negative errno: -ENOENT without a network. */
 int net_devices(struct kernel *k, struct net_device **ret, size_t *ret_n);
+/* The one of that name; without a name, of that index. -ENODEV, or as net_devices(). */
+int net_device_find(struct kernel *k, const char *name, int index, struct net_device *ret);
+/* The one with the lowest index that is at least *from*. */
+int net_device_next(struct kernel *k, uint64_t from, struct net_device *ret);

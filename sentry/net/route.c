@@ -329,6 +329,8 @@ int net_devices(struct kernel *k, struct net_device **ret, size_t *ret_n)
 	struct device_list l = {0};
 	int err;
 
+	if (!net)
+		return -ENOENT;
 	if (net->route_fd < 0) {
 		*ret = NULL;
 		*ret_n = 0;
@@ -344,4 +346,40 @@ int net_devices(struct kernel *k, struct net_device **ret, size_t *ret_n)
 	*ret = l.devs;
 	*ret_n = l.n;
 	return 0;
+}
+
+int net_device_find(struct kernel *k, const char *name, int index, struct net_device *ret)
+{
+	struct net_device *list = NULL;
+	size_t n = 0;
+	int err = net_devices(k, &list, &n);
+
+	if (err)
+		return err;
+	err = -ENODEV;
+	for (size_t i = 0; i < n && err; i++) {
+		if (name ? strcmp(list[i].name, name) != 0 : list[i].index != index)
+			continue;
+		*ret = list[i];
+		err = 0;
+	}
+	free(list);
+	return err;
+}
+
+int net_device_next(struct kernel *k, uint64_t from, struct net_device *ret)
+{
+	struct net_device *list = NULL, *best = NULL;
+	size_t n = 0;
+	int err = net_devices(k, &list, &n);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < n; i++)
+		if ((uint64_t)list[i].index >= from && (!best || list[i].index < best->index))
+			best = &list[i];
+	if (best)
+		*ret = *best;
+	free(list);
+	return best ? 0 : -ENODEV;
 }
