@@ -1,54 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* ptrace(2): requests on a stopped tracee, their results and errors. */
+#include "ptrace_util.h"
+
 #include <elf.h>
-#include <errno.h>
-#include <signal.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 static long data_word = 0x1122334455667788;
 static const long text_word = 0x0102030405060708;
-
-static long pt(long req, pid_t pid, unsigned long addr, unsigned long data)
-{
-	errno = 0;
-	return syscall(SYS_ptrace, req, pid, addr, data);
-}
-
-static void show(const char *what, long r)
-{
-	printf("%s: %ld %s\n", what, r, r < 0 ? strerror(errno) : "");
-}
-
-static int wait_for(pid_t p)
-{
-	int st = -1;
-
-	if (waitpid(p, &st, __WALL) != p)
-		printf("wait failed: %s\n", strerror(errno));
-	return st;
-}
-
-static void show_status(const char *what, int st)
-{
-	if (WIFSTOPPED(st))
-		printf("%s: stopped %d event %d\n", what, WSTOPSIG(st), st >> 16);
-	else if (WIFEXITED(st))
-		printf("%s: exited %d\n", what, WEXITSTATUS(st));
-	else if (WIFSIGNALED(st))
-		printf("%s: killed %d\n", what, WTERMSIG(st));
-	else
-		printf("%s: %x\n", what, (unsigned)st);
-}
 
 static pid_t tracee(void (*fn)(void))
 {
@@ -151,25 +113,25 @@ static void registers(pid_t p)
 	printf("xmm0 %x\n", fp.xmm_space[0]);
 	fp.mxcsr = 0xffffffff;
 	show("setfpregs bad", pt(PTRACE_SETFPREGS, p, 0, (unsigned long)&fp));
-	show("peekuser", pt(PTRACE_PEEKUSER, p, offsetof(struct user_regs_struct, r15), (unsigned long)&v));
+	show("peekuser", pt(PTRACE_PEEKUSR, p, offsetof(struct user_regs_struct, r15), (unsigned long)&v));
 	printf("%lx\n", v);
-	show("peekuser odd", pt(PTRACE_PEEKUSER, p, 3, (unsigned long)&v));
-	show("peekuser far", pt(PTRACE_PEEKUSER, p, sizeof(struct user) + 16, (unsigned long)&v));
-	show("peekuser between", pt(PTRACE_PEEKUSER, p, offsetof(struct user, u_ar0), (unsigned long)&v));
+	show("peekuser odd", pt(PTRACE_PEEKUSR, p, 3, (unsigned long)&v));
+	show("peekuser far", pt(PTRACE_PEEKUSR, p, sizeof(struct user) + 16, (unsigned long)&v));
+	show("peekuser between", pt(PTRACE_PEEKUSR, p, offsetof(struct user, u_ar0), (unsigned long)&v));
 	printf("%lx\n", v);
-	show("peekuser debug", pt(PTRACE_PEEKUSER, p, offsetof(struct user, u_debugreg), (unsigned long)&v));
+	show("peekuser debug", pt(PTRACE_PEEKUSR, p, offsetof(struct user, u_debugreg), (unsigned long)&v));
 	printf("%lx\n", v);
-	show("pokeuser", pt(PTRACE_POKEUSER, p, offsetof(struct user_regs_struct, r13), 77));
-	show("pokeuser cs", pt(PTRACE_POKEUSER, p, offsetof(struct user_regs_struct, cs), 0));
-	show("pokeuser ss", pt(PTRACE_POKEUSER, p, offsetof(struct user_regs_struct, ss), 0x10));
-	show("pokeuser fs_base", pt(PTRACE_POKEUSER, p, offsetof(struct user_regs_struct, fs_base), 1ul << 63));
-	show("pokeuser odd", pt(PTRACE_POKEUSER, p, 5, 0));
-	show("pokeuser far", pt(PTRACE_POKEUSER, p, sizeof(struct user) + 16, 0));
-	show("pokeuser between", pt(PTRACE_POKEUSER, p, offsetof(struct user, u_ar0), 0));
-	show("debug address", pt(PTRACE_POKEUSER, p, offsetof(struct user, u_debugreg), (unsigned long)&data_word));
-	show("debug 4", pt(PTRACE_POKEUSER, p, offsetof(struct user, u_debugreg[4]), 1));
-	show("debug kernel", pt(PTRACE_POKEUSER, p, offsetof(struct user, u_debugreg), 0xffffffff81000000ul));
-	pt(PTRACE_PEEKUSER, p, offsetof(struct user, u_debugreg), (unsigned long)&v);
+	show("pokeuser", pt(PTRACE_POKEUSR, p, offsetof(struct user_regs_struct, r13), 77));
+	show("pokeuser cs", pt(PTRACE_POKEUSR, p, offsetof(struct user_regs_struct, cs), 0));
+	show("pokeuser ss", pt(PTRACE_POKEUSR, p, offsetof(struct user_regs_struct, ss), 0x10));
+	show("pokeuser fs_base", pt(PTRACE_POKEUSR, p, offsetof(struct user_regs_struct, fs_base), 1ul << 63));
+	show("pokeuser odd", pt(PTRACE_POKEUSR, p, 5, 0));
+	show("pokeuser far", pt(PTRACE_POKEUSR, p, sizeof(struct user) + 16, 0));
+	show("pokeuser between", pt(PTRACE_POKEUSR, p, offsetof(struct user, u_ar0), 0));
+	show("debug address", pt(PTRACE_POKEUSR, p, offsetof(struct user, u_debugreg), (unsigned long)&data_word));
+	show("debug 4", pt(PTRACE_POKEUSR, p, offsetof(struct user, u_debugreg[4]), 1));
+	show("debug kernel", pt(PTRACE_POKEUSR, p, offsetof(struct user, u_debugreg), 0xffffffff81000000ul));
+	pt(PTRACE_PEEKUSR, p, offsetof(struct user, u_debugreg), (unsigned long)&v);
 	printf("%d\n", v == (unsigned long)&data_word);
 	show("arch_prctl", pt(30, p, (unsigned long)&v, 0x1003));
 	pt(PTRACE_GETREGS, p, 0, (unsigned long)&regs);

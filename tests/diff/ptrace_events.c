@@ -1,55 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* ptrace(2): events of fork, exec and exit, what wait(2) says of tracees, deaths of both sides. */
-#include <errno.h>
+#include "ptrace_util.h"
+
 #include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define FOLLOW (PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE)
-
-static long pt(long req, pid_t pid, unsigned long addr, unsigned long data)
-{
-	errno = 0;
-	return syscall(SYS_ptrace, req, pid, addr, data);
-}
-
-static void show(const char *what, long r)
-{
-	printf("%s: %ld %s\n", what, r, r < 0 ? strerror(errno) : "");
-}
-
-static const char *describe(int st)
-{
-	static char buf[64];
-
-	if (WIFSTOPPED(st))
-		snprintf(buf, sizeof(buf), "stopped %d event %d", WSTOPSIG(st), st >> 16);
-	else if (WIFEXITED(st))
-		snprintf(buf, sizeof(buf), "exited %d", WEXITSTATUS(st));
-	else if (WIFSIGNALED(st))
-		snprintf(buf, sizeof(buf), "killed %d", WTERMSIG(st));
-	else
-		snprintf(buf, sizeof(buf), "%x", (unsigned)st);
-	return buf;
-}
-
-static int wait_show(const char *what, pid_t p)
-{
-	int st = -1;
-
-	if (waitpid(p, &st, __WALL) != p)
-		printf("%s: wait failed: %s\n", what, strerror(errno));
-	else
-		printf("%s: %s\n", what, describe(st));
-	return st;
-}
 
 static pid_t start(void (*fn)(void), unsigned long options)
 {

@@ -1,34 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* ptrace(2): PTRACE_EVENT_SECCOMP of a filter's SECCOMP_RET_TRACE, and rseq(2) as a tracer sees it. */
-#include <errno.h>
+#include "ptrace_util.h"
+
 #include <linux/audit.h>
 #include <linux/filter.h>
-#include <linux/ptrace.h>
 #include <linux/seccomp.h>
-#include <signal.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/user.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-static long pt(long req, pid_t pid, unsigned long addr, unsigned long data)
-{
-	errno = 0;
-	return syscall(SYS_ptrace, req, pid, addr, data);
-}
-
-static int wait_for(pid_t p)
-{
-	int st = -1;
-
-	waitpid(p, &st, __WALL);
-	return st;
-}
 
 static void filter(void)
 {
@@ -73,7 +53,7 @@ static pid_t start(unsigned long options)
 	return p;
 }
 
-static int show(pid_t p)
+static int report(pid_t p)
 {
 	struct ptrace_syscall_info info = {0};
 	struct user_regs_struct r;
@@ -112,20 +92,20 @@ int main(void)
 	pid_t p;
 
 	printf("-- no tracer for it\n");
-	show(start(0));
+	report(start(0));
 	printf("-- events\n");
 	p = start(PTRACE_O_TRACESECCOMP);
-	while (show(p))
+	while (report(p))
 		pt(PTRACE_CONT, p, 0, 0);
 	printf("-- skipped\n");
 	p = start(PTRACE_O_TRACESECCOMP);
-	show(p);
+	report(p);
 	skip(p, 4242);
 	pt(PTRACE_CONT, p, 0, 0);
-	show(p);
+	report(p);
 	printf("-- with system call stops\n");
 	p = start(PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD);
-	for (int i = 0; i < 5 && show(p); i++)
+	for (int i = 0; i < 5 && report(p); i++)
 		pt(PTRACE_SYSCALL, p, 0, 0);
 	kill(p, SIGKILL);
 	wait_for(p);

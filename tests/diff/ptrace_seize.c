@@ -1,37 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* ptrace(2): PTRACE_SEIZE, INTERRUPT and LISTEN, and group-stops seen by a tracer. */
-#include <errno.h>
-#include <signal.h>
-#include <stdio.h>
+#include "ptrace_util.h"
+
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-static long pt(long req, pid_t pid, unsigned long addr, unsigned long data)
-{
-	errno = 0;
-	return syscall(SYS_ptrace, req, pid, addr, data);
-}
-
-static void show(const char *what, long r)
-{
-	printf("%s: %ld %s\n", what, r, r < 0 ? strerror(errno) : "");
-}
-
-static void wait_show(const char *what, pid_t p)
-{
-	int st = -1;
-
-	if (waitpid(p, &st, __WALL) != p)
-		printf("%s: wait failed: %s\n", what, strerror(errno));
-	else if (WIFSTOPPED(st))
-		printf("%s: stopped %d event %d\n", what, WSTOPSIG(st), st >> 16);
-	else
-		printf("%s: %x\n", what, (unsigned)st);
-}
 
 static void siginfo(pid_t p)
 {

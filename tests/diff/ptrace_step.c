@@ -1,49 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* ptrace(2): single steps over calls, into and out of handlers; breakpoints; debug registers. */
-#include <errno.h>
-#include <signal.h>
+#include "ptrace_util.h"
+
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <sys/user.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 static volatile long watched;
-
-static long pt(long req, pid_t pid, unsigned long addr, unsigned long data)
-{
-	errno = 0;
-	return syscall(SYS_ptrace, req, pid, addr, data);
-}
-
-static int wait_for(pid_t p)
-{
-	int st = -1;
-
-	waitpid(p, &st, __WALL);
-	return st;
-}
-
-static pid_t start(void (*fn)(void))
-{
-	pid_t p;
-
-	fflush(stdout);
-	p = fork();
-	if (!p) {
-		pt(PTRACE_TRACEME, 0, 0, 0);
-		syscall(SYS_tkill, getpid(), SIGSTOP);
-		fn();
-		_exit(0);
-	}
-	wait_for(p);
-	return p;
-}
 
 static struct user_regs_struct regs(pid_t p)
 {
@@ -94,7 +58,7 @@ static void run_to(pid_t p, void *addr)
 
 static void steps(void)
 {
-	pid_t p = start(code);
+	pid_t p = traced(code, 0);
 	siginfo_t si;
 
 	printf("-- steps\n");
@@ -131,7 +95,7 @@ static void with_handler(void)
 
 static void handlers(void)
 {
-	pid_t p = start(with_handler);
+	pid_t p = traced(with_handler, 0);
 	siginfo_t si;
 	int st, n;
 
@@ -158,7 +122,7 @@ static void handlers(void)
 
 static void set_debug(pid_t p, unsigned nr, unsigned long v)
 {
-	long r = pt(PTRACE_POKEUSER, p, offsetof(struct user, u_debugreg) + 8 * nr, v);
+	long r = pt(PTRACE_POKEUSR, p, offsetof(struct user, u_debugreg) + 8 * nr, v);
 
 	if (r)
 		printf("debug register %u: %s\n", nr, strerror(errno));
@@ -166,7 +130,7 @@ static void set_debug(pid_t p, unsigned nr, unsigned long v)
 
 static void hardware(void)
 {
-	pid_t p = start(code);
+	pid_t p = traced(code, 0);
 	siginfo_t si;
 	int st;
 
@@ -178,7 +142,7 @@ static void hardware(void)
 	st = wait_for(p);
 	pt(PTRACE_GETSIGINFO, p, 0, (unsigned long)&si);
 	printf("breakpoint: %x %d code %d dr6 %lx\n", (unsigned)st, regs(p).rip == (unsigned long)code_yield, si.si_code,
-	       ptrace(PTRACE_PEEKUSER, p, offsetof(struct user, u_debugreg[6]), 0) & 0xf);
+	       ptrace(PTRACE_PEEKUSR, p, offsetof(struct user, u_debugreg[6]), 0) & 0xf);
 	set_debug(p, 7, 0);
 	set_debug(p, 0, (unsigned long)&watched);
 	set_debug(p, 7, 1 | 1 << 16 | 2 << 18);
@@ -189,7 +153,7 @@ static void hardware(void)
 	st = wait_for(p);
 	pt(PTRACE_GETSIGINFO, p, 0, (unsigned long)&si);
 	printf("write: %x behind it %d code %d dr6 %lx value %ld\n", (unsigned)st, regs(p).rip > (unsigned long)code_store,
-	       si.si_code, ptrace(PTRACE_PEEKUSER, p, offsetof(struct user, u_debugreg[6]), 0) & 0xf,
+	       si.si_code, ptrace(PTRACE_PEEKUSR, p, offsetof(struct user, u_debugreg[6]), 0) & 0xf,
 	       ptrace(PTRACE_PEEKDATA, p, &watched, 0));
 	set_debug(p, 7, 0);
 	pt(PTRACE_CONT, p, 0, 0);

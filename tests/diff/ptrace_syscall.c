@@ -1,56 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* ptrace(2): system call stops; calls changed, skipped, emulated and restarted; what the kernel makes natively otherwise is seen as well. */
-#include <errno.h>
+#include "ptrace_util.h"
+
 #include <linux/futex.h>
-#include <linux/ptrace.h>
 #include <sched.h>
-#include <signal.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/user.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #define GETREGS 12
 #define SETREGS 13
 #define SYSEMU 31
-
-static long pt(long req, pid_t pid, unsigned long addr, unsigned long data)
-{
-	errno = 0;
-	return syscall(SYS_ptrace, req, pid, addr, data);
-}
-
-static int wait_for(pid_t p)
-{
-	int st = -1;
-
-	waitpid(p, &st, __WALL);
-	return st;
-}
-
-static pid_t start(void (*fn)(void), unsigned long options)
-{
-	pid_t p;
-
-	fflush(stdout);
-	p = fork();
-	if (!p) {
-		pt(PTRACE_TRACEME, 0, 0, 0);
-		syscall(SYS_tkill, getpid(), SIGSTOP);
-		fn();
-		_exit(0);
-	}
-	wait_for(p);
-	pt(PTRACE_SETOPTIONS, p, 0, options);
-	return p;
-}
 
 /* Calls with arguments and results that are the same everywhere, memory calls among them. */
 static void calls(void)
@@ -79,7 +42,7 @@ static void calls(void)
 
 static void trace(void)
 {
-	pid_t p = start(calls, PTRACE_O_TRACESYSGOOD);
+	pid_t p = traced(calls, PTRACE_O_TRACESYSGOOD);
 	struct ptrace_syscall_info info;
 	int st;
 
@@ -130,7 +93,7 @@ enum how { SKIP, SKIP_VALUE, CHANGE_NR, CHANGE_RESULT, EMULATE, NOTHING };
 
 static void change(const char *name, enum how how)
 {
-	pid_t p = start(one_getpid, PTRACE_O_TRACESYSGOOD);
+	pid_t p = traced(one_getpid, PTRACE_O_TRACESYSGOOD);
 	struct user_regs_struct r;
 	int st;
 
@@ -186,7 +149,7 @@ static void restarts(int flags, int deliver)
 	int st;
 
 	restart_flags = flags;
-	p = start(sleeper, PTRACE_O_TRACESYSGOOD);
+	p = traced(sleeper, PTRACE_O_TRACESYSGOOD);
 	do {
 		to_call(p, PTRACE_SYSCALL);
 		pt(GETREGS, p, 0, (unsigned long)&r);
@@ -211,7 +174,7 @@ static void restarts(int flags, int deliver)
 
 static void plain_trap(void)
 {
-	pid_t p = start(one_getpid, 0);
+	pid_t p = traced(one_getpid, 0);
 	struct ptrace_syscall_info info = {0};
 	int st = to_call(p, PTRACE_SYSCALL);
 	siginfo_t si;
