@@ -19,8 +19,8 @@
 
 extern char **environ;
 
-/* Run it in a child: prints the errno of execve, or how the program ended. */
-static void run(const char *what, const char *path, char *const *argv)
+/* Run it in a child: prints the errno of the call, or how the program ended. flags: of execveat; -1: by execve. */
+static void run_at(const char *what, int dirfd, const char *path, char *const *argv, int flags)
 {
 	int p[2], e = 0, st;
 	pid_t pid;
@@ -29,7 +29,10 @@ static void run(const char *what, const char *path, char *const *argv)
 	pipe2(p, O_CLOEXEC);
 	pid = fork();
 	if (!pid) {
-		execve(path, argv, environ);
+		if (flags < 0)
+			execve(path, argv, environ);
+		else
+			syscall(SYS_execveat, dirfd, path, argv, environ, flags);
 		e = errno;
 		write(p[1], &e, sizeof(e));
 		_exit(0);
@@ -41,6 +44,11 @@ static void run(const char *what, const char *path, char *const *argv)
 	if (!e)
 		printf("%s: %s %d\n", what, WIFEXITED(st) ? "exit" : "signal", WIFEXITED(st) ? WEXITSTATUS(st) : WTERMSIG(st));
 	close(p[0]);
+}
+
+static void run(const char *what, const char *path, char *const *argv)
+{
+	run_at(what, AT_FDCWD, path, argv, -1);
 }
 
 static void file(const char *name, const void *data, size_t len, mode_t mode)
@@ -231,25 +239,8 @@ static void scripts(void)
 static void fexec(const char *what, const char *path, int dirfd, int flags)
 {
 	char *argv[] = {"zero", "one", NULL};
-	int st, e = 0, p[2];
-	pid_t pid;
 
-	fflush(stdout);
-	pipe2(p, O_CLOEXEC);
-	pid = fork();
-	if (!pid) {
-		syscall(SYS_execveat, dirfd, path, argv, environ, flags);
-		e = errno;
-		write(p[1], &e, sizeof(e));
-		_exit(0);
-	}
-	close(p[1]);
-	if (read(p[0], &e, sizeof(e)) == sizeof(e))
-		printf("%s: %s\n", what, strerrorname_np(e));
-	waitpid(pid, &st, 0);
-	if (!e)
-		printf("%s: %s %d\n", what, WIFEXITED(st) ? "exit" : "signal", WIFEXITED(st) ? WEXITSTATUS(st) : WTERMSIG(st));
-	close(p[0]);
+	run_at(what, dirfd, path, argv, flags);
 }
 
 static void descriptors(void)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The line discipline: echoes that wait, flow control, letters of other tables, EXTPROC, full buffers. termios(3). */
 #define _GNU_SOURCE
+#include "tty_util.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -21,24 +23,6 @@
 
 static int m, s;
 static struct termios base;
-
-static void bytes(const char *b, ssize_t n)
-{
-	if (n < 0) {
-		printf(" <%s>", strerror(errno));
-		return;
-	}
-	printf(" \"");
-	for (ssize_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)b[i];
-
-		if (c < 32 || c > 126 || c == '"' || c == '\\')
-			printf("\\%03o", c);
-		else
-			putchar(c);
-	}
-	printf("\"");
-}
 
 static size_t get(int fd, char *buf, size_t size)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of a process say, and that they agree: stat, status, statm, io, task, settings; zombies; odd reads. proc(5). */
+#include "proc_util.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,28 +16,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-static char text[65536];
-
-static const char *result(long r)
-{
-	return r < 0 ? strerrorname_np(errno) : "ok";
-}
-
-static ssize_t slurp(const char *path)
-{
-	int fd = open(path, O_RDONLY);
-	ssize_t n, at = 0;
-
-	text[0] = 0;
-	if (fd < 0)
-		return -1;
-	while ((n = read(fd, text + at, sizeof(text) - 1 - (size_t)at)) > 0)
-		at += n;
-	text[at] = 0;
-	close(fd);
-	return n < 0 ? n : at;
-}
 
 struct stat52 {
 	char state;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The line discipline, table by table: bytes typed at the master, what is echoed, what the slave reads. termios(3). */
 #define _GNU_SOURCE
+#include "tty_util.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -12,24 +14,6 @@
 #include <unistd.h>
 
 static int m, s;
-
-static void bytes(const char *b, ssize_t n)
-{
-	if (n < 0) {
-		printf(" <%s>", strerror(errno));
-		return;
-	}
-	printf(" \"");
-	for (ssize_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)b[i];
-
-		if (c < 32 || c > 126 || c == '"' || c == '\\')
-			printf("\\%03o", c);
-		else
-			putchar(c);
-	}
-	printf("\"");
-}
 
 /* Everything that can be read now; each read shown by itself. */
 static void drain(int fd, size_t size)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* /sys and the system's files of /proc: processors, memory and interfaces that agree with each other; formats; settings. */
+#include "proc_util.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,28 +14,6 @@
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-static char text[1 << 20];
-
-static ssize_t slurp(const char *path)
-{
-	int fd = open(path, O_RDONLY);
-	ssize_t n, at = 0;
-
-	text[0] = 0;
-	if (fd < 0)
-		return -1;
-	while ((n = read(fd, text + at, sizeof(text) - 1 - (size_t)at)) > 0)
-		at += n;
-	text[at] = 0;
-	close(fd);
-	return n < 0 ? -1 : at;
-}
-
-static const char *result(long r)
-{
-	return r < 0 ? strerrorname_np(errno) : "ok";
-}
 
 static int lines(const char *begin)
 {

@@ -16,35 +16,11 @@
 #include <time.h>
 
 #include "kernel/pid_ns.h"
+#include "fake_common.h"
 #include "fake_kernel.h"
 #include "host/file.h"
 
 static struct user_ns initial_ns; /* its maps are the identity */
-
-#define WEAK __attribute__((weak))
-
-WEAK int kernel_charge(struct kernel *k, uint64_t bytes)
-{
-	if (k->memory_limit && k->memory_used + bytes > k->memory_limit)
-		return -ENOMEM;
-	k->memory_used += bytes;
-	return 0;
-}
-
-WEAK int kernel_charge_files(struct kernel *k, uint64_t bytes)
-{
-	return kernel_charge(k, bytes) < 0 ? -ENOSPC : 0;
-}
-
-WEAK uint64_t kernel_files_left(struct kernel *k)
-{
-	return k->memory_limit ? k->memory_limit - k->memory_used : 1u << 30;
-}
-
-WEAK void kernel_uncharge(struct kernel *k, uint64_t bytes)
-{
-	k->memory_used -= bytes;
-}
 
 static int64_t now(clockid_t clock)
 {
@@ -62,14 +38,6 @@ WEAK int64_t kernel_now_real(void)
 WEAK int64_t kernel_now_mono(void)
 {
 	return now(CLOCK_MONOTONIC);
-}
-
-WEAK void platform_host_block_begin(struct platform *p)
-{
-}
-
-WEAK void platform_host_block_end(struct platform *p)
-{
 }
 
 WEAK ssize_t aspace_readv(struct aspace *as, const struct guest_iovec *giov, size_t n, void *buf, size_t len)
@@ -91,34 +59,9 @@ WEAK uint64_t task_rlimit(const struct task *t, int resource)
 	return RLIM_INFINITY;
 }
 
-WEAK int pid_ns_lookup(const struct pid_ns *ns, int nr)
-{
-	return nr;
-}
-
-WEAK int pid_ns_global(const struct pid_ns *ns, int nr)
-{
-	return nr;
-}
-
 WEAK bool cred_in_group(const struct cred *c, uint32_t gid)
 {
 	return c->fsgid == gid;
-}
-
-WEAK struct cred *task_cred_get(struct task *t)
-{
-	return t->cred;
-}
-
-WEAK void task_cred_replace(struct task *t, struct cred *c)
-{
-	t->cred = c;
-}
-
-WEAK bool task_capable(const struct task *t, int cap)
-{
-	return cred_capable(t->cred, cap);
 }
 
 /* Sleeps are polls: to be told is not needed. */
@@ -147,29 +90,6 @@ WEAK int task_block(struct task *t, int64_t deadline_ns)
 }
 
 /* Guest addresses are the test's own. */
-WEAK int copy_in(struct task *t, void *dst, uint64_t src, size_t len)
-{
-	memcpy(dst, (const void *)(uintptr_t)src, len);
-	return 0;
-}
-
-WEAK int copy_out(struct task *t, uint64_t dst, const void *src, size_t len)
-{
-	memcpy((void *)(uintptr_t)dst, src, len);
-	return 0;
-}
-
-WEAK void epoll_forget_file(struct file *f);
-WEAK void epoll_forget_file(struct file *f)
-{
-}
-
-WEAK int dev_open(struct task *t, uint64_t rdev, bool block, struct file *f);
-WEAK int dev_open(struct task *t, uint64_t rdev, bool block, struct file *f)
-{
-	return -ENXIO;
-}
-
 struct task *fake_task(struct fake *f, int pid)
 {
 	struct task *t = calloc(1, sizeof(*t));
@@ -323,36 +243,4 @@ int fake_list(struct task *t, const char *name, char *buf, size_t size)
 		free(l.names[i]);
 	}
 	return r < 0 ? r : l.n;
-}
-
-/* Nobody is told of anything, and there are no leases. */
-WEAK struct f_owner f_owner_get(struct file *f)
-{
-	return f->owner;
-}
-
-WEAK int f_owner_set(struct task *t, struct file *f, int type, int pid, bool force)
-{
-	return 0;
-}
-
-WEAK void f_owner_tell(struct kernel *k, const struct f_owner *o, int fd, int code)
-{
-}
-
-WEAK void fasync_free(struct file *f)
-{
-}
-
-WEAK void fasync_no_room(struct file *f)
-{
-}
-
-WEAK void lease_file_gone(struct file *f)
-{
-}
-
-WEAK int lease_break_slow(struct task *t, struct inode *inode, bool write, bool nonblock)
-{
-	return 0;
 }

@@ -3,6 +3,7 @@
  * What vfs/ and fs/ call of kernel/ and platform/, without either. Weak: where a test pulls the real thing in, that is used.
  */
 #include "kernel/pid_ns.h"
+#include "fake_common.h"
 #include "fake_task.h"
 
 #include "fs/fs.h"
@@ -13,8 +14,6 @@
 #include <string.h>
 
 static struct user_ns initial_ns; /* its maps are the identity */
-
-#define WEAK __attribute__((weak))
 
 /* The fake's mount tree is left to the end of the process; leaks are looked for by counting what is charged. */
 const char *__asan_default_options(void);
@@ -82,31 +81,6 @@ WEAK uint64_t task_rlimit(const struct task *t, int resource)
 	return t->tg->rlim[resource].cur;
 }
 
-WEAK struct cred *task_cred_get(struct task *t)
-{
-	return t->cred;
-}
-
-WEAK void task_cred_replace(struct task *t, struct cred *c)
-{
-	t->cred = c;
-}
-
-WEAK bool task_capable(const struct task *t, int cap)
-{
-	return cred_capable(t->cred, cap);
-}
-
-WEAK int pid_ns_lookup(const struct pid_ns *ns, int nr)
-{
-	return nr;
-}
-
-WEAK int pid_ns_global(const struct pid_ns *ns, int nr)
-{
-	return nr;
-}
-
 WEAK bool cred_in_group(const struct cred *c, uint32_t gid)
 {
 	if (c->fsgid == gid)
@@ -138,47 +112,12 @@ WEAK int task_block(struct task *t, int64_t deadline_ns)
 	return deadline_ns >= 0 ? -ETIMEDOUT : -ERESTARTSYS;
 }
 
-WEAK int kernel_charge(struct kernel *k, uint64_t bytes)
-{
-	if (k->memory_limit && k->memory_used + bytes > k->memory_limit)
-		return -ENOMEM;
-	k->memory_used += bytes;
-	return 0;
-}
-
-WEAK int kernel_charge_files(struct kernel *k, uint64_t bytes)
-{
-	return kernel_charge(k, bytes) < 0 ? -ENOSPC : 0;
-}
-
-WEAK uint64_t kernel_files_left(struct kernel *k)
-{
-	return k->memory_limit ? k->memory_limit - k->memory_used : 1u << 30;
-}
-
-WEAK void kernel_uncharge(struct kernel *k, uint64_t bytes)
-{
-	k->memory_used -= bytes;
-}
-
 WEAK int64_t kernel_now_mono(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
-}
-
-WEAK int copy_in(struct task *t, void *dst, uint64_t src, size_t len)
-{
-	memcpy(dst, (const void *)(uintptr_t)src, len);
-	return 0;
-}
-
-WEAK int copy_out(struct task *t, uint64_t dst, const void *src, size_t len)
-{
-	memcpy((void *)(uintptr_t)dst, src, len);
-	return 0;
 }
 
 WEAK ssize_t aspace_readv(struct aspace *as, const struct guest_iovec *iov, size_t n, void *buf, size_t len)
@@ -203,53 +142,4 @@ WEAK ssize_t aspace_writev(struct aspace *as, const struct guest_iovec *iov, siz
 		memcpy((void *)(uintptr_t)iov[i].base, (const char *)buf + done, iov[i].len);
 	}
 	return (ssize_t)done;
-}
-
-WEAK void platform_host_block_begin(struct platform *p)
-{
-}
-
-WEAK void platform_host_block_end(struct platform *p)
-{
-}
-
-WEAK int dev_open(struct task *t, uint64_t rdev, bool is_block, struct file *f)
-{
-	return -ENXIO;
-}
-
-WEAK void epoll_forget_file(struct file *f)
-{
-}
-
-/* Nobody is told of anything, and there are no leases. */
-WEAK struct f_owner f_owner_get(struct file *f)
-{
-	return f->owner;
-}
-
-WEAK int f_owner_set(struct task *t, struct file *f, int type, int pid, bool force)
-{
-	return 0;
-}
-
-WEAK void f_owner_tell(struct kernel *k, const struct f_owner *o, int fd, int code)
-{
-}
-
-WEAK void fasync_free(struct file *f)
-{
-}
-
-WEAK void fasync_no_room(struct file *f)
-{
-}
-
-WEAK void lease_file_gone(struct file *f)
-{
-}
-
-WEAK int lease_break_slow(struct task *t, struct inode *inode, bool write, bool nonblock)
-{
-	return 0;
 }
