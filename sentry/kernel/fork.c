@@ -314,6 +314,10 @@ static void detach(struct task *c)
 	struct kernel *k = c->kernel;
 	LOCK_SCOPE(&k->tasklist_lock);
 
+	if (c->ptracer) { /* somebody has attached to it already, and may wait for it */
+		wait_queue_wake(&c->ptracer->tg->child_wait, EPOLLIN);
+		ptrace_forget_locked(c);
+	}
 	pid_detach(k, c->tid);
 	lock_acquire(&c->tg->siglock);
 	list_del(&c->tg_link);
