@@ -349,6 +349,10 @@ static bool spare(const struct call *c, uint64_t *arg, struct rng *r)
 		return (int)arg[0] == 1 || (int)arg[1] == 1;
 	case SYS_pidfd_send_signal: /* it may be process 1's */
 		return (int)arg[1] == SIGKILL || (int)arg[1] == SIGSTOP;
+	case SYS_ptrace: /* a tracee of a worker that is stopped or asleep would start no more episodes */
+		return (int)arg[1] == 1;
+	case SYS_fcntl: /* of an owner that may be process 1 */
+		return (int)arg[1] == F_SETSIG && (arg[2] == SIGKILL || arg[2] == SIGSTOP);
 	case SYS_reboot:
 		return true;
 	default:
