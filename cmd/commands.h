@@ -36,6 +36,10 @@ struct run_options {
 	struct str_list shares_ro;  /* --share-ro */
 	struct str_list secrets;    /* NAME=FILE, NAME=env:VAR */
 	struct str_list allow_env;  /* names or patterns */
+	bool detach;
+	bool keep;
+	const char *detach_keys;
+	const char *restart; /* NULL: no */
 };
 
 struct fetch_options {

@@ -31,18 +31,36 @@ const char *tint(FILE *stream, enum tint t)
 	return use_colour(stream) ? codes[t] : "";
 }
 
+/* Who hears the sentences of a process without a standard error. */
+static struct {
+	void (*fn)(void *arg, bool warning, int status, const char *text);
+	void *arg;
+} listener;
+
+void message_to(void (*fn)(void *arg, bool warning, int status, const char *text), void *arg)
+{
+	listener.fn = fn;
+	listener.arg = arg;
+}
+
 /* One write(2), so that lines of several processes do not mix, with nothing in it that drives a terminal. */
-static void __attribute__((format(printf, 3, 0))) say(enum tint colour, const char *kind, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 3, 0)))
+say(bool warning, int status, const char *fmt, va_list ap)
 {
 	char text[4096], line[4224];
+	enum tint colour = warning ? TINT_YELLOW : TINT_RED;
 	int len;
 
 	vsnprintf(text, sizeof(text), fmt, ap);
 	for (char *p = text; *p; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = *p == '\n' || *p == '\t' ? ' ' : '?';
-	len = snprintf(
-		line, sizeof(line), "%spicket:%s %s%s\n", tint(stderr, colour), tint(stderr, TINT_END), kind, text);
+	if (listener.fn) {
+		listener.fn(listener.arg, warning, status, text);
+		return;
+	}
+	len = snprintf(line, sizeof(line), "%spicket:%s %s%s\n", tint(stderr, colour), tint(stderr, TINT_END),
+		warning ? "warning: " : "", text);
 	fflush(stdout);
 	if (write(STDERR_FILENO, line, (size_t)len) < 0)
 		return;
@@ -53,7 +71,7 @@ int complain(int status, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(TINT_RED, "", fmt, ap);
+	say(false, status, fmt, ap);
 	va_end(ap);
 	return status;
 }
@@ -63,7 +81,7 @@ void warn(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(TINT_YELLOW, "warning: ", fmt, ap);
+	say(true, 0, fmt, ap);
 	va_end(ap);
 }
 

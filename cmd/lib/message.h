@@ -20,6 +20,9 @@ int complain(int status, const char *fmt, ...) __attribute__((format(printf, 2, 
 /* Print `picket: warning: …`. */
 void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* From now on give sentences to fn instead of standard error (a keeper has none); NULL: as before. */
+void message_to(void (*fn)(void *arg, bool warning, int status, const char *text), void *arg);
+
 /* Whether to colour what goes to `stream`: a terminal, NO_COLOR unset, TERM not dumb. */
 bool use_colour(FILE *stream);
 

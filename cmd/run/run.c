@@ -7,19 +7,21 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/image/fetch.h"
+#include "cmd/keep/attach.h"
+#include "cmd/keep/keeper.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/mode.h"
 #include "cmd/options.h"
 #include "cmd/run/orphans.h"
 #include "cmd/lib/programs.h"
-#include "cmd/run/session.h"
 #include "cmd/lib/terminal.h"
 #include "rootless/harden.h"
 
@@ -131,9 +133,11 @@ static int check_options(const struct run *r)
 {
 	const struct run_options *o = r->o;
 
-	if (o->tty && o->interactive && !isatty(STDIN_FILENO))
+	if (o->detach)
+		; /* nobody is there to see it */
+	else if (o->tty && o->interactive && !isatty(STDIN_FILENO))
 		return complain(EXIT_PICKET, "the input is not a terminal: leave out -t");
-	if (o->tty && !o->interactive && !isatty(STDOUT_FILENO) && !isatty(STDERR_FILENO))
+	else if (o->tty && !o->interactive && !isatty(STDOUT_FILENO) && !isatty(STDERR_FILENO))
 		return complain(EXIT_PICKET, "the output is not a terminal: leave out -t");
 	if (o->workdir && o->workdir[0] != '/')
 		return complain(
@@ -281,29 +285,18 @@ static int hand_over(struct run *r)
 	close(config);
 	close(r->control[1]); /* ours is the sentry's only peer: its end of file means that the sentry is gone */
 	r->control[1] = -1;
+	launch_free(&r->launch); /* the program's ends of pipes among them: their end of file must be seen */
 	return status;
 }
 
 /* Before the sentry runs: a background job stops here and not with a sandbox that reads its terminal. */
 static int take_terminal(const struct run *r)
 {
-	int fd = r->o->interactive ? STDIN_FILENO : STDOUT_FILENO;
-
-	if (r->o->tty && terminal_raw(fd) < 0)
-		return complain(EXIT_PICKET, "cannot set the terminal: %s", strerror(errno));
-	if (!r->o->tty && r->o->interactive && isatty(STDIN_FILENO))
+	if (r->o->interactive && isatty(STDIN_FILENO))
 		while (tcgetpgrp(STDIN_FILENO) > 0 && tcgetpgrp(STDIN_FILENO) != getpgrp())
 			if (raise(SIGTTIN) != 0)
 				break;
 	return 0;
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
 static void copy_words(struct str_list *to, char *const *from, size_t count)
@@ -312,11 +305,19 @@ static void copy_words(struct str_list *to, char *const *from, size_t count)
 		str_list_add(to, xstrdup(from[i]));
 }
 
+/* Whether nothing of it is to be left when it ends. */
+static bool is_dropped(const struct run *r)
+{
+	if (r->o->rm || r->o->keep)
+		return r->o->rm;
+	return r->target != ON_IMAGE && !r->o->detach && !r->o->name;
+}
+
 /* The entry, while there is something to tell about this run. */
 static int make_entry(struct run *r)
 {
 	struct entry_config config = {
-		.name = r->o->name ? xstrdup(r->o->name) : NULL, .image = xstrdup(r->image), .dropped = true};
+		.name = r->o->name ? xstrdup(r->o->name) : NULL, .image = xstrdup(r->image), .dropped = is_dropped(r)};
 	char text[DIGEST_TEXT_LEN + 1], *err = NULL;
 	int status = 0;
 
@@ -328,96 +329,114 @@ static int make_entry(struct run *r)
 	dump_options(find_command("run"), r->o, &config.options);
 	copy_words(&config.arguments, r->argv, (size_t)r->argc);
 	copy_words(&config.command, r->command.items, r->command.count);
-	if (entry_create(&config, true, &r->entry, &err) < 0)
+	if (entry_create(&config, config.dropped, &r->entry, &err) < 0)
 		status = complain(EXIT_PICKET, "%s", err);
-	entry_unlock(&r->entry);
 	entry_config_free(&config);
 	free(err);
 	return status;
 }
 
-/* Failures are ignored: the entry of a run that is dropped is for people. */
-static void note_running(struct run *r)
+int run_launch(struct run *r)
 {
-	char *err = NULL;
+	int status;
 
-	r->entry.state.status = ENTRY_RUNNING;
-	r->entry.state.sentry = r->sandbox.pid;
-	r->entry.state.started = now_ns();
-	entry_write_state(&r->entry, &err);
-	free(err);
-}
-
-static void remove_entry(struct run *r)
-{
-	char *err = NULL;
-
-	if (r->entry.dir)
-		entry_remove(&r->entry, &err);
-	entry_free(&r->entry);
-	free(err);
-}
-
-static int start(struct run *r)
-{
-	int status = start_process(r);
-
-	if (status)
-		return status;
-	note_running(r);
-	status = start_network(r);
+	r->network = r->o->network ? r->o->network : "slirp";
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, r->control) < 0)
+		return complain(EXIT_PICKET, "cannot make a socket for the sandbox: %s", strerror(errno));
+	status = start_process(r);
+	status = status ? status : start_network(r);
 	status = status ? status : write_config(r);
-	status = status ? status : take_terminal(r);
 	return status ? status : hand_over(r);
 }
 
-static void clean_up(struct run *r)
+void run_cleared(struct run *r)
 {
-	terminal_restore();
 	sandbox_kill(&r->sandbox);
 	slirp_stop(&r->slirp);
 	if (r->no_namespaces)
 		kill_orphans();
 	if (r->snap_open)
 		snap_close_image(&r->snap);
-	remove_entry(r);
+	r->snap_open = false;
+	launch_free(&r->launch);
+	for (int i = 0; i < 2; i++) {
+		if (r->control[i] >= 0)
+			close(r->control[i]);
+		r->control[i] = -1;
+	}
+}
+
+static void clean_up(struct run *r)
+{
+	terminal_restore();
+	run_cleared(r);
+	entry_free(&r->entry);
 	run_record_free(&r->record);
 	store_close(r->store);
-	launch_free(&r->launch);
 	str_list_free(&r->command);
+}
+
+static void look_at_terminal(struct run *r)
+{
+	int fd = r->o->interactive ? STDIN_FILENO : STDOUT_FILENO;
+
+	r->utf8 = terminal_is_utf8(fd);
+	terminal_size(fd, &r->rows, &r->cols);
+}
+
+/* A keeper of its own: this process only passes on what is typed and written. */
+static int run_forked(struct run *r)
+{
+	char keys[DETACH_KEYS_MAX];
+	struct attach a = {.tty = r->o->tty, .input = r->o->interactive, .sig_proxy = true, .foreground = true, .keys = keys};
+	int count = detach_keys(r->o->detach_keys, keys), status;
+	pid_t pid;
+
+	if (count < 0)
+		return EXIT_PICKET;
+	a.key_count = (size_t)count;
+	look_at_terminal(r);
+	a.sock = keeper_fork(r, r->o->detach, &pid);
+	entry_unlock(&r->entry); /* the keeper holds it on */
+	if (a.sock < 0)
+		return EXIT_PICKET;
+	if (!r->o->detach) {
+		status = attach_run(&a);
+		close(a.sock);
+		while (!a.detached && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		return status;
+	}
+	status = attach_started(a.sock);
+	if (status == 0) {
+		printf("%s\n", r->entry.id);
+		status = finish_output();
+	}
+	return status;
 }
 
 static int run_target(struct run *r)
 {
-	struct session session = {.sandbox = &r->sandbox,
-		.slirp = &r->slirp,
-		.snapd = -1,
-		.network_asked = r->network_asked,
-		.tty = r->o->tty,
-		.tty_fd = r->o->interactive ? STDIN_FILENO : STDOUT_FILENO};
 	int status = r->target == ON_IMAGE ? resolve_image(r) : 0;
 
 	status = status ? status : choose_command(r);
+	status = status ? status : make_entry(r);
 	if (status)
 		return status;
-	status = make_entry(r);
-	if (status)
-		return status;
-	r->signals = session_signals();
-	if (r->signals < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, r->control) < 0)
-		return complain(EXIT_PICKET, "cannot make a socket for the sandbox: %s", strerror(errno));
-	status = start(r);
-	if (status)
-		return status;
-	session.control = r->control[0];
-	if (r->snap_open)
-		session.snapd = r->snap.conn_fd;
-	return session_run(&session, r->signals);
+	if (!r->entry.config.dropped || r->o->detach || r->o->tty)
+		return run_forked(r);
+	status = take_terminal(r);
+	return status ? status : keeper_run(r, KEEPER_STDIO_OWN, -1, false);
 }
 
 int cmd_run(const void *opts, int argc, char **argv)
 {
-	struct run r = {.o = opts, .signals = -1, .control = {-1, -1}, .sandbox = {.pidfd = -1, .setup_sock = -1}, .entry = {.lock = -1}};
+	struct run r = {.o = opts,
+		.control = {-1, -1},
+		.stdio = {-1, -1, -1},
+		.trace_fd = -1,
+		.sandbox = {.pidfd = -1, .setup_sock = -1},
+		.entry = {.lock = -1}};
 	int status;
 
 	r.network = r.o->network ? r.o->network : "slirp";

@@ -32,9 +32,18 @@ struct run {
 	struct entry entry;
 	struct sandbox sandbox;
 	struct slirp slirp;
-	int signals;
 	int control[2];
+	int stdio[3]; /* the program's, where the keeper has the other ends; -1: the caller's own */
+	int trace_fd; /* the caller's standard error, where that is not 2 any more; -1 */
+	unsigned int rows, cols; /* of the terminal */
+	bool utf8;
 };
+
+/* Start the sandbox. 0, or the exit status after a complaint; run_cleared() is to be called in either case. */
+int run_launch(struct run *r);
+
+/* End what is left of a start, so that there may be another. */
+void run_cleared(struct run *r);
 
 /* Write the launch configuration into r->launch; opens the image. 0, or the exit status after a complaint. */
 int write_config(struct run *r);

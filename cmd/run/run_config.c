@@ -89,32 +89,34 @@ static void write_files(struct run *r, const char *hostname)
 	free(hosts);
 }
 
-/* What the sentry moves bytes of a terminal through must not make it wait, and the caller's own open file is not ours to change. */
-static const char *relayed(struct launch *l, int fd)
+/* The keeper's pipes; it closes its copies of the program's ends when they are handed over. */
+static void write_pipes(struct run *r)
 {
-	int own = terminal_own(fd);
+	struct launch *l = &r->launch;
+	const char *ends[3];
 
-	return own >= 0 ? launch_give(l, own) : launch_lend(l, fd);
+	for (int i = 0; i < 3; i++) {
+		ends[i] = r->stdio[i] >= 0 ? launch_give(l, r->stdio[i]) : "-1";
+		r->stdio[i] = -1;
+	}
+	launch_record(l, CONFIG_STDIO, ends[0], ends[1], ends[2]);
 }
 
 static void write_stdio(struct run *r)
 {
 	struct launch *l = &r->launch;
-	int tty = r->o->interactive ? STDIN_FILENO : STDOUT_FILENO;
-	unsigned int rows, cols;
 	char text[2][16];
 
-	if (!r->o->tty) {
+	if (r->stdio[1] >= 0)
+		write_pipes(r);
+	else
 		launch_record(l, CONFIG_STDIO, r->o->interactive ? launch_lend(l, STDIN_FILENO) : "-1",
 			launch_lend(l, STDOUT_FILENO), launch_lend(l, STDERR_FILENO));
+	if (!r->o->tty)
 		return;
-	}
-	launch_record(l, CONFIG_STDIO, r->o->interactive ? relayed(l, STDIN_FILENO) : "-1", relayed(l, STDOUT_FILENO),
-		launch_lend(l, STDERR_FILENO));
-	terminal_size(tty, &rows, &cols);
-	snprintf(text[0], sizeof(text[0]), "%u", rows);
-	snprintf(text[1], sizeof(text[1]), "%u", cols);
-	launch_record(l, CONFIG_TTY, text[0], text[1], terminal_is_utf8(tty) ? "1" : "0");
+	snprintf(text[0], sizeof(text[0]), "%u", r->rows ? r->rows : 24);
+	snprintf(text[1], sizeof(text[1]), "%u", r->cols ? r->cols : 80);
+	launch_record(l, CONFIG_TTY, text[0], text[1], r->utf8 ? "1" : "0");
 }
 
 static int write_trace(struct run *r)
@@ -125,7 +127,8 @@ static int write_trace(struct run *r)
 	if (!path)
 		return 0;
 	if (!*path) {
-		launch_record(&r->launch, CONFIG_TRACE, launch_lend(&r->launch, STDERR_FILENO));
+		launch_record(&r->launch, CONFIG_TRACE,
+			launch_lend(&r->launch, r->trace_fd >= 0 ? r->trace_fd : STDERR_FILENO));
 		return 0;
 	}
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

@@ -77,22 +77,20 @@ status "unknown option" 125 run --frobnicate host exit 0
 one_sentence
 status "unknown network" 125 run --network bridge host exit 0
 one_sentence
-status "detached" 125 run -d host exit 0
-one_sentence
 status "trace file that cannot be made" 125 run --trace=/nonexistent/t host exit 0
 one_sentence
 
 # Names.
-"$picket" run --network none --name twin host wait >"$work/first" &
+"$picket" run --rm --network none --name twin host wait >"$work/first" &
 first=$!
 while ! grep -q ready "$work/first" 2>/dev/null; do sleep 0.05; done
-status "a name that is in use" 125 run --name twin host exit 0
+status "a name that is in use" 125 run --rm --name twin host exit 0
 one_sentence
 check "live names" sh -c "'$picket' __complete sandboxes | grep -qx twin"
 kill -TERM $first
 wait $first
 check "a signal is forwarded and its status returned" test $? -eq 143
-status "the name is free again" 0 run --name twin host exit 0
+status "the name is free again" 0 run --rm --name twin host exit 0
 check "nothing is left in the runtime directory" test -z "$(find "$XDG_RUNTIME_DIR/picket" -mindepth 1 -type d ! -name names)"
 
 # Modes.

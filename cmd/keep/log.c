@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* The writer of the log. */
+#include "cmd/keep/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/lib/escape.h"
+#include "cmd/lib/message.h"
+#include "cmd/lib/str.h"
+
+#define BATCH 65536 /* of lines written at once, in bytes */
+
+struct log {
+	char *dir;
+	int fd;
+	int64_t size, max_size;
+	int max_files;
+	bool failed;
+	struct {
+		char data[LOG_LINE_MAX];
+		size_t len;
+	} part[2]; /* of output and error output: the beginning of a line */
+	char *lines; /* to be written */
+	size_t len, room;
+};
+
+static int open_file(struct log *l)
+{
+	char *path = xasprintf("%s/" LOG_NAME, l->dir);
+	struct stat st;
+
+	l->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (l->fd >= 0 && fstat(l->fd, &st) == 0)
+		l->size = st.st_size;
+	free(path);
+	return l->fd;
+}
+
+struct log *log_open(const char *dir, int64_t max_size, int max_files)
+{
+	struct log *l = xcalloc(1, sizeof(*l));
+
+	l->dir = xstrdup(dir);
+	l->max_size = max_size;
+	l->max_files = max_files > 1 ? max_files : 1;
+	if (open_file(l) >= 0)
+		return l;
+	complain(-1, "cannot open the log %s/" LOG_NAME ": %s", dir, strerror(errno));
+	log_close(l);
+	return NULL;
+}
+
+/*
+ * The oldest file goes, each other moves up by one. A reader that has a file open reads it to its end and finds the next
+ * by its number (inode), so nothing is lost to it. With one file alone it begins anew, as docker's does.
+ */
+static void rotate(struct log *l)
+{
+	close(l->fd);
+	for (int i = l->max_files - 1; i >= 1; i--) {
+		char *from = i == 1 ? xasprintf("%s/" LOG_NAME, l->dir) : xasprintf("%s/" LOG_NAME ".%d", l->dir, i - 1);
+		char *to = xasprintf("%s/" LOG_NAME ".%d", l->dir, i);
+
+		rename(from, to);
+		free(from);
+		free(to);
+	}
+	if (l->max_files == 1) {
+		char *path = xasprintf("%s/" LOG_NAME, l->dir);
+
+		unlink(path);
+		free(path);
+	}
+	l->size = 0;
+	open_file(l);
+}
+
+static void failed(struct log *l)
+{
+	if (!l->failed)
+		warn("cannot write the log in %s: %s; what the program writes now is not kept", l->dir, strerror(errno));
+	l->failed = true;
+}
+
+/* One write(2) a batch of lines. What a full disk cut off is taken back: the file never holds half a line. */
+static void write_lines(struct log *l)
+{
+	ssize_t n;
+
+	if (!l->len)
+		return;
+	if (l->max_size && l->size && l->size + (int64_t)l->len > l->max_size)
+		rotate(l);
+	do {
+		n = l->fd < 0 ? -1 : write(l->fd, l->lines, l->len);
+	} while (n < 0 && errno == EINTR);
+	if (n == (ssize_t)l->len) {
+		l->size += n;
+		l->failed = false;
+	} else {
+		if (n > 0 && ftruncate(l->fd, l->size) == 0)
+			errno = ENOSPC;
+		failed(l);
+	}
+	l->len = 0;
+}
+
+static void put(struct log *l, const char *text, size_t len)
+{
+	if (l->room - l->len < len) {
+		l->room = 2 * (l->len + len);
+		l->lines = xrealloc(l->lines, l->room);
+	}
+	memcpy(l->lines + l->len, text, len);
+	l->len += len;
+}
+
+static void add_line(struct log *l, int which, const char *stamp)
+{
+	const char *stream = which ? "\",\"stream\":\"stderr\",\"time\":\"" : "\",\"stream\":\"stdout\",\"time\":\"";
+	char escaped[6 * 64];
+	size_t at = 0;
+
+	put(l, "{\"log\":\"", 8);
+	while (at < l->part[which].len) {
+		size_t n = json_escape(l->part[which].data, l->part[which].len, &at, escaped, sizeof(escaped));
+
+		put(l, escaped, n);
+	}
+	put(l, stream, strlen(stream));
+	put(l, stamp, strlen(stamp));
+	put(l, "\"}\n", 3);
+	l->part[which].len = 0;
+}
+
+static void now(char *stamp, size_t size)
+{
+	struct timespec ts;
+	struct tm tm;
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	gmtime_r(&ts.tv_sec, &tm);
+	n = strftime(stamp, size, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(stamp + n, size - n, ".%09ldZ", ts.tv_nsec);
+}
+
+/* A cut that the length makes does not fall into a character. */
+static size_t whole_characters(const char *data, size_t len)
+{
+	size_t back = 0;
+
+	while (back < 3 && back < len && ((unsigned char)data[len - 1 - back] & 0xc0) == 0x80)
+		back++;
+	if (back < len && (unsigned char)data[len - 1 - back] >= 0xc0)
+		return utf8_char(data + len - 1 - back, back + 1) ? len : len - 1 - back;
+	return len;
+}
+
+/* The buffer is full without a line end: all but the beginning of a character that goes on. */
+static void cut_line(struct log *l, int which, const char *stamp)
+{
+	size_t len = l->part[which].len, whole = whole_characters(l->part[which].data, len);
+	char rest[4];
+
+	memcpy(rest, l->part[which].data + whole, len - whole);
+	l->part[which].len = whole;
+	add_line(l, which, stamp);
+	memcpy(l->part[which].data, rest, len - whole);
+	l->part[which].len = len - whole;
+}
+
+void log_write(struct log *l, bool error, const char *data, size_t len)
+{
+	int which = error ? 1 : 0;
+	char stamp[48];
+
+	now(stamp, sizeof(stamp));
+	while (len) {
+		const char *end = memchr(data, '\n', len);
+		size_t n = end ? (size_t)(end - data) + 1 : len, room = LOG_LINE_MAX - l->part[which].len;
+
+		if (n > room) {
+			n = room;
+			end = NULL;
+		}
+		memcpy(l->part[which].data + l->part[which].len, data, n);
+		l->part[which].len += n;
+		data += n;
+		len -= n;
+		if (end)
+			add_line(l, which, stamp);
+		else if (l->part[which].len == LOG_LINE_MAX)
+			cut_line(l, which, stamp);
+		if (l->len >= BATCH || (l->max_size && l->size + (int64_t)l->len >= l->max_size))
+			write_lines(l);
+	}
+	write_lines(l);
+}
+
+void log_flush(struct log *l)
+{
+	char stamp[48];
+
+	now(stamp, sizeof(stamp));
+	for (int i = 0; i < 2; i++)
+		if (l->part[i].len)
+			add_line(l, i, stamp);
+	write_lines(l);
+}
+
+void log_close(struct log *l)
+{
+	if (l->fd >= 0)
+		close(l->fd);
+	free(l->lines);
+	free(l->dir);
+	free(l);
+}

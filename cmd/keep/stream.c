@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* The keeper's side of streams. */
+#include "cmd/keep/stream.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "cmd/keep/ask.h"
+#include "cmd/keep/keeper_priv.h"
+#include "cmd/lib/str.h"
+
+/* What may be queued for a client in the background before it loses the connection, in bytes. */
+#define BACKGROUND_MAX (4 << 20)
+
+struct packet *packet_new(const void *data, size_t len)
+{
+	struct packet *p = xrealloc(NULL, sizeof(*p) + len);
+
+	*p = (struct packet){.len = len};
+	memcpy(p->data, data, len);
+	return p;
+}
+
+void stream_forget(struct client *c)
+{
+	while (c->queue) {
+		struct packet *p = c->queue;
+
+		c->queue = p->next;
+		free(p);
+	}
+	c->tail = &c->queue;
+	c->queued = 0;
+}
+
+void stream_begin(struct client *c, bool foreground, bool input, bool input_ends)
+{
+	c->kind = CLIENT_STREAM;
+	c->foreground = foreground;
+	c->input = input;
+	c->input_ends = input_ends;
+	c->tail = &c->queue;
+	c->watch.events = POLLIN | POLLRDHUP;
+}
+
+/* Send what is queued. False: the client is gone. */
+static bool flush(struct client *c)
+{
+	while (c->queue) {
+		struct packet *p = c->queue;
+		int r = packet_send(c->watch.fd, p->data, p->len, NULL, 0, MSG_DONTWAIT);
+
+		if (r == -EAGAIN)
+			break;
+		if (r < 0)
+			return false;
+		c->queue = p->next;
+		c->queued -= p->len;
+		if (!c->queue)
+			c->tail = &c->queue;
+		free(p);
+	}
+	c->watch.events = (short)(POLLIN | POLLRDHUP | (c->queue ? POLLOUT : 0));
+	return true;
+}
+
+void stream_send(struct client *c, char kind, const char *data, size_t len)
+{
+	char buf[STREAM_SIZE_MAX];
+	struct packet *p;
+
+	buf[0] = kind;
+	len = len < sizeof(buf) ? len : sizeof(buf) - 1;
+	memcpy(buf + 1, data, len);
+	/* Whether it is gone is seen by its watch: who sends to all must not lose one on the way. */
+	if (!c->queue && packet_send(c->watch.fd, buf, len + 1, NULL, 0, MSG_DONTWAIT) != -EAGAIN)
+		return;
+	p = packet_new(buf, len + 1);
+	*c->tail = p;
+	c->tail = &p->next;
+	c->queued += p->len;
+	c->watch.events |= POLLOUT;
+	if (!c->foreground && c->queued > BACKGROUND_MAX)
+		shutdown(c->watch.fd, SHUT_RDWR);
+}
+
+void stream_print(struct client *c, char kind, const char *fmt, ...)
+{
+	char text[4096];
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	len = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	stream_send(c, kind, text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1);
+}
+
+void stream_all(struct keeper *k, bool foreground, char kind, const char *data, size_t len)
+{
+	for (struct client *c = k->clients; c; c = c->next)
+		if (c->kind == CLIENT_STREAM && (c->foreground || !foreground))
+			stream_send(c, kind, data, len);
+}
+
+bool stream_lags(const struct keeper *k, bool anybody)
+{
+	for (const struct client *c = k->clients; c; c = c->next)
+		if (c->kind == CLIENT_STREAM && c->queue && (c->foreground || anybody))
+			return true;
+	return false;
+}
+
+/* The foreground client is gone, without a word: killed, or its terminal was. */
+static void hung_up(struct client *c)
+{
+	struct keeper *k = c->k;
+	bool foreground = c->foreground, ends = c->input_ends;
+
+	client_drop(c);
+	if (foreground)
+		keeper_kill(k);
+	else if (ends)
+		input_end(k);
+}
+
+static void detach(struct client *c)
+{
+	struct keeper *k = c->k;
+
+	if (c->foreground)
+		keeper_detached(k);
+	client_drop(c);
+}
+
+static void signalled(struct client *c, int sig)
+{
+	struct keeper *k = c->k;
+
+	if (sig == SIGTSTP || sig == SIGCONT) {
+		if (c->foreground)
+			keeper_pause_job(k, sig == SIGTSTP);
+	} else if (c->foreground) {
+		keeper_interrupted(k, sig);
+	} else if (sig > 0 && sig <= 64) {
+		sentry_tell(k, "signal %d", sig);
+	}
+}
+
+/* One datagram; what makes no sense is left out. */
+static void received(struct client *c, char *text, size_t len)
+{
+	unsigned int rows, cols;
+	int number;
+
+	switch (text[0]) {
+	case STREAM_INPUT:
+		if (c->input)
+			input_add(c->k, c, text + 1, len - 1);
+		break;
+	case STREAM_INPUT_END:
+		if (c->input && c->input_ends)
+			input_end(c->k);
+		break;
+	case STREAM_WINSIZE:
+		if (sscanf(text + 1, "%5u %5u", &rows, &cols) == 2)
+			keeper_winsize(c->k, rows, cols);
+		break;
+	case STREAM_SIGNAL:
+		if (sscanf(text + 1, "%2d", &number) == 1)
+			signalled(c, number);
+		break;
+	default:
+		break;
+	}
+}
+
+void stream_ready(struct client *c, short revents)
+{
+	char text[STREAM_SIZE_MAX + 1];
+	ssize_t n;
+
+	if ((revents & POLLOUT) && !flush(c)) {
+		hung_up(c);
+		return;
+	}
+	if (!(revents & (POLLIN | POLLHUP | POLLRDHUP | POLLERR)))
+		return;
+	n = packet_receive(c->watch.fd, text, STREAM_SIZE_MAX, NULL, NULL, MSG_DONTWAIT);
+	if (n == -EAGAIN || n == -EMSGSIZE)
+		return;
+	if (n <= 0) {
+		hung_up(c);
+		return;
+	}
+	text[n] = '\0';
+	if (text[0] == STREAM_DETACH)
+		detach(c);
+	else
+		received(c, text, (size_t)n);
+}
