@@ -13,6 +13,7 @@ struct run_options {
 	bool tty;
 	bool read_only;
 	bool rm;
+	bool init; /* --init */
 	const char *rootfs;
 	struct str_list env;
 	struct str_list env_files;

@@ -19,6 +19,8 @@ static const char *build_folder(const char *name)
 {
 	if (strcmp(name, "picket-sentry") == 0)
 		return "sentry";
+	if (strcmp(name, "picket-guest") == 0)
+		return "cmd";
 	return strcmp(name, "picket-fetch") == 0 ? "net" : "fuse-snap";
 }
 

@@ -164,6 +164,24 @@ static char *working_directory(const struct run *r)
 	return xstrdup(r->target == ON_HOST ? "/root" : "/");
 }
 
+/* --init: our own program is the first, and starts the command. */
+static int write_init(struct run *r)
+{
+	char *program = find_program("picket-guest");
+	int fd = program ? open(program, O_RDONLY | O_CLOEXEC) : -1;
+
+	if (program && fd < 0)
+		complain(EXIT_PICKET, "cannot open %s: %s", program, strerror(errno));
+	free(program);
+	if (fd < 0)
+		return EXIT_PICKET;
+	launch_record(&r->launch, CONFIG_GUEST, launch_give(&r->launch, fd));
+	launch_record(&r->launch, CONFIG_ARG, "picket-guest");
+	launch_record(&r->launch, CONFIG_ARG, "init");
+	launch_record(&r->launch, CONFIG_ARG, "--");
+	return 0;
+}
+
 static int write_program(struct run *r, const char *hostname)
 {
 	struct str_list env = {0};
@@ -171,6 +189,7 @@ static int write_program(struct run *r, const char *hostname)
 	int status = collect_environment(&env, r->o, r->record.env, hostname);
 	char *cwd;
 
+	status = status ? status : r->o->init ? write_init(r) : 0;
 	if (status)
 		return status;
 	for (size_t i = 0; i < r->command.count; i++)

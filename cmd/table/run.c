@@ -19,6 +19,7 @@ static const struct opt_spec run_opts[] = {
 		COMPLETE_FREE},
 	{"allow-env", 0, OPT_LIST, RUN(allow_env), "NAME", "let a variable of yours in, if it is set; * is any text",
 		COMPLETE_VARIABLE},
+	{"init", 0, OPT_FLAG, RUN(init), NULL, "run the program below a small init that passes signals on and reaps"},
 	{"tmpfs", 0, OPT_LIST, RUN(tmpfs), "DST[:OPTIONS]",
 		"an empty file system in memory: size=, mode=, uid=, gid=", COMPLETE_FREE},
 	{"read-only", 0, OPT_FLAG, RUN(read_only), NULL, "make the root file system read only"},

@@ -5,6 +5,8 @@
 #include "control/config.h"
 #include "control/limits.h"
 #include "control/rootfs.h"
+#include "fs/memfd.h"
+#include "host/file.h"
 #include "kernel/exec.h"
 #include "kernel/task.h"
 #include "vfs/vfs.h"
@@ -16,6 +18,9 @@
 #include <string.h>
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define GUEST_NAME "picket-guest"
+#define GUEST_MAX (64u << 20)
+#define CHUNK (64u << 10)
 
 int failure_set(struct failure *f, int code, const char *fmt, ...)
 {
@@ -120,13 +125,61 @@ static int exec_in_path(struct task *t, const struct config *c, char *const *env
 	return best;
 }
 
-int program_exec(struct task *t, const struct config *c, char *const *envp, struct failure *f)
+/* A copy in memory of a program of Picket's own, which the sandbox's tree does not have. */
+static int copy_guest(struct task *t, int host_fd, struct file **ret)
+{
+	struct file *f;
+	uint64_t at = 0;
+	char *chunk;
+	ssize_t n;
+	int r = memfd_create_file(t->kernel, GUEST_NAME, 0, &f);
+
+	if (r)
+		return r;
+	chunk = malloc(CHUNK);
+	n = chunk ? 1 : -ENOMEM;
+	while (n > 0) {
+		struct uio u;
+
+		n = host_pread(host_fd, chunk, CHUNK, at);
+		if (n > 0 && at + (uint64_t)n > GUEST_MAX)
+			n = -EFBIG;
+		if (n <= 0)
+			break;
+		uio_init_kernel(&u, chunk, (size_t)n);
+		n = file_write(t, f, &u, (int64_t)at);
+		at += n > 0 ? (uint64_t)n : 0;
+	}
+	free(chunk);
+	if (n < 0) {
+		file_put(f);
+		return (int)n;
+	}
+	*ret = f;
+	return 0;
+}
+
+static int exec_guest(struct task *t, const struct config *c, int host_fd, char *const *envp, struct failure *f)
+{
+	struct file *file = NULL;
+	int r = copy_guest(t, host_fd, &file);
+
+	if (!r) {
+		r = kernel_exec_file(t, file, "/" GUEST_NAME, (char *const *)(uintptr_t)c->argv, envp);
+		file_put(file);
+	}
+	return r ? failure_set(f, 125, "cannot start " GUEST_NAME ": %s", strerror(-r)) : 0;
+}
+
+int program_exec(struct task *t, const struct config *c, int guest_fd, char *const *envp, struct failure *f)
 {
 	const char *name = c->argc ? c->argv[0] : "";
 	int r;
 
 	if (!*name)
 		return failure_set(f, 125, "no command to run: give one, or use an image that has one");
+	if (guest_fd >= 0)
+		return exec_guest(t, c, guest_fd, envp, f);
 	if (strchr(name, '/'))
 		r = kernel_exec_first(t, name, (char *const *)(uintptr_t)c->argv, envp);
 	else

@@ -21,5 +21,5 @@ int program_become_user(struct task *t, const struct config *c, char *home, stru
 /* The configuration's variables, and HOME unless it has it; malloc'ed, as is its last string: program_environment_free(). NULL. */
 char **program_environment(const struct config *c, const char *home);
 void program_environment_free(const struct config *c, char **env);
-/* Run the configuration's command, found in PATH. */
-int program_exec(struct task *t, const struct config *c, char *const *envp, struct failure *f);
+/* Run the configuration's command, found in PATH; with *guest_fd* >= 0 the program of that host descriptor (`guest`), which is not closed. */
+int program_exec(struct task *t, const struct config *c, int guest_fd, char *const *envp, struct failure *f);

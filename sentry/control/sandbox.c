@@ -275,7 +275,7 @@ static int build(struct kernel *k, const struct config *c, struct failure *f)
 	if (populate(k, c, &envp, f))
 		return -1;
 	wait_for_network(k, c);
-	return program_exec(k->init, c, envp, f);
+	return program_exec(k->init, c, c->guest_fd, envp, f);
 }
 
 void kernel_init_exited(struct kernel *k, int code)

@@ -10,6 +10,7 @@
 #include "fs/tty.h"
 #include "host/loop.h"
 #include "kernel/clone.h"
+#include "kernel/freezer.h"
 #include "kernel/kernel_main.h"
 #include "kernel/pid.h"
 #include "kernel/pid_ns.h"
@@ -296,13 +297,13 @@ static int read_config(struct session *s, struct failure *f)
 
 static int run_program(struct session *s, struct failure *f)
 {
+	int guest = s->config->guest_fd, r; /* a place */
 	char home[VFS_PATH_MAX], **env;
-	int r;
 
 	if (open_stdio(s, f) || enter_cwd(s, f) || program_become_user(s->task, s->config, home, f))
 		return -1;
 	env = program_environment(s->config, home);
-	r = env ? program_exec(s->task, s->config, env, f) : no_memory(f);
+	r = env ? program_exec(s->task, s->config, guest < 0 ? -1 : s->fds[guest], env, f) : no_memory(f);
 	program_environment_free(s->config, env);
 	return r;
 }
@@ -436,6 +437,8 @@ int ask_exec(struct ask *a)
 		return ask_fail(a, -EAGAIN, "the sandbox is still starting");
 	if (atomic_load(&k->exit_status) != -1)
 		return ask_fail(a, -ESRCH, "the sandbox has ended");
+	if (atomic_load(&k->frozen) & FREEZE_PAUSE)
+		return ask_fail(a, -EBUSY, "the sandbox is paused: unpause it first");
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;

@@ -575,19 +575,31 @@ int64_t do_execve(struct task *t, struct file *exe, const char *path, bool path_
 	return r;
 }
 
-int kernel_exec_first(struct task *t, const char *path, char *const *argv, char *const *envp)
+int kernel_exec_file(struct task *t, struct file *f, const char *path, char *const *argv, char *const *envp)
 {
 	struct exec_args args;
-	struct file *f;
-	int64_t r = open_exec(t, path, &f);
+	int64_t r = check_file(t, f);
 
 	if (r)
 		return (int)r;
 	exec_args_init(&args, task_rlimit(t, RLIMIT_STACK));
 	r = exec_args_from_strings(&args, argv, envp);
+	file_get(f);
 	if (!r)
 		r = exec_file(t, &f, path, &args);
 	file_put(f);
 	exec_args_free(&args);
 	return (int)r;
+}
+
+int kernel_exec_first(struct task *t, const char *path, char *const *argv, char *const *envp)
+{
+	struct file *f;
+	int r = open_exec(t, path, &f);
+
+	if (r)
+		return r;
+	r = kernel_exec_file(t, f, path, argv, envp);
+	file_put(f);
+	return r;
 }
