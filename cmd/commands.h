@@ -40,6 +40,7 @@ struct run_options {
 	bool detach;
 	bool keep;
 	const char *detach_keys;
+	const char *sig_proxy; /* "true" (default), "false" */
 	const char *restart; /* NULL: no */
 };
 

@@ -174,9 +174,9 @@ static void stop_job(struct state *s)
 
 static void interrupted(struct state *s, int sig)
 {
-	if (s->a->sig_proxy || s->a->foreground)
+	if (s->a->sig_proxy)
 		say_number(s, STREAM_SIGNAL, sig);
-	if (s->a->foreground && sig != SIGHUP)
+	if (s->a->foreground && s->a->sig_proxy && sig != SIGHUP)
 		return; /* the third one ends the sandbox, the keeper says so */
 	if ((sig == SIGINT || sig == SIGTERM || sig == SIGHUP || sig == SIGQUIT) &&
 		(!s->a->sig_proxy || sig == SIGHUP || ++s->interrupts >= INTERRUPTS_TO_LEAVE)) {

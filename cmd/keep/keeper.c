@@ -179,7 +179,11 @@ void keeper_out_of_memory(struct keeper *k, const char *what)
 
 int keeper_reload(struct keeper *k, char **err)
 {
-	return entry_reload(k->entry, err);
+	int r = entry_reload(k->entry, err);
+
+	if (r == 0 && run_load(k->run) != 0)
+		r = -EUCLEAN;
+	return r < 0 || policy_change(&k->policy, k->run->o->restart) == 0 ? r : -EINVAL;
 }
 
 void keeper_started(struct keeper *k)
@@ -370,7 +374,11 @@ static void begin(struct keeper *k)
 	k->life = LIFE_STARTING;
 	if (k->stdio == KEEPER_STDIO_STREAM && stdio_open(k) < 0)
 		status = EXIT_PICKET;
+	if (status == 0 && k->starts++)
+		status = run_load(k->run); /* it may have been renamed or changed; and paths of a command line may lead elsewhere */
 	status = status ? status : run_launch(k->run);
+	if (k->stdio == KEEPER_STDIO_STREAM && chdir("/") < 0)
+		warn("cannot leave the working directory: %s", strerror(errno));
 	if (status) {
 		k->failed = true;
 		keeper_finish(k, status);
@@ -568,7 +576,7 @@ int keeper_run(struct run *r, enum keeper_stdio stdio, int client, bool detached
 
 	watch(&k, &k.signals, signals, POLLIN, signals_ready);
 	if (client >= 0)
-		stream_begin(client_add(&k, client), !detached, r->o->interactive, true);
+		stream_begin(client_add(&k, client), !detached, r->client_input, true);
 	message_to(stdio == KEEPER_STDIO_STREAM ? heard : NULL, &k);
 	if (signals < 0 || serve_open(&k) < 0 || policy_parse(&k.policy, r->o->restart) < 0) {
 		k.failed = true;

@@ -78,6 +78,7 @@ struct keeper {
 	bool stopping;	    /* somebody asked for its end: no restart policy */
 	bool again;	    /* somebody asked for a restart */
 	bool detached;
+	unsigned int starts;
 	bool failed;	    /* the last start did not succeed */
 	bool waited;	    /* the restart policy's pause is over */
 	struct policy policy;

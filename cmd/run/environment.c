@@ -83,17 +83,11 @@ static int allow(struct str_list *env, const char *pattern)
 	return 0;
 }
 
-int collect_environment(struct str_list *env, const struct run_options *o, char *const *image, const char *hostname)
+/* What the options ask for, in the order of their weight. */
+static int chosen(struct str_list *env, const struct run_options *o)
 {
 	int r = 0;
 
-	env_set(env, xstrdup(DEFAULT_PATH));
-	env_set(env, xasprintf("HOSTNAME=%s", hostname));
-	if (o->tty)
-		env_set(env, xstrdup("TERM=xterm"));
-	for (; image && *image; image++)
-		if (strchr(*image, '='))
-			env_set(env, xstrdup(*image));
 	for (size_t i = 0; r == 0 && i < o->allow_env.count; i++)
 		r = allow(env, o->allow_env.items[i]);
 	for (size_t i = 0; r == 0 && i < o->env_files.count; i++)
@@ -103,5 +97,28 @@ int collect_environment(struct str_list *env, const struct run_options *o, char 
 			return complain(EXIT_PICKET, "-e \"%s\" has no name of a variable", o->env.items[i]);
 		set_or_copy(env, o->env.items[i]);
 	}
+	return r;
+}
+
+int collect_environment(struct str_list *env, const struct run_options *o, char *const *image, const char *hostname)
+{
+	env_set(env, xstrdup(DEFAULT_PATH));
+	env_set(env, xasprintf("HOSTNAME=%s", hostname));
+	if (o->tty)
+		env_set(env, xstrdup("TERM=xterm"));
+	for (; image && *image; image++)
+		if (strchr(*image, '='))
+			env_set(env, xstrdup(*image));
+	return chosen(env, o);
+}
+
+int chosen_environment(struct str_list *env, const struct run_options *o)
+{
+	int r = chosen(env, o);
+
+	/* What has no value now takes the image's away: the name alone says so later too. */
+	for (size_t i = 0; r == 0 && i < o->env.count; i++)
+		if (!strchr(o->env.items[i], '=') && !env_find(env, o->env.items[i]))
+			str_list_add(env, xstrdup(o->env.items[i]));
 	return r;
 }

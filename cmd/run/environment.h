@@ -11,4 +11,10 @@
  */
 int collect_environment(struct str_list *env, const struct run_options *o, char *const *image, const char *hostname);
 
+/*
+ * The variables that the options ask for, read now: NAME=VALUE, or NAME alone where it takes one away. 0, or the exit
+ * status after a complaint.
+ */
+int chosen_environment(struct str_list *env, const struct run_options *o);
+
 #endif

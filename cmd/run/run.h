@@ -35,9 +35,46 @@ struct run {
 	int control[2];
 	int stdio[3]; /* the program's, where the keeper has the other ends; -1: the caller's own */
 	int trace_fd; /* the caller's standard error, where that is not 2 any more; -1 */
+	bool client_input; /* the client that starts it may send input */
 	unsigned int rows, cols; /* of the terminal */
 	bool utf8;
 };
+
+/* How a sandbox is started with a keeper of its own. */
+struct run_how {
+	bool attach; /* in the foreground: show the output, return the program's exit status */
+	bool input;  /* and pass on standard input, where the sandbox has -i */
+	bool sig_proxy;
+	const char *detach_keys; /* NULL: the usual ones */
+};
+
+/* ---- For other commands ---- */
+
+/*
+ * Make an entry as `picket create` does: the arguments are those of run. 0, and the id, or the exit status after a
+ * complaint.
+ */
+int run_create(const struct run_options *o, int argc, char **argv, char id[static ENTRY_ID_LEN + 1]);
+
+/*
+ * Start the sandbox of an entry that does not run. Its lock must be held; the entry is taken over (and freed, also after a
+ * failure). Without `attach` returns when the program runs: 0, or the exit status after a complaint.
+ */
+int run_start(struct entry *e, const struct run_how *how);
+
+/* ---- Between the files of run/ and the keeper ---- */
+
+/* Whether nothing of it is to be left when it ends. */
+bool run_is_dropped(const struct run *r);
+
+/* Make the entry of what has been chosen; its lock is held. 0, or the exit status after a complaint. */
+int run_make_entry(struct run *r, bool temporary, bool dropped);
+
+/* Fill the run from its entry: options, command, image. 0, or the exit status after a complaint. */
+int run_load(struct run *r);
+
+/* Start with a keeper of its own; this process is its client. The exit status for the shell. */
+int run_forked(struct run *r, const struct run_how *how);
 
 /* Start the sandbox. 0, or the exit status after a complaint; run_cleared() is to be called in either case. */
 int run_launch(struct run *r);

@@ -51,6 +51,8 @@ static const struct opt_spec run_opts[] = {
 	{"detach", 'd', OPT_FLAG, RUN(detach), NULL, "leave it running in the background, and print its id"},
 	{"detach-keys", 0, OPT_STRING, RUN(detach_keys), "KEYS", "what to type to leave it (default ctrl-p,ctrl-q)",
 		COMPLETE_FREE},
+	{"sig-proxy", 0, OPT_CHOICE, RUN(sig_proxy), "BOOL", "false: do not pass signals on to the program",
+		COMPLETE_WORDS, "true false"},
 	{"keep", 0, OPT_FLAG, RUN(keep), NULL, "keep the sandbox when it ends, as runs of images are"},
 	{"restart", 0, OPT_STRING, RUN(restart), "POLICY",
 		"start it again when it ends: no, on-failure[:N], always, unless-stopped", COMPLETE_FREE},

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* From a command line to an entry, and from an entry to a run. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cmd/keep/attach.h"
+#include "cmd/keep/keeper.h"
+#include "cmd/lib/message.h"
+#include "cmd/lib/terminal.h"
+#include "cmd/options.h"
+#include "cmd/run/resolve.h"
+#include "cmd/run/run.h"
+
+/* ---- To an entry ---- */
+
+static void copy_words(struct str_list *to, char *const *from, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		str_list_add(to, xstrdup(from[i]));
+}
+
+bool run_is_dropped(const struct run *r)
+{
+	if (r->o->rm || r->o->keep)
+		return r->o->rm;
+	return r->target != ON_IMAGE && !r->o->detach && !r->o->name;
+}
+
+int run_make_entry(struct run *r, bool temporary, bool dropped)
+{
+	struct entry_config config = {
+		.name = r->o->name ? xstrdup(r->o->name) : NULL, .image = xstrdup(r->image), .dropped = dropped};
+	char text[DIGEST_TEXT_LEN + 1], *err = NULL;
+	int status = 0;
+
+	if (r->target == ON_IMAGE) {
+		config.image_id = xstrdup(digest_text(&r->ref.config, text));
+		config.chain = xstrdup(digest_text(&r->ref.chain, text));
+		config.platform = xstrdup(r->ref.platform);
+	}
+	if (!temporary || r->o->detach || r->o->tty) { /* there may be another start */
+		r->o = resolve_options(r->o);
+		if (!r->o)
+			return EXIT_PICKET;
+	}
+	dump_options(find_command("run"), r->o, &config.options);
+	copy_words(&config.arguments, r->argv, (size_t)r->argc);
+	copy_words(&config.command, r->command.items, r->command.count);
+	if (entry_create(&config, temporary, &r->entry, &err) < 0)
+		status = complain(EXIT_PICKET, "%s", err);
+	entry_config_free(&config);
+	free(err);
+	return status;
+}
+
+/* ---- From an entry ---- */
+
+/* The image is the one that the entry was made with, whatever its name means today. */
+static int load_image(struct run *r)
+{
+	const struct entry_config *c = &r->entry.config;
+	struct snap_error e;
+
+	if (digest_parse(c->image_id, &r->ref.config) < 0 || digest_parse(c->chain, &r->ref.chain) < 0)
+		return complain(EXIT_PICKET, "the entry of the sandbox %s names no image", c->name);
+	snprintf(r->ref.platform, sizeof(r->ref.platform), "%s", c->platform);
+	if (!r->store && store_open(NULL, &r->store, &e) < 0)
+		return complain(EXIT_PICKET, "%s", e.text);
+	run_record_free(&r->record);
+	r->record = (struct run_record){0};
+	if (store_get_record(r->store, &r->ref.config, &r->record, &e) < 0)
+		return complain(EXIT_PICKET, "the image of the sandbox %s (%s) cannot be read: %s", c->name, c->image, e.text);
+	return 0;
+}
+
+int run_load(struct run *r)
+{
+	const struct cmd_spec *spec = find_command("run");
+	const struct entry_config *c = &r->entry.config;
+	struct str_list words = {0};
+	struct parsed p;
+	int status;
+
+	/* What is parsed lives as long as the process: options point into the words. */
+	copy_words(&words, c->options.items, c->options.count);
+	status = parse_options(spec, (int)words.count, words.items, &p);
+	if (status)
+		return status;
+	r->o = p.opts;
+	str_list_free(&r->command);
+	copy_words(&r->command, c->command.items, c->command.count);
+	r->image = xstrdup(c->image);
+	r->network = r->o->network ? r->o->network : "slirp";
+	r->network_asked = r->o->network != NULL;
+	r->target = r->o->rootfs ? ON_DIR : strcmp(c->image, "host") == 0 && !*c->image_id ? ON_HOST : ON_IMAGE;
+	return r->target == ON_IMAGE ? load_image(r) : 0;
+}
+
+/* ---- The client ---- */
+
+static void look_at_terminal(struct run *r)
+{
+	int fd = r->o->interactive ? STDIN_FILENO : STDOUT_FILENO;
+
+	r->utf8 = terminal_is_utf8(fd);
+	terminal_size(fd, &r->rows, &r->cols);
+}
+
+int run_forked(struct run *r, const struct run_how *how)
+{
+	char keys[DETACH_KEYS_MAX];
+	bool input = r->o->interactive && how->input;
+	struct attach a = {.tty = r->o->tty, .input = input, .sig_proxy = how->sig_proxy, .foreground = true, .keys = keys};
+	int count = detach_keys(how->detach_keys, keys), status;
+	pid_t pid;
+
+	if (count < 0)
+		return EXIT_PICKET;
+	a.key_count = (size_t)count;
+	if (how->attach)
+		look_at_terminal(r);
+	r->client_input = input;
+	a.sock = keeper_fork(r, !how->attach, &pid);
+	entry_unlock(&r->entry); /* the keeper holds it on */
+	if (a.sock < 0)
+		return EXIT_PICKET;
+	status = how->attach ? attach_run(&a) : attach_started(a.sock);
+	close(a.sock);
+	/* A keeper that has said the end is about to go. */
+	while ((how->attach ? !a.detached : status != 0) && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
