@@ -37,6 +37,7 @@ struct run_options {
 	struct str_list shares_ro;  /* --share-ro */
 	struct str_list secrets;    /* NAME=FILE, NAME=env:VAR */
 	struct str_list allow_env;  /* names or patterns */
+	const char *report;	    /* NULL: none; "", FORMAT or FORMAT:FILE */
 	bool detach;
 	bool keep;
 	const char *detach_keys;

@@ -21,6 +21,7 @@
 #include "cmd/keep/requests.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/str.h"
+#include "cmd/run/report.h"
 #include "net/err.h"
 
 /* As docker: whoever asks this often means it. */
@@ -589,6 +590,7 @@ int keeper_run(struct run *r, enum keeper_stdio stdio, int client, bool detached
 			end(&k);
 		} while (another(&k));
 	}
+	report_show(r->report_fd, r->o->report, REPORT_OF_KEEPER, k.status);
 	over(&k);
 	message_to(NULL, NULL);
 	while (k.clients)

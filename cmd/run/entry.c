@@ -14,6 +14,7 @@
 #include "cmd/options.h"
 #include "cmd/run/resolve.h"
 #include "cmd/run/run.h"
+#include "cmd/run/report.h"
 
 /* ---- To an entry ---- */
 
@@ -118,7 +119,7 @@ int run_forked(struct run *r, const struct run_how *how)
 	int count = detach_keys(how->detach_keys, keys), status;
 	pid_t pid;
 
-	if (count < 0)
+	if (count < 0 || report_open(r->o->report, &r->report_fd))
 		return EXIT_PICKET;
 	a.key_count = (size_t)count;
 	if (how->attach)
@@ -133,5 +134,7 @@ int run_forked(struct run *r, const struct run_how *how)
 	/* A keeper that has said the end is about to go. */
 	while ((how->attach ? !a.detached : status != 0) && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
+	if (how->attach && !a.detached)
+		report_show(r->report_fd, r->o->report, REPORT_OF_CALLER, status);
 	return status;
 }

@@ -15,6 +15,7 @@
 #include "cmd/image/fetch.h"
 #include "cmd/keep/keeper.h"
 #include "cmd/lib/message.h"
+#include "cmd/run/report.h"
 #include "cmd/lib/terminal.h"
 
 #define HOST_PLATFORM "linux/amd64"
@@ -125,6 +126,8 @@ static int check_options(const struct run *r)
 {
 	const struct run_options *o = r->o;
 
+	if (report_check(o->report, o->detach))
+		return EXIT_PICKET;
 	if (o->detach)
 		; /* nobody is there to see it */
 	else if (o->tty && o->interactive && !isatty(STDIN_FILENO))
@@ -174,6 +177,8 @@ static void clean_up(struct run *r)
 {
 	terminal_restore();
 	run_cleared(r);
+	if (r->report_fd > 0)
+		close(r->report_fd);
 	entry_free(&r->entry);
 	run_record_free(&r->record);
 	store_close(r->store);
@@ -203,7 +208,11 @@ static int run_target(struct run *r)
 		return status;
 	if (dropped && !r->o->detach && !r->o->tty) {
 		status = take_terminal(r);
-		return status ? status : keeper_run(r, KEEPER_STDIO_OWN, -1, false);
+		if (status)
+			return status;
+		status = keeper_run(r, KEEPER_STDIO_OWN, -1, false);
+		report_show(r->report_fd, r->o->report, REPORT_OF_CALLER, status);
+		return status;
 	}
 	status = run_forked(r, &how);
 	if (status == 0 && r->o->detach) {

@@ -32,6 +32,7 @@ struct run {
 	struct entry entry;
 	struct sandbox sandbox;
 	struct slirp slirp;
+	int report_fd; /* 0: none; see cmd/run/report.h */
 	int control[2];
 	int stdio[3]; /* the program's, where the keeper has the other ends; -1: the caller's own */
 	int trace_fd; /* the caller's standard error, where that is not 2 any more; -1 */

@@ -13,6 +13,7 @@
 #include "cmd/lib/mode.h"
 #include "cmd/lib/programs.h"
 #include "cmd/lib/terminal.h"
+#include "cmd/run/report.h"
 #include "cmd/run/secret.h"
 #include "cmd/run/share.h"
 #include "cmd/run/volume.h"
@@ -219,6 +220,8 @@ int write_config(struct run *r)
 	status = status ? status : write_shares(&r->launch, r->o);
 	status = status ? status : write_secrets(&r->launch, r->o);
 	status = status ? status : write_trace(r);
+	if (status == 0 && r->o->report)
+		status = report_prepare(&r->launch, r->o->report, &r->report_fd);
 	if (status)
 		return status;
 	launch_record(&r->launch, CONFIG_ROOT_RO, r->o->read_only ? "1" : "0");

@@ -46,6 +46,8 @@ static const struct opt_spec run_opts[] = {
 		COMPLETE_DIR},
 	{"trace", 0, OPT_OPTIONAL, RUN(trace), "FILE", "write the system calls to FILE, or to standard error",
 		COMPLETE_FILE},
+	{"report", 0, OPT_OPTIONAL, RUN(report), "text|json[:FILE]",
+		"say at the end what was touched: files, hosts, refused calls, programs, resources", COMPLETE_FREE},
 	{"userns", 0, OPT_CHOICE, RUN(userns), "MODE", "none: use no namespaces (for tests)", COMPLETE_WORDS,
 		"auto none", true},
 	{"detach", 'd', OPT_FLAG, RUN(detach), NULL, "leave it running in the background, and print its id"},

@@ -4,6 +4,7 @@
 
 #include "control/config.h"
 #include "control/limits.h"
+#include "control/report.h"
 #include "control/control.h"
 #include "kernel/kernel.h"
 #include "lib/list.h"
@@ -30,6 +31,7 @@ static const struct verb {
 	{"unpause", ask_unpause},
 	{"stats", ask_stats, .slow = true},
 	{"limits", ask_limits},
+	{"report", ask_report, .slow = true, .min_fds = 1, .max_fds = 1},
 };
 
 struct work { /* of a slow verb's thread */

@@ -86,27 +86,33 @@ static void disk_bytes(struct kernel *k, uint64_t *in, uint64_t *out)
 	*out = p ? strtoull(p + strlen("\nwrite_bytes:"), NULL, 10) : 0;
 }
 
-int ask_stats(struct ask *a)
+void sandbox_stats(struct kernel *k, struct sandbox_stats *ret)
 {
-	struct kernel *k = a->kernel;
-	uint64_t rx, tx, in, out;
 	struct proc_memory m;
-	struct quota_stat q;
 	struct cpu_times cpu;
-	unsigned pids;
 
 	proc_memory(k, &m);
 	kernel_cpu_times(k, &cpu);
-	quota_read(k, &q);
-	net_bytes(k, &rx, &tx);
-	disk_bytes(k, &in, &out);
+	*ret = (struct sandbox_stats){.memory = m.used * 1024, .user_ns = cpu.utime_ns, .system_ns = cpu.stime_ns};
+	net_bytes(k, &ret->rx, &ret->tx);
+	disk_bytes(k, &ret->read, &ret->written);
 	lock_acquire(&k->tasklist_lock);
-	pids = k->n_tasks;
+	ret->pids = k->n_tasks;
 	lock_release(&k->tasklist_lock);
+}
+
+int ask_stats(struct ask *a)
+{
+	struct kernel *k = a->kernel;
+	struct sandbox_stats s;
+	struct quota_stat q;
+
+	sandbox_stats(k, &s);
+	quota_read(k, &q);
 	ask_say(a,
 		"memory=%lu cpu_ns=%lu user_ns=%lu system_ns=%lu pids=%u read=%lu written=%lu rx=%lu tx=%lu memory_limit=%lu "
 		"memory_total=%lu pids_limit=%u cpus=%lu processors=%u throttled_ns=%lu oom_kills=%u",
-		m.used * 1024, cpu.utime_ns + cpu.stime_ns, cpu.utime_ns, cpu.stime_ns, pids, in, out, rx, tx, k->memory_limit,
+		s.memory, s.user_ns + s.system_ns, s.user_ns, s.system_ns, s.pids, s.read, s.written, s.rx, s.tx, k->memory_limit,
 		k->memory_total, k->max_tasks, q.limit_nano, k->n_cpus, q.throttled_ns, k->oom_kills);
 	return 0;
 }

@@ -431,6 +431,8 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 		return record_pids(p, a[0]);
 	case CONFIG_TRACE:
 		return parse_fd(p, a[0], &c->trace_fd);
+	case CONFIG_REPORT:
+		return parse_fd(p, a[0], &c->report_fd);
 	case CONFIG_PROC:
 		return parse_fd(p, a[0], &c->proc_fd);
 	case CONFIG_NOUSERNS:
@@ -517,7 +519,7 @@ static struct config *config_alloc(char *bytes)
 	if (!c)
 		return NULL;
 	c->bytes = bytes;
-	c->root_fd = c->control_fd = c->trace_fd = c->proc_fd = c->guest_fd = -1;
+	c->root_fd = c->control_fd = c->trace_fd = c->report_fd = c->proc_fd = c->guest_fd = -1;
 	c->stdio[0] = c->stdio[1] = c->stdio[2] = -1;
 	c->network = CONFIG_NET_NONE;
 	return c;

@@ -21,6 +21,16 @@ int limits_apply(struct task *init, const struct config_limits *l, struct rootfs
  */
 void limits_process(struct task *t, const struct config_limits *l, struct cred *n);
 
+/* What the sandbox holds and has used up to now. Reads files of the host. */
+struct sandbox_stats {
+	uint64_t memory; /* bytes */
+	uint64_t user_ns, system_ns;
+	uint64_t read, written; /* bytes, from and to disks */
+	uint64_t rx, tx;	/* bytes, through its network interfaces */
+	unsigned pids;
+};
+void sandbox_stats(struct kernel *k, struct sandbox_stats *ret);
+
 /* Verbs (control/ask.h). */
 int ask_pause(struct ask *a);
 int ask_unpause(struct ask *a);

@@ -443,6 +443,8 @@ static int mount_bind_volume(struct task *t, const struct config *c, const struc
 		return fail(err, r, "volumes need openat2(2): Linux 5.6, and a container that allows it");
 	if (r < 0)
 		return fail(err, r, "volume at %s", b->target);
+	if (t->kernel->report && b->writable)
+		sb->reported = strdup(b->target);
 	/* Programs of the host are the host user's: their set-user-ID bits and device numbers mean nothing inside. */
 	return mount_at(t, b->target, sb, MS_NOSUID | MS_NODEV | (b->writable ? 0 : MS_RDONLY), err);
 }

@@ -3,6 +3,7 @@
 #include "control/config.h"
 #include "control/control.h"
 #include "control/program.h"
+#include "control/report.h"
 #include "control/limits.h"
 #include "control/rootfs.h"
 #include "control/session.h"
@@ -19,6 +20,7 @@
 #include "kernel/pid.h"
 #include "kernel/pid_ns.h"
 #include "kernel/task_internal.h"
+#include "kernel/report.h"
 #include "kernel/timers.h"
 #include "kernel/trace.h"
 #include "net/net.h"
@@ -116,6 +118,8 @@ static int create_services(struct kernel *k, const struct config *c, struct fail
 		r = net_create(k);
 	if (!r && c->trace_fd >= 0)
 		r = trace_create(k, c->trace_fd);
+	if (!r && c->report_fd >= 0)
+		r = report_create(k, c->network == CONFIG_NET_HOST);
 	if (!r)
 		r = control_create(k);
 	return r ? failure_set(f, 125, "cannot prepare the sandbox: %s", strerror(-r)) : 0;
@@ -270,6 +274,8 @@ static int build(struct kernel *k, const struct config *c, struct failure *f)
 		r = timers_start(k);
 	if (!r)
 		r = memory_watch_start(k);
+	if (!r)
+		r = control_report_start(k);
 	if (r)
 		return failure_set(f, 125, "cannot start the sentry's threads: %s", strerror(-r));
 	if (populate(k, c, &envp, f))
@@ -319,6 +325,7 @@ int sandbox_run(int fd)
 	sessions_end(k);
 	if (k->console)
 		console_drain(k->console, DRAIN_MS);
+	control_report_end(k);
 	control_send_exit(k, status);
 	/* Not exit(): other threads still run, and the end of this process is the end of all the sandbox's. */
 	_exit(0);

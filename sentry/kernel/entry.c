@@ -3,6 +3,7 @@
 #include "kernel/cputime.h"
 #include "kernel/freezer.h"
 #include "kernel/native_wait.h"
+#include "kernel/report.h"
 #include "kernel/seccomp.h"
 #include "kernel/syscall_work.h"
 #include "kernel/task_internal.h"
@@ -18,7 +19,7 @@ int64_t syscall_dispatch(struct task *t, const struct guest_syscall *c)
 	const struct syscall_desc *d = syscall_lookup(c->nr);
 	int64_t ret;
 
-	if (t->kernel->trace)
+	if (t->kernel->observed && t->kernel->trace)
 		trace_enter(t, d, c);
 	if (!d)
 		ret = -ENOSYS;
@@ -26,8 +27,12 @@ int64_t syscall_dispatch(struct task *t, const struct guest_syscall *c)
 		ret = -d->err;
 	else
 		ret = d->fn(t, c->args);
-	if (t->kernel->trace)
-		trace_leave(t, d, c, ret);
+	if (t->kernel->observed) {
+		if (t->kernel->trace)
+			trace_leave(t, d, c, ret);
+		if (t->kernel->report)
+			report_call(t, d, c, ret);
+	}
 	return ret;
 }
 

@@ -6,6 +6,7 @@
 #include "kernel/exec.h"
 #include "kernel/exec_args.h"
 #include "kernel/exec_cred.h"
+#include "kernel/report.h"
 #include "kernel/futex.h"
 #include "kernel/pid.h"
 #include "kernel/robust.h"
@@ -529,10 +530,12 @@ static int64_t exec_file(struct task *t, struct file **f, const char *path, stru
 {
 	struct exec_image *im = calloc(1, sizeof(*im));
 	struct exec_creds ec = {0};
+	struct file *script = *f;
 	int r, old_tid = t->tid;
 
 	if (!im)
 		return -ENOMEM;
+	file_get(script); /* what was asked for, not its interpreter */
 	r = resolve_scripts(t, f, path, args);
 	if (!r)
 		r = exec_args_finish(args, path);
@@ -540,6 +543,9 @@ static int64_t exec_file(struct task *t, struct file **f, const char *path, stru
 		r = prepare(t, *f, args, im, &ec);
 	if (!r)
 		r = commit(t, *f, path, im, &ec);
+	if (!r && t->kernel->report)
+		report_program(t, script);
+	file_put(script);
 	if (r) {
 		cred_put(ec.cred);
 		discard(t, im);

@@ -22,6 +22,7 @@ struct pid_numbers;
 struct mount_ns;
 struct super_block;
 struct trace;
+struct report;
 struct console;
 struct config;
 struct net_state;
@@ -94,6 +95,8 @@ struct kernel {
 	struct net_state *net;
 	struct ipc_ns *ipc;  /* the initial one */
 	struct trace *trace; /* NULL: no trace */
+	struct report *report; /* NULL: nobody asked for one (kernel/report.h) */
+	bool observed;	     /* by either of them */
 
 	_Atomic uint64_t memory_used, memory_limit; /* bytes the sentry holds for the guest (tmpfs, pipes …); limit 0: none */
 	struct lock shared_lock; /* RANK_LEAF */

@@ -58,6 +58,7 @@ int trace_create(struct kernel *k, int fd)
 		return -ENOMEM;
 	tr->fd = fd;
 	k->trace = tr;
+	k->observed = true;
 	return 0;
 }
 

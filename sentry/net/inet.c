@@ -7,6 +7,7 @@
 #include "net/inet_sock.h"
 
 #include "host/socket.h"
+#include "kernel/report.h"
 #include "net/net.h"
 #include "net/netns.h"
 
@@ -123,7 +124,7 @@ static int inet_bind(struct task *t, struct socket *s, const struct net_addr *ad
  * A host connect() that is repeated while one is under way tells how it went: EALREADY, 0 once when it is made, or the
  * error, after which the socket may be used again: just what a guest that is interrupted and restarted must see.
  */
-static int inet_connect(struct task *t, struct socket *s, const struct net_addr *addr, bool nonblock)
+static int do_connect(struct task *t, struct socket *s, const struct net_addr *addr, bool nonblock)
 {
 	struct inet_sock *i = inet_of(s);
 	struct socket_wait w;
@@ -148,6 +149,16 @@ static int inet_connect(struct task *t, struct socket *s, const struct net_addr 
 			break;
 	}
 	socket_wait_done(&w);
+	return err;
+}
+
+static int inet_connect(struct task *t, struct socket *s, const struct net_addr *addr, bool nonblock)
+{
+	int err = do_connect(t, s, addr, nonblock);
+
+	/* Connecting a datagram socket sends nothing. */
+	if (t->kernel->report && s->type == SOCK_STREAM)
+		report_contact(t->kernel, true, &addr->sa, addr->len, err);
 	return err;
 }
 

@@ -7,6 +7,7 @@
 #include "net/netns.h"
 
 #include "host/socket.h"
+#include "kernel/report.h"
 
 #include <linux/errqueue.h>
 #include <netinet/ip.h>
@@ -162,6 +163,18 @@ static ssize_t send_pieces(
 	return total;
 }
 
+/* A datagram went out, or not: to whom. */
+static void report_sent(struct kernel *k, struct inet_sock *i, const struct net_msg *m, ssize_t n)
+{
+	struct sockaddr_storage peer;
+	uint32_t len = sizeof(peer);
+
+	if (m->addr && m->addr->len)
+		report_contact(k, false, &m->addr->sa, m->addr->len, n < 0 ? (int)n : 0);
+	else if (host_getname(i->fd, true, &peer, &len) == 0)
+		report_contact(k, false, (struct sockaddr *)&peer, len, n < 0 ? (int)n : 0);
+}
+
 ssize_t inet_send(struct task *t, struct socket *s, struct net_msg *m, int flags)
 {
 	struct inet_sock *i = inet_of(s);
@@ -197,6 +210,8 @@ ssize_t inet_send(struct task *t, struct socket *s, struct net_msg *m, int flags
 	iov.iov_base = buf;
 	n = send_pieces(i, m, &h, &iov, max, flags & SEND_FLAGS);
 	put_buf(stack, buf);
+	if (t->kernel->report && s->type != SOCK_STREAM)
+		report_sent(t->kernel, i, m, n);
 	return n;
 }
 
@@ -226,6 +241,9 @@ static ssize_t recv_piece(struct inet_sock *i, struct net_msg *m, struct iovec *
 		put = uio_put(m->uio, iov->iov_base, have);
 	if (put < 0)
 		return put;
+	if (i->sock.kernel->report && i->sock.type == SOCK_DGRAM && !(flags & MSG_ERRQUEUE))
+		report_datagram(i->sock.kernel, (struct sockaddr *)&name, h.msg_namelen < sizeof(name) ? h.msg_namelen : sizeof(name),
+				iov->iov_base, have);
 	if (m->addr) {
 		m->addr->len = h.msg_namelen < sizeof(name) ? h.msg_namelen : sizeof(name);
 		memcpy(&m->addr->ss, &name, m->addr->len);

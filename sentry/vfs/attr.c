@@ -5,6 +5,7 @@
 #include "vfs/internal.h"
 #include "vfs/leases.h"
 #include "vfs/notify.h"
+#include "vfs/touched.h"
 
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -99,6 +100,8 @@ int vfs_setattr(struct task *t, const struct path *p, struct setattr *attr)
 	told = attr->valid & (ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_TIMES) ? IN_ATTRIB : IN_MODIFY;
 	if (!r)
 		fsnotify_dentry(p->dentry, told);
+	if (!r && (attr->valid & ~(uint32_t)ATTR_TIMES))
+		touched(p->dentry, TOUCHED_ATTR);
 	return r;
 }
 
@@ -118,8 +121,10 @@ int do_truncate(struct task *t, const struct path *p, uint64_t size)
 	lock_acquire(&inode->lock);
 	r = inode->ops->setattr(inode, &a);
 	lock_release(&inode->lock);
-	if (!r)
+	if (!r) {
 		fsnotify_dentry(p->dentry, IN_MODIFY);
+		touched(p->dentry, TOUCHED_WRITTEN);
+	}
 	return r;
 }
 

@@ -3,6 +3,7 @@
 #include "vfs/acl.h"
 #include "vfs/internal.h"
 #include "vfs/notify.h"
+#include "vfs/touched.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -69,6 +70,7 @@ static int create_done(struct create *c, struct inode *inode)
 		return 0;
 	}
 	fsnotify_name(c->dir, IN_CREATE, d->name, inode);
+	touched(d, TOUCHED_MADE);
 	dentry_put(d);
 	return 0;
 }
@@ -101,6 +103,7 @@ static int create_node(struct task *t, int dirfd, const char *name, uint32_t mod
 			inode_put(inode);
 		} else {
 			fsnotify_name(c.dir, IN_CREATE, d->name, inode);
+			touched(d, TOUCHED_MADE);
 			*ret = (struct path){.mnt = c.w.cur.mnt, .dentry = d};
 			mount_get(ret->mnt);
 		}
@@ -296,6 +299,7 @@ int vfs_unlink(struct task *t, int dirfd, const char *name, bool dir)
 		if (!r) { /* the object is told before its directory, as Linux does */
 			fsnotify_unlinked(victim->inode, dir || !victim->inode->nlink);
 			fsnotify_name(w.cur.dentry->inode, IN_DELETE, victim->name, victim->inode);
+			touched_name(w.cur.dentry, w.last, w.last_len, TOUCHED_REMOVED);
 		}
 		if (victim)
 			dentry_put(victim);

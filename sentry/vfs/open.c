@@ -4,6 +4,7 @@
 #include "vfs/internal.h"
 #include "vfs/leases.h"
 #include "vfs/notify.h"
+#include "vfs/touched.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -125,6 +126,8 @@ int open_finish(struct task *t, const struct path *p, int flags, bool created, s
 	}
 	f->flags &= ~O_NOCTTY; /* the terminal has seen it */
 	fsnotify_dentry(p->dentry, IN_OPEN);
+	if (f->wrote && !created)
+		touched(p->dentry, TOUCHED_WRITTEN);
 	if ((flags & O_TRUNC) && inode_is(inode, S_IFREG) && !created) {
 		r = do_truncate(t, p, 0);
 		if (r < 0)
@@ -232,6 +235,7 @@ static int create_locked(struct task *t, struct walk *w, uint32_t mode, struct p
 	dentry_put(p->dentry);
 	p->dentry = d;
 	fsnotify_name(dir, IN_CREATE, d->name, inode);
+	touched(d, TOUCHED_MADE);
 	return 0;
 }
 

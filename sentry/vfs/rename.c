@@ -2,6 +2,7 @@
 /* rename(2), renameat2(2). */
 #include "vfs/internal.h"
 #include "vfs/notify.h"
+#include "vfs/touched.h"
 
 #include <linux/fs.h>
 #include <string.h>
@@ -79,10 +80,17 @@ static int check_allowed(const struct rename *rn)
 	return rn->what->n_mounts || rn->where->n_mounts ? -EBUSY : 0;
 }
 
-static void tell(const struct rename *rn, const char *oname, const char *nname)
+static void tell(const struct rename *rn, const char *oname, const char *nname, bool replaced)
 {
 	struct inode *od = rn->odir->inode, *nd = rn->ndir->inode;
 
+	if (rn->flags & RENAME_EXCHANGE) {
+		touched_name(rn->odir, oname, strlen(oname), TOUCHED_WRITTEN);
+		touched_name(rn->ndir, nname, strlen(nname), TOUCHED_WRITTEN);
+	} else {
+		touched_name(rn->odir, oname, strlen(oname), TOUCHED_REMOVED);
+		touched_name(rn->ndir, nname, strlen(nname), replaced ? TOUCHED_WRITTEN : TOUCHED_MADE);
+	}
 	fsnotify_move(od, oname, nd, nname, rn->what->inode);
 	if (rn->flags & RENAME_EXCHANGE)
 		fsnotify_move(nd, nname, od, oname, rn->where->inode);
@@ -134,7 +142,7 @@ static int rename_locked(struct rename *rn)
 		d_drop(rn->what);
 		d_drop(rn->where);
 	}
-	tell(rn, oname, nname);
+	tell(rn, oname, nname, target != NULL);
 	return rn->flags & RENAME_WHITEOUT ? leave_whiteout(rn, oname) : 0;
 }
 

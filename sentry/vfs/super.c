@@ -38,6 +38,7 @@ void super_put(struct super_block *sb)
 	if (sb->user_ns)
 		user_ns_put(sb->user_ns);
 	free(sb->source);
+	free(sb->reported);
 	free(sb->options);
 	free(sb);
 }

@@ -102,6 +102,7 @@ struct super_block {
 	char *options;		 /* extra options of /proc/mounts, malloc'ed or NULL */
 	uint64_t dev;		 /* st_dev */
 	_Atomic uint64_t next_ino;
+	char *reported;		 /* changes are told to the report (vfs/touched.h) as below this path, malloc'ed; NULL: not */
 	bool read_only;
 	bool whiteouts;		 /* RENAME_WHITEOUT; not overlays, whose own whiteouts nobody sees */
 	bool posix_acl;		 /* has access control lists (vfs/acl.h) */
