@@ -2,9 +2,13 @@
 /* Finds the command in the table, reads its options, runs it. */
 #include "cmd/commandline.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/commands.h"
+#include "cmd/complete/complete.h"
+#include "cmd/config/config.h"
 #include "cmd/help/help.h"
 #include "cmd/lib/json.h"
 #include "cmd/lib/message.h"
@@ -47,6 +51,26 @@ static const struct cmd_spec *choose_command(int argc, char **argv, int *used)
 	return NULL;
 }
 
+static int run_configured(const struct cmd_spec *cmd, struct parsed *p)
+{
+	struct config config;
+	int status;
+
+	if (cmd->no_config)
+		return cmd->run(p->opts, p->argc, p->argv);
+	status = config_read(&config, cmd);
+	if (status == 0) {
+		config_settings(&config);
+		status = config_defaults(&config, cmd, p);
+	}
+	if (status == 0)
+		status = cmd->run(p->opts, p->argc, p->argv);
+	else
+		status = cmd->failure;
+	config_free(&config);
+	return status;
+}
+
 static int run_command(int argc, char **argv)
 {
 	const struct cmd_spec *cmd;
@@ -61,7 +85,7 @@ static int run_command(int argc, char **argv)
 		print_command_help(stdout, cmd);
 		status = finish_output();
 	} else if (status == 0) {
-		status = cmd->run(p.opts, p.argc, p.argv);
+		status = run_configured(cmd, &p);
 	}
 	parsed_free(cmd, &p);
 	return status;
@@ -119,17 +143,83 @@ int cmd_man(const void *opts, int argc, char **argv)
 	return finish_output();
 }
 
+/* Options before the command: each stands for its variable. */
+static const struct {
+	const char *name, *variable, *help;
+} global_options[] = {
+	{"--config", "PICKET_CONFIG", "directory of config.json"},
+	{"--store", "PICKET_STORE", "directory of the images and the kept sandboxes"},
+	{"--runtime", "PICKET_RUNTIME", "directory of what runs"},
+	{"--color", "PICKET_COLOR", "auto (on a terminal), always or never"},
+};
+
+const char *global_option_at(size_t i, const char **help)
+{
+	if (i >= sizeof(global_options) / sizeof(global_options[0]))
+		return NULL;
+	*help = global_options[i].help;
+	return global_options[i].name;
+}
+
+/* Paths are from here on: programs that are started may have another working directory. */
+static int set_global(size_t i, const char *value)
+{
+	bool is_path = strcmp(global_options[i].name, "--color") != 0;
+	char *cwd = is_path && value[0] != '/' ? getcwd(NULL, 0) : NULL;
+	char *path = cwd ? xasprintf("%s/%s", cwd, value) : xstrdup(value);
+
+	free(cwd);
+	if (!is_path && strcmp(value, "auto") != 0 && strcmp(value, "always") != 0 && strcmp(value, "never") != 0) {
+		free(path);
+		return complain(EXIT_FAILED, "--color takes one of: auto always never; not \"%s\"", value);
+	}
+	setenv(global_options[i].variable, path, 1);
+	free(path);
+	return 0;
+}
+
+/* Read the options before the command; *at is the first word behind them. 0, or an exit status after a complaint. */
+static int read_globals(int argc, char **argv, int *at)
+{
+	for (; *at < argc; ++*at) {
+		const char *word = argv[*at];
+		size_t i, len = strcspn(word, "=");
+
+		for (i = 0; i < sizeof(global_options) / sizeof(global_options[0]); i++)
+			if (strlen(global_options[i].name) == len && strncmp(word, global_options[i].name, len) == 0)
+				break;
+		if (i == sizeof(global_options) / sizeof(global_options[0]))
+			return 0;
+		if (!word[len] && *at + 1 >= argc)
+			return complain(EXIT_FAILED, "option %s needs a value", word);
+		if (set_global(i, word[len] ? word + len + 1 : argv[++*at]))
+			return EXIT_FAILED;
+	}
+	return 0;
+}
+
+/* A word that begins with a dash where a command was expected. */
+static int option_or_complaint(const char *word)
+{
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+		return cmd_help(NULL, 0, NULL);
+	if (strcmp(word, "--version") == 0 || strcmp(word, "-v") == 0)
+		return cmd_version(NULL, 0, NULL);
+	return complain(
+		EXIT_FAILED, "unknown option %s before the command; picket --help lists options and commands", word);
+}
+
 int command_line(int argc, char **argv)
 {
-	if (argc < 2) {
+	int at = 1, status = read_globals(argc, argv, &at);
+
+	if (status)
+		return status;
+	if (at >= argc) {
 		print_overview(stderr);
 		return EXIT_FAILED;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-		return cmd_help(NULL, 0, NULL);
-	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0)
-		return cmd_version(NULL, 0, NULL);
-	if (argv[1][0] == '-')
-		return complain(EXIT_FAILED, "unknown option %s; picket --help lists the commands", argv[1]);
-	return run_command(argc - 1, argv + 1);
+	if (argv[at][0] == '-')
+		return option_or_complaint(argv[at]);
+	return run_command(argc - at, argv + at);
 }

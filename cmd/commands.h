@@ -60,6 +60,11 @@ struct list_options {
 	bool force;
 };
 
+struct config_options {
+	bool project;
+	const char *format;
+};
+
 int cmd_run(const void *opts, int argc, char **argv);
 int cmd_rename(const void *opts, int argc, char **argv);
 int cmd_pull(const void *opts, int argc, char **argv);
@@ -78,5 +83,13 @@ int cmd_help(const void *opts, int argc, char **argv);
 int cmd_completion(const void *opts, int argc, char **argv);
 int cmd_man(const void *opts, int argc, char **argv);
 int cmd_complete(const void *opts, int argc, char **argv);
+int cmd_config(const void *opts, int argc, char **argv);
+int cmd_config_get(const void *opts, int argc, char **argv);
+int cmd_config_set(const void *opts, int argc, char **argv);
+int cmd_config_unset(const void *opts, int argc, char **argv);
+int cmd_config_path(const void *opts, int argc, char **argv);
+int cmd_config_edit(const void *opts, int argc, char **argv);
+int cmd_config_trust(const void *opts, int argc, char **argv);
+int cmd_config_untrust(const void *opts, int argc, char **argv);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* picket info, and the live names of the completions. */
+/* picket info: where things are, and which ways are used. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
-#include "cmd/help/help.h"
 #include "cmd/lib/json.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/mode.h"
@@ -141,53 +140,4 @@ int cmd_info(const void *opts, int argc, char **argv)
 		free(f.programs[i]);
 	store_close(s);
 	return finish_output();
-}
-
-/* ---- __complete ---- */
-
-static void print_images(void)
-{
-	struct image_ref *refs = NULL;
-	struct store *s;
-	size_t n = 0;
-
-	if (store_open(NULL, &s, NULL) < 0)
-		return;
-	if (store_list_refs(s, &refs, &n, NULL) == 0)
-		for (size_t i = 0; i < n; i++)
-			if (*refs[i].name)
-				puts(ref_familiar(refs[i].name));
-	free(refs);
-	store_close(s);
-}
-
-static void print_sandboxes(void)
-{
-	struct entry_list list;
-	char *err = NULL;
-
-	entries_list(ENTRIES_LIVE, &list, &err);
-	for (size_t i = 0; i < list.count; i++)
-		puts(list.items[i].config.name);
-	entry_list_free(&list);
-	free(err);
-}
-
-static void print_mount(void *arg, const char *dir)
-{
-	puts(dir);
-}
-
-/* Words of live_word(). Silent about every failure: a shell is waiting for its user's next key. */
-int cmd_complete(const void *opts, int argc, char **argv)
-{
-	if (strcmp(argv[0], live_word(COMPLETE_RUNNABLE)) == 0)
-		puts("host");
-	if (strcmp(argv[0], live_word(COMPLETE_RUNNABLE)) == 0 || strcmp(argv[0], live_word(COMPLETE_IMAGE)) == 0)
-		print_images();
-	else if (strcmp(argv[0], live_word(COMPLETE_SANDBOX)) == 0)
-		print_sandboxes();
-	else if (strcmp(argv[0], live_word(COMPLETE_MOUNTED)) == 0)
-		mounts_each(print_mount, NULL);
-	return EXIT_OK;
 }

@@ -21,7 +21,7 @@ struct parser {
 	int at; /* the next word */
 };
 
-static const struct opt_spec *find_long(const struct cmd_spec *cmd, const char *name, size_t len)
+const struct opt_spec *find_option(const struct cmd_spec *cmd, const char *name, size_t len)
 {
 	for (size_t i = 0; i < cmd->opt_count; i++)
 		if (strlen(cmd->opts[i].name) == len && strncmp(cmd->opts[i].name, name, len) == 0)
@@ -37,41 +37,62 @@ static const struct opt_spec *find_short(const struct cmd_spec *cmd, char letter
 	return NULL;
 }
 
-static int unknown_option(const struct parser *p, const char *word)
+/* The only option that begins like this; NULL if there are several or none. */
+static const char *completed_option(const struct cmd_spec *cmd, const char *name)
 {
-	size_t best = 3;
-	const char *name = NULL;
+	size_t len = strlen(name), n = 0;
+	const char *found = NULL;
 
-	for (size_t i = 0; word[0] == '-' && word[1] == '-' && i < p->cmd->opt_count; i++) {
-		size_t d = word_distance(word + 2, p->cmd->opts[i].name, best - 1);
-
-		if (d < best && !p->cmd->opts[i].hidden) {
-			best = d;
-			name = p->cmd->opts[i].name;
+	for (size_t i = 0; len >= 3 && i < cmd->opt_count; i++) {
+		if (strncmp(name, cmd->opts[i].name, len) == 0 && !cmd->opts[i].hidden) {
+			found = cmd->opts[i].name;
+			n++;
 		}
 	}
-	if (name)
+	return n == 1 ? found : NULL;
+}
+
+const char *near_option(const struct cmd_spec *cmd, const char *name)
+{
+	size_t best = 3;
+	const char *near = completed_option(cmd, name);
+
+	if (near)
+		return near;
+	for (size_t i = 0; i < cmd->opt_count; i++) {
+		size_t d = word_distance(name, cmd->opts[i].name, best - 1);
+
+		if (d < best && !cmd->opts[i].hidden) {
+			best = d;
+			near = cmd->opts[i].name;
+		}
+	}
+	return near;
+}
+
+static int unknown_option(const struct parser *p, const char *word)
+{
+	/* One dash and a word: -name for --name. */
+	const char *near = strlen(word) > 2 ? near_option(p->cmd, word + 1 + (word[1] == '-')) : NULL;
+
+	if (near)
 		return complain(p->cmd->failure, "unknown option %s of picket %s; did you mean --%s?", word,
-			p->cmd->name, name);
+			p->cmd->name, near);
 	return complain(p->cmd->failure, "unknown option %s of picket %s; see picket %s --help", word, p->cmd->name,
 		p->cmd->name);
 }
 
-static int set_flag(const struct parser *p, const struct opt_spec *o, bool *field, const char *value)
+static int set_flag(const char *value, bool *field)
 {
 	static const char *const yes[] = {"true", "1", "t", "yes"}, *const no[] = {"false", "0", "f", "no"};
 
-	if (!value) {
-		*field = true;
-		return 0;
-	}
 	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
 		if (strcmp(value, yes[i]) == 0 || strcmp(value, no[i]) == 0) {
 			*field = strcmp(value, yes[i]) == 0;
 			return 0;
 		}
 	}
-	return complain(p->cmd->failure, "--%s is a switch: it takes =true or =false, not \"%s\"", o->name, value);
+	return -1;
 }
 
 static bool is_choice(const char *choices, const char *value)
@@ -84,30 +105,61 @@ static bool is_choice(const char *choices, const char *value)
 	return false;
 }
 
-/* Store `value` (NULL: none was given, allowed by the kind) in the field of option o. */
-static int set_value(const struct parser *p, const struct opt_spec *o, char *value)
+/* The choice that a mistyped value is likely to mean; false if none. */
+static bool near_choice(const char *choices, const char *value, char *buf, size_t len)
 {
-	void *field = (char *)p->out->opts + o->offset;
+	size_t best = strlen(value) < 4 ? 2 : 3;
+	bool found = false;
+
+	for (const char *c = choices; c && *c; c += strcspn(c, " "), c += strspn(c, " ")) {
+		char word[64];
+		size_t d;
+
+		snprintf(word, sizeof(word), "%.*s", (int)strcspn(c, " "), c);
+		d = word_distance(value, word, best - 1);
+		if (d < best) {
+			best = d;
+			found = true;
+			snprintf(buf, len, "%s", word);
+		}
+	}
+	return found;
+}
+
+static int bad_choice(const struct opt_spec *o, const char *value, char *why, size_t len)
+{
+	char near[64];
+
+	if (near_choice(o->choices, value, near, sizeof(near)))
+		snprintf(why, len, "takes one of: %s; not \"%s\"; did you mean %s?", o->choices, value, near);
+	else
+		snprintf(why, len, "takes one of: %s; not \"%s\"", o->choices, value);
+	return -1;
+}
+
+int option_store(const struct opt_spec *o, void *opts, char *value, char *why, size_t len)
+{
+	void *field = (char *)opts + o->offset;
 	int r = 0;
 
 	switch (o->kind) {
 	case OPT_FLAG:
-		return set_flag(p, o, field, value);
+		r = set_flag(value ? value : "true", field);
+		break;
 	case OPT_STRING:
 		*(const char **)field = value;
-		return 0;
+		break;
 	case OPT_OPTIONAL:
 		*(const char **)field = value ? value : "";
-		return 0;
+		break;
 	case OPT_CHOICE:
 		if (!is_choice(o->choices, value))
-			return complain(
-				p->cmd->failure, "--%s takes one of: %s; not \"%s\"", o->name, o->choices, value);
+			return bad_choice(o, value, why, len);
 		*(const char **)field = value;
-		return 0;
+		break;
 	case OPT_LIST:
 		str_list_add(field, value);
-		return 0;
+		break;
 	case OPT_SIZE:
 		r = parse_size(value, field);
 		break;
@@ -115,12 +167,35 @@ static int set_value(const struct parser *p, const struct opt_spec *o, char *val
 		r = parse_number(value, -1, INT64_C(1) << 40, field);
 		break;
 	case OPT_REFUSED:
-		return complain(p->cmd->failure, "--%s is not offered: %s", o->name, o->help);
+		snprintf(why, len, "is not offered: %s", o->help);
+		return -1;
 	}
-	if (r < 0)
-		return complain(p->cmd->failure, "--%s takes %s, not \"%s\"", o->name,
+	if (r == 0)
+		return 0;
+	if (o->kind == OPT_FLAG)
+		snprintf(why, len, "is a switch: it takes =true or =false, not \"%s\"", value);
+	else
+		snprintf(why, len, "takes %s, not \"%s\"",
 			o->kind == OPT_SIZE ? "a size such as 512m or 2g" : "a number", value);
+	return -1;
+}
+
+static int set_value(const struct parser *p, const struct opt_spec *o, char *value)
+{
+	char why[1024];
+
+	p->out->given[o - p->cmd->opts] = true;
+	if (option_store(o, p->out->opts, value, why, sizeof(why)) < 0)
+		return complain(p->cmd->failure, "--%s %s", o->name, why);
 	return 0;
+}
+
+bool option_given(const struct cmd_spec *cmd, const struct parsed *p, const struct opt_spec *o)
+{
+	for (size_t i = 0; i < cmd->opt_count; i++)
+		if (p->given[i] && cmd->opts[i].offset == o->offset && cmd->opts[i].kind != OPT_REFUSED)
+			return true;
+	return false;
 }
 
 static bool takes_next(const struct opt_spec *o)
@@ -139,7 +214,7 @@ static int next_value(struct parser *p, const struct opt_spec *o, const char *wo
 static int parse_long(struct parser *p, char *word)
 {
 	char *name = word + 2, *equals = strchr(name, '='), *value = equals ? equals + 1 : NULL;
-	const struct opt_spec *o = find_long(p->cmd, name, equals ? (size_t)(equals - name) : strlen(name));
+	const struct opt_spec *o = find_option(p->cmd, name, equals ? (size_t)(equals - name) : strlen(name));
 	int r;
 
 	if (!o && strcmp(word, "--help") == 0) {
@@ -173,7 +248,7 @@ static int parse_short(struct parser *p, char *word)
 			return 0;
 		}
 		if (!o)
-			return unknown_option(p, name);
+			return unknown_option(p, c == word + 1 ? word : name);
 		if (c[1] == '=')
 			value = c + 2;
 		else if (takes_next(o) && c[1])
@@ -226,8 +301,9 @@ int parse_options(const struct cmd_spec *cmd, int argc, char **argv, struct pars
 	bool options = true, behind_host = false;
 	int r = 0;
 
-	*ret = (struct parsed){
-		.opts = xcalloc(1, cmd->opts_size), .argv = xcalloc((size_t)argc + 1, sizeof(*ret->argv))};
+	*ret = (struct parsed){.opts = xcalloc(1, cmd->opts_size),
+		.argv = xcalloc((size_t)argc + 1, sizeof(*ret->argv)),
+		.given = xcalloc(cmd->opt_count, sizeof(*ret->given))};
 	while (r == 0 && !ret->help && p.at < argc) {
 		char *word = argv[p.at++];
 
@@ -259,6 +335,7 @@ void parsed_free(const struct cmd_spec *cmd, struct parsed *p)
 	}
 	free(p->opts);
 	free(p->argv);
+	free(p->given);
 	*p = (struct parsed){0};
 }
 

@@ -10,6 +10,7 @@ struct parsed {
 	void *opts; /* the command's structure, zeroed and filled */
 	int argc;   /* the arguments that are no options */
 	char **argv;
+	bool *given; /* by the number of the option: whether the command line has it */
 	bool help; /* --help was among the options; nothing else is checked then */
 };
 
@@ -25,5 +26,20 @@ void parsed_free(const struct cmd_spec *cmd, struct parsed *p);
  * of the table. The words are allocated and appended to `words`.
  */
 void dump_options(const struct cmd_spec *cmd, const void *opts, struct str_list *words);
+
+/*
+ * Store `value` (NULL: none was given, where the kind allows that) in the field of option o; it must live as long as
+ * `opts`. 0, or -1 with what is wrong in `why`: "takes a number, not …".
+ */
+int option_store(const struct opt_spec *o, void *opts, char *value, char *why, size_t len);
+
+/* Whether the command line had the option, by any of its names. */
+bool option_given(const struct cmd_spec *cmd, const struct parsed *p, const struct opt_spec *o);
+
+/* The option called by the first `len` bytes of name; NULL if there is none. */
+const struct opt_spec *find_option(const struct cmd_spec *cmd, const char *name, size_t len);
+
+/* The name of the option that a mistyped one is likely to mean; NULL if none. */
+const char *near_option(const struct cmd_spec *cmd, const char *name);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "cmd/table/table_rows.h"
 
-const struct cmd_group *const command_groups[] = {&run_group, &sandbox_group, &image_group, &host_group, NULL};
+const struct cmd_group *const command_groups[] = {&run_group, &sandbox_group, &image_group, &config_group, &host_group, NULL};
 
 const struct cmd_spec *command_at(size_t i)
 {
@@ -51,35 +51,46 @@ bool is_command_group(const char *group)
 	return false;
 }
 
-/* Is `name`, of one or two words, `first`, or `first` and `second`? The number of its words, or 0. */
-static int names(const char *name, const char *first, const char *second)
+/* Is `name` (of two words) `first` and `second`? */
+static bool is_pair(const char *name, const char *first, const char *second)
 {
 	size_t len = strlen(first);
 
-	if (strncmp(name, first, len) != 0)
-		return 0;
-	if (!name[len])
-		return 1;
-	return second && name[len] == ' ' && strcmp(name + len + 1, second) == 0 ? 2 : 0;
+	return strncmp(name, first, len) == 0 && name[len] == ' ' && strcmp(name + len + 1, second) == 0;
+}
+
+static const struct cmd_spec *match_two(const char *first, const char *second)
+{
+	for (size_t i = 0; command_at(i); i++)
+		if (is_pair(command_at(i)->name, first, second))
+			return command_at(i);
+	for (size_t i = 0; command_alias_at(i); i++) {
+		const struct cmd_alias *a = command_alias_at(i);
+
+		if (a->group && strcmp(a->group, first) == 0 && strcmp(a->name, second) == 0)
+			return find_command(a->command);
+	}
+	return NULL;
+}
+
+static const struct cmd_spec *match_one(const char *name)
+{
+	const struct cmd_spec *cmd = find_command(name);
+
+	for (size_t i = 0; !cmd && command_alias_at(i); i++)
+		if (!command_alias_at(i)->group && strcmp(command_alias_at(i)->name, name) == 0)
+			cmd = find_command(command_alias_at(i)->command);
+	return cmd;
 }
 
 const struct cmd_spec *match_command(int argc, char *const *argv, int *used)
 {
-	const char *second = argc > 1 ? argv[1] : NULL;
+	const struct cmd_spec *cmd = argc > 1 ? match_two(argv[0], argv[1]) : NULL;
 
-	for (size_t i = 0; command_at(i); i++) {
-		*used = names(command_at(i)->name, argv[0], second);
-		if (*used)
-			return command_at(i);
-	}
-	for (size_t i = 0; command_alias_at(i); i++) {
-		const struct cmd_alias *a = command_alias_at(i);
-
-		*used = a->group ? 2 : 1;
-		if (a->group ? second && strcmp(a->group, argv[0]) == 0 && strcmp(a->name, second) == 0
-			     : strcmp(a->name, argv[0]) == 0)
-			return find_command(a->command);
-	}
-	*used = is_command_group(argv[0]) ? 1 : 0;
-	return NULL;
+	*used = 2;
+	if (cmd)
+		return cmd;
+	cmd = match_one(argv[0]);
+	*used = cmd || is_command_group(argv[0]) ? 1 : 0;
+	return cmd;
 }

@@ -80,7 +80,8 @@ struct cmd_spec {
 	bool stop_at_arg;	     /* what follows the first argument is not looked at (run) */
 	enum complete_kind complete; /* of the first argument */
 	bool hidden;
-	int failure; /* exit status of bad usage: 125 as docker's run, or 1 */
+	bool no_config; /* the configuration is not read first: it may be what is wrong */
+	int failure;	/* exit status of bad usage: 125 as docker's run, or 1 */
 	int (*run)(const void *opts, int argc, char **argv);
 	/*
 	 * At least one line for each shown command, parted by newlines: a command line without "picket", and behind

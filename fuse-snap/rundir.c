@@ -48,9 +48,12 @@ static int make_mine(const char *path, struct snap_error *e)
 
 int snap_runtime_dir(char *buf, size_t len, struct snap_error *e)
 {
-	const char *env = getenv("XDG_RUNTIME_DIR");
+	const char *env = getenv("PICKET_RUNTIME");
 	struct snap_error ignored;
 
+	if (env && *env == '/' && (size_t)snprintf(buf, len, "%s", env) < len)
+		return make_mine(buf, e);
+	env = getenv("XDG_RUNTIME_DIR");
 	/* A variable that was inherited across su, or names what is gone, is as good as none. */
 	if (env && *env == '/' && (size_t)snprintf(buf, len, "%s/picket", env) < len && !make_mine(buf, &ignored))
 		return 0;

@@ -16,12 +16,8 @@ void print_command_help(FILE *out, const struct cmd_spec *cmd);
 /* picket(1), in man(7) markup. */
 void print_man_page(FILE *out);
 
-void print_bash_completion(FILE *out);
-void print_zsh_completion(FILE *out);
-void print_fish_completion(FILE *out);
-
-/* The word of a live completion kind, as `picket __complete` takes it; NULL if the kind is not live. */
-const char *live_word(enum complete_kind kind);
+/* The i-th option that may stand before the command; NULL behind the last. */
+const char *global_option_at(size_t i, const char **help);
 
 /* "--name VALUE" or "--name[=VALUE]" into buf. */
 const char *option_text(const struct opt_spec *o, char *buf, size_t len);

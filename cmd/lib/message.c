@@ -10,8 +10,12 @@
 
 bool use_colour(FILE *stream)
 {
-	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM"), *asked = getenv("PICKET_COLOR");
 
+	if (asked && strcmp(asked, "always") == 0)
+		return true;
+	if (asked && strcmp(asked, "never") == 0)
+		return false;
 	if (no && *no)
 		return false;
 	return term && strcmp(term, "dumb") != 0 && isatty(fileno(stream));

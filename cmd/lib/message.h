@@ -23,7 +23,7 @@ void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* From now on give sentences to fn instead of standard error (a keeper has none); NULL: as before. */
 void message_to(void (*fn)(void *arg, bool warning, int status, const char *text), void *arg);
 
-/* Whether to colour what goes to `stream`: a terminal, NO_COLOR unset, TERM not dumb. */
+/* Whether to colour what goes to `stream`: a terminal, NO_COLOR unset, TERM not dumb; or as PICKET_COLOR says. */
 bool use_colour(FILE *stream);
 
 enum tint { TINT_BOLD, TINT_DIM, TINT_RED, TINT_GREEN, TINT_YELLOW, TINT_END };

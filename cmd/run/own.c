@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/config/config.h"
 #include "cmd/keep/process.h"
 #include "fuse-snap/store.h"
 
@@ -77,6 +78,20 @@ static void add_below(struct str_list *list, const char *variable, const char *h
 	free(path);
 }
 
+/* The configuration, and where config.json is if it is a link to elsewhere. */
+static void add_config(struct str_list *list)
+{
+	char *dir = config_dir(), *file = dir ? xasprintf("%s/config.json", dir) : NULL;
+	char *real = file ? realpath(file, NULL) : NULL;
+
+	if (dir)
+		str_list_add(list, resolved_path(dir));
+	if (real)
+		str_list_add(list, real);
+	free(file);
+	free(dir);
+}
+
 void own_dirs(struct str_list *ret)
 {
 	const char *store = getenv("PICKET_STORE"), *runtime = runtime_dir();
@@ -86,7 +101,7 @@ void own_dirs(struct str_list *ret)
 		str_list_add(ret, resolved_path(store));
 	else
 		add_below(ret, "XDG_DATA_HOME", home, ".local/share/picket");
-	add_below(ret, "XDG_CONFIG_HOME", home, ".config/picket");
+	add_config(ret);
 	if (runtime)
 		str_list_add(ret, resolved_path(runtime));
 	free(home);

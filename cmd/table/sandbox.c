@@ -4,7 +4,8 @@
 
 static const struct cmd_spec commands[] = {
 	{"rename", "SANDBOX NAME", "give a sandbox another name", NULL, NO_OPTS, 2, 2, .complete = COMPLETE_SANDBOX,
-		.failure = EXIT_FAILED, .run = cmd_rename},
+		.then = COMPLETE_FREE, .failure = EXIT_FAILED, .run = cmd_rename,
+		.examples = "rename brave_turing web # web from now on"},
 };
 
 static const struct cmd_alias aliases[] = {

@@ -10,10 +10,11 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define RUN(field) offsetof(struct run_options, field)
 #define FETCH(field) offsetof(struct fetch_options, field)
+#define CONFIG(field) offsetof(struct config_options, field)
 #define LIST(field) offsetof(struct list_options, field)
 #define OPTS(list, type) .opts = (list), .opt_count = COUNT(list), .opts_size = sizeof(struct type)
 #define NO_OPTS .opts_size = 1
 
-extern const struct cmd_group run_group, sandbox_group, image_group, host_group;
+extern const struct cmd_group run_group, sandbox_group, image_group, config_group, host_group;
 
 #endif

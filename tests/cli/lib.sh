@@ -15,6 +15,9 @@ PICKET_STORE=$work/store
 mkdir -m 700 "$XDG_RUNTIME_DIR"
 export XDG_RUNTIME_DIR PICKET_STORE
 unset PICKET_TEST_MODE NO_COLOR
+# Nothing of the user's configuration.
+PICKET_CONFIG=$work/config
+export PICKET_CONFIG
 
 # picket with a sentry that only plays its part (fake-sentry.c).
 picket=$work/bin/picket

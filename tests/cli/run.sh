@@ -86,7 +86,7 @@ first=$!
 while ! grep -q ready "$work/first" 2>/dev/null; do sleep 0.05; done
 status "a name that is in use" 125 run --rm --name twin host exit 0
 one_sentence
-check "live names" sh -c "'$picket' __complete sandboxes | grep -qx twin"
+check "live names" sh -c "'$picket' __complete bash -- rename '' | grep -qx twin"
 kill -TERM $first
 wait $first
 check "a signal is forwarded and its status returned" test $? -eq 143

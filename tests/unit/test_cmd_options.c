@@ -75,7 +75,7 @@ static void test_flags(void **state)
 static void test_refused(void **state)
 {
 	static const char *const bad[] = {"--nonsense img", "-X img", "--network bridge img", "--memory lots img", "-e",
-		"--tty=perhaps img", "-d img", "-p 80:80 img", "--pids-limit x img", "--privileged img"};
+		"--tty=perhaps img", "--pids-limit x img", "--privileged img"};
 	struct parsed p;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
