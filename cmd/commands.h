@@ -65,6 +65,14 @@ struct config_options {
 	const char *format;
 };
 
+struct exec_options {
+	bool interactive, tty, detach;
+	struct str_list env, env_files;
+	const char *workdir, *user; /* NULL: the sandbox's */
+	const char *detach_keys;
+};
+
+int cmd_exec(const void *opts, int argc, char **argv);
 int cmd_run(const void *opts, int argc, char **argv);
 int cmd_rename(const void *opts, int argc, char **argv);
 int cmd_pull(const void *opts, int argc, char **argv);

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define DETACH_KEYS_MAX 16
+#include "cmd/lib/keys.h"
 
 struct attach {
 	int sock;	 /* the stream */

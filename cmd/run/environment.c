@@ -83,6 +83,20 @@ static int allow(struct str_list *env, const char *pattern)
 	return 0;
 }
 
+int read_environment(struct str_list *env, const struct str_list *files, const struct str_list *set)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < files->count; i++)
+		r = env_file(env, files->items[i]);
+	for (size_t i = 0; r == 0 && i < set->count; i++) {
+		if (set->items[i][0] == '\0' || set->items[i][0] == '=')
+			return complain(EXIT_PICKET, "-e \"%s\" has no name of a variable", set->items[i]);
+		set_or_copy(env, set->items[i]);
+	}
+	return r;
+}
+
 /* What the options ask for, in the order of their weight. */
 static int chosen(struct str_list *env, const struct run_options *o)
 {
@@ -90,14 +104,7 @@ static int chosen(struct str_list *env, const struct run_options *o)
 
 	for (size_t i = 0; r == 0 && i < o->allow_env.count; i++)
 		r = allow(env, o->allow_env.items[i]);
-	for (size_t i = 0; r == 0 && i < o->env_files.count; i++)
-		r = env_file(env, o->env_files.items[i]);
-	for (size_t i = 0; r == 0 && i < o->env.count; i++) {
-		if (o->env.items[i][0] == '\0' || o->env.items[i][0] == '=')
-			return complain(EXIT_PICKET, "-e \"%s\" has no name of a variable", o->env.items[i]);
-		set_or_copy(env, o->env.items[i]);
-	}
-	return r;
+	return r ? r : read_environment(env, &o->env_files, &o->env);
 }
 
 int collect_environment(struct str_list *env, const struct run_options *o, char *const *image, const char *hostname)

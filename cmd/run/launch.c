@@ -58,7 +58,7 @@ const char *launch_lend(struct launch *l, int fd)
 	l->fd_kinds = xrealloc(l->fd_kinds, l->fd_count + 1);
 	l->fds[l->fd_count] = fd;
 	l->fd_kinds[l->fd_count] = SANDBOX_FD_PLAIN;
-	snprintf(s, sizeof(text[0]), "%zu", SANDBOX_FIRST_FD + l->fd_count++);
+	snprintf(s, sizeof(text[0]), "%zu", (l->by_place ? 0 : SANDBOX_FIRST_FD) + l->fd_count++);
 	return s;
 }
 

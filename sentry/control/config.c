@@ -349,7 +349,8 @@ static int record_root_fd(struct parser *p, enum config_root kind, const char *s
 
 static int record_env(struct parser *p, const char *s)
 {
-	if (s[0] == '=' || !strchr(s, '='))
+	/* A session may also take one of the sandbox's away: NAME alone. */
+	if (!s[0] || s[0] == '=' || (!p->session && !strchr(s, '=')))
 		return fail(p, "not NAME=VALUE");
 	return append_string(&p->c->envp, &p->c->n_env, s);
 }

@@ -62,47 +62,54 @@ int program_become_user(struct task *t, const struct config *c, char *home, stru
 	return 0;
 }
 
-static bool has_home(const struct config *c)
+static size_t name_len(const char *var)
 {
-	for (size_t i = 0; i < c->n_env; i++)
-		if (!strncmp(c->envp[i], "HOME=", 5))
-			return true;
-	return false;
+	return strcspn(var, "=");
 }
 
-char **program_environment(const struct config *c, const char *home)
+/* The last of *n* variables that has the name of *var*, or NULL. */
+static const char *find_var(const char *const *env, size_t n, const char *var)
 {
-	char **env = calloc(c->n_env + 2, sizeof(*env));
+	size_t len = name_len(var);
+
+	while (n-- > 0)
+		if (name_len(env[n]) == len && !memcmp(env[n], var, len))
+			return env[n];
+	return NULL;
+}
+
+char **program_environment(const struct config *base, const struct config *c, const char *home)
+{
+	bool has_home = find_var(c->envp, c->n_env, "HOME") || (base && find_var(base->envp, base->n_env, "HOME"));
+	size_t n_base = base ? base->n_env : 0, n = 0, slots = n_base + c->n_env + 2;
+	char **env = calloc(1, slots * sizeof(*env) + strlen(home) + sizeof("HOME="));
 
 	if (!env)
 		return NULL;
-	for (size_t i = 0; i < c->n_env; i++)
-		env[i] = (char *)(uintptr_t)c->envp[i];
-	if (!has_home(c) && asprintf(&env[c->n_env], "HOME=%s", home) < 0) {
-		free(env);
-		return NULL;
+	if (!has_home) {
+		env[n] = (char *)(env + slots);
+		sprintf(env[n++], "HOME=%s", home);
 	}
+	for (size_t i = 0; i < n_base; i++)
+		if (!find_var(c->envp, c->n_env, base->envp[i]))
+			env[n++] = (char *)(uintptr_t)base->envp[i];
+	for (size_t i = 0; i < c->n_env; i++)
+		if (strchr(c->envp[i], '=') && find_var(c->envp, c->n_env, c->envp[i]) == c->envp[i])
+			env[n++] = (char *)(uintptr_t)c->envp[i];
 	return env;
 }
 
-void program_environment_free(const struct config *c, char **env)
+static const char *env_path(char *const *envp)
 {
-	if (env)
-		free(env[c->n_env]);
-	free(env);
-}
-
-static const char *env_path(const struct config *c)
-{
-	for (size_t i = 0; i < c->n_env; i++)
-		if (!strncmp(c->envp[i], "PATH=", 5))
-			return c->envp[i] + 5;
+	for (; *envp; envp++)
+		if (!strncmp(*envp, "PATH=", 5))
+			return *envp + 5;
 	return DEFAULT_PATH;
 }
 
 static int exec_in_path(struct task *t, const struct config *c, char *const *envp)
 {
-	const char *p = env_path(c), *name = c->argv[0];
+	const char *p = env_path(envp), *name = c->argv[0];
 	int r, best = -ENOENT;
 
 	for (; *p; p += *p == ':') {

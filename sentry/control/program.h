@@ -18,8 +18,10 @@ int failure_set(struct failure *f, int code, const char *fmt, ...) __attribute__
 
 /* Credentials of the configuration's user; *home* (4096 bytes) receives his home directory. */
 int program_become_user(struct task *t, const struct config *c, char *home, struct failure *f);
-/* The configuration's variables, and HOME unless it has it; malloc'ed, as is its last string: program_environment_free(). NULL. */
-char **program_environment(const struct config *c, const char *home);
-void program_environment_free(const struct config *c, char **env);
+/*
+ * The configuration's variables, on top of those of *base* (NULL: none), and HOME unless they have it. One allocation, which points
+ * into the configurations. NULL: no memory.
+ */
+char **program_environment(const struct config *base, const struct config *c, const char *home);
 /* Run the configuration's command, found in PATH; with *guest_fd* >= 0 the program of that host descriptor (`guest`), which is not closed. */
 int program_exec(struct task *t, const struct config *c, int guest_fd, char *const *envp, struct failure *f);

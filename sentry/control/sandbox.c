@@ -206,7 +206,7 @@ static int populate(struct kernel *k, const struct config *c, char ***envp, stru
 		return failure_set(f, 125, "%s", err.text);
 	if (program_become_user(k->init, c, home, f))
 		return -1;
-	*envp = program_environment(c, home); /* lives as long as the sandbox */
+	*envp = program_environment(NULL, c, home); /* lives as long as the sandbox */
 	return *envp ? 0 : failure_set(f, 125, "cannot prepare the sandbox: out of memory");
 }
 

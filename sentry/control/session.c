@@ -292,6 +292,10 @@ static int read_config(struct session *s, struct failure *f)
 
 	if (!r)
 		r = config_parse_session(bytes, len, s->n_fds, &s->config, &why, &record);
+	if (!r && !s->config->cwd)
+		s->config->cwd = s->kernel->config->cwd;
+	if (!r && !s->config->user)
+		s->config->user = s->kernel->config->user;
 	return r ? failure_set(f, 125, "the session's configuration: %s (record %u)", why ? why : strerror(-r), record) : 0;
 }
 
@@ -302,9 +306,9 @@ static int run_program(struct session *s, struct failure *f)
 
 	if (open_stdio(s, f) || enter_cwd(s, f) || program_become_user(s->task, s->config, home, f))
 		return -1;
-	env = program_environment(s->config, home);
+	env = program_environment(s->kernel->config, s->config, home);
 	r = env ? program_exec(s->task, s->config, guest < 0 ? -1 : s->fds[guest], env, f) : no_memory(f);
-	program_environment_free(s->config, env);
+	free(env);
 	return r;
 }
 

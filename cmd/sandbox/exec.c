@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * picket exec: a process in a running sandbox. Without a terminal it has our own descriptors; with one, bytes go through us, who
+ * look for the detach keys.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cmd/commands.h"
+#include "cmd/keep/attach.h"
+#include "cmd/keep/keeper.h"
+#include "cmd/lib/keys.h"
+#include "cmd/lib/message.h"
+#include "cmd/lib/terminal.h"
+#include "cmd/run/environment.h"
+#include "cmd/sandbox/session.h"
+
+/* As docker: whoever asks this often means it. */
+#define INTERRUPTS_TO_KILL 3
+
+#define PIECE 16384
+
+/* How long the last output of an ended process may take to come, in ms. */
+#define LAST_OUTPUT 2000
+
+struct exec {
+	const struct exec_options *o;
+	struct entry entry;
+	struct launch launch;
+	int sock;	  /* the session */
+	int tty;	  /* our terminal; -1: the process has none */
+	int relay;	  /* to the process's terminal */
+	struct keys keys;
+	bool input_ended, done;
+	int status;
+	int interrupts;
+	char out[PIECE]; /* from the process, for standard output */
+	size_t out_at, out_len;
+	char in[PIECE + DETACH_KEYS_MAX]; /* typed, for the process */
+	size_t in_at, in_len;
+};
+
+/* ---- The request ---- */
+
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+static const char *lent(struct exec *x, int fd)
+{
+	return is_open(fd) ? launch_lend(&x->launch, fd) : "-1";
+}
+
+static int write_stdio(struct exec *x)
+{
+	const char *in = x->o->interactive && !x->o->detach ? NULL : "-1", *both;
+	unsigned int rows, cols;
+	char text[2][16];
+	int ends[2];
+
+	if (x->o->detach) {
+		launch_record(&x->launch, CONFIG_STDIO, "-1", "-1", "-1");
+		return 0;
+	}
+	if (x->tty < 0) {
+		launch_record(&x->launch, CONFIG_STDIO, in ? in : lent(x, STDIN_FILENO), lent(x, STDOUT_FILENO),
+			lent(x, STDERR_FILENO));
+		return 0;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+		return complain(EXIT_PICKET, "cannot prepare the terminal: %s", strerror(errno));
+	x->relay = ends[0];
+	both = launch_give(&x->launch, ends[1]);
+	launch_record(&x->launch, CONFIG_STDIO, in ? in : both, both, "-1");
+	terminal_size(x->tty, &rows, &cols);
+	snprintf(text[0], sizeof(text[0]), "%u", rows);
+	snprintf(text[1], sizeof(text[1]), "%u", cols);
+	launch_record(&x->launch, CONFIG_TTY, text[0], text[1], terminal_is_utf8(x->tty) ? "1" : "0");
+	return 0;
+}
+
+static int write_environment(struct exec *x)
+{
+	struct str_list env = {0};
+	int status;
+
+	if (x->tty >= 0)
+		str_list_add(&env, xstrdup("TERM=xterm"));
+	status = read_environment(&env, &x->o->env_files, &x->o->env);
+	for (size_t i = 0; !status && i < env.count; i++)
+		launch_record(&x->launch, CONFIG_ENV, env.items[i]);
+	/* What we do not have either is taken away from the process, as docker does. */
+	for (size_t i = 0; !status && i < x->o->env.count; i++)
+		if (!strchr(x->o->env.items[i], '=') && !getenv(x->o->env.items[i]))
+			launch_record(&x->launch, CONFIG_ENV, x->o->env.items[i]);
+	str_list_free(&env);
+	return status;
+}
+
+static int write_session(struct exec *x, int argc, char **argv)
+{
+	int status;
+
+	session_begin(&x->launch);
+	for (int i = 0; i < argc; i++)
+		launch_record(&x->launch, CONFIG_ARG, argv[i]);
+	if (x->o->workdir)
+		launch_record(&x->launch, CONFIG_CWD, x->o->workdir);
+	if (x->o->user)
+		launch_record(&x->launch, CONFIG_USER, x->o->user);
+	status = write_environment(x);
+	status = status ? status : write_stdio(x);
+	if (!status && x->launch.len > CONFIG_SIZE_MAX)
+		status = complain(EXIT_PICKET, "the arguments and variables are too long: %zu bytes, %u are possible",
+			x->launch.len, CONFIG_SIZE_MAX);
+	return status;
+}
+
+static int check_options(struct exec *x)
+{
+	const struct exec_options *o = x->o;
+	int count;
+
+	if (o->workdir && o->workdir[0] != '/')
+		return complain(EXIT_PICKET, "the working directory inside must be an absolute path, not \"%s\"", o->workdir);
+	if (o->detach || !o->tty)
+		return 0;
+	if (o->interactive && !isatty(STDIN_FILENO))
+		return complain(EXIT_PICKET, "the input is not a terminal: leave out -t");
+	if (!o->interactive && !isatty(STDOUT_FILENO))
+		return complain(EXIT_PICKET, "the output is not a terminal: leave out -t");
+	count = detach_keys(o->detach_keys, x->keys.keys);
+	if (count < 0)
+		return EXIT_PICKET;
+	x->keys.count = (size_t)count;
+	x->tty = o->interactive ? STDIN_FILENO : STDOUT_FILENO;
+	return 0;
+}
+
+/* ---- Signals ---- */
+
+static void tell_size(struct exec *x)
+{
+	unsigned int rows, cols;
+	char text[40];
+
+	if (x->tty < 0 || !terminal_size(x->tty, &rows, &cols))
+		return;
+	send(x->sock, text, (size_t)snprintf(text, sizeof(text), "winsize %u %u", rows, cols), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void stop_job(struct exec *x)
+{
+	terminal_restore();
+	session_signal(x->sock, SIGTSTP);
+	raise(SIGSTOP);
+	if (x->tty >= 0)
+		terminal_raw_again();
+	session_signal(x->sock, SIGCONT);
+	tell_size(x);
+}
+
+static void finish(struct exec *x, int status)
+{
+	x->status = status;
+	x->done = true;
+}
+
+static void interrupted(struct exec *x, int sig)
+{
+	session_signal(x->sock, sig);
+	if (sig == SIGHUP)
+		finish(x, 128 + sig);
+	if ((sig != SIGINT && sig != SIGTERM) || ++x->interrupts < INTERRUPTS_TO_KILL)
+		return;
+	session_signal(x->sock, SIGKILL);
+	terminal_restore();
+	finish(x, complain(128 + sig, "ended by force after %d signals", x->interrupts));
+}
+
+static void read_signals(struct exec *x, int fd)
+{
+	struct signalfd_siginfo si;
+
+	while (!x->done && read(fd, &si, sizeof(si)) == sizeof(si)) {
+		int sig = (int)si.ssi_signo;
+
+		if (sig == SIGWINCH)
+			tell_size(x);
+		else if (sig == SIGTSTP)
+			stop_job(x);
+		else if (sig != SIGCONT && sig != SIGCHLD)
+			interrupted(x, sig);
+	}
+}
+
+/* ---- Bytes of a terminal ---- */
+
+static void read_typed(struct exec *x)
+{
+	char typed[PIECE];
+	ssize_t n = read(STDIN_FILENO, typed, sizeof(typed));
+	bool found;
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n <= 0) {
+		x->input_ended = true;
+		shutdown(x->relay, SHUT_WR);
+		return;
+	}
+	x->in_at = 0;
+	x->in_len = keys_filter(&x->keys, typed, (size_t)n, x->in, &found);
+	if (!found)
+		return;
+	/* The process goes on without us: its terminal is hung up, as docker does not do, whose daemon holds it. */
+	terminal_restore();
+	finish(x, 0);
+}
+
+/* Move what is there. False: the other end is closed. */
+static bool pass(int fd, const char *buf, size_t *at, size_t *len)
+{
+	ssize_t n = write(fd, buf + *at, *len);
+
+	if (n < 0)
+		return errno == EINTR || errno == EAGAIN;
+	*at += (size_t)n;
+	*len -= (size_t)n;
+	return true;
+}
+
+/* False at its end. */
+static bool read_output(struct exec *x)
+{
+	ssize_t n = read(x->relay, x->out, sizeof(x->out));
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return true;
+	x->out_at = 0;
+	x->out_len = n > 0 ? (size_t)n : 0;
+	return n > 0;
+}
+
+/* After the end: what is on the way still. */
+static void drain(struct exec *x)
+{
+	struct pollfd p = {.fd = x->relay, .events = POLLIN};
+
+	while (x->relay >= 0) {
+		while (x->out_len)
+			if (!pass(STDOUT_FILENO, x->out, &x->out_at, &x->out_len))
+				return;
+		if (poll(&p, 1, LAST_OUTPUT) <= 0 || !read_output(x))
+			return;
+	}
+}
+
+/* ---- The loop ---- */
+
+static void read_session(struct exec *x)
+{
+	struct session_end end;
+
+	switch (session_read(x->sock, true, &end)) {
+	case SESSION_ENDED:
+		finish(x, end.status);
+		break;
+	case SESSION_FAILED:
+		terminal_restore();
+		finish(x, complain(end.status, "%s", end.text));
+		break;
+	case SESSION_LOST:
+		terminal_restore();
+		finish(x, session_lost(&x->entry));
+		break;
+	case SESSION_STARTED:
+	case SESSION_NOTHING:
+		break;
+	}
+}
+
+static void serve(struct exec *x, int signals)
+{
+	enum { SESSION, SIGNALS, TYPED, TO_RELAY, FROM_RELAY, OUTPUT, COUNT };
+	struct pollfd fds[COUNT] = {[SESSION] = {.fd = x->sock, .events = POLLIN}, [SIGNALS] = {.fd = signals, .events = POLLIN},
+		[TYPED] = {.events = POLLIN}, [TO_RELAY] = {.events = POLLOUT}, [FROM_RELAY] = {.events = POLLIN},
+		[OUTPUT] = {.events = POLLOUT}};
+	bool output_open = x->relay >= 0;
+
+	while (!x->done) {
+		bool typing = x->relay >= 0 && x->o->interactive && !x->input_ended;
+
+		fds[TYPED].fd = typing && !x->in_len ? STDIN_FILENO : -1;
+		fds[TO_RELAY].fd = x->in_len ? x->relay : -1;
+		fds[FROM_RELAY].fd = output_open && !x->out_len ? x->relay : -1;
+		fds[OUTPUT].fd = x->out_len ? STDOUT_FILENO : -1;
+		if (poll(fds, COUNT, -1) < 0)
+			continue;
+		if (fds[SIGNALS].revents)
+			read_signals(x, signals);
+		if (!x->done && fds[TYPED].fd >= 0 && fds[TYPED].revents)
+			read_typed(x);
+		if (fds[TO_RELAY].fd >= 0 && fds[TO_RELAY].revents && !pass(x->relay, x->in, &x->in_at, &x->in_len))
+			x->in_len = 0;
+		if (fds[FROM_RELAY].fd >= 0 && fds[FROM_RELAY].revents)
+			output_open = read_output(x);
+		if (fds[OUTPUT].fd >= 0 && fds[OUTPUT].revents && !pass(STDOUT_FILENO, x->out, &x->out_at, &x->out_len))
+			x->out_len = 0;
+		if (!x->done && fds[SESSION].revents)
+			read_session(x);
+	}
+	drain(x);
+}
+
+/* -d: only that it started is waited for. */
+static int wait_for_start(struct exec *x)
+{
+	struct session_end end;
+
+	for (;;) {
+		switch (session_read(x->sock, false, &end)) {
+		case SESSION_STARTED:
+		case SESSION_ENDED:
+			return 0;
+		case SESSION_FAILED:
+			return complain(end.status, "%s", end.text);
+		case SESSION_LOST:
+			return session_lost(&x->entry);
+		case SESSION_NOTHING:
+			break;
+		}
+	}
+}
+
+static int run(struct exec *x)
+{
+	int signals;
+
+	if (x->o->detach) {
+		x->sock = session_open(&x->entry, &x->launch);
+		launch_free(&x->launch);
+		return x->sock < 0 ? EXIT_FAILED : wait_for_start(x);
+	}
+	signals = keeper_signals();
+	if (signals < 0)
+		return EXIT_PICKET;
+	if (x->tty >= 0 && terminal_raw(x->tty) < 0)
+		return complain(EXIT_PICKET, "cannot set the terminal: %s", strerror(errno));
+	x->sock = session_open(&x->entry, &x->launch);
+	launch_free(&x->launch); /* its end of the terminal too */
+	if (x->sock < 0) {
+		terminal_restore();
+		return EXIT_FAILED;
+	}
+	serve(x, signals);
+	terminal_restore();
+	close(signals);
+	return x->status;
+}
+
+int cmd_exec(const void *opts, int argc, char **argv)
+{
+	struct exec *x = xcalloc(1, sizeof(*x));
+	int status;
+
+	x->o = opts;
+	x->sock = x->tty = x->relay = -1;
+	status = check_options(x);
+	status = status ? status : session_find(argv[0], &x->entry);
+	if (!status) {
+		status = write_session(x, argc - 1, argv + 1);
+		status = status ? status : run(x);
+		entry_free(&x->entry);
+	}
+	launch_free(&x->launch);
+	if (x->relay >= 0)
+		close(x->relay);
+	if (x->sock >= 0)
+		close(x->sock);
+	free(x);
+	return status;
+}
