@@ -63,7 +63,8 @@ struct kernel {
 	struct list_head ended_ns; /* tasklist_lock: first processes whose pid namespaces are empty now; held */
 	_Atomic unsigned n_ended_ns;
 	struct task *init;	   /* first task; its exit ends the sandbox */
-	unsigned n_tasks, max_tasks;
+	_Atomic unsigned n_tasks;  /* tasklist_lock; also read without it */
+	_Atomic unsigned max_tasks; /* likewise */
 	_Atomic uint64_t forks;    /* for /proc/stat */
 	_Atomic(struct quota *) quota; /* kernel/quota.h */
 	_Atomic uint32_t frozen;   /* FREEZE_* (kernel/freezer.h); changed under tasklist_lock */
