@@ -69,7 +69,7 @@ struct task {
 	struct fs_context *fs;		 /* held */
 	struct nsproxy *nsproxy;	 /* held; exchanged under cred_lock; NULL once exited */
 	uint64_t clear_child_tid;
-	uint64_t robust_list;
+	_Atomic uint64_t robust_list;	 /* others ask for it: get_robust_list(2) */
 	uint64_t sas_sp, sas_size;	 /* sigaltstack */
 	uint32_t sas_flags;
 	struct restart_block restart;
