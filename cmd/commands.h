@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include "cmd/lib/str.h"
+#include "cmd/run/limit_options.h"
+#include "cmd/run/net_options.h"
 
 struct run_options {
 	bool interactive;
@@ -38,6 +40,8 @@ struct run_options {
 	struct str_list secrets;    /* NAME=FILE, NAME=env:VAR */
 	struct str_list allow_env;  /* names or patterns */
 	const char *report;	    /* NULL: none; "", FORMAT or FORMAT:FILE */
+	struct limit_options limits;
+	struct net_options net;
 	bool detach;
 	bool keep;
 	const char *detach_keys;

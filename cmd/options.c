@@ -95,13 +95,17 @@ static int set_flag(const char *value, bool *field)
 	return -1;
 }
 
+/* A choice that ends with a colon stands for all that begin so and go on. */
 static bool is_choice(const char *choices, const char *value)
 {
 	size_t len = strlen(value);
 
-	for (const char *c = choices; len && c; c = strchr(c, ' '), c = c ? c + 1 : NULL)
-		if (strncmp(c, value, len) == 0 && (c[len] == ' ' || c[len] == '\0'))
+	for (const char *c = choices; len && *c; c += strcspn(c, " "), c += strspn(c, " ")) {
+		size_t n = strcspn(c, " ");
+
+		if (c[n - 1] == ':' ? len > n && strncmp(c, value, n) == 0 : len == n && strncmp(c, value, n) == 0)
 			return true;
+	}
 	return false;
 }
 

@@ -30,6 +30,7 @@ struct slirp_command {
 	char mtu[32];
 	char pid[16];
 	char api[512];
+	char mac[32];
 };
 
 static int slirp_build(struct slirp_command *c, const struct slirp_options *opt, char **err)
@@ -54,6 +55,10 @@ static int slirp_build(struct slirp_command *c, const struct slirp_options *opt,
 			return err_set(
 				err, "the path of the network's control socket is too long: %s", opt->api_socket);
 		c->argv[n++] = c->api;
+	}
+	if (opt->mac) {
+		snprintf(c->mac, sizeof(c->mac), "--macaddress=%s", opt->mac);
+		c->argv[n++] = c->mac;
 	}
 	c->argv[n++] = "--";
 	c->argv[n++] = c->pid;

@@ -22,6 +22,7 @@ struct slirp_options {
 	unsigned int mtu;    /* 0: SLIRP_MTU */
 	bool ipv6;
 	bool host_loopback;	/* let the guest reach the host's 127.0.0.1 as 10.0.2.2 */
+	const char *mac;	/* of the guest's interface; NULL: any */
 	const char *api_socket; /* path of a socket for port forwarding; NULL: none */
 	int timeout_ms;		/* how long slirp_wait_ready waits; 0: 10 s */
 };

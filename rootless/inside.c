@@ -151,7 +151,7 @@ static void enter_namespaces(struct child *c)
 	check(c, sethostname("picket", 6) < 0 ? -errno : 0, "name the sandbox's uts namespace");
 	/* A host that masks its own /proc (a container) allows no second one; the sentry can do without. */
 	c->proc = root_private_proc();
-	if (!c->opt->host_network) {
+	if (!c->opt->host_network && !c->opt->join) {
 		check(c, root_loopback_up(), "bring up the loopback interface");
 		loosen_network();
 	}

@@ -35,13 +35,61 @@ static unsigned long namespace_flags(const struct sandbox_options *opt)
 
 	if (opt->no_namespaces)
 		return 0;
-	return opt->host_network ? flags : flags | CLONE_NEWNET;
+	return opt->host_network || opt->join ? flags : flags | CLONE_NEWNET;
 }
 
 /* Errors that mean: this host does not let us have user namespaces (a limit, a policy, a kernel without them). */
 static bool is_mode_error(int err)
 {
 	return err == EPERM || err == EACCES || err == ENOSPC || err == EUSERS || err == EINVAL || err == ENOSYS;
+}
+
+/* In a process of its own: enter the other sandbox's namespaces, and clone from there a child of our parent's. */
+static long clone_inside(const struct sandbox_options *opt, int *sv, int parent)
+{
+	struct sandbox_options inside = *opt;
+	long pid;
+
+	if (setns(opt->join_user, CLONE_NEWUSER) < 0 || setns(opt->join_net, CLONE_NEWNET) < 0)
+		return -errno;
+	inside.uid = geteuid();
+	inside.gid = getegid();
+	pid = syscall(SYS_clone, namespace_flags(opt) | CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid == 0) {
+		close(sv[0]);
+		sandbox_child(&inside, sv[1], parent);
+	}
+	return pid < 0 ? -errno : pid;
+}
+
+/* The sandbox's process in a network namespace that is not its caller's. Its pid; -1 with errno. */
+static long spawn_joined(const struct sandbox_options *opt, int *sv, int parent, int *pidfd)
+{
+	int news[2];
+	long pid = -EIO;
+	pid_t helper;
+
+	if (pipe2(news, O_CLOEXEC) < 0)
+		return -1;
+	helper = fork();
+	if (helper == 0) {
+		pid = clone_inside(opt, sv, parent);
+		_exit(write(news[1], &pid, sizeof(pid)) == sizeof(pid) ? 0 : 1);
+	}
+	close(news[1]);
+	if (helper < 0)
+		pid = -errno;
+	else if (read(news[0], &pid, sizeof(pid)) != (ssize_t)sizeof(pid))
+		pid = -EIO;
+	close(news[0]);
+	while (helper > 0 && waitpid(helper, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (pid < 0) {
+		errno = (int)-pid;
+		return -1;
+	}
+	*pidfd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+	return pid;
 }
 
 int sandbox_spawn(const struct sandbox_options *opt, struct sandbox *out, char **err)
@@ -53,11 +101,15 @@ int sandbox_spawn(const struct sandbox_options *opt, struct sandbox *out, char *
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		return err_set(err, "cannot make a socket for the sandbox: %s", strerror(errno));
 	parent = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	/* clone(2) and not clone3(2): container seccomp profiles answer the latter with ENOSYS. */
-	pid = syscall(SYS_clone, namespace_flags(opt) | CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL, NULL);
-	if (pid == 0) {
-		close(sv[0]);
-		sandbox_child(opt, sv[1], parent);
+	if (opt->join) {
+		pid = spawn_joined(opt, sv, parent, &pidfd);
+	} else {
+		/* clone(2) and not clone3(2): container seccomp profiles answer the latter with ENOSYS. */
+		pid = syscall(SYS_clone, namespace_flags(opt) | CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL, NULL);
+		if (pid == 0) {
+			close(sv[0]);
+			sandbox_child(opt, sv[1], parent);
+		}
 	}
 	if (pid < 0)
 		err_set(err, "cannot make the sandbox's namespaces: %s", strerror(errno));

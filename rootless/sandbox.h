@@ -26,6 +26,9 @@ struct sandbox_options {
 	const char *sentry; /* path of picket-sentry */
 	bool no_namespaces; /* run without any namespace: no_new_privs and no capabilities only */
 	bool host_network;  /* share the caller's network namespace */
+	bool join;	    /* share this one, of another sandbox: */
+	int join_net;	    /* the namespace, */
+	int join_user;	    /* and the user namespace that owns it */
 	uid_t uid;	    /* the caller's effective ids, which a new user namespace does not tell any more */
 	gid_t gid;
 };

@@ -22,6 +22,7 @@
 #include "cmd/lib/message.h"
 #include "cmd/lib/str.h"
 #include "cmd/run/report.h"
+#include "cmd/run/net_options.h"
 #include "net/err.h"
 
 /* As docker: whoever asks this often means it. */
@@ -233,7 +234,13 @@ static void network_settled(struct keeper *k, bool late)
 		slirp_stop(&k->run->slirp);
 		err_set(&err, "slirp4netns did not set up the sandbox's network within %d s", NETWORK_TIMEOUT / 1000);
 	} else if (slirp_wait_ready(&k->run->slirp, &so, &err) == 0) {
-		sentry_tell(k, "network up");
+		if (net_publish(k->run, &err) == 0) {
+			sentry_tell(k, "network up");
+			return;
+		}
+		keeper_finish(k, complain(EXIT_PICKET, "%s", err));
+		k->forced = true;
+		free(err);
 		return;
 	}
 	if (!sandbox_ended(k))

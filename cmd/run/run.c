@@ -15,6 +15,8 @@
 #include "cmd/image/fetch.h"
 #include "cmd/keep/keeper.h"
 #include "cmd/lib/message.h"
+#include "cmd/run/limit_options.h"
+#include "cmd/run/net_options.h"
 #include "cmd/run/report.h"
 #include "cmd/lib/terminal.h"
 
@@ -125,6 +127,7 @@ static int choose_command(struct run *r)
 static int check_options(const struct run *r)
 {
 	const struct run_options *o = r->o;
+	int status;
 
 	if (report_check(o->report, o->detach))
 		return EXIT_PICKET;
@@ -139,12 +142,8 @@ static int check_options(const struct run *r)
 			EXIT_PICKET, "the working directory inside must be an absolute path, not \"%s\"", o->workdir);
 	if (o->hostname && (strlen(o->hostname) > 63 || !*o->hostname || strpbrk(o->hostname, " /\n\t")))
 		return complain(EXIT_PICKET, "\"%s\" is no host name", o->hostname);
-	if (o->memory && o->memory < 6 << 20)
-		return complain(EXIT_PICKET, "--memory must be at least 6m");
-	if (strcmp(r->network, "host") == 0)
-		warn("--network host is unsafe: the sandbox can reach everything this machine can, its own services "
-		     "included");
-	return 0;
+	status = limits_check(o);
+	return status ? status : net_check(o);
 }
 
 /* ---- The run ---- */
@@ -169,7 +168,7 @@ static void run_init(struct run *r, const struct run_options *o)
 		.entry = {.lock = -1}};
 	if (!o)
 		return;
-	r->network = o->network ? o->network : "slirp";
+	r->network = network_mode(o);
 	r->network_asked = o->network != NULL;
 }
 

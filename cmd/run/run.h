@@ -5,6 +5,7 @@
 
 #include "cmd/commands.h"
 #include "cmd/run/launch.h"
+#include "cmd/run/ports.h"
 #include "cmd/keep/record.h"
 #include "fuse-snap/client.h"
 #include "net/slirp.h"
@@ -33,6 +34,11 @@ struct run {
 	struct sandbox sandbox;
 	struct slirp slirp;
 	int report_fd; /* 0: none; see cmd/run/report.h */
+	struct port_list ports;	 /* of this start */
+	bool join;		 /* container:NAME: enter these namespaces first */
+	int join_net, join_user;
+	char *shared_id;	 /* short id of the sandbox whose network it is; NULL */
+	bool shared_none;	 /* which has none */
 	int control[2];
 	int stdio[3]; /* the program's, where the keeper has the other ends; -1: the caller's own */
 	int trace_fd; /* the caller's standard error, where that is not 2 any more; -1 */

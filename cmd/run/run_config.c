@@ -14,6 +14,8 @@
 #include "cmd/lib/programs.h"
 #include "cmd/lib/terminal.h"
 #include "cmd/run/report.h"
+#include "cmd/run/limit_options.h"
+#include "cmd/run/net_options.h"
 #include "cmd/run/secret.h"
 #include "cmd/run/share.h"
 #include "cmd/run/volume.h"
@@ -57,37 +59,6 @@ static int write_root(struct run *r)
 	if (r->target == ON_IMAGE)
 		return write_image_root(r);
 	return r->target == ON_DIR ? write_dir_root(r) : write_host_root(&r->launch);
-}
-
-/* The whole of a small host file; "" if it cannot be read. */
-static char *host_file(const char *path)
-{
-	char buf[65536];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, buf, sizeof(buf) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	buf[n > 0 ? n : 0] = '\0';
-	return xstrdup(buf);
-}
-
-/* The files docker makes for each container. */
-static void write_files(struct run *r, const char *hostname)
-{
-	bool host = strcmp(r->network, "host") == 0, slirp = strcmp(r->network, "slirp") == 0;
-	char *hosts, *line = xasprintf("%s\n", hostname);
-
-	launch_record(&r->launch, CONFIG_FILE, "/etc/hostname", "644", line);
-	free(line);
-	hosts = host ? host_file("/etc/hosts")
-		     : xasprintf("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n%s\t%s\n",
-			       slirp ? SLIRP_GUEST_ADDRESS : "127.0.0.1", hostname);
-	launch_record(&r->launch, CONFIG_FILE, "/etc/hosts", "644", hosts);
-	free(hosts);
-	hosts = host ? host_file("/etc/resolv.conf") : xstrdup(slirp ? SLIRP_RESOLV_CONF : "");
-	launch_record(&r->launch, CONFIG_FILE, "/etc/resolv.conf", "644", hosts);
-	free(hosts);
 }
 
 /* The keeper's pipes; it closes its copies of the program's ends when they are handed over. */
@@ -137,17 +108,6 @@ static int write_trace(struct run *r)
 		return complain(EXIT_PICKET, "cannot write the trace to %s: %s", path, strerror(errno));
 	launch_record(&r->launch, CONFIG_TRACE, launch_give(&r->launch, fd));
 	return 0;
-}
-
-static void write_limits(struct run *r)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%lld", (long long)r->o->memory);
-	launch_record(&r->launch, CONFIG_MEMORY, text);
-	/* -1 is docker's "no limit": the highest pid_max there is. */
-	snprintf(text, sizeof(text), "%lld", r->o->pids < 0 ? 4194304LL : (long long)r->o->pids);
-	launch_record(&r->launch, CONFIG_PIDS, text);
 }
 
 /* malloc'd */
@@ -208,7 +168,7 @@ static int write_program(struct run *r, const char *hostname)
 
 int write_config(struct run *r)
 {
-	const char *hostname = r->o->hostname ? r->o->hostname : r->entry.short_id;
+	const char *hostname = r->o->hostname ? r->o->hostname : r->shared_id ? r->shared_id : r->entry.short_id;
 	char proc[16];
 	int status;
 
@@ -226,14 +186,14 @@ int write_config(struct run *r)
 		return status;
 	launch_record(&r->launch, CONFIG_ROOT_RO, r->o->read_only ? "1" : "0");
 	write_stdio(r);
-	write_limits(r);
+	limits_write(&r->launch, r->o);
 	launch_record(&r->launch, CONFIG_CONTROL, launch_lend(&r->launch, r->control[1]));
 	snprintf(proc, sizeof(proc), "%d", SANDBOX_PROC_FD);
 	if (r->sandbox.proc)
 		launch_record(&r->launch, CONFIG_PROC, proc);
 	if (r->no_namespaces)
 		launch_word(&r->launch, CONFIG_NOUSERNS);
-	launch_record(&r->launch, CONFIG_NETWORK, r->network);
-	write_files(r, hostname);
+	launch_record(&r->launch, CONFIG_NETWORK, r->network); /* slirp, none, host, container */
+	net_write_files(r, hostname);
 	return 0;
 }

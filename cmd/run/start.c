@@ -12,6 +12,8 @@
 #include "cmd/lib/message.h"
 #include "cmd/lib/mode.h"
 #include "cmd/lib/programs.h"
+#include "cmd/run/limit_options.h"
+#include "cmd/run/net_options.h"
 #include "cmd/run/orphans.h"
 #include "cmd/run/run.h"
 #include "rootless/harden.h"
@@ -23,6 +25,9 @@ static int spawn(struct run *r, char **err)
 	struct sandbox_options so = {
 		.no_namespaces = r->no_namespaces,
 		.host_network = strcmp(r->network, "host") == 0,
+		.join = r->join,
+		.join_net = r->join_net,
+		.join_user = r->join_user,
 		.uid = geteuid(),
 		.gid = getegid(),
 	};
@@ -111,8 +116,8 @@ static int no_network(struct run *r, char *err)
 /* Start slirp4netns; the session hears how it comes out. What can be told at once is told before the sentry starts. */
 static int start_network(struct run *r)
 {
-	struct slirp_options so = {.pid = r->sandbox.pid, .exit_fd = -1};
-	char *err = NULL, *program;
+	struct slirp_options so = {.pid = r->sandbox.pid, .exit_fd = -1, .mac = r->o->net.mac};
+	char *err = NULL, *program, *api = NULL;
 	int status;
 
 	if (strcmp(r->network, "slirp") != 0)
@@ -124,8 +129,11 @@ static int start_network(struct run *r)
 	if (access("/dev/net/tun", R_OK | W_OK) < 0)
 		status = no_network(r, xasprintf("cannot open /dev/net/tun: %s; no network can be made for the sandbox",
 					       strerror(errno)));
-	else
+	else {
+		so.api_socket = api = net_api_socket(r);
 		status = slirp_spawn(&so, &r->slirp, &err) < 0 ? no_network(r, err) : 0;
+	}
+	free(api);
 	free(program);
 	return status;
 }
@@ -155,10 +163,14 @@ int run_launch(struct run *r)
 {
 	int status;
 
-	r->network = r->o->network ? r->o->network : "slirp";
+	r->network = network_mode(r->o);
+	status = net_begin(r);
+	if (status)
+		return status;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, r->control) < 0)
 		return complain(EXIT_PICKET, "cannot make a socket for the sandbox: %s", strerror(errno));
 	status = start_process(r);
+	status = status ? status : limits_pin(r->o, r->sandbox.pid);
 	status = status ? status : start_network(r);
 	status = status ? status : write_config(r);
 	return status ? status : hand_over(r);
@@ -168,6 +180,7 @@ void run_cleared(struct run *r)
 {
 	sandbox_kill(&r->sandbox);
 	slirp_stop(&r->slirp);
+	net_end(r);
 	if (r->no_namespaces)
 		kill_orphans();
 	if (r->snap_open)

@@ -75,7 +75,7 @@ status "relative place" 125 run -v /tmp:x host exit 0
 one_sentence
 status "unknown option" 125 run --frobnicate host exit 0
 one_sentence
-status "unknown network" 125 run --network bridge host exit 0
+status "unknown network" 125 run --network beer host exit 0
 one_sentence
 status "trace file that cannot be made" 125 run --trace=/nonexistent/t host exit 0
 one_sentence

@@ -74,7 +74,7 @@ static void test_flags(void **state)
 
 static void test_refused(void **state)
 {
-	static const char *const bad[] = {"--nonsense img", "-X img", "--network bridge img", "--memory lots img", "-e",
+	static const char *const bad[] = {"--nonsense img", "-X img", "--memory lots img", "-e",
 		"--tty=perhaps img", "--pids-limit x img", "--privileged img"};
 	struct parsed p;
 
