@@ -77,6 +77,7 @@ struct exec_options {
 };
 
 int cmd_exec(const void *opts, int argc, char **argv);
+int cmd_top(const void *opts, int argc, char **argv);
 int cmd_run(const void *opts, int argc, char **argv);
 int cmd_rename(const void *opts, int argc, char **argv);
 int cmd_pull(const void *opts, int argc, char **argv);

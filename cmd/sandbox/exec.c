@@ -376,7 +376,7 @@ int cmd_exec(const void *opts, int argc, char **argv)
 	x->o = opts;
 	x->sock = x->tty = x->relay = -1;
 	status = check_options(x);
-	status = status ? status : session_find(argv[0], &x->entry);
+	status = status ? status : session_find(argv[0], false, &x->entry);
 	if (!status) {
 		status = write_session(x, argc - 1, argv + 1);
 		status = status ? status : run(x);

@@ -15,7 +15,7 @@
 #include "cmd/lib/message.h"
 #include "cmd/lib/programs.h"
 
-int session_find(const char *name, struct entry *e)
+int session_find(const char *name, bool paused, struct entry *e)
 {
 	char *err = NULL;
 	int status = 0;
@@ -25,9 +25,9 @@ int session_find(const char *name, struct entry *e)
 		free(err);
 		return status;
 	}
-	if (e->state.status == ENTRY_PAUSED)
+	if (e->state.status == ENTRY_PAUSED && !paused)
 		status = complain(EXIT_FAILED, "the sandbox %s is paused; picket unpause lets it go on", e->config.name);
-	else if (e->state.status != ENTRY_RUNNING && e->state.status != ENTRY_RESTARTING)
+	else if (e->state.status != ENTRY_RUNNING && e->state.status != ENTRY_PAUSED && e->state.status != ENTRY_RESTARTING)
 		status = complain(EXIT_FAILED, "the sandbox %s is not running", e->config.name);
 	if (status)
 		entry_free(e);

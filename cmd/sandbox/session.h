@@ -22,8 +22,8 @@ struct session_end {
 	char text[4097];
 };
 
-/* The running sandbox called *name*. 0, or 1 after a complaint. */
-int session_find(const char *name, struct entry *e);
+/* The running sandbox called *name*; *paused*: it may be paused. 0, or 1 after a complaint. */
+int session_find(const char *name, bool paused, struct entry *e);
 
 /* A configuration to append to: launch_free() it. */
 void session_begin(struct launch *l);

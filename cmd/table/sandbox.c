@@ -30,6 +30,11 @@ static const char exec_examples[] =
 	"exec -d -e LEVEL=3 web /work.sh # in the background";
 
 static const struct cmd_spec commands[] = {
+	{"top", "SANDBOX [PS OPTIONS]", "list the processes of a sandbox",
+		"Without options as ps -ef; -e, -f, aux and -o COLUMNS choose other columns. The processes are always all of the "
+		"sandbox's, and their numbers those they have inside.", NO_OPTS, 1, -1, true, COMPLETE_RUNNING,
+		.failure = EXIT_FAILED, .run = cmd_top,
+		.examples = "top web # as ps -ef\ntop web aux # with memory and processor\ntop web -o pid,etime,args # these columns"},
 	{"exec", "[OPTIONS] SANDBOX CMD [ARG…]", "run a command in a running sandbox", exec_text, OPTS(exec_opts, exec_options), 2,
 		-1, true, COMPLETE_ACTIVE, .failure = EXIT_PICKET, .run = cmd_exec, .then = COMPLETE_PROGRAM,
 		.examples = exec_examples},
@@ -40,6 +45,7 @@ static const struct cmd_spec commands[] = {
 
 static const struct cmd_alias aliases[] = {
 	{"container", "exec", "exec"},
+	{"container", "top", "top"},
 	{"container", "rename", "rename"},
 };
 

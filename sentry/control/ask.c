@@ -27,6 +27,7 @@ static const struct verb {
 	unsigned min_fds, max_fds;
 } verbs[] = {
 	{"exec", ask_exec, .min_fds = 2, .max_fds = ASK_FDS_MAX},
+	{"top", ask_top, .slow = true, .min_fds = 1, .max_fds = 1},
 	{"pause", ask_pause, .slow = true},
 	{"unpause", ask_unpause},
 	{"stats", ask_stats, .slow = true},

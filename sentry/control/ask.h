@@ -30,6 +30,7 @@ struct ask {
  * that the table marks as slow have a thread of their own.
  */
 int ask_exec(struct ask *a);
+int ask_top(struct ask *a);
 
 /* The answer's text; cut at ASK_TEXT_MAX. */
 void ask_say(struct ask *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
