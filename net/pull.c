@@ -437,6 +437,14 @@ static int pull_run(struct pull *p, struct snap_error *e)
 	return r;
 }
 
+/* Has it been written with a tag? A colon before the last slash is a port's. */
+static bool names_tag(const char *ref)
+{
+	const char *slash = strrchr(ref, '/');
+
+	return strchr(slash ? slash : ref, ':');
+}
+
 int fetch_pull(struct fetch *f, const char *ref, struct snap_error *e)
 {
 	struct pull p = {.f = f};
@@ -450,6 +458,10 @@ int fetch_pull(struct fetch *f, const char *ref, struct snap_error *e)
 		p.ref.has_digest ? digest_text(&p.ref.digest, digest) : "");
 	if (!*p.ref.tag)
 		snprintf(p.name + strlen(p.name), sizeof(p.name) - strlen(p.name), "@%s", digest);
+	if (!f->opt->quiet && !p.ref.has_digest && !names_tag(ref)) {
+		printf("Using default tag: %s\n", p.ref.tag);
+		fflush(stdout);
+	}
 	partial_clean(f->store, PARTIAL_AGE);
 	r = pull_run(&p, e);
 	pull_clear(&p);

@@ -47,6 +47,15 @@ static int choose_target(struct run *r, int argc, char **argv)
 	return 0;
 }
 
+/* docker's words, by which scripts know that a pull follows. */
+static void say_missing(const struct run *r)
+{
+	const char *slash = strrchr(r->image, '/'), *last = slash ? slash : r->image;
+
+	if (!r->o->quiet)
+		fprintf(stderr, "Unable to find image '%s%s' locally\n", r->image, strpbrk(last, ":@") ? "" : ":latest");
+}
+
 static int pull(struct run *r)
 {
 	int status = fetch_pull(r->image, r->o->platform, NULL, r->o->quiet, false);
@@ -80,6 +89,8 @@ static int resolve_image(struct run *r)
 	}
 	found = store_resolve(r->store, r->image, &r->ref, &e);
 	if ((found == -ENOENT || (found == 0 && other_platform(r))) && strcmp(when, "missing") == 0) {
+		if (found == -ENOENT)
+			say_missing(r);
 		status = pull(r);
 		if (status)
 			return status;
