@@ -47,6 +47,20 @@ struct run_options {
 	const char *detach_keys;
 	const char *sig_proxy; /* "true" (default), "false" */
 	const char *restart; /* NULL: no */
+	const char *log_driver; /* json-file (default), none */
+	struct str_list log_opts; /* max-size=, max-file= */
+	const char *timeout;	  /* NULL: none */
+	const char *stop_signal, *stop_timeout;
+};
+
+struct logs_options {
+	bool follow, timestamps, details;
+	const char *since, *until, *tail;
+};
+
+struct attach_options {
+	bool no_stdin;
+	const char *sig_proxy, *detach_keys;
 };
 
 struct fetch_options {
@@ -80,6 +94,8 @@ int cmd_exec(const void *opts, int argc, char **argv);
 int cmd_top(const void *opts, int argc, char **argv);
 int cmd_run(const void *opts, int argc, char **argv);
 int cmd_rename(const void *opts, int argc, char **argv);
+int cmd_logs(const void *opts, int argc, char **argv);
+int cmd_attach(const void *opts, int argc, char **argv);
 int cmd_pull(const void *opts, int argc, char **argv);
 int cmd_load(const void *opts, int argc, char **argv);
 int cmd_images(const void *opts, int argc, char **argv);

@@ -37,6 +37,9 @@
 /* How long the sentry may take to end the program after SIGKILL, in ms, before it is ended itself. */
 #define KILL_GRACE 2000
 
+/* The log of a sandbox whose entry is in memory, in bytes. */
+#define MEMORY_LOG_MAX (16 << 20)
+
 /* How long to wait for the news that the sandbox ended, after slirp4netns failed, in ms. */
 #define LAST_NEWS 50
 
@@ -567,6 +570,22 @@ static void heard(void *arg, bool warning, int status, const char *text)
 	free(line);
 }
 
+/* Sandboxes that are dropped at their end and have a terminal are looked at, not read about. */
+static int open_log(struct keeper *k)
+{
+	const struct run_options *o = k->run->o;
+	struct log_options log;
+
+	if (log_options_parse(o->log_driver, &o->log_opts, &log) < 0)
+		return -1;
+	if (k->stdio == KEEPER_STDIO_OWN || log.none || (k->entry->temporary && !k->detached))
+		return 0;
+	if (k->entry->temporary && !log.max_size)
+		log.max_size = MEMORY_LOG_MAX;
+	k->log = log_open(k->entry->dir, &log);
+	return k->log ? 0 : -1;
+}
+
 int keeper_run(struct run *r, enum keeper_stdio stdio, int client, bool detached)
 {
 	struct keeper k = {.run = r,
@@ -584,9 +603,10 @@ int keeper_run(struct run *r, enum keeper_stdio stdio, int client, bool detached
 
 	watch(&k, &k.signals, signals, POLLIN, signals_ready);
 	if (client >= 0)
-		stream_begin(client_add(&k, client), !detached, r->client_input, true);
+		stream_begin(client_add(&k, client), !detached, r->client_input, !detached);
 	message_to(stdio == KEEPER_STDIO_STREAM ? heard : NULL, &k);
-	if (signals < 0 || serve_open(&k) < 0 || policy_parse(&k.policy, r->o->restart) < 0) {
+	if (signals < 0 || serve_open(&k) < 0 || policy_parse(&k.policy, r->o->restart) < 0 ||
+		open_log(&k) < 0) {
 		k.failed = true;
 		k.status = EXIT_PICKET;
 	} else {

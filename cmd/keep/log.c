@@ -15,13 +15,14 @@
 #include "cmd/lib/message.h"
 #include "cmd/lib/str.h"
 
+#define FILES_MAX 1000
 #define BATCH 65536 /* of lines written at once, in bytes */
 
 struct log {
 	char *dir;
 	int fd;
-	int64_t size, max_size;
-	int max_files;
+	int64_t size;
+	struct log_options o;
 	bool failed;
 	struct {
 		char data[LOG_LINE_MAX];
@@ -43,13 +44,32 @@ static int open_file(struct log *l)
 	return l->fd;
 }
 
-struct log *log_open(const char *dir, int64_t max_size, int max_files)
+static int one_option(const char *word, struct log_options *ret)
+{
+	if (strncmp(word, "max-size=", 9) == 0 && (strcmp(word + 9, "-1") == 0 || parse_size(word + 9, &ret->max_size) == 0))
+		return 0;
+	if (strncmp(word, "max-file=", 9) == 0 && parse_number(word + 9, 1, FILES_MAX, &ret->max_files) == 0)
+		return 0;
+	return complain(-1, "--log-opt \"%s\" is none that there is: max-size=BYTES (10m), max-file=N (1 to %d)", word, FILES_MAX);
+}
+
+int log_options_parse(const char *driver, const struct str_list *words, struct log_options *ret)
+{
+	*ret = (struct log_options){.none = driver && strcmp(driver, "none") == 0, .max_files = 1};
+	for (size_t i = 0; i < words->count; i++)
+		if (one_option(words->items[i], ret) < 0)
+			return -1;
+	if (ret->max_files > 1 && !ret->max_size)
+		return complain(-1, "--log-opt max-file needs max-size: without it there is one file alone");
+	return 0;
+}
+
+struct log *log_open(const char *dir, const struct log_options *o)
 {
 	struct log *l = xcalloc(1, sizeof(*l));
 
 	l->dir = xstrdup(dir);
-	l->max_size = max_size;
-	l->max_files = max_files > 1 ? max_files : 1;
+	l->o = *o;
 	if (open_file(l) >= 0)
 		return l;
 	complain(-1, "cannot open the log %s/" LOG_NAME ": %s", dir, strerror(errno));
@@ -64,7 +84,7 @@ struct log *log_open(const char *dir, int64_t max_size, int max_files)
 static void rotate(struct log *l)
 {
 	close(l->fd);
-	for (int i = l->max_files - 1; i >= 1; i--) {
+	for (int i = (int)l->o.max_files - 1; i >= 1; i--) {
 		char *from = i == 1 ? xasprintf("%s/" LOG_NAME, l->dir) : xasprintf("%s/" LOG_NAME ".%d", l->dir, i - 1);
 		char *to = xasprintf("%s/" LOG_NAME ".%d", l->dir, i);
 
@@ -72,7 +92,7 @@ static void rotate(struct log *l)
 		free(from);
 		free(to);
 	}
-	if (l->max_files == 1) {
+	if (l->o.max_files == 1) {
 		char *path = xasprintf("%s/" LOG_NAME, l->dir);
 
 		unlink(path);
@@ -89,25 +109,41 @@ static void failed(struct log *l)
 	l->failed = true;
 }
 
-/* One write(2) a batch of lines. What a full disk cut off is taken back: the file never holds half a line. */
-static void write_lines(struct log *l)
+/* What a full disk cut off is taken back: the file never holds half a line. */
+static void write_out(struct log *l, const char *data, size_t len)
 {
 	ssize_t n;
 
-	if (!l->len)
-		return;
-	if (l->max_size && l->size && l->size + (int64_t)l->len > l->max_size)
-		rotate(l);
 	do {
-		n = l->fd < 0 ? -1 : write(l->fd, l->lines, l->len);
+		n = l->fd < 0 ? -1 : write(l->fd, data, len);
 	} while (n < 0 && errno == EINTR);
-	if (n == (ssize_t)l->len) {
+	if (n == (ssize_t)len) {
 		l->size += n;
 		l->failed = false;
-	} else {
-		if (n > 0 && ftruncate(l->fd, l->size) == 0)
-			errno = ENOSPC;
-		failed(l);
+		return;
+	}
+	if (n > 0 && ftruncate(l->fd, l->size) == 0)
+		errno = ENOSPC;
+	failed(l);
+}
+
+static bool too_long(const struct log *l, size_t more)
+{
+	return l->o.max_size && l->size + (int64_t)more > l->o.max_size;
+}
+
+/* One write(2) a batch of lines; all but the last fit into the file. */
+static void write_lines(struct log *l)
+{
+	const char *last = l->len ? memrchr(l->lines, '\n', l->len - 1) : NULL;
+	size_t fits = too_long(l, l->len) ? (last ? (size_t)(last - l->lines) + 1 : 0) : l->len;
+
+	if (fits)
+		write_out(l, l->lines, fits);
+	if (fits < l->len) {
+		if (l->size)
+			rotate(l);
+		write_out(l, l->lines + fits, l->len - fits);
 	}
 	l->len = 0;
 }
@@ -199,7 +235,7 @@ void log_write(struct log *l, bool error, const char *data, size_t len)
 			add_line(l, which, stamp);
 		else if (l->part[which].len == LOG_LINE_MAX)
 			cut_line(l, which, stamp);
-		if (l->len >= BATCH || (l->max_size && l->size + (int64_t)l->len >= l->max_size))
+		if (l->len >= BATCH || too_long(l, l->len))
 			write_lines(l);
 	}
 	write_lines(l);

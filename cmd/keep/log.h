@@ -10,16 +10,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cmd/lib/str.h"
+
 #define LOG_NAME "log.json"
 #define LOG_LINE_MAX 16384 /* bytes of the program's in one line of the log */
 
 struct log;
 
-/*
- * Open the log in the directory `dir` for appending. A file that reaches max_size bytes (0: never) is rotated, and
- * max_files of them are kept (at least 1). NULL after a complaint.
- */
-struct log *log_open(const char *dir, int64_t max_size, int max_files);
+struct log_options {
+	bool none;	  /* keep no log */
+	int64_t max_size; /* a file that reaches it is rotated, bytes; 0: never */
+	int64_t max_files; /* at least 1 */
+};
+
+/* Read --log-driver and --log-opt. 0, or -1 after a complaint. */
+int log_options_parse(const char *driver, const struct str_list *words, struct log_options *ret);
+
+/* Open the log in the directory `dir` for appending. NULL after a complaint. */
+struct log *log_open(const char *dir, const struct log_options *o);
 
 /* Append what the program wrote. A failure (a full disk) is warned of once; the program goes on. */
 void log_write(struct log *l, bool error, const char *data, size_t len);

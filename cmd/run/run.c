@@ -14,6 +14,8 @@
 
 #include "cmd/image/fetch.h"
 #include "cmd/keep/keeper.h"
+#include "cmd/keep/log.h"
+#include "cmd/keep/policy.h"
 #include "cmd/lib/message.h"
 #include "cmd/run/limit_options.h"
 #include "cmd/run/net_options.h"
@@ -135,10 +137,26 @@ static int choose_command(struct run *r)
 	return 0;
 }
 
+/* What the keeper will read again: said before anything is made. */
+static int check_keeping(const struct run_options *o)
+{
+	struct policy policy;
+	struct log_options log;
+
+	if (policy_parse(&policy, o->restart) < 0 || log_options_parse(o->log_driver, &o->log_opts, &log) < 0)
+		return EXIT_PICKET;
+	if (o->rm && policy.when != RESTART_NO)
+		return complain(EXIT_PICKET, "--rm removes the sandbox when it ends, --restart starts it again: choose one");
+	return 0;
+}
+
 static int check_options(const struct run *r)
 {
 	const struct run_options *o = r->o;
 	int status;
+
+	if (check_keeping(o))
+		return EXIT_PICKET;
 
 	if (report_check(o->report, o->detach))
 		return EXIT_PICKET;

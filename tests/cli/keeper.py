@@ -1,0 +1,400 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Kept sandboxes: their keeper, streams, logs, restart policies, and what is left when something is killed.
+
+Use: keeper.py BUILD-DIRECTORY [FILTER]. Prints "ok NAME" or "not ok NAME"; the exit status tells whether all passed.
+"""
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+
+build = sys.argv[1]
+wanted = sys.argv[2] if len(sys.argv) > 2 else ""
+work = tempfile.mkdtemp(prefix="picket-test-")
+os.environ["XDG_RUNTIME_DIR"] = work + "/run"
+os.environ["PICKET_STORE"] = work + "/store"
+os.mkdir(work + "/run", 0o700)
+picket = build + "/cmd/picket"
+failures = 0
+
+
+def check(name, good, detail=""):
+    global failures
+    failures += not good
+    print(("ok " if good else "not ok ") + name + ("" if good or not detail else f" ({detail})"), flush=True)
+
+
+def call(*args, **kw):
+    kw.setdefault("timeout", 60)
+    return subprocess.run([picket, *args], capture_output=True, **kw)
+
+
+def run(*args, **kw):
+    return call("run", "--network", "none", *args, **kw)
+
+
+def start(name, script, *options):
+    r = run("-d", "--name", name, *options, "host", "--", "sh", "-c", script)
+    assert r.returncode == 0, r.stderr
+    return r.stdout.decode().strip()
+
+
+def entry(name):
+    return work + "/store/sandboxes/" + os.readlink(work + "/store/names/" + name).split("/")[-1]
+
+
+def state(name):
+    return json.load(open(entry(name) + "/state.json"))
+
+
+def until(condition, seconds=10):
+    end = time.time() + seconds
+    while time.time() < end:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def ended(name):
+    return until(lambda: state(name)["status"] == "exited")
+
+
+def keepers():
+    """Living processes of ours: their runtime directory names them."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            environ = open(f"/proc/{pid}/environ", "rb").read()
+            stat = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            continue
+        if b"XDG_RUNTIME_DIR=" + work.encode() in environ and stat != "Z" and int(pid) != os.getpid():
+            found.append(int(pid))
+    return found
+
+
+class Terminal:
+    """A command on a new terminal."""
+
+    def __init__(self, *args):
+        self.out = b""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execv(picket, [picket, *args])
+
+    def type(self, text):
+        os.write(self.fd, text)
+
+    def read(self, wanted, seconds=15):
+        end = time.time() + seconds
+        while wanted not in self.out and time.time() < end:
+            if select.select([self.fd], [], [], 0.1)[0]:
+                try:
+                    data = os.read(self.fd, 4096)
+                except OSError:
+                    break
+                if not data:
+                    break
+                self.out += data
+        found = wanted in self.out
+        if found:
+            self.out = self.out.split(wanted, 1)[1]
+        return found
+
+    def raw(self):
+        return not termios.tcgetattr(self.fd)[3] & termios.ICANON
+
+    def end(self):
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+# ---- Runs ----
+
+def test_kept():
+    r = run("--keep", "--name", "kept", "host", "--", "sh", "-c", "echo out; echo err >&2; exit 3")
+    check("output, error output and status of a kept run", (r.stdout, r.stderr, r.returncode) == (b"out\n", b"err\n", 3))
+    check("its state", state("kept")["status"] == "exited" and state("kept")["exit_code"] == 3)
+    r = run("--keep", "--name", "lost", "host", "--", "/nonexistent/program")
+    check("a program that is not there", r.returncode == 127 and b"not found" in r.stderr, r.stderr)
+    r = run("--keep", "host", "--", "cat", input=b"")
+    check("no -i: the input is empty", r.returncode == 0 and r.stdout == b"")
+    data = os.urandom(3_000_000)
+    r = run("-i", "--keep", "host", "--", "cat", input=data)
+    check("3 MB through a kept run, both ways", r.stdout == data)
+    r = run("-i", "--keep", "host", "--", "head", "-c", "10", input=data)
+    check("a program that does not read its input to the end", r.stdout == data[:10] and r.returncode == 0)
+
+
+def test_detached():
+    t = time.time()
+    name = start("far", "sleep 2; exit 9")
+    check("run -d returns at once, with the id", time.time() - t < 1.5 and re.fullmatch("[0-9a-f]{64}", name))
+    check("and the sandbox runs", state("far")["status"] == "running" and state("far")["detached"])
+    r = subprocess.run(f"{picket} run -d --network none host -- sleep 3 2>&1 | cat; true", shell=True, timeout=2.5,
+                       capture_output=True)
+    check("who reads its output is not held", len(r.stdout.strip()) == 64)
+    check("it ends by itself", ended("far") and state("far")["exit_code"] == 9)
+    r = run("-d", "host", "--", "/nonexistent/program")
+    check("run -d of what is not there", r.returncode == 127 and b"not found" in r.stderr and not r.stdout, r)
+
+
+def test_slow_reader():
+    p = subprocess.Popen([picket, "run", "--network", "none", "--keep", "--name", "fast", "host", "--", "sh", "-c",
+                          "i=0; while [ $i -lt 40000 ]; do echo $i-----------------------------------------; i=$((i+1)); "
+                          "done; echo done >&2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    time.sleep(1.5)
+    check("a slow reader in the foreground stops the program", state("fast")["status"] == "running")
+    out, err = p.communicate(timeout=60)
+    check("and loses nothing", len(out.splitlines()) == 40000 and err == b"done\n" and p.returncode == 0)
+    r = call("logs", "fast")
+    check("neither does the log", r.stdout == out)
+    p = subprocess.run(f"{picket} run --network none --keep --name pipe host -- yes | head -1", shell=True,
+                       capture_output=True, timeout=20)
+    check("a pipe that breaks ends it", p.stdout == b"y\n" and ended("pipe"))
+
+
+def test_foreground_killed():
+    p = subprocess.Popen([picket, "run", "--network", "none", "--keep", "--name", "front", "host", "--", "sleep", "100"])
+    until(lambda: os.path.exists(work + "/store/names/front") and state("front")["status"] == "running")
+    p.kill()
+    p.wait()
+    check("kill -9 of the command ends the sandbox", ended("front") and state("front")["exit_code"] == 137)
+
+
+def test_signals():
+    p = subprocess.Popen([picket, "run", "--network", "none", "--keep", "--name", "sig", "host", "--", "sh", "-c",
+                          "trap 'echo got; exit 6' USR1; echo ready; while :; do sleep 0.05; done"], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    p.send_signal(signal.SIGUSR1)
+    check("signals are passed on", p.stdout.readline() == b"got\n" and p.wait() == 6)
+    p = subprocess.Popen([picket, "run", "--network", "none", "--keep", "host", "--", "sh", "-c",
+                          "trap '' INT; echo ready; while :; do sleep 0.05; done"], stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE)
+    p.stdout.readline()
+    for _ in range(3):
+        p.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    check("the third Ctrl-C ends it by force", p.wait(10) == 130 and b"by force" in p.stderr.read())
+    p = subprocess.Popen([picket, "run", "--network", "none", "--keep", "host", "--", "sh", "-c",
+                          "i=0; while :; do echo $i; i=$((i+1)); sleep 0.02; done"], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    p.send_signal(signal.SIGTSTP)
+    stopped = os.waitid(os.P_PID, p.pid, os.WSTOPPED | os.WEXITED)
+    time.sleep(0.2)
+    os.set_blocking(p.stdout.fileno(), False)
+    while p.stdout.read(65536):
+        pass
+    time.sleep(0.3)
+    check("Ctrl-Z stops the sandbox", stopped.si_code == os.CLD_STOPPED and not p.stdout.read(65536))
+    p.send_signal(signal.SIGCONT)
+    check("fg continues it", until(lambda: p.stdout.read(65536)))
+    p.send_signal(signal.SIGTERM)
+    check("and it ends", p.wait(10) == 143)
+
+
+# ---- Streams ----
+
+def test_attach():
+    start("att", "sleep 0.7; echo hello; sleep 0.3; exit 7")
+    r = call("attach", "att")
+    check("attach shows what comes and returns the status", (r.stdout, r.returncode) == (b"hello\n", 7), r)
+    r = call("attach", "att")
+    check("attach to what does not run", r.returncode == 1 and b"not running" in r.stderr, r)
+    start("echo", "while read line; do echo got $line; done", "-i")
+    one = subprocess.Popen([picket, "attach", "echo"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    two = subprocess.Popen([picket, "attach", "--no-stdin", "echo"], stdout=subprocess.PIPE)
+    time.sleep(0.3)
+    one.stdin.write(b"x\n")
+    one.stdin.flush()
+    check("input of an attached client", one.stdout.readline() == b"got x\n")
+    check("another one sees the output too", two.stdout.readline() == b"got x\n")
+    one.stdin.close()
+    time.sleep(0.3)
+    check("the end of its input is not the program's", state("echo")["status"] == "running" and one.poll() is None)
+    two.send_signal(signal.SIGTERM)
+    check("signals go to the program", one.wait(10) == 143 and two.wait(10) == 143)
+
+
+def test_terminal():
+    t = Terminal("run", "-it", "--network", "none", "--keep", "--name", "tty", "host", "--", "sh", "-c",
+                 "stty size; while read line; do echo got-$line; stty size; done")
+    check("the terminal is raw", t.read(b"24 80") or t.read(b"0 0"))
+    t.type(b"one\r")
+    check("what is typed arrives", t.read(b"got-one"))
+    t.type(b"\x10x\r")
+    check("the first detach key alone is passed on", t.read(b"got-\x10x"))
+    t.type(b"\x10\x11")
+    check("detach keys leave it", t.end() == 0 and state("tty")["status"] == "running")
+    check("as detached", state("tty")["detached"])
+    t = Terminal("attach", "--detach-keys", "ctrl-a,d", "tty")
+    time.sleep(0.3)
+    t.type(b"two\r")
+    check("attach to a terminal", t.read(b"got-two"))
+    import fcntl
+    import struct
+    fcntl.ioctl(t.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 99, 0, 0))
+    time.sleep(0.3)
+    t.type(b"three\r")
+    check("with its window's size", t.read(b"33 99"))
+    t.type(b"\x10\x11\r")
+    check("other detach keys", t.read(b"got-"))
+    t.type(b"\x01d")
+    check("detach again", t.end() == 0)
+    t = Terminal("attach", "tty")
+    time.sleep(0.3)
+    check("raw", t.raw())
+    t.type(b"\x04")
+    check("Ctrl-D ends the program", t.end() == 0 and ended("tty"))
+    r = call("attach", "--detach-keys", "bogus", "tty")
+    check("wrong detach keys", r.returncode == 1 and b"detach-keys" in r.stderr)
+
+
+def test_hangup():
+    t = Terminal("run", "-it", "--network", "none", "--keep", "--name", "hup", "host", "--", "sleep", "100")
+    until(lambda: os.path.exists(work + "/store/names/hup") and state("hup")["status"] == "running")
+    time.sleep(0.2)
+    os.close(t.fd)
+    check("a terminal that hangs up ends the sandbox", ended("hup"))
+    os.waitpid(t.pid, 0)
+
+
+# ---- Logs ----
+
+def test_logs():
+    start("log", r"printf 'a\nb\n'; printf 'e\n' >&2; sleep 0.5; printf 'c'; sleep 0.2; printf 'd\n\377\200x\303\244\n'; printf tail")
+    p = subprocess.Popen([picket, "logs", "-f", "log"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+    check("logs -f sees the first lines while it runs", p.stdout.readline() == b"a\n")
+    out, err = p.communicate(timeout=20)
+    check("and ends with it", out == "b\ncd\n\ufffd\ufffdxä\ntail".encode() and err == b"e\n" and p.returncode == 0, out)
+    check("logs of one that has ended", call("logs", "log").stdout == b"a\n" + out)
+    check("--tail", call("logs", "--tail", "2", "log").stdout == b"\xef\xbf\xbd\xef\xbf\xbdx\xc3\xa4\ntail")
+    check("-n 0", call("logs", "-n", "0", "log").stdout == b"")
+    r = call("logs", "-t", "log")
+    check("-t", all(re.match(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z ", line) for line in r.stdout.splitlines()))
+    third = [line.split()[0].decode() for line in r.stdout.splitlines()][2]
+    check("--since", call("logs", "--since", third, "log").stdout.startswith(b"cd\n"))
+    check("--until", call("logs", "--until", third, "log").stdout.startswith(b"a\nb\ncd\n"))
+    first = r.stdout.splitlines()[0].split()[0].decode()
+    check("--until, in the middle", call("logs", "--until", first, "log").stdout == b"a\nb\n")
+    check("--until, long ago", call("logs", "--until", "1h", "log").stdout == b"")
+    check("--since, relative", call("logs", "--since", "1h30m", "log").stdout == b"a\n" + out)
+    r = call("logs", "--since", "yesterday", "log")
+    check("a time that is none", r.returncode == 1 and len(r.stderr.splitlines()) == 1)
+    for line in open(entry("log") + "/log.json"):
+        json.loads(line)
+    start("quiet", "echo x", "--log-driver", "none")
+    ended("quiet")
+    r = call("logs", "quiet")
+    check("no log", r.returncode == 1 and b"keeps no log" in r.stderr)
+
+
+def test_rotation():
+    script = "i=0; while [ $i -lt 3000 ]; do echo line-$i; i=$((i+1)); done"
+    start("rot", script, "--log-opt", "max-size=4k", "--log-opt", "max-file=1000")
+    r = call("logs", "-f", "rot")
+    whole = b"".join(b"line-%d\n" % i for i in range(3000))
+    check("logs -f across rotations loses nothing", r.stdout == whole)
+    ended("rot")
+    check("nor do logs", call("logs", "rot").stdout == whole)
+    check("--tail across rotations", call("logs", "-n", "1000", "rot").stdout == whole[-10000:])
+    start("few", script, "--log-opt", "max-size=4k", "--log-opt", "max-file=3")
+    ended("few")
+    files = sorted(f for f in os.listdir(entry("few")) if f.startswith("log.json"))
+    check("no more files than asked for", files == ["log.json", "log.json.1", "log.json.2"], files)
+    check("none longer than asked for", all(os.path.getsize(entry("few") + "/" + f) <= 4096 for f in files))
+    out = call("logs", "few").stdout
+    check("what is left is the end", whole.endswith(out) and len(out) > 500)
+    r = run("--keep", "--log-opt", "max-file=3", "host", "--", "true")
+    check("max-file without max-size", r.returncode == 125 and b"max-size" in r.stderr)
+
+
+# ---- Policies ----
+
+def test_restart():
+    start("again", "echo run; exit 1", "--restart", "on-failure:3")
+    check("--restart on-failure:3", ended("again") and state("again")["restarts"] == 3 and state("again")["exit_code"] == 1)
+    check("its log goes on", call("logs", "again").stdout == b"run\n" * 4)
+    start("fine", "exit 0", "--restart", "on-failure")
+    check("not after success", ended("fine") and state("fine")["restarts"] == 0)
+    start("ever", "exit 0", "--restart", "always")
+    check("--restart always", until(lambda: state("ever")["restarts"] >= 2))
+    r = run("--keep", "--restart", "sometimes", "host", "true")
+    check("a policy that is none", r.returncode == 125 and len(r.stderr.splitlines()) == 1)
+    r = run("--rm", "--restart", "always", "host", "true")
+    check("--rm and --restart", r.returncode == 125)
+    ask("ever", {"do": "stop", "timeout": 0})
+    check("stop ends it for good", state("ever")["status"] == "exited")
+
+
+def ask(name, request):
+    import socket
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.settimeout(30)
+    s.connect(work + "/run/picket/" + entry(name).split("/")[-1][:12] + "/control.sock")
+    s.send(json.dumps(request).encode())
+    answer = s.recv(65536)
+    return json.loads(answer) if answer else None
+
+
+def test_requests():
+    start("req", "trap 'exit 8' TERM; trap 'echo hup' HUP; echo up; while :; do sleep 0.05; done")
+    until(lambda: call("logs", "req").stdout == b"up\n")
+    check("state", ask("req", {"do": "state"})["status"] == "running")
+    check("a request that is none", ask("req", {"do": "dance"})["ok"] is False)
+    check("what is no request", ask("req", [1])["ok"] is False)
+    check("kill with a signal", ask("req", {"do": "kill", "signal": 1})["ok"] and
+          until(lambda: b"hup" in call("logs", "req").stdout))
+    started = state("req")["started"]
+    check("restart", ask("req", {"do": "restart"})["ok"] and state("req")["started"] > started)
+    until(lambda: call("logs", "req").stdout.endswith(b"up\n"))
+    a = ask("req", {"do": "stop"})
+    check("stop", a == {"ok": True, "exit_code": 8}, a)
+    check("the entry says so when stop has been answered", state("req")["status"] == "exited")
+    start("deaf", "trap '' TERM; echo up; while :; do sleep 0.05; done")
+    until(lambda: call("logs", "deaf").stdout == b"up\n")
+    t = time.time()
+    a = ask("deaf", {"do": "stop", "timeout": 1})
+    check("stop by force after its time", a and a["exit_code"] == 137 and 0.9 < time.time() - t < 5, a)
+
+
+# ---- Deaths ----
+
+def test_killed():
+    start("k1", "sleep 100")
+    s = state("k1")
+    os.kill(s["sentry"], signal.SIGKILL)
+    check("kill -9 of the sentry", ended("k1") and state("k1")["exit_code"] == 125 and "signal 9" in state("k1")["error"])
+    start("k2", "sleep 100")
+    s = state("k2")
+    os.kill(s["pid"], signal.SIGKILL)
+    check("kill -9 of the keeper takes all along", until(lambda: not os.path.exists(f"/proc/{s['sentry']}") or
+          open(f"/proc/{s['sentry']}/stat").read().rsplit(")", 1)[1].split()[0] == "Z"))
+    p = subprocess.Popen([picket, "run", "--network", "none", "--keep", "--name", "k3", "host", "--", "sleep", "100"],
+                         stderr=subprocess.PIPE)
+    until(lambda: os.path.exists(work + "/store/names/k3") and state("k3")["status"] == "running")
+    os.kill(state("k3")["pid"], signal.SIGKILL)
+    check("the command in the foreground says so", p.wait(10) == 125 and b"keeper" in p.stderr.read())
+
+
+try:
+    for name, test in list(globals().items()):
+        if name.startswith("test_") and wanted in name:
+            test()
+    check("no process is left", until(lambda: not keepers(), 20), keepers())
+    left = os.listdir(work + "/run/picket") if os.path.exists(work + "/run/picket") else []
+    print("# runtime directory: " + " ".join(left))
+finally:
+    for pid in keepers():
+        os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(work, ignore_errors=True)
+sys.exit(failures != 0)
