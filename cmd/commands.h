@@ -92,6 +92,19 @@ struct exec_options {
 
 int cmd_exec(const void *opts, int argc, char **argv);
 int cmd_top(const void *opts, int argc, char **argv);
+struct save_options {
+	const char *output;
+};
+
+struct history_options {
+	const char *format;
+	bool no_trunc;
+	bool quiet;
+};
+
+int cmd_save(const void *opts, int argc, char **argv);
+int cmd_tag(const void *opts, int argc, char **argv);
+int cmd_history(const void *opts, int argc, char **argv);
 int cmd_run(const void *opts, int argc, char **argv);
 int cmd_rename(const void *opts, int argc, char **argv);
 int cmd_logs(const void *opts, int argc, char **argv);

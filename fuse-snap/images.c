@@ -95,6 +95,20 @@ int store_image_size(const struct store *s, const struct digest *chainid, uint64
 	return 0;
 }
 
+int store_layer_size(const struct store *s, const struct digest *diffid, uint64_t *ret, struct snap_error *e)
+{
+	struct mapped_index m;
+	char text[DIGEST_TEXT_LEN + 1];
+	int r = store_map_index(s, store_name(STORE_LAYERS, diffid, "index").s, &m);
+
+	if (r)
+		return snap_fail_errno(
+			e, -r, "cannot read layer %s of the store in %s", digest_text(diffid, text), s->path);
+	*ret = m.ix.super->data_bytes;
+	store_unmap_index(&m);
+	return 0;
+}
+
 int store_image_layers(const struct store *s, const struct digest *chain, struct digest **ret, size_t *n)
 {
 	struct digest *ids;

@@ -101,6 +101,9 @@ int store_open_pack(const struct store *s, const struct digest *diffid, int *ret
 /** store_image_size - bytes of the regular files of an image. */
 int store_image_size(const struct store *s, const struct digest *chainid, uint64_t *ret, struct snap_error *e);
 
+/** store_layer_size - bytes of the regular files of a layer. */
+int store_layer_size(const struct store *s, const struct digest *diffid, uint64_t *ret, struct snap_error *e);
+
 /* ---- Run records: what `picket run` needs of a config, without JSON ---- */
 
 /* Lists end with NULL and may be NULL. Strings are the config's own bytes; none holds a NUL. */

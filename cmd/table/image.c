@@ -36,6 +36,19 @@ static const struct opt_spec prune_opts[] = {
 	{"all", 'a', OPT_FLAG, LIST(all), NULL, "forget every image first, named or not"},
 };
 
+#define SAVE(field) offsetof(struct save_options, field)
+#define HISTORY(field) offsetof(struct history_options, field)
+
+static const struct opt_spec save_opts[] = {
+	{"output", 'o', OPT_STRING, SAVE(output), "FILE", "write to FILE instead of standard output", COMPLETE_FILE},
+};
+
+static const struct opt_spec history_opts[] = {
+	{"format", 0, OPT_STRING, HISTORY(format), "FORMAT", "table, json, or a template", COMPLETE_TEMPLATE},
+	{"no-trunc", 0, OPT_FLAG, HISTORY(no_trunc), NULL, "print whole IDs and commands"},
+	{"quiet", 'q', OPT_FLAG, HISTORY(quiet), NULL, "print IDs only"},
+};
+
 static const struct cmd_spec commands[] = {
 	{"pull", "[OPTIONS] NAME[:TAG|@DIGEST]", "fetch an image from a registry",
 		"Names are docker's: busybox is docker.io/library/busybox:latest. Credentials are those of docker "
@@ -62,6 +75,19 @@ static const struct cmd_spec commands[] = {
 		"Forgets the names and frees what no other image and no running sandbox uses.",
 		OPTS(rmi_opts, list_options), 1, -1, .complete = COMPLETE_IMAGE, .failure = EXIT_FAILED, .run = cmd_rmi,
 		.examples = "rmi alpine busybox:1.36 # forget two images"},
+	{"save", "[OPTIONS] IMAGE…", "write images to an archive",
+		"The archive is one that docker load, podman load, skopeo and picket load read. The store keeps what layers "
+		"hold, not the bytes they came in: the layers of the archive are made anew, and the image has another ID "
+		"where it is loaded.",
+		OPTS(save_opts, save_options), 1, -1, .complete = COMPLETE_IMAGE, .failure = EXIT_FAILED, .run = cmd_save,
+		.examples = "save -o alpine.tar alpine # for another machine\n"
+			    "save alpine | docker load # to docker"},
+	{"tag", "IMAGE NAME[:TAG]", "give an image another name", NULL, NO_OPTS, 2, 2, .complete = COMPLETE_IMAGE,
+		.then = COMPLETE_FREE, .failure = EXIT_FAILED, .run = cmd_tag,
+		.examples = "tag alpine mine:1 # both names mean the image now"},
+	{"history", "[OPTIONS] IMAGE", "show how an image was made", NULL, OPTS(history_opts, history_options), 1, 1,
+		.complete = COMPLETE_IMAGE, .failure = EXIT_FAILED, .run = cmd_history,
+		.examples = "history alpine # newest first"},
 	{"mount", "IMAGE [DIR]", "show an image as a directory",
 		"Mounts the image's tree, read only, on DIR, which must exist and be empty, or on a new directory; "
 		"prints the directory.",
@@ -86,6 +112,9 @@ static const struct cmd_alias aliases[] = {
 	{"image", "list", "images"},
 	{"image", "pull", "pull"},
 	{"image", "load", "load"},
+	{"image", "save", "save"},
+	{"image", "tag", "tag"},
+	{"image", "history", "history"},
 	{"image", "rm", "rmi"},
 	{"image", "inspect", "inspect"},
 	{"image", "mount", "mount"},
