@@ -47,6 +47,7 @@ struct run_options {
 	const char *detach_keys;
 	const char *sig_proxy; /* "true" (default), "false" */
 	const char *restart; /* NULL: no */
+	struct str_list storage_opts; /* --storage-opt size=… */
 	const char *log_driver; /* json-file (default), none */
 	struct str_list log_opts; /* max-size=, max-file= */
 	const char *timeout;	  /* NULL: none */

@@ -15,6 +15,7 @@
 #define UPPER_RECORD_MAX 60000u
 #define UPPER_INO_BIAS (1ull << 33)
 #define UPPER_DATA_BELOW 1u
+#define UPPER_INDEXED 2u
 #define UPPER_WHITEOUTS ".picket.w"
 #define UPPER_RESERVED ".picket."
 

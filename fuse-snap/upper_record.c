@@ -170,7 +170,7 @@ int upper_record_decode(const void *bytes, size_t len, struct upper_record *ret)
 	r.uid = get32(p + 16);
 	r.gid = get32(p + 20);
 	r.ino = get64(p + 24);
-	if (r.flags & ~UPPER_DATA_BELOW)
+	if (r.flags & ~(UPPER_DATA_BELOW | UPPER_INDEXED))
 		return -EPROTONOSUPPORT;
 	if (get16(p + 10) || !type_ok(r.mode) || r.uid == UINT32_MAX || r.gid == UINT32_MAX)
 		return -EUCLEAN;
@@ -178,6 +178,8 @@ int upper_record_decode(const void *bytes, size_t len, struct upper_record *ret)
 	if (err < 0)
 		return err;
 	if ((r.flags & UPPER_DATA_BELOW) && (!S_ISREG(r.mode) || !r.origin.p))
+		return -EUCLEAN;
+	if ((r.flags & UPPER_INDEXED) && (S_ISDIR(r.mode) || !r.ino))
 		return -EUCLEAN;
 	*ret = r;
 	return 0;

@@ -22,6 +22,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SRC = os.path.dirname(HERE)
 
 # Differential programs that change users, capabilities, namespaces and mounts.
+# Differential programs that are run once more on writes that are kept.
+KEPT = ("fs_", "overlay_", "xattr_", "acl_", "inotify_", "locks_", "dev_nodes", "fasync_", "lease_", "mm_mmap", "exec_files",
+        "unix_", "aio_", "cap_exec")
 PRIVILEGED = ("cap_", "cred_", "mount_", "ns_", "acl_")
 
 
@@ -143,6 +146,38 @@ class Tests:
             inside = self.sandbox("/t/" + base, options=["-v", out + ":/t:ro", "-w", "/tmp/scratch"])
             self.both(name, native, inside, 60, scratch)
 
+    def kept(self):
+        """What programs of file systems print must not depend on where writes go."""
+        out = os.path.join(self.work, "kept")
+        os.makedirs(out)
+        env = dict(os.environ, XDG_DATA_HOME=os.path.join(out, "data"))
+        for source in sorted(glob.glob(os.path.join(HERE, "diff", "*.c"))):
+            base = os.path.basename(source)[:-2]
+            name = "kept/" + base
+            if not base.startswith(KEPT) or not self.wanted(name):
+                continue
+            program = os.path.join(out, base)
+            cc = run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-pthread", "-w", "-I", os.path.join(HERE, "diff"), "-o",
+                      program, source, "-lrt", "-lutil", "-lm"])
+            if cc.status:
+                self.report(name, False, cc.err.decode(errors="replace"))
+                continue
+            results = []
+            for way in ("--rm", "--keep"):
+                options = [way, "-v", out + ":/t:ro", "-w", "/tmp/scratch"]
+                results.append(run(self.sandbox("/t/" + base, options=options), 60, env=env))
+            m, d = results
+            same = m.status == d.status and m.out == d.out
+            detail = ""
+            if not same:
+                with tempfile.NamedTemporaryFile(dir=self.work) as a, tempfile.NamedTemporaryFile(dir=self.work) as b:
+                    a.write(m.out), b.write(d.out), a.flush(), b.flush()
+                    detail = run(["diff", "-a", "-U1", "--label", "memory", "--label", "disk", a.name, b.name]).out.decode(
+                        errors="replace")[:2000]
+                detail = "in memory status %d, on disk %d\n%s\n%s" % (
+                    m.status, d.status, detail, d.err.decode(errors="replace")[-1200:])
+            self.report(name, same, detail, m.seconds + d.seconds)
+
     def programs(self):
         for script in sorted(glob.glob(os.path.join(HERE, "programs", "*.sh"))):
             name = "programs/" + os.path.basename(script)[:-3]
@@ -183,7 +218,7 @@ class Tests:
             self.scripts("long", 3600)
 
     def all(self):
-        for suite in (self.meson, self.diff, self.programs, lambda: self.scripts("isolation"),
+        for suite in (self.meson, self.diff, self.kept, self.programs, lambda: self.scripts("isolation"),
                       lambda: self.scripts("modes", 600), self.long_suites):
             suite()
 

@@ -18,6 +18,7 @@
 #include "cmd/run/net_options.h"
 #include "cmd/run/secret.h"
 #include "cmd/run/share.h"
+#include "cmd/run/upper.h"
 #include "cmd/run/volume.h"
 
 static int write_image_root(struct run *r)
@@ -176,6 +177,7 @@ int write_config(struct run *r)
 	launch_record(&r->launch, CONFIG_ID, r->entry.id);
 	status = write_program(r, hostname);
 	status = status ? status : write_root(r);
+	status = status ? status : write_upper(r);
 	status = status ? status : write_volumes(&r->launch, r->o);
 	status = status ? status : write_shares(&r->launch, r->o);
 	status = status ? status : write_secrets(&r->launch, r->o);

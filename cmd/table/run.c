@@ -104,6 +104,8 @@ static const struct opt_spec run_opts[] = {
 		"how long picket stop waits before it ends it by force (default 10)", COMPLETE_FREE},
 	{"restart", 0, OPT_STRING, RUN(restart), "POLICY",
 		"start it again when it ends: no, on-failure[:N], always, unless-stopped", COMPLETE_FREE},
+	{"storage-opt", 0, OPT_LIST, RUN(storage_opts), "size=BYTES", "limit of what the sandbox may write: size=2g",
+		COMPLETE_FREE},
 	{"device", 0, OPT_REFUSED, 0, NULL, "a sandbox has no devices of this machine; its system calls never reach the host's kernel",
 		.hidden = true},
 	{"gpus", 0, OPT_REFUSED, 0, NULL, "a sandbox has no devices of this machine", .hidden = true},

@@ -222,6 +222,27 @@ static int record_tmpfs(struct parser *p, char **a)
 	return 0;
 }
 
+static int record_layer(struct parser *p, bool cow, char **a)
+{
+	bool copy = strcmp(a[2], "copy") == 0, rw = copy || strcmp(a[2], "rw") == 0;
+	int r = check_path(p, a[0]), lower = -1, upper = -1;
+	struct config_layer *l;
+
+	if (r == 0)
+		r = parse_fd(p, a[1], cow ? &lower : &upper);
+	if (r == 0 && cow && strcmp(a[2], "-1") != 0)
+		r = parse_fd(p, a[2], &upper);
+	if (r == 0 && !cow && !rw && strcmp(a[2], "ro") != 0)
+		r = fail(p, "neither ro nor rw nor copy");
+	if (r < 0)
+		return r;
+	l = APPEND(p->c->layers, p->c->n_layers);
+	if (!l)
+		return -ENOMEM;
+	*l = (struct config_layer){.target = a[0], .lower_fd = lower, .upper_fd = upper, .writable = cow || rw, .copy = copy};
+	return 0;
+}
+
 /* The mode is octal, as in chmod(1). */
 static int record_file(struct parser *p, char **a)
 {
@@ -413,6 +434,14 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 		return record_bind(p, a);
 	case CONFIG_TMPFS:
 		return record_tmpfs(p, a);
+	case CONFIG_UPPER:
+		return parse_fd(p, a[0], &c->upper_fd);
+	case CONFIG_STORAGE_SIZE:
+		return parse_uint(p, a[0], INT64_MAX, &c->storage_size);
+	case CONFIG_VOLUME:
+		return record_layer(p, false, a);
+	case CONFIG_COW:
+		return record_layer(p, true, a);
 	case CONFIG_FILE:
 		return record_file(p, a);
 	case CONFIG_SECRET:
@@ -521,7 +550,7 @@ static struct config *config_alloc(char *bytes)
 	if (!c)
 		return NULL;
 	c->bytes = bytes;
-	c->root_fd = c->control_fd = c->trace_fd = c->report_fd = c->proc_fd = c->guest_fd = -1;
+	c->root_fd = c->upper_fd = c->control_fd = c->trace_fd = c->report_fd = c->proc_fd = c->guest_fd = -1;
 	c->stdio[0] = c->stdio[1] = c->stdio[2] = -1;
 	c->network = CONFIG_NET_NONE;
 	return c;
@@ -626,6 +655,7 @@ void config_free(struct config *c)
 	free(c->host_entries);
 	free(c->binds);
 	free(c->tmpfs);
+	free(c->layers);
 	free(c->files);
 	free(c->secrets);
 	free(c->hidden);

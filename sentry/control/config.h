@@ -40,6 +40,10 @@
 	X(ROOT_RO, "root-ro", 1, 0)      \
 	X(BIND, "bind", 3, 1)            \
 	X(TMPFS, "tmpfs", 2, 1)          \
+	X(UPPER, "upper", 1, 0)          \
+	X(STORAGE_SIZE, "storage-size", 1, 0) \
+	X(VOLUME, "volume", 3, 1)        \
+	X(COW, "cow", 3, 1)              \
 	X(FILE, "file", 3, 1)            \
 	X(SECRET, "secret", 2, 1)        \
 	X(HIDE, "hide", 2, 1)            \
@@ -89,6 +93,11 @@ struct config_bind {
 	int fd;
 	bool writable;
 };
+struct config_layer { /* volume: lower -1; cow: upper -1 for memory */
+	const char *target;
+	int lower_fd, upper_fd;
+	bool writable, copy; /* copy: an empty volume gets what the image has there */
+};
 struct config_tmpfs {
 	const char *target, *options;
 };
@@ -136,6 +145,10 @@ struct config {
 	struct config_host_entry *host_entries;
 	struct config_bind *binds;
 	struct config_tmpfs *tmpfs;
+	struct config_layer *layers;
+	size_t n_layers;
+	int upper_fd;		/* of the root; -1: memory */
+	uint64_t storage_size;	/* bytes, 0: no limit */
 	struct config_file *files;
 	struct config_secret *secrets;
 	struct config_hide *hidden;

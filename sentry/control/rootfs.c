@@ -115,10 +115,12 @@ int rootfs_mount_root(struct kernel *k, const struct config *c, struct rootfs_er
 	}
 	if (r < 0)
 		return r;
-	r = overlay_create(k, lower, &sb);
+	const struct overlay_options opt = {.upper_fd = c->upper_fd, .size = c->storage_size};
+
+	r = overlay_create(k, lower, &opt, &sb);
 	if (r < 0) {
 		super_put(lower);
-		return fail(err, r, "cannot make the overlay");
+		return rootfs_layer_error(err, r, "the sandbox's layer of writes");
 	}
 	r = k->mounts ? 0 : mount_ns_create(k, k->user_ns, true, &k->mounts);
 	if (!r && !k->nsproxy->mnt) {
@@ -223,8 +225,7 @@ static int place_file(struct task *t, const struct config_file *f, struct rootfs
 
 /* --- mounts ------------------------------------------------------------------------------------------------------------------ */
 
-/* Mount *sb* (reference consumed) at *path*, which is made if missing: a directory, or a file for a single-file volume. */
-static int mount_at(struct task *t, const char *path, struct super_block *sb, unsigned flags, struct rootfs_error *err)
+int rootfs_mount_at(struct task *t, const char *path, struct super_block *sb, unsigned flags, struct rootfs_error *err)
 {
 	bool dir = S_ISDIR(sb->root->inode->mode);
 	PATH_SCOPE p = {0};
@@ -300,7 +301,7 @@ static int mount_kernel_fs(struct task *t, struct rootfs_error *err)
 
 		if (r < 0)
 			return fail(err, r, "cannot make %s", m->path);
-		r = mount_at(t, m->path, sb, m->flags, err);
+		r = rootfs_mount_at(t, m->path, sb, m->flags, err);
 		if (r < 0)
 			return r;
 	}
@@ -426,7 +427,7 @@ int rootfs_mount_tmpfs(struct task *t, const struct config_tmpfs *m, uint64_t si
 	free(options);
 	if (r == 0)
 		r = tmpfs_create(t->kernel, &opt, &sb);
-	return r < 0 ? r : mount_at(t, m->target, sb, flags, err);
+	return r < 0 ? r : rootfs_mount_at(t, m->target, sb, flags, err);
 }
 
 static int mount_bind_volume(struct task *t, const struct config *c, const struct config_bind *b, struct rootfs_error *err)
@@ -446,7 +447,7 @@ static int mount_bind_volume(struct task *t, const struct config *c, const struc
 	if (t->kernel->report && b->writable)
 		sb->reported = strdup(b->target);
 	/* Programs of the host are the host user's: their set-user-ID bits and device numbers mean nothing inside. */
-	return mount_at(t, b->target, sb, MS_NOSUID | MS_NODEV | (b->writable ? 0 : MS_RDONLY), err);
+	return rootfs_mount_at(t, b->target, sb, MS_NOSUID | MS_NODEV | (b->writable ? 0 : MS_RDONLY), err);
 }
 
 /* --- order ----------------------------------------------------------------------------------------------------------------- */
@@ -464,6 +465,7 @@ struct user_mount {
 	const char *target;
 	const struct config_bind *bind;
 	const struct config_tmpfs *tmpfs;
+	const struct config_layer *layer;
 	size_t order;
 };
 
@@ -481,7 +483,7 @@ static int cmp_mounts(const void *pa, const void *pb)
 static int mount_volumes(struct task *t, const struct config *c, struct rootfs_error *err)
 {
 	size_t n = 0;
-	struct user_mount *m = calloc(c->n_binds + c->n_tmpfs + 1, sizeof(*m));
+	struct user_mount *m = calloc(c->n_binds + c->n_tmpfs + c->n_layers + 1, sizeof(*m));
 	int r = 0;
 
 	if (!m)
@@ -490,9 +492,11 @@ static int mount_volumes(struct task *t, const struct config *c, struct rootfs_e
 		m[n] = (struct user_mount){.target = c->tmpfs[i].target, .tmpfs = &c->tmpfs[i], .order = n};
 	for (size_t i = 0; i < c->n_binds; i++, n++)
 		m[n] = (struct user_mount){.target = c->binds[i].target, .bind = &c->binds[i], .order = n};
+	for (size_t i = 0; i < c->n_layers; i++, n++)
+		m[n] = (struct user_mount){.target = c->layers[i].target, .layer = &c->layers[i], .order = n};
 	qsort(m, n, sizeof(*m), cmp_mounts);
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = m[i].bind ? mount_bind_volume(t, c, m[i].bind, err) : rootfs_mount_tmpfs(t, m[i].tmpfs, 0, err);
+		r = m[i].layer ? rootfs_mount_layer(t, c, m[i].layer, err) : m[i].bind ? mount_bind_volume(t, c, m[i].bind, err) : rootfs_mount_tmpfs(t, m[i].tmpfs, 0, err);
 	free(m);
 	return r;
 }

@@ -18,6 +18,8 @@
 struct kernel;
 struct config;
 struct config_tmpfs;
+struct config_layer;
+struct super_block;
 struct task;
 
 struct rootfs_error {
@@ -37,6 +39,12 @@ int rootfs_mount_root(struct kernel *k, const struct config *c, struct rootfs_er
 int rootfs_populate(struct task *init, const struct config *c, struct rootfs_error *err);
 /* A tmpfs as `--tmpfs` makes them; *size*: its default, 0: none. */
 int rootfs_mount_tmpfs(struct task *t, const struct config_tmpfs *m, uint64_t size, struct rootfs_error *err);
+/* Mount *sb* (reference consumed) at *path*, which is made if missing: a directory, or a file for a single-file volume. */
+int rootfs_mount_at(struct task *t, const char *path, struct super_block *sb, unsigned flags, struct rootfs_error *err);
+/* A named volume or a copy-on-write share: rootfs_layers.c. Takes over its descriptors. */
+int rootfs_mount_layer(struct task *t, const struct config *c, const struct config_layer *l, struct rootfs_error *err);
+/* The sentence for what cannot be opened; returns *r*. */
+int rootfs_layer_error(struct rootfs_error *err, int r, const char *what);
 int rootfs_resolve_user(struct task *init, const char *spec, struct rootfs_user *ret, struct rootfs_error *err);
 /* *u* is in these groups too, names or numbers (--group-add). */
 int rootfs_add_groups(struct task *init, const char *const *names, size_t n, struct rootfs_user *u, struct rootfs_error *err);

@@ -215,7 +215,7 @@ static int populate(struct kernel *k, const struct config *c, char ***envp, stru
 /* Paths of the host lead only beneath what the command line named. Without landlock namespaces and the call list remain. */
 static int restrict_files(const struct config *c, struct failure *f)
 {
-	struct host_grant *g = calloc(c->n_binds + c->n_host_entries + 2, sizeof(*g));
+	struct host_grant *g = calloc(c->n_binds + c->n_host_entries + 2 * c->n_layers + 3, sizeof(*g));
 	size_t n = 0;
 	int r;
 
@@ -230,6 +230,14 @@ static int restrict_files(const struct config *c, struct failure *f)
 			g[n++] = (struct host_grant){.fd = c->host_entries[i].fd};
 	for (size_t i = 0; i < c->n_binds; i++)
 		g[n++] = (struct host_grant){.fd = c->binds[i].fd, .writable = c->binds[i].writable};
+	if (c->upper_fd >= 0)
+		g[n++] = (struct host_grant){.fd = c->upper_fd, .writable = true};
+	for (size_t i = 0; i < c->n_layers; i++) {
+		if (c->layers[i].lower_fd >= 0)
+			g[n++] = (struct host_grant){.fd = c->layers[i].lower_fd};
+		if (c->layers[i].upper_fd >= 0)
+			g[n++] = (struct host_grant){.fd = c->layers[i].upper_fd, .writable = true};
+	}
 	r = host_restrict_files(g, n);
 	free(g);
 	if (r && r != -EOPNOTSUPP)

@@ -92,5 +92,12 @@ struct hostfs_entry {
 };
 int hostfs_create_root(struct kernel *k, const struct hostfs_entry *entries, size_t n, struct super_block **ret);
 
-/* *lower*: read-only tree, reference taken over on success. Changes live in sentry memory; data of files in a private tmpfs. */
-int overlay_create(struct kernel *k, struct super_block *lower, struct super_block **ret);
+struct overlay_options {
+	int upper_fd;	/* a host directory for the changes (docs/kept-format.md), taken over on success; -1: they live in sentry memory */
+	uint64_t size;	/* of the changes in bytes; 0: no limit */
+};
+/*
+ * *lower*: read-only tree, reference taken over on success; NULL, with an upper directory: a volume. *opt* NULL: changes live in
+ * memory, without a limit of their own. -EOPNOTSUPP: the host's file system has no user.* attributes; -EUCLEAN: it is not ours.
+ */
+int overlay_create(struct kernel *k, struct super_block *lower, const struct overlay_options *opt, struct super_block **ret);

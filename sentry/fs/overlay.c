@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* overlay: the super block, inodes and their attributes. See overlay.h for the plan. */
 #include "fs/overlay.h"
+#include "fs/upper.h"
 #include "vfs/acl.h"
 
 #include <errno.h>
@@ -31,7 +32,7 @@ static const struct inode_ops *ops_of(uint32_t mode, const struct file_ops **fop
 	}
 }
 
-static struct inode *node_alloc(struct super_block *sb, uint32_t mode)
+struct inode *ovl_node_alloc(struct super_block *sb, uint32_t mode)
 {
 	struct ovl_node *n = calloc(1, sizeof(*n));
 	const struct file_ops *fops;
@@ -44,24 +45,52 @@ static struct inode *node_alloc(struct super_block *sb, uint32_t mode)
 	}
 	n->entry.inode = inode;
 	list_init(&n->pin_link);
+	list_init(&n->up.fd_link);
+	n->up.fd = -1;
 	list_init(&n->names.order);
 	simple_xattrs_init(&n->xattrs);
 	inode->priv = n;
 	return inode;
 }
 
+/* One more inode that is in memory alone. -ENOSPC. */
+static int charge_node(struct super_block *sb)
+{
+	struct overlay *ov = sb->priv;
+
+	if (atomic_fetch_add(&ov->nodes, 1) >= ov->max_nodes && ov->max_nodes) {
+		atomic_fetch_sub(&ov->nodes, 1);
+		return -ENOSPC;
+	}
+	if (kernel_charge_files(sb->kernel, OVL_NODE_COST) < 0) {
+		atomic_fetch_sub(&ov->nodes, 1);
+		return -ENOSPC;
+	}
+	return 0;
+}
+
+static void uncharge_node(struct super_block *sb)
+{
+	struct overlay *ov = sb->priv;
+
+	atomic_fetch_sub(&ov->nodes, 1);
+	kernel_uncharge(sb->kernel, OVL_NODE_COST);
+}
+
 struct inode *ovl_node_new(struct super_block *sb, uint32_t mode)
 {
+	bool kept = ((struct overlay *)sb->priv)->up;
 	struct inode *inode;
 
-	if (kernel_charge_files(sb->kernel, OVL_NODE_COST) < 0)
+	if (!kept && charge_node(sb) < 0)
 		return NULL;
-	inode = node_alloc(sb, mode);
+	inode = ovl_node_alloc(sb, mode);
 	if (!inode) {
-		kernel_uncharge(sb->kernel, OVL_NODE_COST);
+		if (!kept)
+			uncharge_node(sb);
 		return NULL;
 	}
-	ovl_node(inode)->charged = true;
+	ovl_node(inode)->charged = !kept;
 	ovl_node(inode)->xattrs_up = true;
 	return inode;
 }
@@ -93,7 +122,7 @@ int ovl_node_for_lower(struct super_block *sb, struct inode *lower, struct inode
 		return 0;
 	}
 	r = inode_getattr(lower, &st);
-	inode = r == 0 ? node_alloc(sb, st.mode) : NULL;
+	inode = r == 0 ? ovl_node_alloc(sb, st.mode) : NULL;
 	if (!inode) {
 		inode_put(lower);
 		return r < 0 ? r : -ENOMEM;
@@ -106,8 +135,10 @@ int ovl_node_for_lower(struct super_block *sb, struct inode *lower, struct inode
 		inode_put(inode);
 		return r;
 	}
+	ovl_node(inode)->cached = true;
 	other = icache_insert(&ov->cache, &ovl_node(inode)->entry);
 	if (other) {
+		ovl_node(inode)->cached = false;
 		inode_put(inode);
 		inode = other;
 	}
@@ -120,11 +151,13 @@ int ovl_pin(struct inode *inode)
 	struct overlay *ov = ovl_of(inode);
 	struct ovl_node *n = ovl_node(inode);
 
-	/* What was made above is held by its names; the root by the super block. */
+	/* What was made above is held by its names; the root by the super block; what is on disk is there. */
+	if (ov->up)
+		return upper_need(inode);
 	if (n->pinned || !n->lower || (inode->sb->root && inode == inode->sb->root->inode))
 		return 0;
 	if (!n->charged) {
-		if (kernel_charge_files(inode->sb->kernel, OVL_NODE_COST) < 0)
+		if (charge_node(inode->sb) < 0)
 			return -ENOSPC;
 		n->charged = true;
 	}
@@ -169,15 +202,19 @@ static void drop_pins(struct overlay *ov)
 	}
 }
 
-static void overlay_free_inode(struct inode *inode)
+/* Returns the directory that a store on disk holds for its place. */
+static struct inode *free_one(struct inode *inode)
 {
 	struct overlay *ov = ovl_of(inode);
 	struct ovl_node *n = ovl_node(inode);
 	struct file *data = n->data;
-	bool root = n->lower && n->lower == ov->lower->root->inode;
+	bool root = n->lower && ov->lower->root && n->lower == ov->lower->root->inode;
+	struct inode *parent = NULL;
 
-	if (n->lower)
+	if (n->cached)
 		icache_remove(&ov->cache, &n->entry);
+	if (ov->up)
+		parent = upper_forget(inode);
 	ovl_names_free(inode->sb->kernel, &n->names);
 	simple_xattrs_free(inode->sb->kernel, &n->xattrs);
 	if (data)
@@ -185,12 +222,23 @@ static void overlay_free_inode(struct inode *inode)
 	if (n->lower)
 		inode_put(n->lower);
 	if (n->charged)
-		kernel_uncharge(inode->sb->kernel, OVL_NODE_COST);
+		uncharge_node(inode->sb);
 	free(n->target);
 	free(n);
 	if (root)
 		drop_pins(ov);
 	inode_free(inode);
+	return parent;
+}
+
+/* With an inode may go the last user of those above it: a loop, since trees are as deep as the guest likes. */
+static void overlay_free_inode(struct inode *inode)
+{
+	while (inode) {
+		inode = free_one(inode);
+		if (inode && !refs_put(&inode->refs))
+			inode = NULL;
+	}
 }
 
 int ovl_layer_open(struct inode *inode, int flags, struct file **ret)
@@ -230,6 +278,12 @@ int ovl_getattr(struct inode *inode, struct kstat *st)
 	struct kstat up;
 
 	LOCK_SCOPE(&inode->lock);
+	if (ovl_kept(inode))
+		upper_refresh(inode);
+	if (ovl_kept(inode) && ovl_is(inode, S_IFDIR) && ovl_node(inode)->lower) { /* the number of links needs the names */
+		LOCK_SCOPE(&upper_of(inode)->tree);
+		upper_load(inode);
+	}
 	*st = (struct kstat){
 		.dev = inode->sb->dev, .ino = inode->ino, .rdev = inode->rdev,
 		.mode = inode->mode, .nlink = inode->nlink, .uid = inode->uid, .gid = inode->gid,
@@ -237,11 +291,28 @@ int ovl_getattr(struct inode *inode, struct kstat *st)
 		.atime = inode->atime, .mtime = inode->mtime, .ctime = inode->ctime, .btime = inode->btime,
 	};
 	data = ovl_is(inode, S_IFREG) ? ovl_node(inode)->data : NULL;
-	if (data && inode_getattr(data->inode, &up) == 0)
+	if (ovl_kept(inode) && ovl_is(inode, S_IFREG) && upper_node(inode)->on_host && !upper_node(inode)->below)
+		st->blocks = upper_node(inode)->blocks;
+	else if (data && inode_getattr(data->inode, &up) == 0)
 		st->blocks = up.blocks;
 	if (ovl_is(inode, S_IFDIR) && !st->size)
 		st->size = 4096;
 	return 0;
+}
+
+/* On disk it is not done until it is written: a failure leaves the inode as it was. */
+static int setattr_kept(struct inode *inode, const struct setattr *attr)
+{
+	const struct setattr old = {.valid = ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_ATIME | ATTR_MTIME | ATTR_CTIME,
+		.mode = inode->mode & 07777, .uid = inode->uid, .gid = inode->gid,
+		.atime = inode->atime, .mtime = inode->mtime, .ctime = inode->ctime};
+	int r;
+
+	inode_setattr_copy(inode, attr);
+	r = upper_setattr(inode, attr->valid);
+	if (r < 0)
+		inode_setattr_copy(inode, &old);
+	return r;
 }
 
 int ovl_setattr(struct inode *inode, const struct setattr *attr)
@@ -252,8 +323,17 @@ int ovl_setattr(struct inode *inode, const struct setattr *attr)
 		r = ovl_set_size(inode, attr->size);
 	if (r < 0)
 		return r;
+	if (ovl_kept(inode))
+		return setattr_kept(inode, attr);
 	inode_setattr_copy(inode, attr);
 	return 0;
+}
+
+int ovl_acl_changed(struct inode *inode)
+{
+	int r = ovl_kept(inode) ? upper_need(inode) : 0;
+
+	return r == 0 && ovl_kept(inode) ? upper_record(inode, false) : r;
 }
 
 ssize_t ovl_getxattr(struct inode *inode, const char *name, void *buf, size_t size)
@@ -289,15 +369,14 @@ static int copy_one_xattr(struct inode *inode, const char *name, char *value)
 	return simple_xattr_set(inode->sb->kernel, &n->xattrs, name, value, (size_t)len, 0);
 }
 
-/* Bring the lower object's extended attributes up; lock held. */
-static int xattrs_up(struct inode *inode)
+int ovl_xattrs_up(struct inode *inode)
 {
 	struct ovl_node *n = ovl_node(inode);
 	char *list = NULL, *value = NULL;
 	ssize_t len = 0;
-	int r = ovl_pin(inode);
+	int r = 0;
 
-	if (r < 0 || n->xattrs_up)
+	if (n->xattrs_up)
 		return r;
 	if (n->lower->ops && n->lower->ops->listxattr && n->lower->ops->getxattr)
 		len = n->lower->ops->listxattr(n->lower, NULL, 0);
@@ -319,34 +398,66 @@ static int xattrs_up(struct inode *inode)
 	return r;
 }
 
-int ovl_setxattr(struct inode *inode, const char *name, const void *buf, size_t size, int flags)
+/* What was there, for the case that the store refuses the new; *old* is malloc'ed, NULL where there was nothing. */
+static int keep_old(struct inode *inode, const char *name, void **old, size_t *size)
 {
-	int r = xattrs_up(inode);
+	ssize_t n = simple_xattr_get(&ovl_node(inode)->xattrs, name, NULL, 0);
+
+	*old = NULL;
+	*size = 0;
+	if (n < 0)
+		return 0;
+	*old = malloc((size_t)n + 1);
+	if (!*old)
+		return -ENOMEM;
+	*size = (size_t)n;
+	simple_xattr_get(&ovl_node(inode)->xattrs, name, *old, (size_t)n);
+	return 0;
+}
+
+static int change_xattr(struct inode *inode, const char *name, const void *value, size_t size, int flags)
+{
+	struct simple_xattrs *x = &ovl_node(inode)->xattrs;
+	struct kernel *k = inode->sb->kernel;
+	size_t old_size = 0;
+	void *old = NULL;
+	int r = ovl_pin(inode);
 
 	if (r == 0)
-		r = simple_xattr_set(inode->sb->kernel, &ovl_node(inode)->xattrs, name, buf ? buf : "", size, flags);
+		r = ovl_xattrs_up(inode);
+	if (r == 0 && ovl_kept(inode))
+		r = keep_old(inode, name, &old, &old_size);
+	if (r == 0)
+		r = simple_xattr_set(k, x, name, value, size, flags);
+	if (r == 0 && ovl_kept(inode)) {
+		r = upper_record(inode, false);
+		if (r < 0)
+			simple_xattr_set(k, x, name, old, old_size, 0);
+	}
+	free(old);
 	if (r == 0)
 		inode->ctime = inode_now(inode);
 	return r;
 }
 
+int ovl_setxattr(struct inode *inode, const char *name, const void *buf, size_t size, int flags)
+{
+	return change_xattr(inode, name, buf ? buf : "", size, flags);
+}
+
 int ovl_removexattr(struct inode *inode, const char *name)
 {
-	int r = xattrs_up(inode);
-
-	if (r == 0)
-		r = simple_xattr_set(inode->sb->kernel, &ovl_node(inode)->xattrs, name, NULL, 0, 0);
-	if (r == 0)
-		inode->ctime = inode_now(inode);
-	return r;
+	return change_xattr(inode, name, NULL, 0, 0);
 }
 
 static int ovl_readlink(struct task *t, struct inode *inode, char **ret)
 {
 	struct ovl_node *n = ovl_node(inode);
 
-	if (!n->target)
+	if (!n->target && n->lower)
 		return n->lower->ops->readlink(t, n->lower, ret);
+	if (!n->target)
+		return upper_readlink(inode, ret);
 	*ret = strdup(n->target);
 	return *ret ? 0 : -ENOMEM;
 }
@@ -362,6 +473,7 @@ const struct inode_ops ovl_link_ops = {
 };
 
 const struct inode_ops ovl_special_ops = {
+	.acl_changed = ovl_acl_changed,
 	.getattr = ovl_getattr,
 	.setattr = ovl_setattr,
 	.getxattr = ovl_getxattr,
@@ -375,8 +487,8 @@ const struct inode_ops ovl_special_ops = {
 /* Room is the upper layer's. */
 static int overlay_statfs(struct super_block *sb, struct kstatfs *st)
 {
-	struct super_block *upper = ((struct overlay *)sb->priv)->upper;
-	int r = upper->ops->statfs(upper, st);
+	struct overlay *ov = sb->priv;
+	int r = ov->up ? upper_statfs(ov->up, st) : ov->upper->ops->statfs(ov->upper, st);
 
 	if (r == 0) {
 		st->type = OVERLAYFS_MAGIC;
@@ -400,16 +512,27 @@ static void overlay_destroy(struct super_block *sb)
 {
 	struct overlay *ov = sb->priv;
 
-	layer_put(ov->lower);
+	if (ov->lower)
+		layer_put(ov->lower);
 	layer_put(ov->upper);
+	if (ov->up)
+		upper_destroy(ov->up);
 	icache_destroy(&ov->cache);
 	lock_destroy(&ov->lock);
 	free(ov);
 }
 
+static int overlay_sync(struct super_block *sb)
+{
+	struct overlay *ov = sb->priv;
+
+	return ov->up ? upper_sync(ov->up) : 0;
+}
+
 static const struct super_ops overlay_super_ops = {
 	.free_inode = overlay_free_inode,
 	.statfs = overlay_statfs,
+	.sync = overlay_sync,
 	.destroy = overlay_destroy,
 };
 
@@ -419,8 +542,10 @@ static int overlay_root(struct super_block *sb)
 	struct inode *root;
 	int r;
 
-	inode_get(ov->lower->root->inode);
-	r = ovl_node_for_lower(sb, ov->lower->root->inode, &root);
+	if (ov->lower)
+		inode_get(ov->lower->root->inode);
+	r = ov->up ? upper_root(ov->up, ov->lower ? ov->lower->root->inode : NULL, &root)
+		   : ovl_node_for_lower(sb, ov->lower->root->inode, &root);
 	if (r < 0)
 		return r;
 	r = d_alloc_root(sb, root);
@@ -429,9 +554,12 @@ static int overlay_root(struct super_block *sb)
 	return r;
 }
 
-int overlay_create(struct kernel *k, struct super_block *lower, struct super_block **ret)
+#define MEMORY_AN_INODE 4096u /* how many inodes a limit of bytes allows, and some */
+
+int overlay_create(struct kernel *k, struct super_block *lower, const struct overlay_options *o, struct super_block **ret)
 {
-	const struct tmpfs_options opt = {.mode = 0755, .lower = true};
+	const struct tmpfs_options opt = {.mode = 0755, .lower = true, .size = o ? o->size : 0};
+	bool kept = o && o->upper_fd >= 0;
 	struct overlay *ov = calloc(1, sizeof(*ov));
 	struct super_block *sb;
 	int r = -ENOMEM;
@@ -443,7 +571,9 @@ int overlay_create(struct kernel *k, struct super_block *lower, struct super_blo
 	lock_init(&ov->lock, RANK_LEAF);
 	list_init(&ov->pins);
 	ov->lower = lower;
-	r = tmpfs_create(k, &opt, &ov->upper);
+	if (opt.size && !kept)
+		ov->max_nodes = opt.size / MEMORY_AN_INODE + MEMORY_AN_INODE;
+	r = kept ? upper_data_super(k, &ov->upper) : tmpfs_create(k, &opt, &ov->upper);
 	if (r < 0)
 		goto fail;
 	sb = super_alloc(k, "overlay", &overlay_super_ops, ov);
@@ -455,13 +585,20 @@ int overlay_create(struct kernel *k, struct super_block *lower, struct super_blo
 	atomic_store(&sb->next_ino, NEW_INO_FIRST);
 	sb->posix_acl = true;
 	sb->source = strdup("overlay");
-	super_get(lower); /* stays the caller's on failure */
-	r = overlay_root(sb);
+	if (lower)
+		super_get(lower); /* stays the caller's on failure */
+	r = kept ? upper_create(sb, o->upper_fd, o->size, &ov->up) : 0;
+	if (r == 0) {
+		r = overlay_root(sb);
+		if (r < 0 && kept)
+			ov->up->top = -1; /* stays the caller's, too */
+	}
 	if (r < 0) {
 		super_put(sb);
 		return r;
 	}
-	super_put(lower);
+	if (lower)
+		super_put(lower);
 	*ret = sb;
 	return 0;
 fail:

@@ -2,7 +2,7 @@
 /*
  * What the files of the overlay share.
  *
- * The upper layer is not a tree of its own: an overlay inode is the lower object plus what was changed about it. Attributes and
+ * An overlay inode is the lower object plus what was changed about it. Attributes and
  * extended attributes are in the inode; a directory has a table of names that differ from the lower directory (an inode, or a whiteout); a
  * regular file has its data in an unnamed tmpfs file once it was written. So nothing is copied up but what changes: no parent
  * directories, and a renamed directory takes its lower content along, because its inode still points to it.
@@ -10,8 +10,12 @@
  * One lower object has one overlay inode (by icache), so hard links stay linked and inode numbers stay the same. An inode that
  * was changed is *pinned*: it holds itself until its last link goes, because it is the only place the change is in.
  *
+ * Where changes are kept is the *store*: memory alone (overlay.up NULL), or a host directory (fs/upper.h). On disk each change
+ * is made at once, before the tables here; the tables are then a cache, nothing is pinned, and inodes come and go with their dentries.
+ *
  * Locks: inode.lock guards all of ovl_node below it but lower and target, which never change. Inodes of the lower tree and of
- * the upper tmpfs rank below (RANK_INODE_LOWER).
+ * the upper tmpfs rank below (RANK_INODE_LOWER). With a store on disk, tables of names are changed by copy-up too, whose caller may
+ * hold no lock of the directory: upper.tree guards them beside the directory's lock (ovl_enter()).
  */
 #pragma once
 
@@ -25,8 +29,13 @@
 
 #define OVL_NODE_COST 1024u /* charged for each inode that is held for the guest */
 
+struct upper;
+
 struct overlay {
-	struct super_block *lower, *upper; /* held */
+	struct super_block *lower, *upper; /* held; lower NULL: a volume, which has none */
+	struct upper *up;		   /* NULL: changes are in memory */
+	uint64_t max_nodes;		   /* in memory: of what is held, 0: no limit */
+	_Atomic uint64_t nodes;
 	struct icache cache;
 	struct lock lock; /* RANK_LEAF: pins */
 	struct list_head pins;
@@ -38,6 +47,12 @@ struct ovl_entry {
 	struct inode *inode;	 /* held; NULL: whiteout */
 	uint64_t seq;		 /* readdir position of names the lower directory does not have */
 	bool covers;		 /* the lower directory has this name */
+	/* A store on disk, where inode is NULL always: */
+	bool there;		 /* an object */
+	bool white;		 /* a whiteout, maybe under the object */
+	bool hex;		 /* of the host name: upper_name_encode() */
+	uint8_t type;		 /* DT_*, with ino, once known: 0 */
+	uint64_t ino;
 	uint32_t hash;
 	uint16_t len;
 	char name[];
@@ -50,15 +65,39 @@ struct ovl_names {
 	struct list_head order; /* by seq */
 };
 
+/* What a store on disk knows of an inode: fs/upper.h. Zero in memory. */
+struct upper_node {
+	enum { UPPER_NOWHERE, UPPER_IN_DIR, UPPER_IN_WORK, UPPER_IN_INDEX } where; /* upper.fd_lock, as the next three */
+	struct inode *parent;  /* held; UPPER_IN_DIR */
+	char *name;	       /* in it: the host's name if *on_host*, else the lower name */
+	int fd;		       /* of the host object, or -1 */
+	bool fd_kept;	       /* has no name to be opened by again */
+	unsigned fd_users;
+	struct list_head fd_link;
+	_Atomic bool on_host;  /* there is an object; the rest below by inode.lock or upper.tree */
+	bool loaded, filled;   /* directories: the table is complete; numbers of all entries are known */
+	bool below;	       /* regular files: the data is the lower file's */
+	bool indexed;
+	bool stale;	       /* times and blocks: ask the host */
+	bool mapped;	       /* stale whenever asked */
+	_Atomic bool fresh;    /* its name is new since the last fsync */
+	bool white_fresh;      /* directories: whiteouts are */
+	int32_t links;
+	uint64_t host_ino, blocks, charged; /* charged: blocks */
+	char *origin;	       /* of lower content; NULL: none, or lower alone */
+};
+
 struct ovl_node {
-	struct icache_entry entry; /* key1: the lower inode's address; in the cache if lower is set */
+	struct icache_entry entry; /* key1: the lower inode's address, key2 0; or the host's inode number, key2 1 */
 	struct inode *lower;	   /* held; NULL: made above */
 	char *target;		   /* symbolic links made above */
-	bool charged, pinned, xattrs_up;
+	bool charged, pinned, cached; /* cached: in the icache */
+	_Atomic bool xattrs_up;
 	struct list_head pin_link; /* overlay.pins */
 	struct simple_xattrs xattrs; /* complete if xattrs_up */
 	struct ovl_names names;	   /* directories */
 	_Atomic(struct file *) data; /* regular files: the upper data, or NULL; once set it stays */
+	struct upper_node up;
 };
 
 static inline struct overlay *ovl_of(const struct inode *inode)
@@ -79,6 +118,13 @@ static inline bool ovl_is(const struct inode *inode, uint32_t type)
 extern const struct inode_ops ovl_dir_ops, ovl_file_inode_ops, ovl_link_ops, ovl_special_ops;
 extern const struct file_ops ovl_dir_fops, ovl_file_fops;
 
+static inline bool ovl_kept(const struct inode *inode)
+{
+	return ovl_of(inode)->up != NULL;
+}
+
+/* An inode without identity. NULL: no memory. */
+struct inode *ovl_node_alloc(struct super_block *sb, uint32_t mode);
 /* The overlay inode of a lower object (reference consumed, also on failure); held. */
 int ovl_node_for_lower(struct super_block *sb, struct inode *lower, struct inode **ret);
 /* A new inode made above. */
@@ -95,6 +141,12 @@ int ovl_data(struct inode *inode, uint64_t limit, struct file **ret);
 /* Truncate or extend; lock held. */
 int ovl_set_size(struct inode *inode, uint64_t size);
 
+/* Bring the lower object's extended attributes up; lock held, or nobody else changes it. */
+int ovl_xattrs_up(struct inode *inode);
+/* An entry of that name, or NULL; a new one, a whiteout that is not there (no memory: NULL); take one out. */
+struct ovl_entry *ovl_names_find(const struct ovl_names *t, const char *name, size_t len);
+struct ovl_entry *ovl_names_add(struct kernel *k, struct ovl_names *t, const char *name, size_t len);
+void ovl_names_remove(struct kernel *k, struct ovl_names *t, struct ovl_entry *e);
 void ovl_names_free(struct kernel *k, struct ovl_names *names);
 
 int ovl_getattr(struct inode *inode, struct kstat *st);
@@ -103,3 +155,4 @@ ssize_t ovl_getxattr(struct inode *inode, const char *name, void *buf, size_t si
 int ovl_setxattr(struct inode *inode, const char *name, const void *buf, size_t size, int flags);
 ssize_t ovl_listxattr(struct inode *inode, char *buf, size_t size);
 int ovl_removexattr(struct inode *inode, const char *name);
+int ovl_acl_changed(struct inode *inode);

@@ -5,6 +5,7 @@
  * A change first makes room and pins what it touches, all of which may fail, and then changes the tables, which may not.
  */
 #include "fs/overlay.h"
+#include "fs/upper.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -28,7 +29,7 @@ static uint32_t name_hash(const char *name, size_t len)
 	return h;
 }
 
-static struct ovl_entry *names_find(const struct ovl_names *t, const char *name, size_t len)
+struct ovl_entry *ovl_names_find(const struct ovl_names *t, const char *name, size_t len)
 {
 	uint32_t hash = name_hash(name, len);
 
@@ -63,7 +64,7 @@ static size_t entry_cost(const struct ovl_entry *e)
 }
 
 /* A new entry, a whiteout so far. */
-static struct ovl_entry *names_add(struct kernel *k, struct ovl_names *t, const char *name, size_t len)
+struct ovl_entry *ovl_names_add(struct kernel *k, struct ovl_names *t, const char *name, size_t len)
 {
 	struct ovl_entry *e;
 
@@ -88,7 +89,7 @@ static struct ovl_entry *names_add(struct kernel *k, struct ovl_names *t, const 
 }
 
 /* Does not put the inode. */
-static void names_remove(struct kernel *k, struct ovl_names *t, struct ovl_entry *e)
+void ovl_names_remove(struct kernel *k, struct ovl_names *t, struct ovl_entry *e)
 {
 	struct ovl_entry **p = &t->buckets[e->hash & (t->n_buckets - 1)];
 
@@ -108,7 +109,7 @@ void ovl_names_free(struct kernel *k, struct ovl_names *t)
 	list_for_each_entry_safe(e, tmp, &t->order, link) {
 		struct inode *inode = e->inode;
 
-		names_remove(k, t, e);
+		ovl_names_remove(k, t, e);
 		if (inode)
 			inode_put(inode);
 	}
@@ -126,34 +127,62 @@ static struct ovl_names *names_of(struct inode *dir)
  */
 static struct ovl_entry *entry_for_change(struct inode *dir, const char *name, size_t len, bool present)
 {
-	struct ovl_entry *e = names_find(names_of(dir), name, len);
+	struct ovl_entry *e = ovl_names_find(names_of(dir), name, len);
 
 	if (e)
 		return e;
-	e = names_add(dir->sb->kernel, names_of(dir), name, len);
+	e = ovl_names_add(dir->sb->kernel, names_of(dir), name, len);
 	if (e)
 		e->covers = present;
 	return e;
 }
 
+static bool entry_there(const struct ovl_entry *e)
+{
+	return e->inode || e->there;
+}
+
 /* Undo entry_for_change(): an entry without an inode that covers nothing means nothing. */
 static void entry_tidy(struct inode *dir, struct ovl_entry *e)
 {
-	if (e && !e->inode && !e->covers)
-		names_remove(dir->sb->kernel, names_of(dir), e);
+	if (e && !entry_there(e) && !e->covers)
+		ovl_names_remove(dir->sb->kernel, names_of(dir), e);
 }
 
 /* An entry was made for a change that then failed, over a lower name that is still there: forget it. */
 static void entry_cancel(struct inode *dir, struct ovl_entry *e, bool was_there)
 {
-	if (e && !was_there)
-		names_remove(dir->sb->kernel, names_of(dir), e);
+	if (e && !was_there && !entry_there(e) && !e->white)
+		ovl_names_remove(dir->sb->kernel, names_of(dir), e);
 }
 
 static void entry_set(struct ovl_entry *e, struct inode *inode)
 {
+	if (ovl_kept(inode))
+		return; /* the store has noted it */
 	inode_get(inode);
 	e->inode = inode;
+}
+
+static void entry_show(const struct ovl_entry *e, uint64_t *ino, unsigned *type)
+{
+	*ino = e->inode ? e->inode->ino : e->ino;
+	*type = e->inode ? (e->inode->mode & S_IFMT) >> 12 : e->type;
+}
+
+/* Begin to look at, or change, the table of names of *dir*, whose lock is held: until ovl_leave(), also after a failure. */
+static int ovl_enter(struct inode *dir)
+{
+	if (!ovl_kept(dir))
+		return 0;
+	lock_acquire(&upper_of(dir)->tree);
+	return upper_load(dir);
+}
+
+static void ovl_leave(struct inode *dir)
+{
+	if (ovl_kept(dir))
+		lock_release(&upper_of(dir)->tree);
 }
 
 /* The name is gone: a whiteout where the lower directory has it. */
@@ -169,18 +198,18 @@ static void entry_clear(struct inode *dir, struct ovl_entry *e)
 
 /* --- operations ---------------------------------------------------------------------------------------------------------- */
 
-static int ovl_lookup(struct inode *dir, const char *name, size_t len, struct inode **ret)
+static int lookup_entered(struct inode *dir, const char *name, size_t len, struct inode **ret)
 {
 	struct ovl_node *n = ovl_node(dir);
-	struct ovl_entry *e = names_find(&n->names, name, len);
+	struct ovl_entry *e = ovl_names_find(&n->names, name, len);
 	struct inode *low;
 	int r;
 
-	if (len > VFS_NAME_MAX)
-		return -ENAMETOOLONG;
 	if (e) {
-		if (!e->inode)
+		if (!entry_there(e))
 			return -ENOENT;
+		if (!e->inode)
+			return upper_entry_get(dir, e, ret);
 		inode_get(e->inode);
 		*ret = e->inode;
 		return 0;
@@ -188,7 +217,22 @@ static int ovl_lookup(struct inode *dir, const char *name, size_t len, struct in
 	if (!n->lower)
 		return -ENOENT;
 	r = n->lower->ops->lookup(n->lower, name, len, &low);
-	return r < 0 ? r : ovl_node_for_lower(dir->sb, low, ret);
+	if (r < 0)
+		return r;
+	return ovl_kept(dir) ? upper_lower_get(dir, name, len, low, ret) : ovl_node_for_lower(dir->sb, low, ret);
+}
+
+static int ovl_lookup(struct inode *dir, const char *name, size_t len, struct inode **ret)
+{
+	int r;
+
+	if (len > VFS_NAME_MAX)
+		return -ENAMETOOLONG;
+	r = ovl_enter(dir);
+	if (r == 0)
+		r = lookup_entered(dir, name, len, ret);
+	ovl_leave(dir);
+	return r;
 }
 
 /* A directory counts its sub-directories, unless the lower file system does not (one link: btrfs). */
@@ -204,14 +248,26 @@ static int add_name(struct inode *dir, const char *name, size_t len, struct inod
 	struct ovl_entry *e;
 	int r;
 
+	bool was_there;
+
 	if (len > VFS_NAME_MAX)
 		return -ENAMETOOLONG;
-	r = ovl_pin(dir);
+	r = ovl_kept(dir) ? 0 : ovl_pin(dir);
 	if (r < 0)
 		return r;
-	e = entry_for_change(dir, name, len, false);
-	if (!e)
-		return -ENOSPC;
+	r = ovl_enter(dir);
+	was_there = ovl_names_find(names_of(dir), name, len) != NULL;
+	e = r == 0 ? entry_for_change(dir, name, len, false) : NULL;
+	if (r == 0 && !e)
+		r = -ENOSPC;
+	if (r == 0 && ovl_kept(dir)) {
+		r = upper_add(dir, e, inode);
+		if (r < 0)
+			entry_cancel(dir, e, was_there);
+	}
+	ovl_leave(dir);
+	if (r < 0)
+		return r;
 	entry_set(e, inode);
 	inode_touch_mtime(dir);
 	return 0;
@@ -248,6 +304,14 @@ static int ovl_tmpfile(struct inode *dir, uint32_t mode, const struct cred *cred
 		return -ENOSPC;
 	inode_init_owner(inode, dir, mode, cred);
 	inode->nlink = 0;
+	if (ovl_kept(dir)) {
+		int r = upper_tmpfile(inode);
+
+		if (r < 0) {
+			inode_put(inode);
+			return r;
+		}
+	}
 	*ret = inode;
 	return 0;
 }
@@ -275,7 +339,7 @@ static int ovl_symlink(struct inode *dir, const char *name, size_t len, const ch
 
 static int ovl_link(struct inode *dir, const char *name, size_t len, struct inode *target)
 {
-	int r = ovl_pin(target);
+	int r = ovl_kept(dir) ? 0 : ovl_pin(target);
 
 	if (r == 0)
 		r = add_name(dir, name, len, target);
@@ -297,17 +361,26 @@ static void drop_link(struct inode *inode, bool last)
 /* The caller (the VFS) holds a reference to *victim*. */
 static int remove_name(struct inode *dir, const char *name, size_t len, struct inode *victim, bool is_dir)
 {
-	bool was_there = names_find(names_of(dir), name, len) != NULL;
-	struct ovl_entry *e = entry_for_change(dir, name, len, true);
-	int r = e ? ovl_pin(dir) : -ENOSPC;
+	int r = ovl_enter(dir);
+	bool was_there = ovl_names_find(names_of(dir), name, len) != NULL;
+	struct ovl_entry *e = r == 0 ? entry_for_change(dir, name, len, true) : NULL;
 
-	if (r == 0 && !is_dir && victim->nlink > 1)
-		r = ovl_pin(victim);
-	if (r < 0) {
-		entry_cancel(dir, e, was_there);
-		return r;
+	if (r == 0 && !e)
+		r = -ENOSPC;
+	if (r == 0 && ovl_kept(dir)) {
+		r = upper_remove(dir, e, victim, is_dir);
+	} else if (r == 0) {
+		r = ovl_pin(dir);
+		if (r == 0 && !is_dir && victim->nlink > 1)
+			r = ovl_pin(victim);
 	}
-	entry_clear(dir, e);
+	if (r < 0)
+		entry_cancel(dir, e, was_there);
+	else
+		entry_clear(dir, e);
+	ovl_leave(dir);
+	if (r < 0)
+		return r;
 	inode_touch_mtime(dir);
 	drop_link(victim, is_dir);
 	return 0;
@@ -330,12 +403,11 @@ static bool count_one(struct dir_emit *de, const char *name, size_t len, uint64_
 
 	if ((len == 1 && name[0] == '.') || (len == 2 && name[0] == '.' && name[1] == '.'))
 		return true;
-	c->found = !names_find(c->names, name, len); /* an entry hides it: a whiteout, or one that was seen already */
+	c->found = !ovl_names_find(c->names, name, len); /* an entry hides it: a whiteout, or one that was seen already */
 	return !c->found;
 }
 
-/* 0, -ENOTEMPTY, or what reading the lower directory gave. */
-static int check_empty(struct inode *dir)
+static int check_empty_entered(struct inode *dir)
 {
 	struct ovl_node *n = ovl_node(dir);
 	struct count_emit c = {.de.emit = count_one, .names = &n->names};
@@ -345,7 +417,7 @@ static int check_empty(struct inode *dir)
 	int r;
 
 	list_for_each_entry(e, &n->names.order, link)
-		if (e->inode)
+		if (entry_there(e))
 			return -ENOTEMPTY;
 	if (!n->lower)
 		return 0;
@@ -355,6 +427,17 @@ static int check_empty(struct inode *dir)
 	r = low->ops->readdir(low, &c.de, &pos);
 	file_put(low);
 	return r < 0 ? r : c.found ? -ENOTEMPTY : 0;
+}
+
+/* 0, -ENOTEMPTY, or what reading the directory gave. */
+static int check_empty(struct inode *dir)
+{
+	int r = ovl_enter(dir);
+
+	if (r == 0)
+		r = check_empty_entered(dir);
+	ovl_leave(dir);
+	return r;
 }
 
 static int ovl_rmdir(struct inode *dir, const char *name, size_t len, struct inode *victim)
@@ -403,30 +486,17 @@ static void move_link_counts(struct inode *odir, struct inode *what, struct inod
 	}
 }
 
-static int ovl_rename(struct inode *odir, const char *oname, size_t olen, struct inode *what, struct inode *ndir,
-		      const char *nname, size_t nlen, struct inode *target, unsigned flags)
+/* The tables follow what has been made sure of, or done on disk. */
+static void rename_entries(struct inode *odir, struct ovl_entry *old, struct inode *what, struct ovl_entry *new, struct inode *target,
+	bool exchange)
 {
-	bool exchange = flags & RENAME_EXCHANGE, had_old, had_new;
-	struct ovl_entry *old, *new;
-	struct inode *prev;
-	int r;
+	struct inode *prev = new->inode;
 
-	if (nlen > VFS_NAME_MAX)
-		return -ENAMETOOLONG;
-	r = check_replace(what, target, flags);
-	if (r < 0)
-		return r;
-	had_old = names_find(names_of(odir), oname, olen) != NULL;
-	had_new = names_find(names_of(ndir), nname, nlen) != NULL;
-	old = entry_for_change(odir, oname, olen, true);
-	new = entry_for_change(ndir, nname, nlen, target != NULL);
-	r = old && new ? pin_all(odir, ndir, what, target) : -ENOSPC;
-	if (r < 0) {
-		entry_cancel(odir, old, had_old);
-		entry_cancel(ndir, new, had_new);
-		return r;
+	if (ovl_kept(odir)) {
+		if (!exchange)
+			entry_tidy(odir, old);
+		return;
 	}
-	prev = new->inode;
 	entry_set(new, what);
 	if (exchange) {
 		struct inode *prev_old = old->inode;
@@ -439,6 +509,41 @@ static int ovl_rename(struct inode *odir, const char *oname, size_t olen, struct
 	}
 	if (prev)
 		inode_put(prev);
+}
+
+static int ovl_rename(struct inode *odir, const char *oname, size_t olen, struct inode *what, struct inode *ndir,
+		      const char *nname, size_t nlen, struct inode *target, unsigned flags)
+{
+	bool exchange = flags & RENAME_EXCHANGE, had_old, had_new;
+	struct ovl_entry *old = NULL, *new = NULL;
+	int r;
+
+	if (nlen > VFS_NAME_MAX)
+		return -ENAMETOOLONG;
+	r = check_replace(what, target, flags);
+	if (r < 0)
+		return r;
+	r = ovl_enter(odir);
+	if (r == 0 && ovl_kept(ndir))
+		r = upper_load(ndir);
+	had_old = ovl_names_find(names_of(odir), oname, olen) != NULL;
+	had_new = ovl_names_find(names_of(ndir), nname, nlen) != NULL;
+	if (r == 0) {
+		old = entry_for_change(odir, oname, olen, true);
+		new = entry_for_change(ndir, nname, nlen, target != NULL);
+		r = !old || !new ? -ENOSPC : ovl_kept(odir) ? upper_rename(odir, old, what, ndir, new, target, exchange)
+							    : pin_all(odir, ndir, what, target);
+	}
+	if (r < 0) {
+		entry_cancel(odir, old, had_old);
+		if (new != old)
+			entry_cancel(ndir, new, had_new);
+	} else {
+		rename_entries(odir, old, what, new, target, exchange);
+	}
+	ovl_leave(odir);
+	if (r < 0)
+		return r;
 	move_link_counts(odir, what, ndir, target, exchange);
 	inode_touch_mtime(odir);
 	inode_touch_mtime(ndir);
@@ -472,12 +577,10 @@ static bool merge_one(struct dir_emit *de, const char *name, size_t len, uint64_
 
 	if ((len == 1 && name[0] == '.') || (len == 2 && name[0] == '.' && name[1] == '.'))
 		return true;
-	e = names_find(m->names, name, len);
-	if (e && e->inode) {
-		ino = e->inode->ino;
-		type = (e->inode->mode & S_IFMT) >> 12;
-	}
-	if (!e || e->inode)
+	e = ovl_names_find(m->names, name, len);
+	if (e && entry_there(e))
+		entry_show(e, &ino, &type);
+	if (!e || entry_there(e))
 		m->full = !m->out->emit(m->out, name, len, ino, type, next_pos);
 	if (!m->full)
 		*m->pos = next_pos;
@@ -509,26 +612,26 @@ static void read_above(struct file *f, struct dir_emit *de, int64_t *pos)
 
 	list_for_each_entry(e, &names_of(f->inode)->order, link) {
 		int64_t next = POS_ABOVE + (int64_t)e->seq + 1;
+		uint64_t ino;
+		unsigned type;
 
-		if (next <= *pos || e->covers || !e->inode)
+		if (next <= *pos || e->covers || !entry_there(e))
 			continue;
-		if (!de->emit(de, e->name, e->len, e->inode->ino, (e->inode->mode & S_IFMT) >> 12, next))
+		entry_show(e, &ino, &type);
+		if (!de->emit(de, e->name, e->len, ino, type, next))
 			return;
 		*pos = next;
 	}
 }
 
-static int ovl_readdir(struct file *f, struct dir_emit *de, int64_t *pos)
+static int read_entered(struct file *f, struct dir_emit *de, int64_t *pos)
 {
 	struct inode *dir = f->inode;
 	bool full = false;
 	int r = 0;
 
-	if (*pos < 0)
-		return -EINVAL;
-	if (*pos < 2 && !dir_emit_dots(f, de, pos))
-		return 0;
-	LOCK_SCOPE(&dir->lock);
+	if (ovl_kept(dir))
+		upper_fill(dir);
 	if (*pos < POS_ABOVE && ovl_node(dir)->lower) {
 		r = read_below(f, de, pos, &full);
 		if (r < 0 || full)
@@ -540,9 +643,25 @@ static int ovl_readdir(struct file *f, struct dir_emit *de, int64_t *pos)
 	return 0;
 }
 
+static int ovl_readdir(struct file *f, struct dir_emit *de, int64_t *pos)
+{
+	int r;
+
+	if (*pos < 0)
+		return -EINVAL;
+	if (*pos < 2 && !dir_emit_dots(f, de, pos))
+		return 0;
+	LOCK_SCOPE(&f->inode->lock);
+	r = ovl_enter(f->inode);
+	if (r == 0)
+		r = read_entered(f, de, pos);
+	ovl_leave(f->inode);
+	return r;
+}
+
 static int dir_fsync(struct file *f, bool data_only)
 {
-	return 0;
+	return ovl_kept(f->inode) ? upper_fsync(f->inode, data_only) : 0;
 }
 
 static void dir_release(struct file *f)
@@ -561,6 +680,7 @@ const struct inode_ops ovl_dir_ops = {
 	.unlink = ovl_unlink,
 	.rmdir = ovl_rmdir,
 	.rename = ovl_rename,
+	.acl_changed = ovl_acl_changed,
 	.getattr = ovl_getattr,
 	.setattr = ovl_setattr,
 	.getxattr = ovl_getxattr,

@@ -6,6 +6,7 @@
  * the copy keep the lower pages.
  */
 #include "fs/overlay.h"
+#include "fs/upper.h"
 #include "vfs/uio.h"
 
 #include <errno.h>
@@ -79,7 +80,11 @@ static int data_set_size(struct file *data, uint64_t size)
 static int new_data(struct inode *inode, struct file **ret)
 {
 	struct inode *up;
-	int r = tmpfs_new_file(ovl_of(inode)->upper, S_IFREG | 0600, &up);
+	int r;
+
+	if (ovl_kept(inode))
+		return upper_data_file(inode, ret);
+	r = tmpfs_new_file(ovl_of(inode)->upper, S_IFREG | 0600, &up);
 
 	if (r < 0)
 		return r;
@@ -104,7 +109,7 @@ int ovl_data(struct inode *inode, uint64_t limit, struct file **ret)
 		r = new_data(inode, &data);
 	if (r < 0)
 		return r;
-	if (n->lower && size > 0) {
+	if (n->lower && size > 0 && (!ovl_kept(inode) || n->up.below)) {
 		r = ovl_layer_open(n->lower, O_RDONLY, &low);
 		if (r == 0) {
 			r = copy_data(low, data, size);
@@ -113,6 +118,8 @@ int ovl_data(struct inode *inode, uint64_t limit, struct file **ret)
 		if (r == 0)
 			r = data_set_size(data, size);
 	}
+	if (r == 0 && ovl_kept(inode))
+		r = upper_data_done(inode, size > 0);
 	if (r < 0) {
 		file_put(data);
 		return r;
@@ -131,6 +138,8 @@ int ovl_set_size(struct inode *inode, uint64_t size)
 		return -EINVAL;
 	if (size == inode->size) {
 		inode_touch_mtime(inode);
+		if (ovl_kept(inode))
+			upper_touch(inode, false);
 		return 0;
 	}
 	r = ovl_data(inode, size, &data);
@@ -154,10 +163,14 @@ static struct file *lower_of(struct file *f)
 static int ovl_open(struct task *t, struct inode *inode, struct file *f)
 {
 	struct ovl_node *n = ovl_node(inode);
-	struct file *low = NULL;
+	struct file *low = NULL, *data;
 	int r = 0;
 
-	if (!data_of(inode) && n->lower)
+	if (!data_of(inode) && ovl_kept(inode) && n->up.on_host) {
+		LOCK_SCOPE(&inode->lock);
+		r = n->up.below ? 0 : ovl_data(inode, UINT64_MAX, &data);
+	}
+	if (r == 0 && !data_of(inode) && n->lower)
 		r = ovl_layer_open(n->lower, O_RDONLY, &low);
 	if (r < 0)
 		return r;
@@ -208,6 +221,10 @@ static ssize_t ovl_write(struct file *f, struct uio *src, int64_t *pos)
 		inode->size = data->inode->size;
 		inode_touch_mtime(inode);
 	}
+	if (n > 0 && ovl_kept(inode) && (f->flags & (O_SYNC | O_DSYNC))) {
+		r = upper_fsync(inode, (f->flags & O_SYNC) != O_SYNC);
+		n = r < 0 ? r : n;
+	}
 	return n;
 }
 
@@ -251,10 +268,10 @@ static int ovl_mmap(struct task *t, struct file *f, uint64_t off, uint64_t len, 
 	return data->ops->mmap(t, data, off, len, prot, flags, ret);
 }
 
-/* Nothing of the sandbox outlives it: memory is as safe as it gets. */
+/* In memory nothing outlives the sandbox: it is as safe as it gets. */
 static int ovl_fsync(struct file *f, bool data_only)
 {
-	return 0;
+	return ovl_kept(f->inode) ? upper_fsync(f->inode, data_only) : 0;
 }
 
 static int ovl_fallocate(struct file *f, int mode, int64_t off, int64_t len)
@@ -278,6 +295,7 @@ static int ovl_fallocate(struct file *f, int mode, int64_t off, int64_t len)
 }
 
 const struct inode_ops ovl_file_inode_ops = {
+	.acl_changed = ovl_acl_changed,
 	.getattr = ovl_getattr,
 	.setattr = ovl_setattr,
 	.getxattr = ovl_getxattr,

@@ -43,6 +43,7 @@
 	CALL(fallocate, "writable volumes, holes in memory files")                                                     \
 	CALL(fsync, "writable volumes")                                                                                \
 	CALL(fdatasync, "writable volumes")                                                                            \
+	CALL(syncfs, "sync(2) and syncfs(2) on layers of writes that are kept")                                        \
 	CALL(fgetxattr, "volumes")                                                                                     \
 	CALL(fsetxattr, "writable volumes")                                                                            \
 	CALL(flistxattr, "volumes")                                                                                    \

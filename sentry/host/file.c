@@ -331,3 +331,8 @@ int host_add_seals(int fd, unsigned seals)
 {
 	return (int)HOST_CALL(fcntl(fd, F_ADD_SEALS, seals));
 }
+
+int host_syncfs(int fd)
+{
+	return HOST_CALL(syncfs(fd));
+}

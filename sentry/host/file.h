@@ -42,6 +42,7 @@ int host_utimens(int dirfd, const char *name, const struct timespec ts[2]);
 int host_ftruncate(int fd, uint64_t size);
 int host_fallocate(int fd, int mode, int64_t off, int64_t len);
 int host_fsync(int fd, bool data_only);
+int host_syncfs(int fd);
 ssize_t host_fgetxattr(int fd, const char *name, void *buf, size_t size);
 int host_fsetxattr(int fd, const char *name, const void *buf, size_t size, int flags);
 ssize_t host_flistxattr(int fd, char *buf, size_t size);

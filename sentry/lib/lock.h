@@ -18,6 +18,7 @@ enum lock_rank {
 	RANK_RENAME,	   /* struct super_block.rename_lock: one cross-directory rename at a time in a file system */
 	RANK_INODE_PARENT, /* struct inode.lock of a directory whose entries change; parents before children */
 	RANK_INODE,	   /* struct inode.lock */
+	RANK_UPPER,	   /* struct upper.tree: names and places of an overlay whose changes are on disk */
 	RANK_INODE_LOWER,  /* inode locks of file systems below an overlay */
 	RANK_EPOLL_TREE,   /* struct kernel.epoll_lock: which instance watches which file */
 	RANK_EPOLL,	   /* struct epoll.lock; an instance before those it watches, so one rank for each level */

@@ -84,15 +84,28 @@ static struct posix_acl *acl_hold(struct inode *inode, _Atomic(struct posix_acl 
 	return a;
 }
 
-/* Takes over the reference to *a*. */
+/* Takes over the reference to *a*, gives away the old one's. */
+static struct posix_acl *acl_swap(struct inode *inode, _Atomic(struct posix_acl *) *slot, struct posix_acl *a)
+{
+	LOCK_SCOPE(&inode->sb->kernel->acl_lock);
+	return atomic_exchange(slot, a);
+}
+
 static void acl_replace(struct inode *inode, _Atomic(struct posix_acl *) *slot, struct posix_acl *a)
 {
-	struct posix_acl *old;
+	acl_put(acl_swap(inode, slot, a));
+}
 
-	lock_acquire(&inode->sb->kernel->acl_lock);
-	old = atomic_exchange(slot, a);
-	lock_release(&inode->sb->kernel->acl_lock);
+/* The same where the file system keeps lists; if it cannot, the old one stays. Consumes *a* in any case. */
+static int acl_replace_kept(struct inode *inode, _Atomic(struct posix_acl *) *slot, struct posix_acl *a)
+{
+	struct posix_acl *old = acl_swap(inode, slot, a);
+	int r = inode->ops && inode->ops->acl_changed ? inode->ops->acl_changed(inode) : 0;
+
+	if (r < 0)
+		old = acl_swap(inode, slot, old);
 	acl_put(old);
+	return r;
 }
 
 static _Atomic(struct posix_acl *) *slot_of(struct inode *inode, const char *name)
@@ -292,8 +305,7 @@ int acl_chmod(struct inode *inode)
 	acl_find(a, ACL_USER_OBJ)->perm = mode >> 6 & 7;
 	group_class(a)->perm = mode >> 3 & 7;
 	acl_find(a, ACL_OTHER)->perm = mode & 7;
-	acl_replace(inode, &inode->acl, a);
-	return 0;
+	return acl_replace_kept(inode, &inode->acl, a);
 }
 
 /* --- setting --------------------------------------------------------------------------------------------------------------------- */
@@ -355,10 +367,10 @@ int acl_set(struct task *t, struct inode *inode, const char *name, const void *v
 	lock_acquire(&inode->lock);
 	r = access ? set_access(t, inode, &a) : set_default(inode);
 	if (!r)
-		acl_replace(inode, access ? &inode->acl : &inode->default_acl, a);
-	lock_release(&inode->lock);
-	if (r)
+		r = acl_replace_kept(inode, access ? &inode->acl : &inode->default_acl, a);
+	else
 		acl_put(a);
+	lock_release(&inode->lock);
 	return r;
 }
 
@@ -457,11 +469,57 @@ void acl_birth_end(struct acl_birth *b, struct inode *inode)
 			acl_replace(inode, &inode->acl, b->access);
 		if (b->dflt)
 			acl_replace(inode, &inode->default_acl, b->dflt);
+		if ((b->access || b->dflt) && inode->ops && inode->ops->acl_changed)
+			inode->ops->acl_changed(inode); /* it is made; what cannot be kept holds until the end */
 	} else {
 		acl_put(b->access);
 		acl_put(b->dflt);
 	}
 	*b = (struct acl_birth){0};
+}
+
+/* --- file systems that keep lists -------------------------------------------------------------------------------------------------- */
+
+ssize_t acl_export(struct inode *inode, bool dflt, void **ret)
+{
+	struct posix_acl *a = acl_hold(inode, dflt ? &inode->default_acl : &inode->acl);
+	uint32_t version = ACL_XATTR_VERSION;
+	struct acl_xattr_entry *x;
+	size_t need;
+	char *p;
+
+	*ret = NULL;
+	if (!a)
+		return 0;
+	need = sizeof(version) + a->n * sizeof(*x);
+	p = malloc(need);
+	if (!p) {
+		acl_put(a);
+		return -ENOMEM;
+	}
+	memcpy(p, &version, sizeof(version));
+	x = (void *)(p + sizeof(version));
+	for (unsigned i = 0; i < a->n; i++)
+		x[i] = (struct acl_xattr_entry){.tag = a->e[i].tag, .perm = a->e[i].perm, .id = a->e[i].id};
+	acl_put(a);
+	*ret = p;
+	return (ssize_t)need;
+}
+
+int acl_import(struct inode *inode, bool dflt, const void *value, size_t size)
+{
+	struct posix_acl *a;
+	int r = S_ISLNK(inode->mode) || (dflt && !S_ISDIR(inode->mode)) ? -EINVAL :
+								    acl_parse(inode->sb->kernel, NULL, value, size, &a);
+
+	if (r < 0)
+		return r == -EOPNOTSUPP ? -EINVAL : r;
+	if (a && !acl_valid(a)) {
+		acl_put(a);
+		return -EINVAL;
+	}
+	acl_replace(inode, dflt ? &inode->default_acl : &inode->acl, a);
+	return 0;
 }
 
 /* --- overlays ---------------------------------------------------------------------------------------------------------------------- */

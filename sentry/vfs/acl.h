@@ -48,5 +48,11 @@ void acl_birth_end(struct acl_birth *b, struct inode *inode);
 
 /* Take over what an inode below an overlay has as extended attributes. -ENOMEM, -ENOSPC; bad ones are as none. */
 int acl_from_lower(struct inode *inode, struct inode *lower);
+/*
+ * A list as bytes of its extended attribute with the sandbox's own ids, for a file system that keeps it: its length with *ret* malloc'ed, 0
+ * with *ret* NULL where there is none, -ENOMEM. And back: -EINVAL.
+ */
+ssize_t acl_export(struct inode *inode, bool dflt, void **ret);
+int acl_import(struct inode *inode, bool dflt, const void *value, size_t size);
 /* inode_free() */
 void acl_inode_free(struct inode *inode);

@@ -119,3 +119,12 @@ ssize_t simple_xattr_list(const struct simple_xattrs *x, char *buf, size_t size)
 	}
 	return (ssize_t)at;
 }
+
+void simple_xattr_each(const struct simple_xattrs *x, void (*each)(void *ctx, const char *name, const void *value, size_t size),
+		       void *ctx)
+{
+	const struct simple_xattr *a;
+
+	list_for_each_entry(a, &x->list, link)
+		each(ctx, a->bytes, a->bytes + a->name_size, a->size);
+}

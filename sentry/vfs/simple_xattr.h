@@ -26,5 +26,8 @@ void simple_xattrs_free(struct kernel *k, struct simple_xattrs *x);
 ssize_t simple_xattr_get(const struct simple_xattrs *x, const char *name, void *buf, size_t size);
 /* flags: XATTR_CREATE (-EEXIST), XATTR_REPLACE (-ENODATA). *value* NULL removes (-ENODATA). -ENOSPC, -ENOMEM. */
 int simple_xattr_set(struct kernel *k, struct simple_xattrs *x, const char *name, const void *value, size_t size, int flags);
+/* Each attribute in turn. */
+void simple_xattr_each(const struct simple_xattrs *x, void (*each)(void *ctx, const char *name, const void *value, size_t size),
+		       void *ctx);
 /* Names with their NULs; length (copied when size > 0); -ERANGE. */
 ssize_t simple_xattr_list(const struct simple_xattrs *x, char *buf, size_t size);

@@ -155,6 +155,11 @@ struct inode_ops { /* NULL: -EPERM for changes (-EROFS on a read-only super bloc
 	int (*setxattr)(struct inode *inode, const char *name, const void *buf, size_t size, int flags);
 	ssize_t (*listxattr)(struct inode *inode, char *buf, size_t size);
 	int (*removexattr)(struct inode *inode, const char *name);
+	/*
+	 * The access lists in the inode have been changed: keep them. The inode's lock is held, or it has just been made. NULL: the inode
+	 * is where they are kept.
+	 */
+	int (*acl_changed)(struct inode *inode);
 	/* Access beyond mode bits; NULL: inode_permission_generic(). mask: MAY_*. */
 	int (*permission)(struct task *t, struct inode *inode, int mask);
 	/* May *t* know that the object is there (hidepid of proc)? NULL: yes. stat(2) by path asks. */

@@ -202,7 +202,7 @@ static void run_on(bool overlay)
 	assert_int_equal(hostfs_create(f.k, open(host, O_PATH | O_DIRECTORY), &opt, &lower), 0);
 	sb = lower;
 	if (overlay)
-		assert_int_equal(overlay_create(f.k, lower, &sb), 0);
+		assert_int_equal(overlay_create(f.k, lower, NULL, &sb), 0);
 	fake_mount_root(&f, sb);
 	for (int i = 0; i < THREADS; i++) {
 		w[i] = (struct worker){.t = fake_task(&f, i + 2), .seed = (unsigned)i + 1};

@@ -86,7 +86,7 @@ static int start(void **state, bool overlay)
 	assert_int_equal(hostfs_create(e->f.k, fd, &opt, &lower), 0);
 	sb = lower;
 	if (overlay)
-		assert_int_equal(overlay_create(e->f.k, lower, &sb), 0);
+		assert_int_equal(overlay_create(e->f.k, lower, NULL, &sb), 0);
 	fake_mount_root(&e->f, sb);
 	*state = e;
 	return 0;
