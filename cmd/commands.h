@@ -52,6 +52,11 @@ struct run_options {
 	struct str_list log_opts; /* max-size=, max-file= */
 	const char *timeout;	  /* NULL: none */
 	const char *stop_signal, *stop_timeout;
+	struct str_list labels;
+	struct str_list label_files;
+	const char *cidfile;
+	const char *pid_file;
+	bool resolved; /* no option: variables and paths are those of an entry; nothing of the caller's comes in */
 };
 
 struct logs_options {
@@ -106,6 +111,58 @@ struct history_options {
 int cmd_save(const void *opts, int argc, char **argv);
 int cmd_tag(const void *opts, int argc, char **argv);
 int cmd_history(const void *opts, int argc, char **argv);
+struct stop_options {
+	const char *time; /* seconds; NULL: the sandbox's own */
+	const char *signal;
+};
+
+struct start_options {
+	bool attach;
+	bool interactive;
+	const char *detach_keys;
+	const char *sig_proxy;
+};
+
+struct rm_options {
+	bool force;
+	bool volumes;
+	bool link; /* refused */
+};
+
+struct ps_options {
+	bool all;
+	bool quiet;
+	bool latest;
+	bool size;
+	bool no_trunc;
+	int64_t last;
+	const char *format;
+	struct str_list filters;
+};
+
+struct inspect_options {
+	const char *format;
+	const char *type;
+	bool size;
+};
+
+struct prune_options {
+	bool force;
+	bool all;
+	bool volumes;
+	struct str_list filters;
+};
+
+int cmd_create(const void *opts, int argc, char **argv);
+int cmd_start(const void *opts, int argc, char **argv);
+int cmd_stop(const void *opts, int argc, char **argv);
+int cmd_kill(const void *opts, int argc, char **argv);
+int cmd_restart(const void *opts, int argc, char **argv);
+int cmd_wait(const void *opts, int argc, char **argv);
+int cmd_rm(const void *opts, int argc, char **argv);
+int cmd_ps(const void *opts, int argc, char **argv);
+int cmd_container_prune(const void *opts, int argc, char **argv);
+int cmd_system_prune(const void *opts, int argc, char **argv);
 int cmd_run(const void *opts, int argc, char **argv);
 int cmd_rename(const void *opts, int argc, char **argv);
 int cmd_logs(const void *opts, int argc, char **argv);

@@ -32,6 +32,8 @@ struct gc {
 	struct set records; /* configs */
 	struct store_gc_stats stats;
 	unsigned int next; /* names in tmp/ */
+	const struct store_users *users;
+	bool full; /* no memory for all that is used */
 };
 
 static bool set_has(const struct set *s, const struct digest *d)
@@ -101,6 +103,21 @@ static int mark_refs(struct gc *gc, struct snap_error *e)
 	}
 	free(refs);
 	return r ? snap_fail_errno(e, -r, "cannot clean the store") : 0;
+}
+
+static void mark_used(void *to, const struct digest *chain, const struct digest *config)
+{
+	struct gc *gc = to;
+
+	if (set_add(&gc->images, chain) || set_add(&gc->blobs, config) || set_add(&gc->records, config))
+		gc->full = true;
+}
+
+static int mark_users(struct gc *gc, struct snap_error *e)
+{
+	int r = gc->users ? gc->users->each(gc->users->arg, mark_used, gc, e) : 0;
+
+	return r == 0 && gc->full ? snap_fail_errno(e, ENOMEM, "cannot clean the store") : r;
 }
 
 /* All packs that an index names. */
@@ -246,6 +263,8 @@ static int collect(struct gc *gc, struct snap_error *e)
 	sweep_locks(gc);
 	sweep_partial(gc);
 	r = mark_refs(gc, e);
+	if (!r)
+		r = mark_users(gc, e);
 	if (r)
 		return r;
 	r = sweep(gc, STORE_IMAGES, &gc->images, sweep_image);
@@ -260,9 +279,29 @@ static int collect(struct gc *gc, struct snap_error *e)
 	return r ? snap_fail_errno(e, -r, "cannot clean the store in %s", gc->store->path) : 0;
 }
 
+int store_hold(const struct store *s, int *ret_fd, struct snap_error *e)
+{
+	int fd = openat(s->dirfd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int r = fd < 0 ? -errno : store_flock(fd, LOCK_SH);
+
+	if (r) {
+		if (fd >= 0)
+			close(fd);
+		return snap_fail_errno(e, -r, "cannot lock the store in %s", s->path);
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
 int store_collect(struct store *s, struct store_gc_stats *stats, struct snap_error *e)
 {
-	struct gc gc = {.store = s};
+	return store_collect_but(s, NULL, stats, e);
+}
+
+int store_collect_but(
+	struct store *s, const struct store_users *users, struct store_gc_stats *stats, struct snap_error *e)
+{
+	struct gc gc = {.store = s, .users = users};
 	int fd = openat(s->dirfd, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	int r = fd < 0 ? -errno : store_flock(fd, LOCK_EX | LOCK_NB);
 

@@ -163,6 +163,13 @@ int store_resolve(const struct store *s, const char *text, struct image_ref *ret
  */
 int store_remove_ref(struct store *s, const char *text, size_t *removed, struct snap_error *e);
 
+/**
+ * store_hold - let nothing be collected until *ret_fd is closed
+ *
+ * For what finds something in the store and then makes it used (an entry of a sandbox). Waits for a collection that runs.
+ */
+int store_hold(const struct store *s, int *ret_fd, struct snap_error *e);
+
 struct store_gc_stats {
 	uint64_t images;
 	uint64_t layers;
@@ -177,6 +184,17 @@ struct store_gc_stats {
  * Returns 0, or -EBUSY at once if a transaction is running: the next collection does it.
  */
 int store_collect(struct store *s, struct store_gc_stats *stats, struct snap_error *e);
+
+/* Who uses images beside the references: each() calls add() for every one, or fails with a sentence in @e. */
+struct store_users {
+	int (*each)(void *arg, void (*add)(void *to, const struct digest *chain, const struct digest *config), void *to,
+		struct snap_error *e);
+	void *arg;
+};
+
+/** store_collect_but - as store_collect, but keep what @users use. They are asked while nothing can change (store_hold). */
+int store_collect_but(
+	struct store *s, const struct store_users *users, struct store_gc_stats *stats, struct snap_error *e);
 
 /** store_verify - check every blob, index and pack. @report is called with a sentence for each fault. Returns 0,
  * -EUCLEAN. */

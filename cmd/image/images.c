@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* images, rmi, inspect, prune, verify: what is in the store. */
+/* images, rmi, prune, verify: what is in the store. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
+#include "cmd/image/collect.h"
 #include "cmd/lib/json.h"
 #include "cmd/lib/message.h"
 #include "cmd/help/table_out.h"
@@ -192,46 +193,90 @@ int cmd_images(const void *opts, int argc, char **argv)
 	return finish_output();
 }
 
-/* Free what became useless. A running transaction puts it off; that is no failure. */
-static int collect(struct store *s, struct store_gc_stats *stats)
+/* Other names of the same image: then a name is only a name. */
+static size_t names_of(const struct store *s, const struct image_ref *ref)
+{
+	struct image_ref *refs = NULL;
+	size_t n = 0, count = 0;
+
+	if (store_list_refs(s, &refs, &n, NULL) == 0)
+		for (size_t i = 0; i < n; i++)
+			count += digest_equal(&refs[i].config, &ref->config);
+	free(refs);
+	return count;
+}
+
+/* Whether a name is that of an image's id, which removes all its names. */
+static bool is_by_id(const struct image_ref *ref, const char *text)
+{
+	char id[DIGEST_TEXT_LEN + 1];
+
+	digest_text(&ref->config, id);
+	if (strncmp(text, "sha256:", 7) == 0)
+		text += 7;
+	return strncmp(strchr(id, ':') + 1, text, strlen(text)) == 0;
+}
+
+/* Without -f the last name of an image stays as long as a sandbox is made of it. */
+static int refuse_used(const struct store *s, const struct entry_list *entries, const char *name)
+{
+	const struct entry *user;
+	struct image_ref ref;
+
+	if (store_resolve(s, name, &ref, NULL) < 0)
+		return 0; /* said by who removes it */
+	user = image_user(entries, &ref);
+	if (!user || (names_of(s, &ref) > 1 && !is_by_id(&ref, name)))
+		return 0;
+	return complain(EXIT_FAILED,
+		"cannot remove the image %s: the sandbox %s (%s) %s it; remove that first (picket rm), or use picket rmi -f",
+		name, user->config.name, user->short_id,
+		user->state.status == ENTRY_EXITED || user->state.status == ENTRY_CREATED ? "is made of" : "runs on");
+}
+
+static int remove_image(struct store *s, const struct list_options *o, const struct entry_list *entries, const char *name,
+	bool *any)
 {
 	struct snap_error e;
-	int r = store_collect(s, stats, &e);
+	size_t removed = 0;
+	int r;
 
-	if (r == -EBUSY) {
-		warn("an image is being pulled or loaded: nothing is freed until picket prune or the next picket rmi");
-		return 0;
+	if (!o->force && refuse_used(s, entries, name))
+		return EXIT_FAILED;
+	r = store_remove_ref(s, name, &removed, &e);
+	if (r == 0) {
+		printf("Untagged: %s\n", name);
+		*any = true;
+	} else if (!(o->force && r == -ENOENT)) {
+		return complain(EXIT_FAILED, "%s", e.text);
 	}
-	return r < 0 ? complain(EXIT_FAILED, "%s", e.text) : 0;
+	return 0;
 }
 
 int cmd_rmi(const void *opts, int argc, char **argv)
 {
-	const struct list_options *o = opts;
 	struct store_gc_stats stats = {0};
-	int status = 0, removed_any = 0;
+	struct entry_list entries;
 	struct store *s;
+	char *err = NULL;
+	bool any = false;
+	int status = 0;
 
 	if (open_store(&s))
 		return EXIT_FAILED;
-	for (int i = 0; i < argc; i++) {
-		struct snap_error e;
-		size_t removed = 0;
-		int r = store_remove_ref(s, argv[i], &removed, &e);
-
-		if (r == 0) {
-			printf("Untagged: %s\n", argv[i]);
-			removed_any = 1;
-		} else if (!(o->force && r == -ENOENT)) {
-			status = complain(EXIT_FAILED, "%s", e.text);
-		}
-	}
-	if (removed_any && collect(s, &stats))
+	if (entries_list(0, &entries, &err) < 0)
+		status = complain(EXIT_FAILED, "%s", err);
+	for (int i = 0; (status == 0 || !err) && i < argc; i++)
+		if (remove_image(s, opts, &entries, argv[i], &any))
+			status = EXIT_FAILED;
+	if (any && collect(s, &stats))
 		status = EXIT_FAILED;
 	if (stats.kept_in_use)
 		warn("%" PRIu64 " of them %s still in use by a running sandbox or a mount; picket prune frees %s later",
 			stats.kept_in_use, stats.kept_in_use == 1 ? "is" : "are",
 			stats.kept_in_use == 1 ? "it" : "them");
+	entry_list_free(&entries);
+	free(err);
 	store_close(s);
 	return status ? status : finish_output();
 }
@@ -291,116 +336,4 @@ int cmd_verify(const void *opts, int argc, char **argv)
 		return complain(EXIT_FAILED, "%s", e.text);
 	puts("The store is sound.");
 	return finish_output();
-}
-
-/* ---- inspect ---- */
-
-static void record_json(struct json *j, const struct run_record *r)
-{
-	char when[32];
-
-	jw_string(j, "created", iso_time(r->created, when, sizeof(when)));
-	jw_string(j, "architecture", r->arch);
-	jw_string(j, "os", r->os);
-	jw_open(j, "config", '{');
-	jw_string(j, "user", r->user);
-	jw_strings(j, "env", r->env);
-	jw_strings(j, "entrypoint", r->entrypoint);
-	jw_strings(j, "cmd", r->cmd);
-	jw_string(j, "workdir", r->workdir);
-	jw_string(j, "stop_signal", r->stop_signal);
-	jw_strings(j, "volumes", r->volumes);
-	jw_strings(j, "ports", r->ports);
-	jw_strings(j, "labels", r->labels);
-	jw_close(j, '}');
-}
-
-static void inspect_json(struct json *j, const struct store *s, const struct image_ref *ref, const struct run_record *r)
-{
-	char text[DIGEST_TEXT_LEN + 1], when[32];
-	void *blob = NULL;
-	size_t len = 0;
-
-	jw_open(j, NULL, '{');
-	jw_string(j, "name", *ref->name ? ref_familiar(ref->name) : "");
-	jw_string(j, "reference", ref->name);
-	jw_string(j, "id", image_id(&ref->config, true, text, sizeof(text)));
-	jw_string(j, "digest", image_id(&ref->manifest, true, text, sizeof(text)));
-	jw_string(j, "chain", image_id(&ref->chain, true, text, sizeof(text)));
-	jw_string(j, "platform", ref->platform);
-	jw_number(j, "layers", (int64_t)ref->layers);
-	jw_number(j, "size", (int64_t)image_size(s, ref));
-	jw_string(j, "pulled", iso_time(ref->pulled, when, sizeof(when)));
-	record_json(j, r);
-	/* The image's own words as they came: they were checked to be JSON when they were stored. */
-	if (store_get_blob(s, &ref->config, &blob, &len, NULL) == 0)
-		jw_raw(j, "image_config", blob, len);
-	free(blob);
-	jw_close(j, '}');
-}
-
-static void text_list(const char *head, char *const *items)
-{
-	for (; items && *items; items++) {
-		printf("%-12s %s\n", head, *items);
-		head = "";
-	}
-}
-
-static void inspect_text(const struct store *s, const struct image_ref *ref, const struct run_record *r)
-{
-	char text[DIGEST_TEXT_LEN + 1], when[32];
-
-	printf("%-12s %s\n", "Name", *ref->name ? ref_familiar(ref->name) : "<none>");
-	printf("%-12s %s\n", "ID", image_id(&ref->config, true, text, sizeof(text)));
-	printf("%-12s %s\n", "Digest", image_id(&ref->manifest, true, text, sizeof(text)));
-	printf("%-12s %s\n", "Platform", ref->platform);
-	printf("%-12s %s\n", "Created", r->created > 0 ? iso_time(r->created, when, sizeof(when)) : "unknown");
-	printf("%-12s %s, %" PRIu64 " layers\n", "Size", human_size(image_size(s, ref), text, sizeof(text)),
-		ref->layers);
-	printf("%-12s %s\n", "User", r->user && *r->user ? r->user : "root");
-	printf("%-12s %s\n", "Directory", r->workdir && *r->workdir ? r->workdir : "/");
-	text_list("Entry point", r->entrypoint);
-	text_list("Command", r->cmd);
-	text_list("Environment", r->env);
-	text_list("Ports", r->ports);
-	text_list("Volumes", r->volumes);
-	text_list("Labels", r->labels);
-}
-
-static int inspect_one(struct json *j, const struct store *s, const char *name, bool json)
-{
-	struct run_record record = {0};
-	struct image_ref ref;
-	struct snap_error e;
-
-	if (store_resolve(s, name, &ref, &e) < 0 || store_get_record(s, &ref.config, &record, &e) < 0)
-		return complain(EXIT_FAILED, "%s", e.text);
-	if (json)
-		inspect_json(j, s, &ref, &record);
-	else
-		inspect_text(s, &ref, &record);
-	run_record_free(&record);
-	return 0;
-}
-
-int cmd_inspect(const void *opts, int argc, char **argv)
-{
-	const struct list_options *o = opts;
-	bool json = !o->format || strcmp(o->format, "json") == 0;
-	struct json j = {.out = stdout};
-	struct store *s;
-	int status = 0;
-
-	if (open_store(&s))
-		return EXIT_FAILED;
-	if (json)
-		jw_open(&j, NULL, '[');
-	for (int i = 0; i < argc; i++)
-		if (inspect_one(&j, s, argv[i], json))
-			status = EXIT_FAILED;
-	if (json)
-		jw_close(&j, ']');
-	store_close(s);
-	return status ? status : finish_output();
 }

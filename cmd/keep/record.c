@@ -378,15 +378,17 @@ int entry_lock_file(const char *dir, bool wait)
 
 int entry_lock(struct entry *e, bool wait, char **err)
 {
-	int fd = entry_lock_file(e->dir, wait), r;
+	int fd, r;
 
+	if (e->lock >= 0)
+		return entry_reload(e, err); /* held already */
+	fd = entry_lock_file(e->dir, wait);
 	if (fd == -EBUSY)
 		return err_set(err, "another picket is at work on the sandbox %s", e->config.name), -EBUSY;
 	if (fd == -ENOENT)
 		return err_set(err, "the sandbox %s has been removed", e->config.name), -ENOENT;
 	if (fd < 0)
 		return entry_fail(err, -fd, "cannot lock the sandbox %s in %s", e->config.name, e->dir);
-	entry_unlock(e);
 	e->lock = fd;
 	r = entry_reload(e, err);
 	if (r)

@@ -12,6 +12,7 @@
 #include "cmd/lib/message.h"
 #include "cmd/lib/terminal.h"
 #include "cmd/options.h"
+#include "cmd/run/label.h"
 #include "cmd/run/resolve.h"
 #include "cmd/run/run.h"
 #include "cmd/run/report.h"
@@ -31,7 +32,7 @@ bool run_is_dropped(const struct run *r)
 	return r->target != ON_IMAGE && !r->o->detach && !r->o->name;
 }
 
-int run_make_entry(struct run *r, bool temporary, bool dropped)
+static int make_entry(struct run *r, bool temporary, bool dropped)
 {
 	struct entry_config config = {
 		.name = r->o->name ? xstrdup(r->o->name) : NULL, .image = xstrdup(r->image), .dropped = dropped};
@@ -43,6 +44,7 @@ int run_make_entry(struct run *r, bool temporary, bool dropped)
 		config.chain = xstrdup(digest_text(&r->ref.chain, text));
 		config.platform = xstrdup(r->ref.platform);
 	}
+	status = collect_labels(r->o, r->record.labels, &config.labels);
 	if (!temporary || r->o->detach || r->o->tty) { /* there may be another start */
 		r->o = resolve_options(r->o);
 		if (!r->o)
@@ -51,11 +53,48 @@ int run_make_entry(struct run *r, bool temporary, bool dropped)
 	dump_options(find_command("run"), r->o, &config.options);
 	copy_words(&config.arguments, r->argv, (size_t)r->argc);
 	copy_words(&config.command, r->command.items, r->command.count);
-	if (entry_create(&config, temporary, &r->entry, &err) < 0)
+	if (status == 0 && entry_create(&config, temporary, &r->entry, &err) < 0)
 		status = complain(EXIT_PICKET, "%s", err);
 	entry_config_free(&config);
 	free(err);
 	return status;
+}
+
+int run_make_entry(struct run *r, bool temporary, bool dropped)
+{
+	const char *path = r->o->cidfile;
+	int cid = open_cidfile(path), status = cid == -2 ? EXIT_PICKET : make_entry(r, temporary, dropped);
+	char *err = NULL;
+
+	if (status == 0 && cid >= 0 && write(cid, r->entry.id, ENTRY_ID_LEN) != ENTRY_ID_LEN) {
+		status = complain(EXIT_PICKET, "cannot write the id to --cidfile %s: %s", path, strerror(errno));
+		entry_remove(&r->entry, &err);
+	}
+	if (cid >= 0) {
+		close(cid);
+		if (status)
+			unlink(path);
+	}
+	if (r->hold >= 0)
+		close(r->hold); /* the entry keeps the image now */
+	r->hold = -1;
+	free(err);
+	return status;
+}
+
+/* --pid-file: the process to watch or to end, which is the keeper. */
+int run_write_pid(const struct run *r, pid_t pid)
+{
+	const char *path = r->o->pid_file;
+	FILE *f = path ? fopen(path, "we") : NULL;
+	bool good;
+
+	if (!path)
+		return 0;
+	good = f && fprintf(f, "%d\n", (int)pid) > 0;
+	if (f && fclose(f) != 0)
+		good = false;
+	return good ? 0 : complain(EXIT_PICKET, "cannot write the pid to --pid-file %s: %s", path, strerror(errno));
 }
 
 /* ---- From an entry ---- */
@@ -91,6 +130,7 @@ int run_load(struct run *r)
 	status = parse_options(spec, (int)words.count, words.items, &p);
 	if (status)
 		return status;
+	((struct run_options *)p.opts)->resolved = true;
 	r->o = p.opts;
 	str_list_free(&r->command);
 	copy_words(&r->command, c->command.items, c->command.count);
@@ -129,6 +169,10 @@ int run_forked(struct run *r, const struct run_how *how)
 	entry_unlock(&r->entry); /* the keeper holds it on */
 	if (a.sock < 0)
 		return EXIT_PICKET;
+	if (run_write_pid(r, pid)) {
+		close(a.sock); /* its client is gone: the keeper ends it */
+		return EXIT_PICKET;
+	}
 	status = how->attach ? attach_run(&a) : attach_started(a.sock);
 	close(a.sock);
 	/* A keeper that has said the end is about to go. */

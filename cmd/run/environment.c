@@ -11,8 +11,9 @@
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* NAME=VALUE sets; NAME copies the caller's value, or takes the variable away if the caller has none, as docker. */
-static void set_or_copy(struct str_list *env, const char *text)
+/* NAME=VALUE sets; NAME copies the caller's value, or takes the variable away if the caller has none, as docker. Without
+ * `copy` (the options are an entry's, for which that was done) it takes it away. */
+static void set_or_copy(struct str_list *env, const char *text, bool copy)
 {
 	const char *value;
 	char **old;
@@ -21,7 +22,7 @@ static void set_or_copy(struct str_list *env, const char *text)
 		env_set(env, xstrdup(text));
 		return;
 	}
-	value = getenv(text);
+	value = copy ? getenv(text) : NULL;
 	old = env_find(env, text);
 	if (value) {
 		env_set(env, xasprintf("%s=%s", text, value));
@@ -42,7 +43,7 @@ static int env_line(struct str_list *env, char *line, const char *path, unsigned
 	if (*line == '=' || strcspn(line, " \t") < env_name_len(line))
 		return complain(EXIT_PICKET, "%s, line %u: \"%.*s\" is no name of a variable", path, number,
 			(int)env_name_len(line), line);
-	set_or_copy(env, line);
+	set_or_copy(env, line, true);
 	return 0;
 }
 
@@ -83,7 +84,7 @@ static int allow(struct str_list *env, const char *pattern)
 	return 0;
 }
 
-int read_environment(struct str_list *env, const struct str_list *files, const struct str_list *set)
+int read_environment(struct str_list *env, const struct str_list *files, const struct str_list *set, bool copy)
 {
 	int r = 0;
 
@@ -92,7 +93,7 @@ int read_environment(struct str_list *env, const struct str_list *files, const s
 	for (size_t i = 0; r == 0 && i < set->count; i++) {
 		if (set->items[i][0] == '\0' || set->items[i][0] == '=')
 			return complain(EXIT_PICKET, "-e \"%s\" has no name of a variable", set->items[i]);
-		set_or_copy(env, set->items[i]);
+		set_or_copy(env, set->items[i], copy);
 	}
 	return r;
 }
@@ -104,7 +105,7 @@ static int chosen(struct str_list *env, const struct run_options *o)
 
 	for (size_t i = 0; r == 0 && i < o->allow_env.count; i++)
 		r = allow(env, o->allow_env.items[i]);
-	return r ? r : read_environment(env, &o->env_files, &o->env);
+	return r ? r : read_environment(env, &o->env_files, &o->env, !o->resolved);
 }
 
 int collect_environment(struct str_list *env, const struct run_options *o, char *const *image, const char *hostname)

@@ -18,8 +18,9 @@ int collect_environment(struct str_list *env, const struct run_options *o, char 
 int chosen_environment(struct str_list *env, const struct run_options *o);
 
 /*
- * Add the variables of --env-file and -e to *env*, over what it has. 0, or EXIT_PICKET after a complaint.
+ * Add the variables of --env-file and -e to *env*, over what it has. With `copy` NAME alone copies the caller's, else it is
+ * taken away. 0, or EXIT_PICKET after a complaint.
  */
-int read_environment(struct str_list *env, const struct str_list *files, const struct str_list *set);
+int read_environment(struct str_list *env, const struct str_list *files, const struct str_list *set, bool copy);
 
 #endif

@@ -71,7 +71,9 @@ const struct run_options *resolve_options(const struct run_options *o)
 	if (!cwd)
 		cwd = xstrdup("/"); /* it has been removed: relative paths lead nowhere */
 	*r = *o;
-	r->env = r->env_files = r->allow_env = (struct str_list){0};
+	r->env = r->env_files = r->allow_env = r->labels = r->label_files = (struct str_list){0};
+	r->cidfile = NULL;
+	r->pid_file = o->pid_file ? absolute(cwd, o->pid_file) : NULL;
 	if (chosen_environment(&r->env, o)) {
 		free(cwd);
 		free(r);

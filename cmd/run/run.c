@@ -75,6 +75,18 @@ static bool other_platform(const struct run *r)
 	       !(strncmp(r->ref.platform, wanted, len) == 0 && (!r->ref.platform[len] || r->ref.platform[len] == '/'));
 }
 
+/* Find it, and let nobody collect it until the entry names it. */
+static int find_held(struct run *r, struct snap_error *e)
+{
+	int result;
+
+	if (r->hold >= 0)
+		close(r->hold);
+	r->hold = -1;
+	result = store_hold(r->store, &r->hold, e);
+	return result < 0 ? result : store_resolve(r->store, r->image, &r->ref, e);
+}
+
 /* Find the image in the store, pulling it as --pull says. */
 static int resolve_image(struct run *r)
 {
@@ -89,14 +101,14 @@ static int resolve_image(struct run *r)
 		if (status)
 			return status;
 	}
-	found = store_resolve(r->store, r->image, &r->ref, &e);
+	found = find_held(r, &e);
 	if ((found == -ENOENT || (found == 0 && other_platform(r))) && strcmp(when, "missing") == 0) {
 		if (found == -ENOENT)
 			say_missing(r);
 		status = pull(r);
 		if (status)
 			return status;
-		found = store_resolve(r->store, r->image, &r->ref, &e);
+		found = find_held(r, &e);
 	}
 	if (found < 0)
 		return complain(EXIT_PICKET, "%s", e.text);
@@ -193,6 +205,7 @@ static void run_init(struct run *r, const struct run_options *o)
 		.control = {-1, -1},
 		.stdio = {-1, -1, -1},
 		.trace_fd = -1,
+		.hold = -1,
 		.sandbox = {.pidfd = -1, .setup_sock = -1},
 		.entry = {.lock = -1}};
 	if (!o)
@@ -208,6 +221,8 @@ static void clean_up(struct run *r)
 	if (r->report_fd > 0)
 		close(r->report_fd);
 	entry_free(&r->entry);
+	if (r->hold >= 0)
+		close(r->hold);
 	run_record_free(&r->record);
 	store_close(r->store);
 	str_list_free(&r->command);
@@ -236,6 +251,7 @@ static int run_target(struct run *r)
 		return status;
 	if (dropped && !r->o->detach && !r->o->tty) {
 		status = take_terminal(r);
+		status = status ? status : run_write_pid(r, getpid());
 		if (status)
 			return status;
 		status = keeper_run(r, KEEPER_STDIO_OWN, -1, false);

@@ -41,6 +41,7 @@ struct run {
 	bool shared_none;	 /* which has none */
 	int control[2];
 	int stdio[3]; /* the program's, where the keeper has the other ends; -1: the caller's own */
+	int hold;     /* the store's lock, until the entry keeps the image; -1 */
 	int trace_fd; /* the caller's standard error, where that is not 2 any more; -1 */
 	bool client_input; /* the client that starts it may send input */
 	unsigned int rows, cols; /* of the terminal */
@@ -76,6 +77,9 @@ bool run_is_dropped(const struct run *r);
 
 /* Make the entry of what has been chosen; its lock is held. 0, or the exit status after a complaint. */
 int run_make_entry(struct run *r, bool temporary, bool dropped);
+
+/* Write --pid-file, if it is asked for. 0, or the exit status after a complaint. */
+int run_write_pid(const struct run *r, pid_t pid);
 
 /* Fill the run from its entry: options, command, image. 0, or the exit status after a complaint. */
 int run_load(struct run *r);

@@ -95,7 +95,7 @@ static int write_environment(struct exec *x)
 
 	if (x->tty >= 0)
 		str_list_add(&env, xstrdup("TERM=xterm"));
-	status = read_environment(&env, &x->o->env_files, &x->o->env);
+	status = read_environment(&env, &x->o->env_files, &x->o->env, true);
 	for (size_t i = 0; !status && i < env.count; i++)
 		launch_record(&x->launch, CONFIG_ENV, env.items[i]);
 	/* What we do not have either is taken away from the process, as docker does. */

@@ -24,11 +24,7 @@ static const struct opt_spec images_opts[] = {
 };
 
 static const struct opt_spec rmi_opts[] = {
-	{"force", 'f', OPT_FLAG, LIST(force), NULL, "do not complain about images that are not there"},
-};
-
-static const struct opt_spec inspect_opts[] = {
-	{"format", 'f', OPT_CHOICE, LIST(format), "FORMAT", "json (default) or text", COMPLETE_WORDS, "json text"},
+	{"force", 'f', OPT_FLAG, LIST(force), NULL, "remove the name of one that sandboxes use; what is not there is no failure"},
 };
 
 static const struct opt_spec prune_opts[] = {
@@ -68,9 +64,6 @@ static const struct cmd_spec commands[] = {
 		.complete = COMPLETE_IMAGE, .failure = EXIT_FAILED, .run = cmd_images,
 		.examples = "images # all\n"
 			    "images -q alpine # the IDs of one repository's images"},
-	{"inspect", "[OPTIONS] IMAGE…", "show what an image says of itself", NULL, OPTS(inspect_opts, list_options), 1,
-		-1, .complete = COMPLETE_IMAGE, .failure = EXIT_FAILED, .run = cmd_inspect,
-		.examples = "inspect alpine # as JSON"},
 	{"rmi", "[OPTIONS] IMAGE…", "remove images",
 		"Forgets the names and frees what no other image and no running sandbox uses.",
 		OPTS(rmi_opts, list_options), 1, -1, .complete = COMPLETE_IMAGE, .failure = EXIT_FAILED, .run = cmd_rmi,
@@ -121,7 +114,6 @@ static const struct cmd_alias aliases[] = {
 	{"image", "umount", "umount"},
 	{"image", "unmount", "umount"},
 	{"image", "prune", "prune"},
-	{"system", "prune", "prune"},
 	{NULL, "unmount", "umount"},
 };
 

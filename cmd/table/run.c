@@ -44,6 +44,11 @@ static const struct opt_spec run_opts[] = {
 	{"mac-address", 0, OPT_STRING, RUN(net.mac), "ADDRESS", "of the network interface inside", COMPLETE_FREE},
 	{"expose", 0, OPT_LIST, RUN(net.expose), "PORT[/udp]", "a port that -P publishes too", COMPLETE_FREE},
 	{"name", 0, OPT_STRING, RUN(name), "NAME", "a name for the sandbox", COMPLETE_FREE},
+	{"label", 'l', OPT_LIST, RUN(labels), "NAME[=VALUE]", "a label, for filters and your own notes", COMPLETE_FREE},
+	{"label-file", 0, OPT_LIST, RUN(label_files), "FILE", "the labels of a file, one NAME=VALUE a line", COMPLETE_FILE},
+	{"cidfile", 0, OPT_STRING, RUN(cidfile), "FILE", "write the sandbox's id to a new file", COMPLETE_FILE},
+	{"pid-file", 0, OPT_STRING, RUN(pid_file), "FILE", "write the pid of the sandbox's keeper to a file", COMPLETE_FILE},
+	{"pidfile", 0, OPT_STRING, RUN(pid_file), "FILE", "as --pid-file", COMPLETE_FILE, NULL, true},
 	{"memory", 'm', OPT_SIZE, RUN(memory), "BYTES", "limit of memory: 512m, 2g", COMPLETE_FREE},
 	{"memory-swap", 0, OPT_STRING, RUN(limits.memory_swap), "BYTES", "limit of memory and swap together; -1: none",
 		COMPLETE_FREE},
@@ -138,10 +143,15 @@ static const struct cmd_spec commands[] = {
 	{"run", "[OPTIONS] IMAGE|host|--rootfs DIR [--] [CMD ARG…]", "run a program in a sandbox", run_text,
 		OPTS(run_opts, run_options), 0, -1, true, COMPLETE_RUNNABLE, .failure = EXIT_PICKET, .run = cmd_run,
 		.then = COMPLETE_PROGRAM, .examples = run_examples},
+	{"create", "[OPTIONS] IMAGE|host|--rootfs DIR [--] [CMD ARG…]", "make a sandbox that picket start starts",
+		"Takes the options of picket run, and prints the id.", OPTS(run_opts, run_options), 0, -1, true,
+		COMPLETE_RUNNABLE, .failure = EXIT_PICKET, .run = cmd_create, .then = COMPLETE_PROGRAM,
+		.examples = "create --name web nginx # to be started later"},
 };
 
 static const struct cmd_alias aliases[] = {
 	{"container", "run", "run"},
+	{"container", "create", "create"},
 };
 
 const struct cmd_group run_group = {"Run", commands, COUNT(commands), aliases, COUNT(aliases)};

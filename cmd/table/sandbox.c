@@ -38,15 +38,11 @@ static const struct cmd_spec commands[] = {
 	{"exec", "[OPTIONS] SANDBOX CMD [ARG…]", "run a command in a running sandbox", exec_text, OPTS(exec_opts, exec_options), 2,
 		-1, true, COMPLETE_ACTIVE, .failure = EXIT_PICKET, .run = cmd_exec, .then = COMPLETE_PROGRAM,
 		.examples = exec_examples},
-	{"rename", "SANDBOX NAME", "give a sandbox another name", NULL, NO_OPTS, 2, 2, .complete = COMPLETE_SANDBOX,
-		.then = COMPLETE_FREE, .failure = EXIT_FAILED, .run = cmd_rename,
-		.examples = "rename brave_turing web # web from now on"},
 };
 
 static const struct cmd_alias aliases[] = {
 	{"container", "exec", "exec"},
 	{"container", "top", "top"},
-	{"container", "rename", "rename"},
 };
 
 const struct cmd_group sandbox_group = {"Sandboxes", commands, COUNT(commands), aliases, COUNT(aliases)};

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* container prune and system prune. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/commands.h"
+#include "cmd/image/collect.h"
+#include "cmd/lib/message.h"
+#include "cmd/sandbox/control.h"
+#include "cmd/sandbox/describe.h"
+#include "cmd/sandbox/filter.h"
+
+/* Remove what does not run and passes; the names are printed. *freed grows by what they had written. */
+static int prune_sandboxes(const struct filters *f, uint64_t *freed)
+{
+	struct entry_list list;
+	char *err = NULL;
+	int status = entries_list(0, &list, &err) < 0 ? complain(EXIT_FAILED, "%s", err) : 0;
+	bool any = false;
+
+	for (size_t i = 0; i < list.count; i++) {
+		struct entry *e = &list.items[i];
+		char id[ENTRY_ID_LEN + 1];
+		uint64_t size;
+
+		/* A temporary one that is only made is about to start. */
+		if (is_live(e) || e->temporary || !filters_pass(f, e))
+			continue;
+		size = entry_size(e);
+		memcpy(id, e->id, sizeof(id));
+		if (remove_stopped(e) == 0) {
+			if (!any)
+				puts("Deleted Containers:");
+			any = true;
+			puts(id);
+			*freed += size;
+		}
+	}
+	if (any)
+		puts("");
+	entry_list_free(&list);
+	free(err);
+	return status;
+}
+
+static int prune(const struct prune_options *o, const char *warning, bool images)
+{
+	struct filters f;
+	uint64_t freed = 0;
+	char size[32];
+	int status = filters_parse(&o->filters, PRUNE_FILTERS, &f);
+
+	if (status == 0 && !o->force && !confirmed(warning)) {
+		filters_free(&f);
+		return finish_output();
+	}
+	if (status == 0)
+		status = prune_sandboxes(&f, &freed);
+	if (status == 0 && images)
+		status = prune_images(o->all, &freed);
+	filters_free(&f);
+	if (status == 0)
+		printf("Total reclaimed space: %s\n", human_size(freed, size, sizeof(size)));
+	return status ? status : finish_output();
+}
+
+int cmd_container_prune(const void *opts, int argc, char **argv)
+{
+	return prune(opts, "WARNING! This will remove all stopped containers.", false);
+}
+
+int cmd_system_prune(const void *opts, int argc, char **argv)
+{
+	const struct prune_options *o = opts;
+
+	return prune(o,
+		o->all ? "WARNING! This will remove:\n  - all stopped containers\n  - all images without at least one "
+			 "container associated to them\n"
+		       : "WARNING! This will remove:\n  - all stopped containers\n  - all dangling images\n",
+		true);
+}
