@@ -138,7 +138,8 @@ struct upper_error {
 /*
  * Tell each change of the layer in the directory *upper_fd* over *lower*, in the order of names, directories before what is in
  * them. *each* returns 0 to go on. 0, what *each* returned, or a negative errno with a sentence. The sandbox may run: what changes meanwhile is
- * told as it was or as it is.
+ * told as it was or as it is. What a start puts into the layer is told too: /etc/hosts, /etc/hostname, /etc/resolv.conf, missing mount
+ * points; docker's lists leave them out.
  */
 int upper_walk(int upper_fd, struct upper_lower *lower, int (*each)(void *ctx, const struct upper_change *c), void *ctx,
 	       struct upper_error *err);
