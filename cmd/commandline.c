@@ -18,22 +18,57 @@
 #define PICKET_VERSION "unknown"
 #endif
 
-static int unknown_command(const char *name)
+/* The command, or in a group its second word, that a mistyped word is likely to mean; NULL if none. */
+static const char *near_command(const char *group, const char *word)
 {
-	const struct cmd_spec *best = NULL;
-	size_t distance = 3;
+	const char *near = NULL;
+	size_t len = group ? strlen(group) : 0, best = strlen(word) < 4 ? 2 : 3;
 
 	for (size_t i = 0; command_at(i); i++) {
-		size_t d = command_at(i)->hidden ? distance : word_distance(name, command_at(i)->name, distance - 1);
+		const char *name = command_at(i)->name;
+		size_t d;
 
-		if (d < distance) {
-			distance = d;
-			best = command_at(i);
+		if (command_at(i)->hidden || (group && (strncmp(name, group, len) != 0 || name[len] != ' ')))
+			continue;
+		d = word_distance(word, group ? name + len + 1 : name, best - 1);
+		if (d < best) {
+			best = d;
+			near = group ? name + len + 1 : name;
 		}
 	}
-	if (best)
-		return complain(EXIT_FAILED, "unknown command \"%s\"; did you mean picket %s?", name, best->name);
+	for (size_t i = 0; command_alias_at(i); i++) {
+		const struct cmd_alias *a = command_alias_at(i);
+		const char *name = group || !a->group ? a->name : a->group;
+		size_t d = !group == !a->group || !group ? word_distance(word, name, best - 1) : best;
+
+		if (d < best && (!group || strcmp(a->group, group) == 0)) {
+			best = d;
+			near = name;
+		}
+	}
+	return near;
+}
+
+static int unknown_command(const char *name)
+{
+	const char *near = near_command(NULL, name);
+
+	if (near)
+		return complain(EXIT_FAILED, "unknown command \"%s\"; did you mean picket %s?", name, near);
 	return complain(EXIT_FAILED, "unknown command \"%s\"; picket --help lists the commands", name);
+}
+
+static int unknown_of_group(const char *group, const char *word)
+{
+	const char *near = word ? near_command(group, word) : NULL;
+
+	if (!word)
+		return complain(EXIT_FAILED, "picket %s needs a command: picket %s --help lists them", group, group);
+	if (near)
+		return complain(EXIT_FAILED, "picket %s has no command \"%s\"; did you mean picket %s %s?", group, word,
+			group, near);
+	return complain(
+		EXIT_FAILED, "picket %s has no command \"%s\"; picket %s --help lists them", group, word, group);
 }
 
 /* Find the command that argv begins with; *used is the number of words that name it. NULL after a complaint. */
@@ -44,11 +79,17 @@ static const struct cmd_spec *choose_command(int argc, char **argv, int *used)
 	if (cmd)
 		return cmd;
 	if (*used)
-		complain(EXIT_FAILED, "picket %s has no command \"%s\"; picket --help lists the commands", argv[0],
-			argc > 1 ? argv[1] : "");
+		unknown_of_group(argv[0], argc > 1 ? argv[1] : NULL);
 	else
 		unknown_command(argv[0]);
 	return NULL;
+}
+
+/* `picket image --help`, where image is only the first word of commands. */
+static bool wants_group_help(int argc, char **argv)
+{
+	return argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) &&
+	       is_command_group(argv[0]) && !find_command(argv[0]);
 }
 
 static int run_configured(const struct cmd_spec *cmd, struct parsed *p)
@@ -77,9 +118,16 @@ static int run_command(int argc, char **argv)
 	struct parsed p;
 	int used, status;
 
+	if (wants_group_help(argc, argv)) {
+		print_group_help(stdout, argv[0]);
+		return finish_output();
+	}
 	cmd = choose_command(argc, argv, &used);
 	if (!cmd)
 		return EXIT_FAILED;
+	/* `picket config frob`: config alone takes no arguments, so that the word was meant as a command. */
+	if (cmd->max_args == 0 && used == 1 && argc > 1 && argv[1][0] != '-' && is_command_group(cmd->name))
+		return unknown_of_group(cmd->name, argv[1]);
 	status = parse_options(cmd, argc - used, argv + used, &p);
 	if (status == 0 && p.help) {
 		print_command_help(stdout, cmd);
@@ -98,6 +146,10 @@ int cmd_help(const void *opts, int argc, char **argv)
 
 	if (argc == 0) {
 		print_overview(stdout);
+		return finish_output();
+	}
+	if (argc == 1 && is_command_group(argv[0]) && !find_command(argv[0])) {
+		print_group_help(stdout, argv[0]);
 		return finish_output();
 	}
 	cmd = choose_command(argc, argv, &used);
@@ -137,9 +189,24 @@ int cmd_completion(const void *opts, int argc, char **argv)
 	return finish_output();
 }
 
+/* `__man` lists the pages, `__man commands` is a part of picket(1), `__man COMMAND` a page. */
 int cmd_man(const void *opts, int argc, char **argv)
 {
-	print_man_page(stdout);
+	const struct cmd_spec *cmd;
+	int used;
+
+	if (argc == 0) {
+		for (size_t i = 0; command_at(i); i++)
+			if (!command_at(i)->hidden)
+				puts(command_at(i)->name);
+	} else if (strcmp(argv[0], "commands") == 0) {
+		print_man_commands(stdout);
+	} else {
+		cmd = choose_command(argc, argv, &used);
+		if (!cmd)
+			return EXIT_FAILED;
+		print_man_page(stdout, cmd);
+	}
 	return finish_output();
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* --help and the manual page, from the table. */
+/* --help, from the table. */
 #include "cmd/help/help.h"
 
 #include <ctype.h>
@@ -11,10 +11,6 @@
 #include "cmd/commands.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/str.h"
-
-#ifndef PICKET_VERSION
-#define PICKET_VERSION "unknown"
-#endif
 
 bool is_shown(const struct opt_spec *o)
 {
@@ -76,16 +72,109 @@ static void print_wrapped(FILE *out, const char *s, int at, int indent)
 	fputc('\n', out);
 }
 
+/* The group of a command of two words, else NULL; into buf. */
+static const char *group_of(const struct cmd_spec *cmd, char *buf, size_t len)
+{
+	const char *space = strchr(cmd->name, ' ');
+
+	if (!space)
+		return NULL;
+	snprintf(buf, len, "%.*s", (int)(space - cmd->name), cmd->name);
+	return buf;
+}
+
+static void print_line(FILE *out, const char *name, const char *text, int column)
+{
+	fprintf(out, "  %s%-*s%s ", tint(out, TINT_BOLD), column - 3, name, tint(out, TINT_END));
+	print_wrapped(out, text, column, column);
+}
+
+/* The commands "GROUP WORD" in one line; `first` is the first of them in the table. */
+static void print_two_words(FILE *out, const char *group, int column)
+{
+	char *words = xstrdup("");
+	size_t len = strlen(group);
+
+	for (size_t i = 0; command_at(i); i++) {
+		const struct cmd_spec *cmd = command_at(i);
+		char *longer;
+
+		if (cmd->hidden || strncmp(cmd->name, group, len) != 0 || cmd->name[len] != ' ')
+			continue;
+		longer = xasprintf("%s%s%s", words, *words ? ", " : "", cmd->name + len + 1);
+		free(words);
+		words = longer;
+	}
+	print_line(out, group, words, column);
+	free(words);
+}
+
+/* Has the group of the k-th command of g been seen before it? */
+static bool seen_before(const struct cmd_group *g, size_t k, const char *group)
+{
+	char earlier[64];
+
+	for (size_t i = 0; i < k; i++)
+		if (!g->commands[i].hidden && group_of(&g->commands[i], earlier, sizeof(earlier)) &&
+			strcmp(earlier, group) == 0)
+			return true;
+	return false;
+}
+
 void print_overview(FILE *out)
 {
-	fprintf(out, "Run untrusted code in a sandbox: images, the tools of this machine, directories.\n\n"
-		     "Usage: picket COMMAND [OPTIONS] …\n\n");
+	const int column = 16;
+	const char *help;
+
+	fprintf(out,
+		"Run untrusted code in a sandbox: images, the tools of this machine, directories.\n\n"
+		"%sUsage:%s picket [OPTIONS] COMMAND …\n",
+		tint(out, TINT_BOLD), tint(out, TINT_END));
+	for (const struct cmd_group *const *g = command_groups; *g; g++) {
+		fprintf(out, "\n%s%s:%s\n", tint(out, TINT_BOLD), (*g)->title, tint(out, TINT_END));
+		for (size_t i = 0; i < (*g)->count; i++) {
+			char group[64];
+
+			if ((*g)->commands[i].hidden)
+				continue;
+			if (!group_of(&(*g)->commands[i], group, sizeof(group)))
+				print_line(out, (*g)->commands[i].name, (*g)->commands[i].help, column);
+			else if (!seen_before(*g, i, group))
+				print_two_words(out, group, column);
+		}
+	}
+	fprintf(out, "\n%sOptions before the command:%s\n", tint(out, TINT_BOLD), tint(out, TINT_END));
+	for (size_t i = 0; global_option_at(i, &help); i++)
+		print_line(out, global_option_at(i, &help), help, column);
+	fprintf(out, "\npicket help COMMAND explains a command, with examples; docker's two-word forms work: "
+		     "picket image ls.\n");
+}
+
+/* A line for each command "GROUP WORD". */
+static void print_two_words_each(FILE *out, const char *group)
+{
+	const int column = 16;
+	size_t len = strlen(group);
+
 	for (size_t i = 0; command_at(i); i++)
-		if (!command_at(i)->hidden)
-			fprintf(out, "  %s%-12s%s %s\n", tint(out, TINT_BOLD), command_at(i)->name, tint(out, TINT_END),
-				command_at(i)->help);
-	fprintf(out, "\npicket COMMAND --help explains a command. docker's words work: picket image ls, "
-		     "picket system info.\n");
+		if (!command_at(i)->hidden && strncmp(command_at(i)->name, group, len) == 0 &&
+			command_at(i)->name[len] == ' ')
+			print_line(out, command_at(i)->name + len + 1, command_at(i)->help, column);
+}
+
+void print_group_help(FILE *out, const char *group)
+{
+	const int column = 16;
+
+	fprintf(out, "%sUsage:%s picket %s COMMAND …\n\n", tint(out, TINT_BOLD), tint(out, TINT_END), group);
+	print_two_words_each(out, group);
+	for (size_t i = 0; command_alias_at(i); i++) {
+		const struct cmd_alias *a = command_alias_at(i);
+
+		if (a->group && strcmp(a->group, group) == 0)
+			print_line(out, a->name, find_command(a->command)->help, column);
+	}
+	fprintf(out, "\npicket help %s COMMAND explains one.\n", group);
 }
 
 static void print_option(FILE *out, const struct opt_spec *o)
@@ -107,6 +196,57 @@ static void print_option(FILE *out, const struct opt_spec *o)
 	print_wrapped(out, o->help, column, column);
 }
 
+/* Paragraphs are parted by newlines. */
+static void print_text(FILE *out, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		char *paragraph = xstrndup(text, len);
+
+		print_wrapped(out, paragraph, 0, 0);
+		free(paragraph);
+		text += len;
+		text += strspn(text, "\n");
+		if (*text)
+			fputc('\n', out);
+	}
+}
+
+/* Lines "COMMAND # what it does". */
+static void print_examples(FILE *out, const char *text)
+{
+	fprintf(out, "\n%sExamples:%s\n", tint(out, TINT_BOLD), tint(out, TINT_END));
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		char *line = xstrndup(text, len), *comment = strstr(line, " # ");
+
+		if (comment)
+			*comment = '\0';
+		fprintf(out, "  picket %s\n", line);
+		if (comment)
+			fprintf(out, "      %s%s%s\n", tint(out, TINT_DIM), comment + 3, tint(out, TINT_END));
+		free(line);
+		text += len;
+		text += strspn(text, "\n");
+	}
+}
+
+static void print_aliases(FILE *out, const struct cmd_spec *cmd)
+{
+	const char *before = "\nAlso: ";
+
+	for (size_t i = 0; command_alias_at(i); i++) {
+		const struct cmd_alias *a = command_alias_at(i);
+
+		if (strcmp(a->command, cmd->name) != 0)
+			continue;
+		fprintf(out, "%spicket %s%s%s", before, a->group ? a->group : "", a->group ? " " : "", a->name);
+		before = ", ";
+	}
+	if (before[0] == ',')
+		fputc('\n', out);
+}
+
 void print_command_help(FILE *out, const struct cmd_spec *cmd)
 {
 	bool any = false;
@@ -114,7 +254,7 @@ void print_command_help(FILE *out, const struct cmd_spec *cmd)
 	fprintf(out, "%sUsage:%s picket %s%s%s\n\n", tint(out, TINT_BOLD), tint(out, TINT_END), cmd->name,
 		*cmd->usage ? " " : "", cmd->usage);
 	if (cmd->text) {
-		print_wrapped(out, cmd->text, 0, 0);
+		print_text(out, cmd->text);
 	} else {
 		/* The line of the list of commands, as a sentence. */
 		char *line = xasprintf("%c%s.", toupper((unsigned char)cmd->help[0]), cmd->help + 1);
@@ -130,78 +270,11 @@ void print_command_help(FILE *out, const struct cmd_spec *cmd)
 		any = true;
 		print_option(out, &cmd->opts[i]);
 	}
-	for (size_t i = 0; command_alias_at(i); i++)
-		if (command_alias_at(i)->group && strcmp(command_alias_at(i)->command, cmd->name) == 0) {
-			fprintf(out, "\nAlso: picket %s %s\n", command_alias_at(i)->group, command_alias_at(i)->name);
-			break;
-		}
-}
-
-/* Text for man(7): '-' and '\' are escaped, "…" is spelled, and no line begins with a dot or an apostrophe. */
-static void man_text(FILE *out, const char *s)
-{
-	for (; *s; s++) {
-		if (strncmp(s, "…", strlen("…")) == 0) {
-			fputs("\\&...", out);
-			s += strlen("…") - 1;
-		} else if (*s == '-' || *s == '\\') {
-			fprintf(out, *s == '-' ? "\\-" : "\\e");
-		} else {
-			fputc(*s, out);
-		}
+	if (cmd->examples)
+		print_examples(out, cmd->examples);
+	if (is_command_group(cmd->name)) {
+		fprintf(out, "\n%sCommands:%s\n", tint(out, TINT_BOLD), tint(out, TINT_END));
+		print_two_words_each(out, cmd->name);
 	}
-}
-
-static void man_option(FILE *out, const struct opt_spec *o)
-{
-	char text[128];
-
-	fputs(".TP\n.B ", out);
-	if (o->letter)
-		fprintf(out, "\\-%c, ", o->letter);
-	man_text(out, option_text(o, text, sizeof(text)));
-	fputc('\n', out);
-	man_text(out, o->help);
-	fputc('\n', out);
-}
-
-static void man_command(FILE *out, const struct cmd_spec *cmd)
-{
-	fprintf(out, ".SS picket %s ", cmd->name);
-	man_text(out, cmd->usage);
-	fputc('\n', out);
-	man_text(out, cmd->text ? cmd->text : cmd->help);
-	fputc('\n', out);
-	for (size_t i = 0; i < cmd->opt_count; i++)
-		if (is_shown(&cmd->opts[i]))
-			man_option(out, &cmd->opts[i]);
-}
-
-void print_man_page(FILE *out)
-{
-	fprintf(out,
-		".TH PICKET 1 \"\" \"picket %s\" \"User Commands\"\n"
-		".SH NAME\npicket \\- run untrusted code in a sandbox\n"
-		".SH SYNOPSIS\n.B picket\n.I COMMAND\n[\\fIOPTIONS\\fR] \\&...\n"
-		".SH DESCRIPTION\n"
-		"Picket pulls container images into snapshots and runs programs in them under an application kernel\n"
-		"in user space: the host kernel serves almost none of their system calls. It needs no root, no daemon and no\n"
-		"subordinate user ids. Commands and options are docker's wherever both have the same thing.\n"
-		".SH COMMANDS\n",
-		PICKET_VERSION);
-	for (size_t i = 0; command_at(i); i++)
-		if (!command_at(i)->hidden)
-			man_command(out, command_at(i));
-	fputs(".SH EXIT STATUS\n"
-	      ".B picket run\nreturns the program's status, 128+n if signal n ended it, 125 if Picket failed, 126\n"
-	      "if the program cannot be executed and 127 if it is not found. The other commands return 0, or 1 after\n"
-	      "a failure.\n"
-	      ".SH ENVIRONMENT\n"
-	      ".TP\n.B PICKET_STORE\nthe directory of the store (default $XDG_DATA_HOME/picket, "
-	      "~/.local/share/picket)\n"
-	      ".TP\n.B XDG_RUNTIME_DIR\nwhere running sandboxes are noted (default /tmp/picket\\-UID)\n"
-	      ".TP\n.B NO_COLOR\nif set, no colours\n"
-	      ".TP\n.B DOCKER_CONFIG\ndirectory of config.json, which holds the credentials of registries\n"
-	      ".SH SEE ALSO\n.BR docker\\-run (1),\n.BR podman (1),\n.BR slirp4netns (1)\n",
-		out);
+	print_aliases(out, cmd);
 }

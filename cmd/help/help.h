@@ -13,8 +13,14 @@ void print_overview(FILE *out);
 /* One command: `picket run --help`. */
 void print_command_help(FILE *out, const struct cmd_spec *cmd);
 
-/* picket(1), in man(7) markup. */
-void print_man_page(FILE *out);
+/* The commands that begin with one word: `picket image --help`. */
+void print_group_help(FILE *out, const char *group);
+
+/* picket-COMMAND(1), as source for scdoc(1). */
+void print_man_page(FILE *out, const struct cmd_spec *cmd);
+
+/* The commands by group, as a part of picket(1). */
+void print_man_commands(FILE *out);
 
 /* The i-th option that may stand before the command; NULL behind the last. */
 const char *global_option_at(size_t i, const char **help);

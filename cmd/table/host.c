@@ -25,8 +25,8 @@ static const struct cmd_spec commands[] = {
 	{"help", "[COMMAND]", "explain a command", NULL, NO_OPTS, 0, 2, .complete = COMPLETE_COMMAND,
 		.failure = EXIT_FAILED, .no_config = true, .run = cmd_help,
 		.examples = "help run # the options of picket run"},
-	{"__man", "", "print the manual page", NULL, NO_OPTS, 0, 0, .hidden = true, .failure = EXIT_FAILED,
-		.no_config = true, .run = cmd_man},
+	{"__man", "[COMMAND]", "print the source of a manual page", NULL, NO_OPTS, 0, 2, .hidden = true,
+		.failure = EXIT_FAILED, .no_config = true, .run = cmd_man},
 	{"__complete", "SHELL -- WORD…", "print what may follow on a command line", NULL, NO_OPTS, 1, -1, true,
 		.hidden = true, .failure = EXIT_FAILED, .no_config = true, .run = cmd_complete},
 };

@@ -51,8 +51,4 @@ done
 status "completion of no shell" 1 "$picket" completion csh
 status "what may follow" 0 "$picket" __complete zsh -- run ho
 says "host"
-status "manual page" 0 "$picket" __man
-if command -v man >/dev/null; then
-  check "  without warnings" test -z "$(man -l --warnings "$work/out" 2>&1 >/dev/null)"
-fi
 finish
