@@ -11,8 +11,8 @@
 #include "cmd/keep/keeper.h"
 #include "cmd/keep/log.h"
 #include "cmd/keep/loop.h"
-#include "cmd/keep/policy.h"
 #include "cmd/keep/record.h"
+#include "cmd/keep/settings.h"
 #include "cmd/keep/stream.h"
 #include "cmd/run/run.h"
 
@@ -61,12 +61,13 @@ struct keeper {
 	struct client *clients;
 
 	struct watch signals, listener, control, sentry, snapd, network;
-	struct timer network_timer, kill_timer;
+	struct timer network_timer, kill_timer, timeout;
 
 	/* of this start */
 	bool done;	    /* a status is known */
 	bool gone;	    /* the sentry has ended */
 	bool forced;	    /* it is not waited for */
+	bool timed_out;	    /* --timeout */
 	int status;	    /* for the shell */
 	int interrupts;	    /* SIGINT and SIGTERM from the foreground */
 	int64_t since;	    /* ns of loop_now() */
@@ -81,9 +82,7 @@ struct keeper {
 	unsigned int starts;
 	bool failed;	    /* the last start did not succeed */
 	bool waited;	    /* the restart policy's pause is over */
-	struct policy policy;
-	int stop_signal;
-	int64_t stop_timeout; /* s */
+	struct keep_settings set;
 	char *error;	    /* the last complaint */
 
 	/* KEEPER_STDIO_STREAM */
@@ -118,7 +117,17 @@ void sentry_forget_questions(struct keeper *k);
 /* Read what the sentry has said. False at end of file. */
 bool sentry_read(struct keeper *k);
 
-/* ---- keeper.c ---- */
+/* ---- watching.c ---- */
+
+/* Look after the sandbox of this start, and end that. */
+void keeper_watch(struct keeper *k);
+void keeper_unwatch(struct keeper *k);
+void keeper_watch_signals(struct keeper *k, int fd);
+
+/* ---- wishes.c ---- */
+
+/* Write state.json. Failures are ignored: a full disk must not end what runs. */
+void keeper_note(struct keeper *k);
 
 /* A signal for the program from the foreground; the third SIGINT or SIGTERM ends the sandbox by force. */
 void keeper_interrupted(struct keeper *k, int sig);
@@ -127,6 +136,9 @@ void keeper_stop(struct keeper *k, int sig);
 /* End the sandbox at once; or if the sentry does not do so by itself soon. */
 void keeper_kill(struct keeper *k);
 void keeper_kill_soon(struct keeper *k);
+void keeper_kill_later(struct keeper *k, int64_t ms);
+/* --timeout is over; a timer's function. */
+void keeper_timed_out(void *keeper);
 /* This start has ended with this status, unless another is known. */
 void keeper_finish(struct keeper *k, int status);
 /* The foreground's job is stopped, or goes on: so does the whole sandbox. */

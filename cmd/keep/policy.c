@@ -26,17 +26,6 @@ int policy_parse(struct policy *p, const char *text)
 	return complain(-1, "--restart \"%s\" is no policy: no, on-failure[:N], always or unless-stopped", text);
 }
 
-int policy_change(struct policy *p, const char *text)
-{
-	struct policy new;
-
-	if (policy_parse(&new, text) < 0)
-		return -1;
-	p->when = new.when;
-	p->max = new.max;
-	return 0;
-}
-
 int64_t policy_pause(struct policy *p, int status, int64_t ran)
 {
 	if (p->when == RESTART_NO || (p->when == RESTART_ON_FAILURE && status == 0))

@@ -15,9 +15,6 @@ struct policy {
 /* Parse the text of --restart (NULL: no). 0, or -1 after a complaint. */
 int policy_parse(struct policy *p, const char *text);
 
-/* The same for one that is at work. */
-int policy_change(struct policy *p, const char *text);
-
 /* The program ended with `status` after `ran` ns: how long to wait before the next start, in ms; -1: there is none. */
 int64_t policy_pause(struct policy *p, int status, int64_t ran);
 

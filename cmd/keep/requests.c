@@ -53,7 +53,7 @@ static void stop(struct client *c, const json_t *request)
 {
 	struct keeper *k = c->k;
 	const json_t *timeout = json_object_get(request, "timeout");
-	json_int_t seconds = json_is_integer(timeout) ? json_integer_value(timeout) : k->stop_timeout;
+	json_int_t seconds = json_is_integer(timeout) ? json_integer_value(timeout) : k->set.stop_timeout;
 
 	keeper_stop(k, signal_of(request));
 	c->timer.fn = stop_late;
@@ -88,7 +88,7 @@ static void do_kill(struct client *c, const json_t *request, const int *fds, siz
 	if (not_running(c))
 		return;
 	sig = sig ? sig : SIGKILL;
-	if (sig == SIGKILL || sig == SIGTERM || sig == k->stop_signal)
+	if (sig == SIGKILL || sig == SIGTERM || sig == k->set.stop_signal)
 		k->stopping = true;
 	sentry_tell(k, "signal %d", sig);
 	if (sig == SIGKILL)

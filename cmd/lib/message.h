@@ -9,6 +9,7 @@
 enum {
 	EXIT_OK = 0,
 	EXIT_FAILED = 1,   /* a command other than run failed */
+	EXIT_TIMEOUT = 124,
 	EXIT_PICKET = 125, /* run: Picket's own failure */
 	EXIT_NOT_EXECUTABLE = 126,
 	EXIT_NOT_FOUND = 127,

@@ -14,8 +14,7 @@
 
 #include "cmd/image/fetch.h"
 #include "cmd/keep/keeper.h"
-#include "cmd/keep/log.h"
-#include "cmd/keep/policy.h"
+#include "cmd/keep/settings.h"
 #include "cmd/lib/message.h"
 #include "cmd/run/limit_options.h"
 #include "cmd/run/net_options.h"
@@ -152,12 +151,11 @@ static int choose_command(struct run *r)
 /* What the keeper will read again: said before anything is made. */
 static int check_keeping(const struct run_options *o)
 {
-	struct policy policy;
-	struct log_options log;
+	struct keep_settings set;
 
-	if (policy_parse(&policy, o->restart) < 0 || log_options_parse(o->log_driver, &o->log_opts, &log) < 0)
+	if (keep_settings_read(o, NULL, &set) < 0)
 		return EXIT_PICKET;
-	if (o->rm && policy.when != RESTART_NO)
+	if (o->rm && set.policy.when != RESTART_NO)
 		return complain(EXIT_PICKET, "--rm removes the sandbox when it ends, --restart starts it again: choose one");
 	return 0;
 }

@@ -367,6 +367,30 @@ def test_requests():
     check("stop by force after its time", a and a["exit_code"] == 137 and 0.9 < time.time() - t < 5, a)
 
 
+def test_times():
+    t = time.time()
+    r = run("--timeout", "500ms", "host", "--", "sleep", "60")
+    check("--timeout", r.returncode == 124 and b"--timeout" in r.stderr and time.time() - t < 5, r)
+    r = run("--timeout", "0.5", "--keep", "--name", "slow", "--stop-timeout", "0", "host", "--", "sh", "-c",
+            "trap '' TERM; while :; do sleep 0.1; done")
+    check("--timeout of a kept run that is deaf", r.returncode == 124 and state("slow")["exit_code"] == 124, r)
+    check("and its reason is kept", "--timeout" in state("slow")["error"])
+    check("one that is not reached", run("--timeout", "1m", "host", "--", "sh", "-c", "exit 3").returncode == 3)
+    check("one that is none", run("--timeout", "soon", "host", "true").returncode == 125)
+    start("usr", "trap 'exit 3' USR1; echo up; while :; do sleep 0.05; done", "--stop-signal", "USR1")
+    until(lambda: call("logs", "usr").stdout == b"up\n")
+    check("--stop-signal", ask("usr", {"do": "stop"})["exit_code"] == 3)
+    start("short", "trap '' TERM; echo up; while :; do sleep 0.05; done", "--stop-timeout", "1")
+    until(lambda: call("logs", "short").stdout == b"up\n")
+    t = time.time()
+    check("--stop-timeout", ask("short", {"do": "stop"})["exit_code"] == 137 and time.time() - t < 5)
+    check("a signal that is none", run("--stop-signal", "NONE", "host", "true").returncode == 125)
+    start("term", "trap 'exit 4' TERM; echo up; while :; do sleep 0.05; done")
+    until(lambda: call("logs", "term").stdout == b"up\n")
+    os.kill(state("term")["pid"], signal.SIGTERM)
+    check("SIGTERM to the keeper stops the sandbox", ended("term") and state("term")["exit_code"] == 4)
+
+
 # ---- Deaths ----
 
 def test_killed():
