@@ -96,6 +96,16 @@ struct exec_options {
 	const char *detach_keys;
 };
 
+struct cp_options {
+	bool archive, follow, quiet;
+};
+
+struct export_options {
+	const char *output;
+};
+
+int cmd_cp(const void *opts, int argc, char **argv);
+int cmd_export(const void *opts, int argc, char **argv);
 int cmd_exec(const void *opts, int argc, char **argv);
 int cmd_top(const void *opts, int argc, char **argv);
 struct save_options {

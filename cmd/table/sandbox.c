@@ -18,6 +18,23 @@ static const struct opt_spec exec_opts[] = {
 	{"privileged", 0, OPT_REFUSED, 0, NULL, "a sandbox has no privileges to be had", .hidden = true},
 };
 
+static const struct opt_spec cp_opts[] = {
+	{"archive", 'a', OPT_FLAG, CP(archive), NULL, "keep the numbers of owners and extended attributes (into a sandbox)"},
+	{"follow-link", 'L', OPT_FLAG, CP(follow), NULL, "copy what SRC leads to if it is a symbolic link"},
+	{"quiet", 'q', OPT_FLAG, CP(quiet), NULL, "show no progress"},
+};
+
+static const struct opt_spec export_opts[] = {
+	{"output", 'o', OPT_STRING, offsetof(struct export_options, output), "FILE", "write to a file, not to standard output",
+		COMPLETE_FILE},
+};
+
+static const char cp_text[] =
+	"Copies files and directories between a sandbox, running or not, and this machine. SRC/. means what the directory "
+	"holds. A DST that is a directory gets SRC into it, another name is SRC's new one; the directory it lies in must exist. - is "
+	"a tar archive on standard input or output. What comes out is yours, without set-user-ID bits and device nodes; what goes in "
+	"is root's, or with -a of the same numbers as here.";
+
 static const char exec_text[] =
 	"Starts a process in a running sandbox, with the sandbox's variables, user and working directory, and waits for its end. "
 	"The exit status is the process's; 128+n after signal n; 125 if Picket failed, 126 if the program cannot be "
@@ -30,6 +47,15 @@ static const char exec_examples[] =
 	"exec -d -e LEVEL=3 web /work.sh # in the background";
 
 static const struct cmd_spec commands[] = {
+	{"cp", "[OPTIONS] SANDBOX:SRC DST|- or SRC|- SANDBOX:DST", "copy files out of a sandbox or into one", cp_text,
+		OPTS(cp_opts, cp_options), 2, 2, .complete = COMPLETE_COPY, .failure = EXIT_FAILED, .run = cmd_cp,
+		.then = COMPLETE_COPY,
+		.examples = "cp web:/var/log/app.log . # a file out\ncp ./site/. web:/srv # what a directory holds\n"
+			    "cp web:/etc - | tar t # as an archive"},
+	{"export", "[-o FILE] SANDBOX", "write the whole tree of a sandbox as a tar archive",
+		"What is mounted in it (volumes, /proc, /dev and the like) is left out.", OPTS(export_opts, export_options), 1, 1,
+		.complete = COMPLETE_SANDBOX, .failure = EXIT_FAILED, .run = cmd_export,
+		.examples = "export -o tree.tar web # into a file\nexport web | tar t # what is in it"},
 	{"top", "SANDBOX [PS OPTIONS]", "list the processes of a sandbox",
 		"Without options as ps -ef; -e, -f, aux and -o COLUMNS choose other columns. The processes are always all of the "
 		"sandbox's, and their numbers those they have inside.", NO_OPTS, 1, -1, true, COMPLETE_RUNNING,
@@ -41,7 +67,9 @@ static const struct cmd_spec commands[] = {
 };
 
 static const struct cmd_alias aliases[] = {
+	{"container", "cp", "cp"},
 	{"container", "exec", "exec"},
+	{"container", "export", "export"},
 	{"container", "top", "top"},
 };
 

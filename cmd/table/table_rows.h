@@ -9,6 +9,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define RUN(field) offsetof(struct run_options, field)
+#define CP(field) offsetof(struct cp_options, field)
 #define EXEC(field) offsetof(struct exec_options, field)
 #define FETCH(field) offsetof(struct fetch_options, field)
 #define CONFIG(field) offsetof(struct config_options, field)
