@@ -37,6 +37,7 @@ struct run_options {
 	bool quiet;
 	struct str_list shares;	    /* --share: directories at their own place, read and write */
 	struct str_list shares_ro;  /* --share-ro */
+	struct str_list shares_cow; /* --share-cow: writes stay in the sandbox */
 	struct str_list secrets;    /* NAME=FILE, NAME=env:VAR */
 	struct str_list allow_env;  /* names or patterns */
 	const char *report;	    /* NULL: none; "", FORMAT or FORMAT:FILE */
@@ -108,6 +109,24 @@ int cmd_cp(const void *opts, int argc, char **argv);
 int cmd_export(const void *opts, int argc, char **argv);
 int cmd_exec(const void *opts, int argc, char **argv);
 int cmd_top(const void *opts, int argc, char **argv);
+struct diff_options {
+	bool share;
+	const char *format;
+};
+
+struct apply_options {
+	bool all, dry_run, interactive, force;
+};
+
+struct commit_options {
+	const char *author, *message;
+	struct str_list changes;
+	const char *pause; /* "true" (default), "false" */
+};
+
+int cmd_diff(const void *opts, int argc, char **argv);
+int cmd_apply(const void *opts, int argc, char **argv);
+int cmd_commit(const void *opts, int argc, char **argv);
 struct save_options {
 	const char *output;
 };

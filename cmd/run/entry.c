@@ -29,7 +29,7 @@ bool run_is_dropped(const struct run *r)
 {
 	if (r->o->rm || r->o->keep)
 		return r->o->rm;
-	return r->target != ON_IMAGE && !r->o->detach && !r->o->name;
+	return r->target != ON_IMAGE && !r->o->detach && !r->o->name && !r->o->shares_cow.count;
 }
 
 static int make_entry(struct run *r, bool temporary, bool dropped)

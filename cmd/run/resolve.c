@@ -9,11 +9,26 @@
 
 #include "cmd/lib/message.h"
 #include "cmd/run/environment.h"
+#include "cmd/run/own.h"
 #include "cmd/run/share.h"
 
 static char *absolute(const char *cwd, const char *path)
 {
 	return path[0] == '/' ? xstrdup(path) : xasprintf("%s/%s", cwd, path);
+}
+
+/* What `picket apply` writes to is the directory of now, whatever its name means later. */
+static char *real(const char *cwd, const char *path)
+{
+	return resolved_path(path);
+}
+
+/* FORMAT:FILE */
+static char *report(const char *cwd, const char *text)
+{
+	const char *file = strchr(text, ':');
+
+	return file && file[1] && file[1] != '/' ? xasprintf("%.*s:%s/%s", (int)(file - text), text, cwd, file + 1) : xstrdup(text);
 }
 
 /* SRC:DST…: only a SRC that begins with a dot is a relative path (others are names of volumes). */
@@ -49,6 +64,11 @@ static char *secret(const char *cwd, const char *text)
 {
 	const char *value = strchr(text, '=');
 
+	if (strncmp(text, "id=", 3) == 0 && strchr(text, ',')) { /* id=NAME,src=FILE */
+		value = strstr(text, ",src=");
+		value = value ? value : strstr(text, ",source=");
+		value = value ? strchr(value, '=') : NULL;
+	}
 	if (!value || value[1] == '/' || strncmp(value + 1, "env:", 4) == 0 || !value[1])
 		return xstrdup(text);
 	return xasprintf("%.*s=%s/%s", (int)(value - text), text, cwd, value + 1);
@@ -83,6 +103,8 @@ const struct run_options *resolve_options(const struct run_options *o)
 	r->mounts = each(&o->mounts, cwd, mount);
 	r->shares = each(&o->shares, cwd, absolute);
 	r->shares_ro = each(&o->shares_ro, cwd, absolute);
+	r->shares_cow = each(&o->shares_cow, cwd, real);
+	r->report = o->report ? report(cwd, o->report) : NULL;
 	r->secrets = each(&o->secrets, cwd, secret);
 	r->rootfs = o->rootfs ? absolute(cwd, o->rootfs) : NULL;
 	r->trace = o->trace && *o->trace ? absolute(cwd, o->trace) : o->trace;

@@ -179,7 +179,7 @@ int write_config(struct run *r)
 	status = status ? status : write_root(r);
 	status = status ? status : write_upper(r);
 	status = status ? status : write_volumes(&r->launch, r->o);
-	status = status ? status : write_shares(&r->launch, r->o);
+	status = status ? status : write_shares(r);
 	status = status ? status : write_secrets(&r->launch, r->o);
 	status = status ? status : write_trace(r);
 	if (status == 0 && r->o->report)

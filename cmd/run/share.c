@@ -12,6 +12,7 @@
 
 #include "cmd/lib/message.h"
 #include "cmd/run/own.h"
+#include "cmd/run/upper.h"
 
 /* The sandbox has its own of these; the host's would take their place. */
 static const char *const kernel_dirs[] = {"/proc", "/sys", "/dev", "/run/secrets"};
@@ -98,14 +99,53 @@ static int share(struct launch *l, const char *option, const char *dir, bool wri
 	return r;
 }
 
-int write_shares(struct launch *l, const struct run_options *o)
+/* Writes of the n-th go to the entry, or to memory where nothing is kept. */
+static int share_cow(struct run *r, size_t n)
 {
+	const char *dir = r->o->shares_cow.items[n];
+	struct launch *l = &r->launch;
+	char *real = share_source("--share-cow", dir), *above, *path;
+	int fd, upper = -1, status;
+
+	if (!real)
+		return EXIT_PICKET;
+	status = protect_own(l, "--share-cow", real, false);
+	fd = status == 0 ? open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (status == 0 && fd < 0)
+		status = complain(EXIT_PICKET, "--share-cow %s: cannot open it: %s", dir, strerror(errno));
+	if (status == 0 && !r->entry.temporary) {
+		above = xasprintf("%s/cow", r->entry.dir);
+		path = xasprintf("%s/%zu", above, n);
+		mkdir(above, 0700); /* where it fails, the next one says why */
+		upper = upper_layer_open(path, "the layer of --share-cow");
+		free(above);
+		free(path);
+		status = upper < 0 ? EXIT_PICKET : 0;
+	}
+	if (status == 0) {
+		const char *lower = launch_give_host(l, fd, false);
+
+		launch_record(l, CONFIG_COW, real, lower, upper < 0 ? "-1" : launch_give_host(l, upper, true));
+	} else if (fd >= 0) {
+		close(fd);
+	}
+	free(real);
+	return status;
+}
+
+int write_shares(struct run *run)
+{
+	const struct run_options *o = run->o;
+	struct launch *l = &run->launch;
+
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < o->shares.count; i++)
 		r = share(l, "--share", o->shares.items[i], true);
 	for (size_t i = 0; r == 0 && i < o->shares_ro.count; i++)
 		r = share(l, "--share-ro", o->shares_ro.items[i], false);
+	for (size_t i = 0; r == 0 && i < o->shares_cow.count; i++)
+		r = share_cow(run, i);
 	return r;
 }
 
@@ -126,10 +166,11 @@ char *shared_workdir(const struct run_options *o)
 {
 	char *cwd;
 
-	if (!o->shares.count && !o->shares_ro.count)
+	if (!o->shares.count && !o->shares_ro.count && !o->shares_cow.count)
 		return NULL;
 	cwd = getcwd(NULL, 0);
-	if (cwd && (any_holds(&o->shares, cwd) || any_holds(&o->shares_ro, cwd)))
+	if (cwd && (any_holds(&o->shares, cwd) || any_holds(&o->shares_ro, cwd) ||
+			   any_holds(&o->shares_cow, cwd)))
 		return cwd;
 	free(cwd);
 	return NULL;

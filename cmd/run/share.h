@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* --share, --share-ro: directories of the host at their own place inside (docs/scripts.md). */
+/* --share, --share-ro, --share-cow: directories of the host at their own place inside (docs/scripts.md). */
 #ifndef PICKET_CMD_SHARE_H
 #define PICKET_CMD_SHARE_H
 
 #include "cmd/commands.h"
 #include "cmd/run/launch.h"
 
+struct run;
+
 /* Write the records. 0, or EXIT_PICKET after a complaint. */
-int write_shares(struct launch *l, const struct run_options *o);
+int write_shares(struct run *r);
 
 /* The caller's directory, if one of the shares holds it: the working directory inside. malloc'd, or NULL. */
 char *shared_workdir(const struct run_options *o);

@@ -8,6 +8,7 @@ cp "$build/sentry/picket-sentry" "$work/bin/picket-sentry" || exit 1
 HOME=$work/home
 mkdir -p "$HOME/project/deep" "$HOME/other" "$PICKET_STORE/inner" "$HOME/.config/picket"
 export HOME
+unset PICKET_CONFIG XDG_CONFIG_HOME
 cd "$HOME/project" || exit 1
 run() { "$picket" run --network none "$@"; }
 # gives NAME TEXT COMMAND…: the command's output is exactly TEXT.
@@ -32,6 +33,12 @@ gives "a read-only part" "yes no" run host --share . --share-ro deep -- \
 ln -s project "$HOME/link"
 gives "--share through a link" "data" run --share "$HOME/link" host cat "$HOME/project/file"
 
+gives "--share-cow --rm: written, and gone" "data x x" run --rm --share-cow . host sh -c 'echo x >cow; rm made; echo $(cat file) $(cat cow) $(test -e made || echo x)'
+check "  the directory is as it was" test ! -e cow -a -e made
+gives "--share-cow is kept" "x" run --name cow --share-cow . host sh -c 'echo x >cow; cat cow'
+check "  the directory is as it was" test ! -e cow
+check "  the writes are with the sandbox" sh -c 'test -f "$PICKET_STORE"/sandboxes/*/cow/0/root/cow'
+status "--share-cow of the home directory" 125 run --share-cow "$HOME" host true
 status "--share /" 125 run --share / host true
 says "whole machine"
 one_sentence
@@ -51,14 +58,15 @@ says "Picket's own"
 gives "read only, and Picket's own is hidden" "project none" \
   run -v "$HOME:/x:ro" host sh -c 'echo $(ls -d /x/project | cut -d/ -f3) $(ls -A /x/.config | grep . || echo none)'
 
-echo '{}' >.picket.json
+mkdir guarded && echo '{}' >guarded/.picket.json
 gives ".picket.json can be read, not changed" "{}" run host --share . -- sh -c '
+  cd guarded && mkdir deep && echo 1 >file
   cat .picket.json
   { echo x >.picket.json; rm .picket.json; mv .picket.json b; mv file .picket.json; ln .picket.json c; chmod 777 .picket.json
     echo 1 >deep/.picket.json; ln -s /x deep/.picket.json; mkdir deep/.picket.json; cp file deep/a; mv deep/a deep/.picket.json
     truncate -s 0 .picket.json; python3 -c "import os; os.truncate(\".picket.json\", 0)"; } 2>/dev/null; exit 0'
-check "  it is as it was" test "$(cat .picket.json)" = '{}'
-check "  and none is new" test ! -e deep/.picket.json -a ! -L deep/.picket.json -a ! -e b -a ! -e c
+check "  it is as it was" test "$(cat guarded/.picket.json)" = '{}'
+check "  and none is new" test ! -e guarded/deep/.picket.json -a ! -L guarded/deep/.picket.json -a ! -e guarded/b -a ! -e guarded/c
 
 status "a word between host and --" 125 run host --share . sh -- true
 says "belongs behind the --"
