@@ -107,6 +107,22 @@ struct export_options {
 
 int cmd_cp(const void *opts, int argc, char **argv);
 int cmd_export(const void *opts, int argc, char **argv);
+struct stats_options {
+	bool all, no_stream, no_trunc;
+	const char *format;
+};
+
+struct update_options {
+	int64_t memory, pids;
+	struct limit_options limits;
+	const char *restart;
+};
+
+int cmd_pause(const void *opts, int argc, char **argv);
+int cmd_unpause(const void *opts, int argc, char **argv);
+int cmd_stats(const void *opts, int argc, char **argv);
+int cmd_update(const void *opts, int argc, char **argv);
+int cmd_port(const void *opts, int argc, char **argv);
 int cmd_exec(const void *opts, int argc, char **argv);
 int cmd_top(const void *opts, int argc, char **argv);
 struct diff_options {

@@ -14,6 +14,7 @@
 #include "cmd/commands.h"
 #include "cmd/lib/json.h"
 #include "cmd/lib/jtext.h"
+#include "cmd/sandbox/port.h"
 
 #define NS INT64_C(1000000000)
 
@@ -262,7 +263,7 @@ json_t *ps_row(const struct entry *e, int64_t now, bool whole, bool sizes)
 	set_mounts(row, o, whole);
 	set_text(row, "Names", xstrdup(e->config.name));
 	set_text(row, "Networks", xstrdup(o && o->network ? o->network : "slirp"));
-	set_text(row, "Ports", xstrdup(""));
+	set_text(row, "Ports", entry_ports_text(e));
 	set_text(row, "RunningFor", xasprintf("%s ago", age));
 	if (sizes)
 		human_size(entry_size(e), size, sizeof(size));

@@ -8,6 +8,8 @@
 #include "cmd/lib/jtext.h"
 #include "cmd/run/environment.h"
 #include "cmd/sandbox/describe.h"
+#include "cmd/sandbox/inspect_limits.h"
+#include "cmd/sandbox/port.h"
 #include "fuse-snap/store.h"
 #include "net/slirp.h"
 
@@ -220,6 +222,7 @@ static json_t *host_config(const struct view *v)
 	set(object, "Memory", json_integer(o->memory));
 	set(object, "PidsLimit", o->pids ? json_integer(o->pids) : json_null());
 	set(object, "Init", json_boolean(o->init));
+	inspect_limits(o, object);
 	return object;
 }
 
@@ -232,7 +235,7 @@ static json_t *network(const struct view *v)
 
 	set(networks, mode,
 		json_pack("{s:s, s:s, s:i}", "IPAddress", address, "Gateway", gateway, "IPPrefixLen", up ? 24 : 0));
-	set(object, "Ports", json_object());
+	set(object, "Ports", entry_ports_object(v->e));
 	set(object, "Gateway", json_string(gateway));
 	set(object, "IPAddress", json_string(address));
 	set(object, "IPPrefixLen", json_integer(up ? 24 : 0));

@@ -11,6 +11,8 @@
 #define RUN(field) offsetof(struct run_options, field)
 #define CP(field) offsetof(struct cp_options, field)
 #define EXEC(field) offsetof(struct exec_options, field)
+#define STATS(field) offsetof(struct stats_options, field)
+#define UPDATE(field) offsetof(struct update_options, field)
 #define FETCH(field) offsetof(struct fetch_options, field)
 #define CONFIG(field) offsetof(struct config_options, field)
 #define LIST(field) offsetof(struct list_options, field)

@@ -154,6 +154,10 @@ def test_port_command():
         check("one port", one.stdout == f"0.0.0.0:{m[1]}\n", one)
         one = picket("port", "ports-web", "53/udp")
         check("one port of udp", one.stdout == f"127.0.0.1:{m[2]}\n", one)
+    row = picket("ps", "--format", "{{.Ports}}", "--filter", "name=ports-web").stdout
+    check("ps", m and f"0.0.0.0:{m[1]}->80/tcp" in row and "->53/udp" in row, row)
+    row = picket("inspect", "--format", "{{json .NetworkSettings.Ports}} {{json .HostConfig.PortBindings}}", "ports-web")
+    check("inspect", m and f'"HostPort":"{m[2]}"' in row.stdout.replace(": ", ":") and '"80/tcp"' in row.stdout, row)
     no = picket("port", "ports-web", "53")
     check("one that is not published", no.returncode == 1 and "no port 53/tcp" in no.stderr, no)
     s.end()
