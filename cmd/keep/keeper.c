@@ -94,7 +94,8 @@ static void end_sentry(struct keeper *k)
 
 /*
  * End the network without waiting: closing its tap device takes the kernel several milliseconds, which are nobody's
- * business any more. Init reaps it, or we do when there is another start.
+ * business any more. Init reaps it, or we do when there is another start. Published ports are waited for: whoever is told of
+ * the end may start another sandbox that wants them.
  */
 static void drop_network(struct keeper *k)
 {
@@ -102,6 +103,10 @@ static void drop_network(struct keeper *k)
 
 	if (s->pid <= 0)
 		return;
+	if (k->run->ports.count) {
+		slirp_stop(s);
+		return;
+	}
 	kill(s->pid, SIGKILL);
 	if (s->exit_fd >= 0)
 		close(s->exit_fd);
