@@ -3,6 +3,7 @@
  * picket run. What takes time goes on side by side: the sandbox's process makes its namespaces and slirp4netns its
  * network while the image is opened and the configuration written.
  */
+#include "cmd/run/guest.h"
 #include "cmd/run/run.h"
 
 #include <errno.h>
@@ -304,6 +305,20 @@ int run_start(struct entry *e, const struct run_how *how)
 	*e = (struct entry){.lock = -1};
 	status = run_load(&r);
 	status = status ? status : run_forked(&r, how);
+	clean_up(&r);
+	return status;
+}
+
+int run_guest(struct entry *e, const struct str_list *words)
+{
+	struct run r;
+	int status;
+
+	run_init(&r, NULL);
+	r.entry = *e;
+	*e = (struct entry){.lock = -1};
+	status = run_load(&r);
+	status = status ? status : guest_run(&r, words);
 	clean_up(&r);
 	return status;
 }

@@ -20,6 +20,7 @@ struct run {
 	int argc;	   /* the command */
 	char **argv;
 	struct str_list command; /* with the entry point */
+	bool guest;		 /* the command are words for picket-guest */
 	const char *network;
 	bool network_asked;
 	bool no_namespaces;
@@ -69,6 +70,12 @@ int run_create(const struct run_options *o, int argc, char **argv, char id[stati
  * failure). Without `attach` returns when the program runs: 0, or the exit status after a complaint.
  */
 int run_start(struct entry *e, const struct run_how *how);
+
+/*
+ * Run picket-guest with *words* (its part first) in the sandbox of an entry that does not run, whose lock must be held, on our own
+ * standard descriptors; the entry is taken over (and freed). Its status, or one after a complaint.
+ */
+int run_guest(struct entry *e, const struct str_list *words);
 
 /* ---- Between the files of run/ and the keeper ---- */
 

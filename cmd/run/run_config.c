@@ -126,8 +126,8 @@ static char *working_directory(const struct run *r)
 	return xstrdup(r->target == ON_HOST ? "/root" : "/");
 }
 
-/* --init: our own program is the first, and starts the command. */
-static int write_init(struct run *r)
+/* --init: our own program is the first, and starts the command. Or all is its own. */
+static int write_guest(struct run *r)
 {
 	char *program = find_program("picket-guest");
 	int fd = program ? open(program, O_RDONLY | O_CLOEXEC) : -1;
@@ -139,6 +139,8 @@ static int write_init(struct run *r)
 		return EXIT_PICKET;
 	launch_record(&r->launch, CONFIG_GUEST, launch_give(&r->launch, fd));
 	launch_record(&r->launch, CONFIG_ARG, "picket-guest");
+	if (r->guest)
+		return 0;
 	launch_record(&r->launch, CONFIG_ARG, "init");
 	launch_record(&r->launch, CONFIG_ARG, "--");
 	return 0;
@@ -151,7 +153,7 @@ static int write_program(struct run *r, const char *hostname)
 	int status = collect_environment(&env, r->o, r->record.env, hostname);
 	char *cwd;
 
-	status = status ? status : r->o->init ? write_init(r) : 0;
+	status = status ? status : r->o->init || r->guest ? write_guest(r) : 0;
 	if (status)
 		return status;
 	for (size_t i = 0; i < r->command.count; i++)

@@ -422,7 +422,8 @@ static int parse(struct copy *c, char **argv, bool *out)
 
 int cmd_cp(const void *opts, int argc, char **argv)
 {
-	struct copy c = {.o = opts, .dirfd = -1, .guest = {.sock = -1, .in = -1, .out = -1, .err = -1, .entry = {.lock = -1}}};
+	struct copy c = {.o = opts, .dirfd = -1, 
+		.guest = {.sock = -1, .run_fd = -1, .in = -1, .out = -1, .err = -1, .entry = {.lock = -1}}};
 	bool out = false;
 	int status = parse(&c, argv, &out);
 

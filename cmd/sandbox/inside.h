@@ -13,7 +13,8 @@
 struct inside {
 	struct entry entry;
 	int sock;	/* the session; -1: a run of its own */
-	pid_t run;	/* the process that runs a stopped sandbox's guest; 0: none */
+	pid_t run;	/* our child that runs it in a stopped sandbox; 0: none */
+	int run_fd;	/* its pidfd; -1 */
 	int in, out, err; /* our ends; -1: none, or ended */
 	char said[4096];  /* what it wrote on its standard error */
 	size_t said_len;

@@ -56,7 +56,8 @@ int program_become_user(struct task *t, const struct config *c, char *home, stru
 	cred_set_groups(n, u.groups, u.n_groups);
 	if (u.uid)
 		n->cap_effective = n->cap_permitted = 0;
-	limits_process(t, l, n);
+	if (c->guest_fd < 0 || !t->tg->session) /* Picket's own work is not the sandbox's */
+		limits_process(t, l, n);
 	task_cred_replace(t, n);
 	memcpy(home, u.home, sizeof(u.home));
 	return 0;

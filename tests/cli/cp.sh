@@ -121,6 +121,30 @@ status "40 MB in" 0 pk cp big box:/big2
 inside "  the same" "" 'cmp /big /big2'
 is "  the same" "$(md5sum <big)" "$(in_box 'md5sum </big' | sed 's/ *-$//')  -"
 
+pk run --name stopped --network none --cap-drop ALL --rootfs root -- /bin/busybox sh -c 'echo left >/a' || failed "a kept run"
+status "out of a stopped one" 0 pk cp stopped:/a .
+is "  there" "$(cat a)" left
+status "into a stopped one" 0 pk cp src stopped:/in
+status "  and out again" 0 pk cp stopped:/in/d/x back
+is "  there" "$(cat back)" deep
+status "what a stopped one has not" 1 pk cp stopped:/none .
+says "no /none in the sandbox"
+one_sentence
+status "what a stopped one cannot take" 1 pk cp src/f stopped:/none/
+one_sentence
+status "a stopped one's tree" 0 pk export -o stopped.tar stopped
+tar tf stopped.tar >list
+check "  has the files" grep -qx in/d/x list
+"$picket" cp big stopped:/big &
+sleep 0.03
+kill -9 $!
+wait $! 2>/dev/null
+status "a copy that was killed locks nothing" 0 pk cp big stopped:/big
+status "  and all of it is there" 0 sh -c "'$picket' cp stopped:/big - | tar xO | cmp - big"
+status "not running: no exec" 1 pk exec stopped true
+status "not running: no top" 1 pk top stopped
+status "removed" 0 pk rm stopped
+
 status "export" 0 pk export -o tree.tar box
 tar tf tree.tar >list
 check "  has the files" grep -qx new/src/d/x list
