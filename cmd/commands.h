@@ -65,6 +65,11 @@ struct logs_options {
 	const char *since, *until, *tail;
 };
 
+struct events_options {
+	struct str_list filters;
+	const char *format, *since, *until;
+};
+
 struct attach_options {
 	bool no_stdin;
 	const char *sig_proxy, *detach_keys;
@@ -211,6 +216,7 @@ int cmd_system_prune(const void *opts, int argc, char **argv);
 int cmd_run(const void *opts, int argc, char **argv);
 int cmd_rename(const void *opts, int argc, char **argv);
 int cmd_logs(const void *opts, int argc, char **argv);
+int cmd_events(const void *opts, int argc, char **argv);
 int cmd_attach(const void *opts, int argc, char **argv);
 int cmd_pull(const void *opts, int argc, char **argv);
 int cmd_load(const void *opts, int argc, char **argv);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* picket pull and picket load: picket-fetch does the work and draws its progress itself. */
+#include "cmd/keep/events.h"
 #include "cmd/image/fetch.h"
 
 #include <fcntl.h>
@@ -41,6 +42,8 @@ int fetch_pull(const char *name, const char *platform, const char *tls_verify, b
 		close(saved);
 	}
 	str_list_free(&argv);
+	if (r == 0)
+		event_note("image", "pull", name, json_pack("{s:s}", "name", name));
 	return r;
 }
 

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/keep/events.h"
 #include "cmd/commands.h"
 #include "cmd/image/collect.h"
 #include "cmd/lib/json.h"
@@ -246,6 +247,7 @@ static int remove_image(struct store *s, const struct list_options *o, const str
 	r = store_remove_ref(s, name, &removed, &e);
 	if (r == 0) {
 		printf("Untagged: %s\n", name);
+		event_note("image", "untag", name, NULL);
 		*any = true;
 	} else if (!(o->force && r == -ENOENT)) {
 		return complain(EXIT_FAILED, "%s", e.text);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/keep/events.h"
 #include "cmd/commands.h"
 #include "cmd/lib/columns.h"
 #include "cmd/lib/jtext.h"
@@ -41,6 +42,8 @@ int cmd_tag(const void *opts, int argc, char **argv)
 
 	if (r == 0) {
 		r = tag(s, argv[0], argv[1], &e);
+		if (r == 0)
+			event_note("image", "tag", argv[0], json_pack("{s:s}", "name", argv[1]));
 		store_close(s);
 	}
 	return r ? complain(EXIT_FAILED, "%s", e.text) : EXIT_OK;

@@ -333,6 +333,14 @@ static void serve(struct state *s, int signals)
 	}
 }
 
+/* The keeper has noted that we are gone when it hangs up: whoever asks next shall find it so. */
+static void await_end(int sock)
+{
+	struct pollfd pfd = {.fd = sock, .events = POLLRDHUP};
+
+	poll(&pfd, 1, 1000);
+}
+
 int attach_run(struct attach *a)
 {
 	struct state *s;
@@ -349,6 +357,8 @@ int attach_run(struct attach *a)
 	serve(s, signals);
 	terminal_restore();
 	close(signals);
+	if (a->detached)
+		await_end(a->sock);
 	status = s->status;
 	free(s);
 	return status;

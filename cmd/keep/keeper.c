@@ -36,7 +36,7 @@ static void begin(struct keeper *k)
 	struct entry_state *s = &k->entry->state;
 	int status = 0;
 
-	k->done = k->gone = k->forced = k->paused = false;
+	k->done = k->gone = k->forced = k->paused = k->stopped = false;
 	k->interrupts = 0;
 	k->since = loop_now();
 	k->life = LIFE_STARTING;
@@ -135,6 +135,8 @@ static void end(struct keeper *k)
 	k->error = NULL;
 	if (!k->failed)
 		keeper_event(k, "die", "exitCode", k->status);
+	if (k->stopped)
+		keeper_event(k, "stop", NULL, 0);
 	serve_tell(k, UNTIL_END);
 }
 

@@ -67,6 +67,7 @@ struct keeper {
 	bool done;	    /* a status is known */
 	bool gone;	    /* the sentry has ended */
 	bool forced;	    /* it is not waited for */
+	bool stopped;	    /* by a stop or restart */
 	bool timed_out;	    /* --timeout */
 	int status;	    /* for the shell */
 	int interrupts;	    /* SIGINT and SIGTERM from the foreground */

@@ -126,6 +126,7 @@ static void do_attach(struct client *c, const json_t *request, const int *fds, s
 
 	keeper_send(c->watch.fd, answer, NULL, 0);
 	json_decref(answer);
+	keeper_event(k, "attach", NULL, 0);
 	stream_begin(c, false, input, false);
 }
 
@@ -168,6 +169,13 @@ static void do_ask(struct client *c, const json_t *request, const int *fds, size
 	sentry_ask(c->k, text, fds, count, pass_answer, c);
 }
 
+static void exec_answered(struct keeper *k, void *arg, bool ok, int error, const char *text)
+{
+	if (ok)
+		keeper_event(k, "exec_create", NULL, 0);
+	pass_answer(k, arg, ok, error, text);
+}
+
 static void do_exec(struct client *c, const json_t *request, const int *fds, size_t count)
 {
 	if (not_running(c))
@@ -177,7 +185,7 @@ static void do_exec(struct client *c, const json_t *request, const int *fds, siz
 		return;
 	}
 	client_wait(c, UNTIL_NOTHING);
-	sentry_ask(c->k, "exec", fds, count, pass_answer, c);
+	sentry_ask(c->k, "exec", fds, count, exec_answered, c);
 }
 
 static void paused(struct keeper *k, void *arg, bool ok, int error, const char *text)

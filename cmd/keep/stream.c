@@ -135,6 +135,7 @@ static void detach(struct client *c)
 
 	if (c->foreground)
 		keeper_detached(k);
+	keeper_event(k, "detach", NULL, 0);
 	client_drop(c);
 }
 

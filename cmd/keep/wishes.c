@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "cmd/keep/events.h"
 #include "cmd/keep/keeper_priv.h"
 #include "cmd/lib/message.h"
 
@@ -82,7 +83,10 @@ void keeper_stop(struct keeper *k, int sig)
 		return;
 	if (k->paused)
 		sentry_ask(k, "unpause", NULL, 0, keeper_unpaused, NULL);
-	sentry_tell(k, "signal %d", sig ? sig : k->set.stop_signal);
+	k->stopped = true;
+	sig = sig ? sig : k->set.stop_signal;
+	sentry_tell(k, "signal %d", sig);
+	keeper_event(k, "kill", "signal", sig);
 }
 
 void keeper_interrupted(struct keeper *k, int sig)
@@ -165,4 +169,8 @@ void keeper_started(struct keeper *k)
 
 void keeper_event(struct keeper *k, const char *action, const char *key, int value)
 {
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", value);
+	event_of(k->entry, action, key ? json_pack("{s:s}", key, text) : NULL);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cmd/keep/attach.h"
+#include "cmd/keep/events.h"
 #include "cmd/keep/keeper.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/terminal.h"
@@ -55,6 +56,8 @@ static int make_entry(struct run *r, bool temporary, bool dropped)
 	copy_words(&config.command, r->command.items, r->command.count);
 	if (status == 0 && entry_create(&config, temporary, &r->entry, &err) < 0)
 		status = complain(EXIT_PICKET, "%s", err);
+	else
+		event_of(&r->entry, "create", NULL);
 	entry_config_free(&config);
 	free(err);
 	return status;

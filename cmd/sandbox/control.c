@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
+#include "cmd/keep/events.h"
 #include "cmd/keep/ask.h"
 #include "cmd/keep/process.h"
 #include "cmd/lib/message.h"
@@ -321,6 +322,15 @@ static void end_by_force(struct entry *e)
 	}
 }
 
+static int remove_entry(struct entry *e, char **err)
+{
+	int r = entry_remove(e, err);
+
+	if (r == 0)
+		event_of(e, "destroy", NULL);
+	return r;
+}
+
 int remove_sandbox(struct entry *e, bool force, bool volumes)
 {
 	char *err = NULL;
@@ -340,7 +350,7 @@ int remove_sandbox(struct entry *e, bool force, bool volumes)
 		return remove_sandbox(e, force, volumes);
 	}
 	if (r == 0)
-		r = entry_remove(e, &err);
+		r = remove_entry(e, &err);
 	if (r && r != -ENOENT) /* removed meanwhile is removed */
 		status = complain(EXIT_FAILED, "%s", err);
 	free(err);
@@ -356,7 +366,7 @@ int remove_stopped(struct entry *e)
 		entry_unlock(e);
 		r = -1;
 	} else if (r == 0) {
-		r = entry_remove(e, &err);
+		r = remove_entry(e, &err);
 		if (r)
 			complain(EXIT_FAILED, "%s", err);
 	}
@@ -400,13 +410,17 @@ int cmd_rm(const void *opts, int argc, char **argv)
 int cmd_rename(const void *opts, int argc, char **argv)
 {
 	struct entry e;
-	char *err = NULL;
+	char *err = NULL, *old;
 	int r;
 
 	if (find_sandbox(argv[0], &e))
 		return EXIT_FAILED;
 	r = entry_lock(&e, true, &err);
+	old = xstrdup(e.config.name);
 	r = r ? r : entry_rename(&e, argv[1], &err);
+	if (r == 0)
+		event_of(&e, "rename", json_pack("{s:s}", "oldName", old));
+	free(old);
 	entry_unlock(&e);
 	if (r)
 		complain(EXIT_FAILED, "%s", err);

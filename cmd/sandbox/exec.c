@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
+#include "cmd/keep/events.h"
 #include "cmd/keep/attach.h"
 #include "cmd/keep/keeper.h"
 #include "cmd/lib/keys.h"
@@ -379,7 +380,14 @@ int cmd_exec(const void *opts, int argc, char **argv)
 	status = status ? status : session_find(argv[0], false, &x->entry);
 	if (!status) {
 		status = write_session(x, argc - 1, argv + 1);
-		status = status ? status : run(x);
+		if (status == 0) {
+			char code[16];
+
+			status = run(x);
+			snprintf(code, sizeof(code), "%d", status);
+			if (!x->o->detach)
+				event_of(&x->entry, "exec_die", json_pack("{s:s}", "exitCode", code));
+		}
 		entry_free(&x->entry);
 	}
 	launch_free(&x->launch);

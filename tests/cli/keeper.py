@@ -356,7 +356,7 @@ def test_requests():
           until(lambda: b"hup" in call("logs", "req").stdout))
     started = state("req")["started"]
     check("restart", ask("req", {"do": "restart"})["ok"] and state("req")["started"] > started)
-    until(lambda: call("logs", "req").stdout.endswith(b"up\n"))
+    until(lambda: call("logs", "req").stdout.splitlines().count(b"up") == 2)
     a = ask("req", {"do": "stop"})
     check("stop", a == {"ok": True, "exit_code": 8}, a)
     check("the entry says so when stop has been answered", state("req")["status"] == "exited")
@@ -391,6 +391,36 @@ def test_times():
     check("SIGTERM to the keeper stops the sandbox", ended("term") and state("term")["exit_code"] == 4)
 
 
+def test_events():
+    p = subprocess.Popen([picket, "events", "-f", "container=ev", "--format", "{{.Action}}"], stdout=subprocess.PIPE)
+    time.sleep(0.3)
+    run("--keep", "--name", "ev", "--label", "colour=red", "host", "--", "sh", "-c", "exit 3")
+    call("rename", "ev", "ev2")
+    call("rename", "ev2", "ev")
+    call("rm", "ev")
+    time.sleep(0.3)
+    p.terminate()
+    got = p.communicate()[0].split()
+    check("events of a life", got == [b"create", b"start", b"die", b"rename", b"destroy"], got)
+    r = call("events", "--since", "1m", "--until", "0s", "-f", "container=ev", "-f", "event=die", "--format", "json")
+    e = json.loads(r.stdout)
+    check("in docker's form", e["Type"] == "container" and e["Actor"]["Attributes"]["exitCode"] == "3" and
+          e["Actor"]["Attributes"]["image"] == "host", e)
+    r = call("events", "--since", "1m", "--until", "0s", "-f", "label=colour=red", "-f", "event=create")
+    check("as text", re.fullmatch(rb"\S+ container create [0-9a-f]{64} \(.*name=ev.*\)\n", r.stdout), r.stdout)
+    check("a filter that is none", call("events", "-f", "colour=red").returncode == 1)
+    ps = [subprocess.Popen([picket, "run", "--network", "none", "--name", f"many{i}", "--rm", "host", "true"])
+          for i in range(10)]
+    for p in ps:
+        p.wait()
+    r = call("events", "--since", "1m", "--until", "0s", "--format", "json")
+    lines = [json.loads(line) for line in r.stdout.splitlines()]
+    check("events of many at once", sum(e["Action"] == "destroy" and "many" in e["Actor"]["Attributes"]["name"] for e in lines)
+          == 10)
+    times = [e["timeNano"] for e in lines]
+    check("bounded", os.path.getsize(work + "/run/picket/events.json") < 3 << 20 and times)
+
+
 # ---- Deaths ----
 
 def test_killed():
@@ -415,8 +445,9 @@ try:
         if name.startswith("test_") and wanted in name:
             test()
     check("no process is left", until(lambda: not keepers(), 20), keepers())
+    call("ps", "-a")
     left = os.listdir(work + "/run/picket") if os.path.exists(work + "/run/picket") else []
-    print("# runtime directory: " + " ".join(left))
+    check("and no directory", not [f for f in left if re.fullmatch("[0-9a-f]{12}", f)], left)
 finally:
     for pid in keepers():
         os.kill(pid, signal.SIGKILL)
