@@ -6,8 +6,10 @@
  * waiting for the server to come up. A lock file, held from here until the answer has come, and taken by a server that
  * wants to leave, keeps the two from missing each other.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -528,4 +530,47 @@ void snap_close_image(struct snap_image *img)
 	if (img->conn_fd >= 0)
 		close(img->conn_fd);
 	*img = (struct snap_image){.index_fd = -1, .conn_fd = -1};
+}
+
+/* The server of this lock is gone and nobody is about to start one, which is done with the lock held: its names go. */
+static void clean_one(int dir_fd, const char *lock)
+{
+	struct attempt a = {.dir_fd = dir_fd};
+	struct stat mine, now;
+	int fd = openat(dir_fd, lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW), r;
+
+	snprintf(a.name, sizeof(a.name), "%.*s", (int)(strlen(lock) - strlen(".lock")), lock);
+	if (fd < 0)
+		return;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &mine) == 0 && fstatat(dir_fd, lock, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    mine.st_ino == now.st_ino) {
+		r = connect_once(&a);
+		if (r == -ECONNREFUSED || r == -ENOENT) {
+			unlinkat(dir_fd, a.name, 0);
+			unlinkat(dir_fd, lock, 0);
+		} else if (r >= 0) {
+			close(r);
+		}
+	}
+	close(fd);
+}
+
+void snap_clean_runtime(void)
+{
+	char dir[PATH_MAX];
+	struct snap_error e;
+	struct dirent *d;
+	DIR *list;
+
+	if (snap_runtime_dir(dir, sizeof(dir), &e))
+		return;
+	list = opendir(dir);
+	while (list && (d = readdir(list))) {
+		size_t len = strlen(d->d_name);
+
+		if (strncmp(d->d_name, "snap-", 5) == 0 && len < sizeof(((struct attempt *)0)->name) && len > 5 && strcmp(d->d_name + len - 5, ".lock") == 0)
+			clean_one(dirfd(list), d->d_name);
+	}
+	if (list)
+		closedir(list);
 }

@@ -58,4 +58,7 @@ int snap_umount(const char *dir, struct snap_error *e);
  */
 int snap_runtime_dir(char *buf, size_t len, struct snap_error *e);
 
+/** snap_clean_runtime - remove sockets and locks of servers that were killed from the runtime directory */
+void snap_clean_runtime(void);
+
 #endif

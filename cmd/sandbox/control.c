@@ -17,6 +17,7 @@
 #include "cmd/keep/process.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/signals.h"
+#include "fuse-snap/client.h"
 
 /* How long a keeper may take to go once its sandbox has ended, in ms. */
 #define GOODBYE 5000
@@ -381,9 +382,8 @@ static int rm_one(struct entry *e, const void *arg)
 	return remove_sandbox(e, o->force, o->volumes);
 }
 
-int cmd_rm(const void *opts, int argc, char **argv)
+static int remove_all(const struct rm_options *o, int argc, char **argv)
 {
-	const struct rm_options *o = opts;
 	int status = EXIT_OK;
 
 	if (!o->force)
@@ -402,6 +402,14 @@ int cmd_rm(const void *opts, int argc, char **argv)
 		if (r == 0)
 			entry_free(&e);
 	}
+	return status;
+}
+
+int cmd_rm(const void *opts, int argc, char **argv)
+{
+	int status = remove_all(opts, argc, argv);
+
+	snap_clean_runtime();
 	return status;
 }
 

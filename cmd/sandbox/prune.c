@@ -11,6 +11,7 @@
 #include "cmd/sandbox/control.h"
 #include "cmd/sandbox/describe.h"
 #include "cmd/sandbox/filter.h"
+#include "fuse-snap/client.h"
 
 /* Remove what does not run and passes; the names are printed. *freed grows by what they had written. */
 static int prune_sandboxes(const struct filters *f, uint64_t *freed)
@@ -61,6 +62,7 @@ static int prune(const struct prune_options *o, const char *warning, bool images
 	if (status == 0 && images)
 		status = prune_images(o->all, &freed);
 	filters_free(&f);
+	snap_clean_runtime();
 	if (status == 0)
 		printf("Total reclaimed space: %s\n", human_size(freed, size, sizeof(size)));
 	return status ? status : finish_output();

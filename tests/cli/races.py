@@ -284,7 +284,7 @@ class Round:
             self.wrong.append("processes are left:\n" + describe(left))
             for pid in left:
                 os.kill(pid, signal.SIGKILL)
-        w.call("ps", "-a")
+        w.call("container", "prune", "-f")
         for place, kept in ((w.store + "/sandboxes", ()), (w.store + "/names", ("lock",)), (w.run + "/picket", ("names", "mounts", "lock")),
                             (w.run + "/picket/names", ("lock",)), (w.run + "/picket/mounts", ())):
             rest = [n for n in listdir(place) if n not in kept and not n.startswith(".lock")]
