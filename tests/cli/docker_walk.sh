@@ -54,7 +54,7 @@ e() {
     head -3 "$work/err" | sed 's/^/# /'
   fi
 }
-ID='[0-9a-f]{64}' SHORT='[0-9a-f]{12}' NAME='[a-z]+_[a-z]+[0-9]*' SIZE='[0-9.]+ ?[kMGT]?i?B'
+ID='[0-9a-f]{64}' SHORT='[0-9a-f]{12}' NAME='[a-z]+_[a-z]+[0-9]*' SIZE='[0-9.]+ ?[kKMGT]?i?B'
 parts=${2:-}
 part() {
   [ -z "$parts" ] || case " $parts " in *" $1 "*) true ;; *) false ;; esac
