@@ -286,7 +286,28 @@ static int clear_whiteouts(struct inode *dir)
 	return r;
 }
 
-/* Before the last host name of *inode* that we know goes: whoever uses it goes on by its descriptor. */
+/* The one host name of *inode* that we know is about to go, and there are others: it gets one in work/ while it is in use. */
+static int name_aside(struct inode *inode, struct inode *dir, const char *host)
+{
+	struct upper *up = upper_of(inode);
+	int fd = upper_fd(dir, true), r = -EEXIST;
+	char name[32];
+
+	if (fd < 0)
+		return fd;
+	for (int i = 0; i < 1000 && r == -EEXIST; i++) {
+		snprintf(name, sizeof(name), "%llx", (unsigned long long)atomic_fetch_add(&up->serial, 1));
+		r = host_link(fd, host, up->work, name);
+	}
+	upper_fd_put(dir);
+	if (r == 0)
+		r = upper_set_place(inode, UPPER_IN_WORK, NULL, name);
+	if (r == 0)
+		upper_node(inode)->aside = true;
+	return r;
+}
+
+/* Before a name goes. Of a file whose last it is, whoever uses it goes on by its descriptor. */
 static int before_loss(struct inode *inode, struct inode *dir, const char *host, bool last)
 {
 	struct upper *up = upper_of(inode);
@@ -298,38 +319,34 @@ static int before_loss(struct inode *inode, struct inode *dir, const char *host,
 	lock_acquire(&up->fd_lock);
 	ours = u->where == UPPER_IN_DIR && u->parent == dir && u->name && strcmp(u->name, host) == 0;
 	lock_release(&up->fd_lock);
-	if (last ? inode->n_files == 0 : !ours)
-		return 0;
-	return upper_fd_keep(inode);
+	if (!last)
+		return ours ? name_aside(inode, dir, host) : 0;
+	return inode->n_files ? upper_fd_keep(inode) : 0;
 }
 
-static void after_loss(struct inode *inode, struct inode *dir, const char *host, bool last)
+static void after_loss(struct inode *inode, bool last)
 {
 	struct upper *up = upper_of(inode);
 	struct upper_node *u = upper_node(inode);
-	bool ours;
 
-	upper_node(inode)->stale = !last;
+	u->stale = !last;
 	if (last && u->indexed) {
 		char key[32];
 
 		snprintf(key, sizeof(key), "%016llx", (unsigned long long)inode->ino);
 		host_unlink(up->index, key, false);
 	}
-	lock_acquire(&up->fd_lock);
-	ours = last || (u->where == UPPER_IN_DIR && u->parent == dir && u->name && strcmp(u->name, host) == 0);
-	lock_release(&up->fd_lock);
-	if (ours)
+	if (last)
 		upper_set_place(inode, UPPER_NOWHERE, NULL, NULL);
 }
 
 /* The last lower name of an object that has no other. */
-static int lose_index(struct inode *inode, struct inode *dir)
+static int lose_index(struct inode *inode)
 {
 	int r = inode->n_files ? upper_fd_keep(inode) : 0;
 
 	if (r == 0)
-		after_loss(inode, dir, "", true);
+		after_loss(inode, true);
 	return r;
 }
 
@@ -356,9 +373,9 @@ static int count_lower_name(const struct ovl_entry *e, struct inode *inode)
 /* --- operations ------------------------------------------------------------------------------------------------------------------------ */
 
 /* Give the object of *inode*, which is in work/ or has names elsewhere, the name of *e*. */
-static int name_object(struct inode *dir, struct ovl_entry *e, struct inode *inode)
+static int name_object(struct inode *dir, struct ovl_entry *e, struct inode *inode, bool made)
 {
-	bool move = upper_node(inode)->where == UPPER_IN_WORK;
+	bool move = upper_node(inode)->where == UPPER_IN_WORK && (made || inode->nlink == 0);
 	char from[VFS_NAME_MAX + 1], to[256];
 	struct inode *parent;
 	int r = host_name(e, to), dirfd, ofd;
@@ -395,7 +412,9 @@ int upper_add(struct inode *dir, struct ovl_entry *e, struct inode *inode)
 	if (r == 0)
 		r = made ? upper_make(inode) : upper_need_locked(inode);
 	if (r == 0)
-		r = name_object(dir, e, inode);
+		r = name_object(dir, e, inode, made);
+	if (r < 0 && made && upper_node(inode)->on_host)
+		upper_uncharge(upper_of(inode), 0, 1);
 	if (r < 0)
 		return r; /* what is in work/ goes with its inode */
 	note_there(e, inode);
@@ -426,7 +445,7 @@ static int remove_object(struct inode *dir, struct ovl_entry *e, struct inode *v
 	platform_host_block_end(platform_of(dir));
 	upper_fd_put(dir);
 	if (r == 0)
-		after_loss(victim, dir, host, last);
+		after_loss(victim, last);
 	return r == -ENOTEMPTY ? -EUCLEAN : r;
 }
 
@@ -446,7 +465,7 @@ int upper_remove(struct inode *dir, struct ovl_entry *e, struct inode *victim, b
 	if (r == 0 && e->there)
 		r = remove_object(dir, e, victim, last);
 	else if (r == 0 && last && upper_node(victim)->indexed)
-		r = lose_index(victim, dir);
+		r = lose_index(victim);
 	if (r < 0)
 		return r;
 	if (hid && !e->there)
@@ -472,7 +491,7 @@ static int have_name(struct inode *dir, struct ovl_entry *e, struct inode *inode
 	if (r < 0 || e->there)
 		return r;
 	/* One of several lower names: it becomes a name of the object. */
-	r = name_object(dir, e, inode);
+	r = name_object(dir, e, inode, false);
 	if (r < 0)
 		return r;
 	note_there(e, inode);
@@ -540,10 +559,10 @@ int upper_rename(struct inode *odir, struct ovl_entry *old, struct inode *what, 
 	if (r < 0)
 		return r;
 	if (replaced)
-		after_loss(target, ndir, to, last);
+		after_loss(target, last);
 	else if (target && !exchange && last) {
 		if (upper_node(target)->indexed)
-			lose_index(target, ndir);
+			lose_index(target);
 		else if (!upper_node(target)->on_host)
 			upper_set_place(target, UPPER_NOWHERE, NULL, NULL);
 	}

@@ -133,6 +133,9 @@ int upper_set_place(struct inode *inode, int where, struct inode *parent, const 
 
 	if (name && !copy)
 		return -ENOMEM;
+	if (n->aside)
+		host_unlink(up->work, n->name, false);
+	n->aside = false;
 	if (parent)
 		inode_get(parent);
 	lock_acquire(&up->fd_lock);

@@ -243,7 +243,9 @@ int upper_get(struct super_block *sb, int where, struct inode *parent, int dirfd
 		}
 	}
 	/* A directory that hangs in two places is none of ours: a host's bind mount, or a hostile record. */
-	if (r == 0 && !upper_node(inode)->indexed)
+	if (r == 0 && upper_node(inode)->where == UPPER_IN_WORK)
+		; /* it has a name aside until it is forgotten */
+	else if (r == 0 && !upper_node(inode)->indexed)
 		r = upper_set_place(inode, where, parent, name);
 	else if (r == 0 && where == UPPER_IN_INDEX)
 		r = upper_set_place(inode, where, NULL, name);
@@ -843,7 +845,7 @@ struct inode *upper_forget(struct inode *inode)
 	upper_fd_close(inode);
 	if (u->where == UPPER_IN_WORK && u->name && u->on_host)
 		host_unlink(up->work, u->name, S_ISDIR(inode->mode));
-	if (u->on_host && (u->where == UPPER_IN_WORK || inode->nlink == 0))
+	if (u->on_host && inode->nlink == 0)
 		upper_uncharge(up, u->charged * 512, 1);
 	free(u->name);
 	free(u->origin);
