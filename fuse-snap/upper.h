@@ -32,6 +32,8 @@ struct upper_record {
 	uint64_t ino; /* 0: the host's number + UPPER_INO_BIAS */
 	uint32_t rdev_major, rdev_minor;
 	int32_t links;
+	bool has_mtime; /* of a file with data below, whose copying may have been begun: the host's is not it */
+	struct timespec mtime;
 	struct upper_bytes origin; /* not NUL-terminated; len 0 with p set: the lower root */
 	struct upper_bytes acl, default_acl;
 	struct upper_bytes xattrs; /* for upper_xattr_next() */

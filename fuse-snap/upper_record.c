@@ -14,7 +14,7 @@
 #define FIXED 32u
 #define ITEM_HEAD 4u
 
-enum item { ITEM_ORIGIN = 1, ITEM_RDEV, ITEM_XATTR, ITEM_LINKS, ITEM_ACL, ITEM_DEFAULT_ACL, ITEM_COUNT };
+enum item { ITEM_ORIGIN = 1, ITEM_RDEV, ITEM_XATTR, ITEM_LINKS, ITEM_ACL, ITEM_DEFAULT_ACL, ITEM_MTIME, ITEM_COUNT };
 
 static void put16(uint8_t *p, uint16_t v)
 {
@@ -105,6 +105,12 @@ static int take_item(struct upper_record *r, unsigned kind, const uint8_t *p, si
 		return 0;
 	case ITEM_DEFAULT_ACL:
 		r->default_acl = (struct upper_bytes){.p = p, .len = len};
+		return 0;
+	case ITEM_MTIME:
+		if (len != 12 || get32(p + 8) >= 1000000000u)
+			return -EUCLEAN;
+		r->has_mtime = true;
+		r->mtime = (struct timespec){.tv_sec = (time_t)get64(p), .tv_nsec = get32(p + 8)};
 		return 0;
 	default:
 		return -EPROTONOSUPPORT;
@@ -290,6 +296,13 @@ void upper_record_begin(struct upper_buf *b, const struct upper_record *r)
 		p = put_item(b, ITEM_LINKS, 4);
 		if (p)
 			put32(p, (uint32_t)r->links);
+	}
+	if (r->has_mtime) {
+		p = put_item(b, ITEM_MTIME, 12);
+		if (p) {
+			put64(p, (uint64_t)r->mtime.tv_sec);
+			put32(p + 8, (uint32_t)r->mtime.tv_nsec);
+		}
 	}
 	put_bytes(b, ITEM_ACL, &r->acl);
 	put_bytes(b, ITEM_DEFAULT_ACL, &r->default_acl);

@@ -272,7 +272,7 @@ static int object_meta(struct walk *w, struct object *o, struct upper_meta *m)
 	int r = 0;
 
 	*m = (struct upper_meta){.mode = o->rec.mode, .uid = o->rec.uid, .gid = o->rec.gid, .rdev_major = o->rec.rdev_major,
-		.rdev_minor = o->rec.rdev_minor, .mtime = o->st.st_mtim};
+		.rdev_minor = o->rec.rdev_minor, .mtime = o->rec.has_mtime ? o->rec.mtime : o->st.st_mtim};
 	if (S_ISREG(m->mode) || S_ISLNK(m->mode))
 		m->size = (uint64_t)o->st.st_size;
 	if (S_ISLNK(m->mode))

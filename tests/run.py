@@ -218,7 +218,7 @@ class Tests:
             self.scripts("long", 3600)
 
     def all(self):
-        for suite in (self.meson, self.diff, self.kept, self.programs, lambda: self.scripts("isolation"),
+        for suite in (self.meson, self.diff, self.kept, self.programs, lambda: self.scripts("isolation"), lambda: self.scripts("kept", 300),
                       lambda: self.scripts("modes", 600), self.long_suites):
             suite()
 

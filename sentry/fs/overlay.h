@@ -79,6 +79,7 @@ struct upper_node {
 	bool below;	       /* regular files: the data is the lower file's */
 	bool indexed;
 	bool stale;	       /* times and blocks: ask the host */
+	bool copying;	       /* below, and the host's mtime is not the file's: the record has it */
 	bool aside;	       /* its name in work/ is beside others; upper.tree */
 	bool mapped;	       /* stale whenever asked */
 	_Atomic bool fresh;    /* its name is new since the last fsync */

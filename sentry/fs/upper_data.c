@@ -241,7 +241,10 @@ int upper_data_file(struct inode *inode, struct file **ret)
 	if (u->below) { /* what an unfinished copy has left */
 		const struct setattr none = {.valid = ATTR_SIZE};
 
-		r = data_setattr(f->inode, &none);
+		u->copying = true;
+		r = upper_record(inode, false);
+		if (r == 0)
+			r = data_setattr(f->inode, &none);
 		if (r < 0) {
 			file_put(f);
 			return r;
@@ -265,13 +268,13 @@ int upper_data_done(struct inode *inode, bool copied)
 	platform_host_block_begin(platform_of(inode));
 	r = copied ? host_fsync(fd, true) : 0;
 	platform_host_block_end(platform_of(inode));
-	if (r == 0) {
-		u->below = false;
-		r = upper_record(inode, false);
-		u->below = r < 0;
-	}
 	if (r == 0)
-		host_utimens(fd, "", ts);
+		r = host_utimens(fd, "", ts);
+	if (r == 0) {
+		u->below = u->copying = false;
+		r = upper_record(inode, false);
+		u->below = u->copying = r < 0;
+	}
 	upper_fd_put(inode);
 	return r;
 }

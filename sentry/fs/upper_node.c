@@ -176,6 +176,7 @@ static int fill_node(struct inode *inode, const struct object *o, struct inode *
 	u->on_host = true;
 	u->below = rec->flags & UPPER_DATA_BELOW;
 	u->indexed = rec->flags & UPPER_INDEXED;
+	u->copying = rec->has_mtime;
 	u->links = rec->links;
 	u->blocks = u->charged = o->st.stx_blocks;
 	inode->ino = rec->ino ? rec->ino : o->st.stx_ino + UPPER_INO_BIAS;
@@ -187,6 +188,8 @@ static int fill_node(struct inode *inode, const struct object *o, struct inode *
 	inode->atime = to_timespec(&o->st.stx_atime);
 	inode->btime = o->st.stx_mask & STATX_BTIME ? to_timespec(&o->st.stx_btime) : to_timespec(&o->st.stx_ctime);
 	take_times(inode, &o->st);
+	if (rec->has_mtime)
+		inode->mtime = rec->mtime;
 	if (take_origin(inode, &rec->origin) < 0)
 		return -ENOMEM;
 	return take_lists(inode, rec);
@@ -278,6 +281,7 @@ static int write_record(struct inode *inode, int fd)
 		.flags = (uint16_t)((u->below ? UPPER_DATA_BELOW : 0) | (u->indexed ? UPPER_INDEXED : 0)),
 		.mode = inode->mode, .uid = inode->uid, .gid = inode->gid, .ino = inode->ino == own ? 0 : inode->ino,
 		.rdev_major = major(inode->rdev), .rdev_minor = minor(inode->rdev), .links = u->links,
+		.has_mtime = u->copying, .mtime = inode->mtime,
 		.origin = {.p = u->origin, .len = u->origin ? strlen(u->origin) : 0},
 	};
 	void *acl = NULL, *dflt = NULL;
@@ -695,9 +699,11 @@ void upper_refresh(struct inode *inode)
 		return;
 	platform_host_block_begin(platform_of(inode));
 	if (host_stat(fd, "", &st) == 0) {
-		const struct timespec ours = inode->ctime;
+		const struct timespec ours = inode->ctime, mtime = inode->mtime;
 
 		take_times(inode, &st);
+		if (u->copying)
+			inode->mtime = mtime;
 		if (later(&ours, &inode->ctime)) /* a change that changed nothing is none to the host */
 			inode->ctime = ours;
 		if (S_ISREG(inode->mode))
@@ -712,7 +718,8 @@ int upper_setattr(struct inode *inode, uint32_t valid)
 {
 	struct upper_node *u = upper_node(inode);
 	struct timespec ts[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_OMIT}};
-	int r = valid & (ATTR_MODE | ATTR_UID | ATTR_GID) ? upper_record(inode, false) : 0, fd;
+	uint32_t recorded = ATTR_MODE | ATTR_UID | ATTR_GID | (u->copying ? ATTR_MTIME : 0);
+	int r = valid & recorded ? upper_record(inode, false) : 0, fd;
 
 	if (r < 0 || !u->on_host)
 		return r;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""crash.py BUILD-DIRECTORY [ROUNDS [SEED]]: kill -9 of the sentry of a kept sandbox at random moments of random changes of files. After
+"""test_crash.py BUILD-DIRECTORY [ROUNDS [SEED]]: kill -9 of the sentry of a kept sandbox at random moments of random changes of files. After
 each, the sandbox starts again, and its tree is what the model says after the last change, or the one that was under way."""
 import glob
 import json
