@@ -439,8 +439,13 @@ int entry_remove(struct entry *e, char **err)
 	names_unlock(&lock);
 	free(name);
 	free(runtime);
-	if (r == 0)
+	/* A keeper on its last steps may still write into it. */
+	for (int tries = 0; r == 0 && tries < 10; tries++) {
 		r = remove_tree(AT_FDCWD, gone);
+		if (r != -ENOTEMPTY)
+			break;
+		r = tries < 9 ? 0 : r;
+	}
 	if (r)
 		entry_fail(err, -r, "cannot remove all of the sandbox %s; what is left is in %s", e->config.name, gone);
 	if (r == 0 && e->temporary) {

@@ -184,7 +184,10 @@ static json_t *config(const struct view *v)
 	}
 	set(object, "Entrypoint", entry);
 	set(object, "Labels", labels_object(v->e));
-	set(object, "StopSignal", of_image(v, "StopSignal", json_string("SIGTERM")));
+	set(object, "StopSignal",
+		o->stop_signal ? jtext(o->stop_signal) : of_image(v, "StopSignal", json_string("SIGTERM")));
+	if (o->stop_timeout)
+		set(object, "StopTimeout", json_integer(atoll(o->stop_timeout)));
 	return object;
 }
 
@@ -196,6 +199,33 @@ static json_t *restart_policy(const struct run_options *o)
 
 	set(object, "Name", json_stringn(text, colon ? (size_t)(colon - text) : strlen(text)));
 	set(object, "MaximumRetryCount", json_integer(colon ? atoi(colon + 1) : 0));
+	return object;
+}
+
+/* What was asked for. */
+static json_t *port_bindings(const struct run_options *o)
+{
+	struct port_list list = {0};
+	json_t *object = json_object();
+	char *err = NULL;
+
+	for (size_t i = 0; i < o->net.publish.count; i++)
+		if (ports_parse(o->net.publish.items[i], &list, &err) < 0)
+			break;
+	for (size_t i = 0; i < list.count; i++) {
+		const struct port *p = &list.items[i];
+		char *key = xasprintf("%u/%s", p->guest, p->udp ? "udp" : "tcp");
+		char *host = p->host ? xasprintf("%u", p->host) : xstrdup("");
+
+		if (!json_object_get(object, key))
+			set(object, key, json_array());
+		json_array_append_new(json_object_get(object, key),
+			json_pack("{s:s, s:s}", "HostIp", strcmp(p->ip, "0.0.0.0") == 0 ? "" : p->ip, "HostPort", host));
+		free(key);
+		free(host);
+	}
+	ports_free(&list);
+	free(err);
 	return object;
 }
 
@@ -214,12 +244,21 @@ static json_t *host_config(const struct view *v)
 	set(object, "Binds", o->volumes.count ? jtext_list(&o->volumes) : json_null());
 	set(object, "ContainerIDFile", json_string(""));
 	set(object, "NetworkMode", json_string(o->network ? o->network : "slirp"));
+	set(object, "PortBindings", port_bindings(o));
+	set(object, "PublishAllPorts", json_boolean(o->net.publish_all));
+	set(object, "ExtraHosts", o->net.add_host.count ? jtext_list(&o->net.add_host) : json_null());
+	set(object, "Dns", jtext_list(&o->net.dns));
+	set(object, "LogConfig", json_pack("{s:s, s:{}}", "Type", o->log_driver ? o->log_driver : "json-file", "Config"));
 	set(object, "RestartPolicy", restart_policy(o));
 	set(object, "AutoRemove", json_boolean(v->e->config.dropped));
 	set(object, "Privileged", json_false());
 	set(object, "ReadonlyRootfs", json_boolean(o->read_only));
 	set(object, "Tmpfs", tmpfs);
 	set(object, "Memory", json_integer(o->memory));
+	set(object, "NanoCpus", json_integer(o->limits.cpus ? (json_int_t)(atof(o->limits.cpus) * 1e9) : 0));
+	set(object, "ShmSize", json_integer(o->limits.shm_size));
+	set(object, "CapAdd", o->limits.cap_add.count ? jtext_list(&o->limits.cap_add) : json_null());
+	set(object, "CapDrop", o->limits.cap_drop.count ? jtext_list(&o->limits.cap_drop) : json_null());
 	set(object, "PidsLimit", o->pids ? json_integer(o->pids) : json_null());
 	set(object, "Init", json_boolean(o->init));
 	inspect_limits(o, object);
@@ -228,8 +267,9 @@ static json_t *host_config(const struct view *v)
 
 static json_t *network(const struct view *v)
 {
-	const char *mode = v->o->network ? v->o->network : "slirp";
-	bool up = (v->e->state.status == ENTRY_RUNNING || v->e->state.status == ENTRY_PAUSED) && strcmp(mode, "slirp") == 0;
+	const char *mode = v->o->network ? v->o->network : "slirp", *kind = network_mode(v->o);
+	bool up = (v->e->state.status == ENTRY_RUNNING || v->e->state.status == ENTRY_PAUSED) &&
+		  kind && strcmp(kind, "slirp") == 0;
 	const char *address = up ? SLIRP_GUEST_ADDRESS : "", *gateway = up ? SLIRP_GATEWAY : "";
 	json_t *object = json_object(), *networks = json_object();
 
