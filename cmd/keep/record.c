@@ -219,6 +219,18 @@ static int read_word(const json_t *v, const char *key, char *buf, size_t size)
 	return 0;
 }
 
+/* As jget_text, but what is not there or empty is NULL. */
+static int read_text(const json_t *v, const char *key, char **ret)
+{
+	int r = jget_text(v, key, TEXT_MAX, ret);
+
+	if (r == 0 && !**ret) {
+		free(*ret);
+		*ret = NULL;
+	}
+	return r;
+}
+
 static int parse_state(const json_t *v, struct entry_state *s)
 {
 	int64_t pid = 0, start = 0, sentry = 0, code = 0, restarts = 0;
@@ -235,8 +247,8 @@ static int parse_state(const json_t *v, struct entry_state *s)
 	r = r ? r : jget_int(v, "started", 0, TIME_MAX, 0, &s->started);
 	r = r ? r : jget_int(v, "finished", 0, TIME_MAX, 0, &s->finished);
 	r = r ? r : read_word(v, "health", s->health, sizeof(s->health));
-	r = r ? r : jget_text(v, "error", TEXT_MAX, &s->error);
-	r = r ? r : jget_text(v, "runtime", TEXT_MAX, &s->runtime);
+	r = r ? r : read_text(v, "error", &s->error);
+	r = r ? r : read_text(v, "runtime", &s->runtime);
 	s->pid = (pid_t)pid;
 	s->start = (uint64_t)start;
 	s->sentry = (pid_t)sentry;

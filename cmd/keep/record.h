@@ -56,7 +56,7 @@ struct entry_state {
 	uint64_t restarts;
 	int64_t started, finished;	 /* ns since 1970; 0: never */
 	char health[16];		 /* "", starting, healthy, unhealthy */
-	char *error;			 /* NULL or "": none */
+	char *error;			 /* NULL: none */
 	char *runtime;			 /* RUNTIME/ID12 of the keeper; NULL: none */
 };
 
