@@ -7,6 +7,7 @@
 #include "cmd/image/describe.h"
 #include "cmd/lib/jtext.h"
 #include "cmd/run/environment.h"
+#include "cmd/run/ports.h"
 #include "cmd/sandbox/describe.h"
 #include "cmd/sandbox/inspect_limits.h"
 #include "cmd/sandbox/port.h"
