@@ -9,6 +9,7 @@
 #include "cmd/commands.h"
 #include "cmd/complete/complete.h"
 #include "cmd/config/config.h"
+#include "cmd/help/foreign.h"
 #include "cmd/help/help.h"
 #include "cmd/lib/json.h"
 #include "cmd/lib/message.h"
@@ -51,8 +52,10 @@ static const char *near_command(const char *group, const char *word)
 
 static int unknown_command(const char *name)
 {
-	const char *near = near_command(NULL, name);
+	const char *near = near_command(NULL, name), *why = foreign_command(name);
 
+	if (why)
+		return complain(EXIT_FAILED, "%s is not offered: %s", name, why);
 	if (near)
 		return complain(EXIT_FAILED, "unknown command \"%s\"; did you mean picket %s?", name, near);
 	return complain(EXIT_FAILED, "unknown command \"%s\"; picket --help lists the commands", name);

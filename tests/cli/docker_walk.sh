@@ -481,7 +481,7 @@ if part none; then
   for c in "build -t app ." "push app" "network create todo-app" "compose up" "swarm init" "login"; do
     t "no $c" 1 "docker $c >/dev/null || exit 1" <<E
 E
-    e "[Pp]icket"
+    e "${c%% *} is not offered: "
   done
 fi
 

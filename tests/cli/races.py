@@ -285,7 +285,7 @@ class Round:
             for pid in left:
                 os.kill(pid, signal.SIGKILL)
         w.call("container", "prune", "-f")
-        for place, kept in ((w.store + "/sandboxes", ()), (w.store + "/names", ("lock",)), (w.run + "/picket", ("names", "mounts", "lock")),
+        for place, kept in ((w.store + "/sandboxes", ()), (w.store + "/names", ("lock",)), (w.run + "/picket", ("names", "mounts", "lock", "events.json", "events.json.1")),
                             (w.run + "/picket/names", ("lock",)), (w.run + "/picket/mounts", ())):
             rest = [n for n in listdir(place) if n not in kept and not n.startswith(".lock")]
             if rest:
