@@ -60,7 +60,7 @@ one = layer([
     ("\u00fcn\u00ef", R, dict(data=b"u", mode=0o4755)),
     ("x", R, dict(data=b"x", pax={"SCHILY.xattr.user.k": "v", "SCHILY.xattr.security.capability": CAPABILITY})),
     ("big", R, dict(data=bytes(range(256)) * 1200, uid=3000000)), ("tmp", D, dict(mode=0o1777)),
-    ("usr", D, dict(mode=0o755)), ("usr/bin", D, dict(mode=0o755)), *programs()])
+    ("usr", D, dict(mode=0o755)), ("usr/bin", D, dict(mode=0o755)), ("bin", L, dict(link="usr/bin")), *programs()])
 two = layer([
     ("etc/new", R, dict(data=b"n")), (".wh.gone", R, {}), ("dir", D, dict(mode=0o700)), ("dir/.wh..wh..opq", R, {}),
     ("dir/c", R, dict(data=b"c")), ("etc/hard2", H, dict(link="etc/motd"))])
