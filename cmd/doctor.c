@@ -194,9 +194,11 @@ static void check_cgroup(struct finding *f, bool *no_namespaces)
 	char dir[4096 + 32];
 
 	if (probe_cgroup(dir, sizeof(dir)))
-		found(f, VERDICT_OK, "cgroup v2, delegated to you: %.300s", dir);
+		found(f, VERDICT_OK, "limits are held by the host's kernel too, in groups below %.300s", dir);
 	else
-		found(f, VERDICT_OK, "not delegated to you: limits are kept by the sentry itself");
+		found(f, VERDICT_OK,
+			"no group that you may divide: limits are held by the sentry alone; systemd-run --user --scope "
+			"picket … gives one");
 }
 
 static void check_memory(struct finding *f, bool *no_namespaces)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Probes of the host. */
+#include "rootless/cgroup.h"
 #include "rootless/probe.h"
 
 #include <errno.h>
@@ -127,18 +128,5 @@ uint64_t probe_meminfo(const char *name)
 
 bool probe_cgroup(char *buf, unsigned long len)
 {
-	char line[4096];
-	bool ok = false;
-	FILE *f = fopen("/proc/self/cgroup", "re");
-
-	while (f && !ok && fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (strncmp(line, "0::", 3) != 0)
-			continue;
-		snprintf(buf, len, "/sys/fs/cgroup%s", line + 3);
-		ok = access(buf, W_OK) == 0 && access("/sys/fs/cgroup/cgroup.controllers", R_OK) == 0;
-	}
-	if (f)
-		fclose(f);
-	return ok;
+	return cgroup_place(NULL, NULL, buf, len) != 0;
 }

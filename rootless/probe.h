@@ -25,7 +25,7 @@ int64_t probe_number(const char *path);
 /* The value of a "Name:  123 kB" line of /proc/meminfo in bytes; 0 if there is none. */
 uint64_t probe_meminfo(const char *name);
 
-/* The cgroup v2 directory of this process into buf if the user may make cgroups there; false if not. */
+/* The cgroup v2 directory into buf in which the user may make groups with limits; false if there is none. */
 bool probe_cgroup(char *buf, unsigned long len);
 
 #endif

@@ -85,6 +85,8 @@ static void end_sentry(struct keeper *k)
 			keeper_finish(k,
 				complain(EXIT_PICKET, "the sandbox's sentry ended without a result (status %d)",
 					si.si_status));
+		else if (si.si_status == SIGKILL && keeper_ran_out(k))
+			keeper_finish(k, 128 + SIGKILL);
 		else
 			keeper_finish(k, complain(EXIT_PICKET, "the sandbox's sentry was ended by signal %d (%s)",
 						 si.si_status, strsignal(si.si_status)));

@@ -147,6 +147,8 @@ void keeper_pause_job(struct keeper *k, bool stop);
 void keeper_winsize(struct keeper *k, unsigned int rows, unsigned int cols);
 /* The sentry has said that the program runs, or that one was ended for want of memory. */
 void keeper_started(struct keeper *k);
+/* It has ended by SIGKILL: say so if it was for want of memory. Returns whether it was. */
+bool keeper_ran_out(struct keeper *k);
 void keeper_out_of_memory(struct keeper *k, const char *what);
 void keeper_paused(struct keeper *k, bool paused);
 void keeper_unpaused(struct keeper *k, void *arg, bool ok, int error, const char *text);

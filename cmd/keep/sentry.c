@@ -100,18 +100,21 @@ static int shell_status(int wait_status)
 }
 
 /* Nobody sees a reason in 137 alone. */
-static void out_of_memory(const struct keeper *k, int wait_status)
+bool keeper_ran_out(struct keeper *k)
 {
 	const struct run_options *o = k->run->o;
 	char limit[32];
 
-	if (shell_status(wait_status) != 128 + SIGKILL || !k->entry->state.oom_killed)
-		return;
+	if (!k->entry->state.oom_killed && cgroup_oom_kills(&k->run->group))
+		keeper_out_of_memory(k, "");
+	if (!k->entry->state.oom_killed || !o->memory)
+		return false;
 	if (o->memory % (1 << 20) == 0)
 		snprintf(limit, sizeof(limit), "%lldm", (long long)(o->memory >> 20));
 	else
 		snprintf(limit, sizeof(limit), "%lld bytes", (long long)o->memory);
 	complain(0, "%s ran out of memory: limit %s; --memory sets it", k->entry->config.name, limit);
+	return true;
 }
 
 static void said(struct keeper *k, char *text)
@@ -125,7 +128,8 @@ static void said(struct keeper *k, char *text)
 	} else if (strncmp(text, "oom ", 4) == 0) {
 		keeper_out_of_memory(k, text + 4);
 	} else if (sscanf(text, "exit %d%n", &status, &at) == 1 && text[at] == '\0') {
-		out_of_memory(k, status);
+		if (shell_status(status) == 128 + SIGKILL)
+			keeper_ran_out(k);
 		keeper_finish(k, shell_status(status));
 	} else if (sscanf(text, "error %d %n", &status, &at) == 1 && at && status >= EXIT_PICKET &&
 		   status <= EXIT_NOT_FOUND) {

@@ -11,11 +11,14 @@
 
 #include "cmd/commands.h"
 #include "cmd/lib/message.h"
+#include "cmd/lib/mode.h"
 #include "cmd/run/launch.h"
 #include "net/err.h"
 
 #define NANO 1000000000
 #define ALL_CAPABILITIES 64
+#define SENTRY_MEMORY (64 << 20) /* what the sentry and the stubs may take beside the guest */
+#define SENTRY_TASKS 256
 #define PERIOD_DEFAULT 100000 /* us, docker's */
 
 /* ---- Reading ---- */
@@ -378,7 +381,57 @@ static bool no_new_privileges(const struct limit_options *l)
 	return on;
 }
 
-void limits_write(struct launch *la, const struct run_options *o)
+void limits_of_group(int64_t memory, int64_t pids, const struct limit_options *l, struct cgroup_limits *ret)
+{
+	int64_t swap = 0;
+
+	*ret = (struct cgroup_limits){
+		.memory_low = (uint64_t)l->memory_reservation,
+		.cpus = (uint64_t)limits_cpus(l),
+	};
+	if (memory) {
+		ret->memory = (uint64_t)memory + SENTRY_MEMORY;
+		/* docker's: as much swap as memory, unless it is said. */
+		if (l->memory_swap && strcmp(l->memory_swap, "-1") == 0)
+			ret->swap = -1;
+		else if (l->memory_swap && parse_size(l->memory_swap, &swap) == 0 && swap)
+			ret->swap = swap - memory;
+		else
+			ret->swap = memory;
+	}
+	if (l->cpu_shares > 1) {
+		ret->cpu_weight = 1 + (uint64_t)(l->cpu_shares - 2) * 9999 / 262142;
+		ret->cpu_weight = ret->cpu_weight > 10000 ? 10000 : ret->cpu_weight;
+	}
+	/* Each of the guest's tasks is a thread of a stub, and may have one of the sentry that serves it. */
+	if (pids > 0)
+		ret->pids = 2 * (uint64_t)pids + SENTRY_TASKS;
+}
+
+void limits_group(const struct run_options *o, pid_t pid, const char *id, struct cgroup *ret)
+{
+	const struct limit_options *l = &o->limits;
+	char place[CGROUP_PATH_MAX];
+	struct cgroup_limits limits;
+	unsigned int has = 0;
+
+	*ret = (struct cgroup){0};
+	if (!o->memory && !limits_cpus(l) && o->pids <= 0 && !l->memory_reservation && !l->cpu_shares)
+		return;
+	if (!test_mode("nocgroup"))
+		has = cgroup_place(NULL, NULL, place, sizeof(place));
+	limits_of_group(o->memory, o->pids, l, &limits);
+	if (has && cgroup_make(ret, place, has, id, &limits) == 0 && cgroup_enter(ret, pid) < 0)
+		cgroup_remove(ret);
+	if (!ret->dir[0])
+		ret->has = 0;
+	if (l->memory_reservation && !(ret->has & CGROUP_MEMORY))
+		warn("--memory-reservation does nothing here: it needs a control group, see picket doctor");
+	if (l->cpu_shares && !(ret->has & CGROUP_CPU))
+		warn("--cpu-shares does nothing here: it needs a control group, see picket doctor");
+}
+
+void limits_write(struct launch *la, const struct run_options *o, const struct cgroup *g)
 {
 	const struct limit_options *l = &o->limits;
 
@@ -387,6 +440,8 @@ void limits_write(struct launch *la, const struct run_options *o)
 	record_number(la, CONFIG_PIDS, o->pids < 0 ? 4194304 : (uint64_t)o->pids);
 	if (limits_cpus(l))
 		record_number(la, CONFIG_CPUS, (uint64_t)limits_cpus(l));
+	if (g->has & CGROUP_CPU)
+		launch_word(la, CONFIG_CPUS_HELD);
 	for (size_t i = 0; i < l->ulimits.count; i++)
 		write_ulimit(la, l->ulimits.items[i]);
 	if (l->shm_size)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "cmd/lib/str.h"
+#include "rootless/cgroup.h"
 
 struct limit_options {
 	const char *cpus;
@@ -33,8 +34,17 @@ struct run_options;
 /* Is it all understood, and to be had? 0, or the exit status after a complaint. */
 int limits_check(const struct run_options *o);
 
-/* The sentry's records. After limits_check(). */
-void limits_write(struct launch *l, const struct run_options *o);
+/* The sentry's records. After limits_check() and limits_group(). */
+void limits_write(struct launch *l, const struct run_options *o, const struct cgroup *g);
+
+/*
+ * Where the user may make control groups, and there are limits: a group of the sandbox's own for the process, which has not
+ * started others. Without one the sentry holds them alone.
+ */
+void limits_group(const struct run_options *o, pid_t pid, const char *id, struct cgroup *ret);
+
+/* What a control group is to hold; what the sentry takes for itself is added to the memory. */
+void limits_of_group(int64_t memory, int64_t pids, const struct limit_options *l, struct cgroup_limits *ret);
 
 /* Keep the process to --cpuset-cpus; what it starts inherits that. 0, or the exit status after a complaint. */
 int limits_pin(const struct run_options *o, pid_t pid);

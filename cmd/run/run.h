@@ -34,6 +34,7 @@ struct run {
 	struct entry entry;
 	struct sandbox sandbox;
 	struct slirp slirp;
+	struct cgroup group;	 /* dir "": none */
 	int report_fd; /* 0: none; see cmd/run/report.h */
 	struct port_list ports;	 /* of this start */
 	bool join;		 /* container:NAME: enter these namespaces first */

@@ -190,7 +190,7 @@ int write_config(struct run *r)
 		return status;
 	launch_record(&r->launch, CONFIG_ROOT_RO, r->o->read_only ? "1" : "0");
 	write_stdio(r);
-	limits_write(&r->launch, r->o);
+	limits_write(&r->launch, r->o, &r->group);
 	launch_record(&r->launch, CONFIG_CONTROL, launch_lend(&r->launch, r->control[1]));
 	snprintf(proc, sizeof(proc), "%d", SANDBOX_PROC_FD);
 	if (r->sandbox.proc)

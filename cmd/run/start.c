@@ -171,6 +171,8 @@ int run_launch(struct run *r)
 		return complain(EXIT_PICKET, "cannot make a socket for the sandbox: %s", strerror(errno));
 	status = start_process(r);
 	status = status ? status : limits_pin(r->o, r->sandbox.pid);
+	if (status == 0)
+		limits_group(r->o, r->sandbox.pid, r->entry.id, &r->group);
 	status = status ? status : start_network(r);
 	status = status ? status : write_config(r);
 	return status ? status : hand_over(r);
@@ -181,6 +183,7 @@ void run_cleared(struct run *r)
 	sandbox_kill(&r->sandbox);
 	slirp_stop(&r->slirp);
 	net_end(r);
+	cgroup_remove(&r->group);
 	if (r->no_namespaces)
 		kill_orphans();
 	if (r->snap_open)

@@ -132,6 +132,18 @@ static void apply(struct str_list *options, const struct change *c)
 		str_list_add(options, xstrdup(c->options.items[i]));
 }
 
+/* The group that holds them on the host, if there is one. */
+static void tell_group(const struct entry *e, const struct update_options *o)
+{
+	struct cgroup_limits limits;
+	struct cgroup g;
+
+	if (!e->state.sentry || !cgroup_of(e->state.sentry, &g))
+		return;
+	limits_of_group(o->memory, o->pids, &o->limits, &limits);
+	cgroup_limit(&g, &limits);
+}
+
 static int tell_keeper(const struct entry *e, const struct change *c, const char *name)
 {
 	json_t *answer = NULL;
@@ -146,7 +158,7 @@ static int tell_keeper(const struct entry *e, const struct change *c, const char
 	return status;
 }
 
-static int one(const char *name, const struct change *c)
+static int one(const char *name, const struct change *c, const struct update_options *o)
 {
 	struct entry e;
 	char *err = NULL;
@@ -159,8 +171,10 @@ static int one(const char *name, const struct change *c)
 			r = entry_write_config(&e, &err);
 			entry_unlock(&e);
 		}
-		if (r == 0)
+		if (r == 0) {
+			tell_group(&e, o);
 			status = tell_keeper(&e, c, name);
+		}
 		entry_free(&e);
 	}
 	if (r < 0)
@@ -177,7 +191,7 @@ int cmd_update(const void *opts, int argc, char **argv)
 	int status = read_change(&c, opts), r;
 
 	for (int i = 0; status != EXIT_FAILED && i < argc; i++)
-		if (one(argv[i], &c))
+		if (one(argv[i], &c, opts))
 			status = -1;
 	str_list_free(&c.names);
 	str_list_free(&c.options);

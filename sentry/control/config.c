@@ -472,6 +472,7 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 	case CONFIG_GUEST:
 		return parse_fd(p, a[0], &c->guest_fd);
 	case CONFIG_CPUS:
+	case CONFIG_CPUS_HELD:
 	case CONFIG_ULIMIT:
 	case CONFIG_SHM_SIZE:
 	case CONFIG_OOM_ADJ:

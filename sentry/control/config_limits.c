@@ -117,6 +117,9 @@ int config_limits_record(struct config_limits *l, enum config_keyword kw, char *
 	switch (kw) {
 	case CONFIG_CPUS:
 		return number(a[0], CPUS_MAX, &l->cpus, err);
+	case CONFIG_CPUS_HELD:
+		l->cpus_held = true;
+		return 0;
 	case CONFIG_ULIMIT:
 		return record_ulimit(l, a, err);
 	case CONFIG_SHM_SIZE:

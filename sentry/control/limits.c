@@ -81,6 +81,8 @@ int limits_apply(struct task *t, const struct config_limits *l, struct rootfs_er
 		snprintf(k->nsproxy->uts->domainname, sizeof(k->nsproxy->uts->domainname), "%s", l->domainname);
 	for (size_t i = 0; r == 0 && i < l->n_sysctls; i++)
 		r = set_sysctl(t, &l->sysctls[i], err);
+	if (l->cpus_held)
+		quota_held(k);
 	if (r == 0 && quota_set(k, l->cpus))
 		r = fail(err, -EAGAIN, "cannot limit the processor time: no thread could be made");
 	return r;

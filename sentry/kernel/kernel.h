@@ -67,6 +67,8 @@ struct kernel {
 	_Atomic unsigned max_tasks; /* likewise */
 	_Atomic uint64_t forks;    /* for /proc/stat */
 	_Atomic(struct quota *) quota; /* kernel/quota.h */
+	bool quota_held;	   /* kernel/quota.h */
+	_Atomic uint64_t quota_shown; /* the limit that is held elsewhere */
 	_Atomic uint32_t frozen;   /* FREEZE_* (kernel/freezer.h); changed under tasklist_lock */
 
 	struct timer_queue *timers;

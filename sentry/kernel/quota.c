@@ -127,6 +127,10 @@ int quota_set(struct kernel *k, uint64_t cpus_nano)
 	/* As many as there are, or more, is no limit. */
 	if (cpus_nano >= k->n_cpus * NANO)
 		cpus_nano = 0;
+	if (k->quota_held) {
+		atomic_store(&k->quota_shown, cpus_nano);
+		return 0;
+	}
 	if (q || !cpus_nano) {
 		if (q)
 			atomic_store(&q->limit_nano, cpus_nano);
@@ -147,11 +151,16 @@ int quota_set(struct kernel *k, uint64_t cpus_nano)
 	return 0;
 }
 
+void quota_held(struct kernel *k)
+{
+	k->quota_held = true;
+}
+
 void quota_read(struct kernel *k, struct quota_stat *ret)
 {
 	struct quota *q = k->quota;
 
-	*ret = (struct quota_stat){0};
+	*ret = (struct quota_stat){.limit_nano = k->quota_shown};
 	if (q)
 		*ret = (struct quota_stat){q->limit_nano, q->periods, q->throttled, q->throttled_ns};
 }

@@ -21,6 +21,8 @@ struct quota_stat { /* as cpu.stat of a cgroup */
 
 /* Let the sandbox have *cpus_nano* billionths of a processor; 0: all it can get. From one thread at a time. 0 or a negative errno. */
 int quota_set(struct kernel *k, uint64_t cpus_nano);
+/* From now on a cgroup of the host holds whatever limit there is. Before the first quota_set(). */
+void quota_held(struct kernel *k);
 void quota_read(struct kernel *k, struct quota_stat *ret);
 
 /* Processor time of all processes there have ever been. */

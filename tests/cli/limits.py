@@ -77,12 +77,12 @@ def test_options():
 
 
 def test_memory():
-    r = run("--name", "eater", "--memory", "64m", "host", "--", "python3", "-c", "x = bytearray(200 << 20)")
+    r = run("--name", "eater", "--memory", "64m", "host", "--", "python3", "-c", "import time; x = bytearray(200 << 20); time.sleep(20)")
     check("an out-of-memory end is 137", r.returncode == 137, r)
     check("and said", r.stderr == "picket: eater ran out of memory: limit 64m; --memory sets it\n", r.stderr)
-    r = run("--memory", "64m", "host", "--", "sh", "-c", "python3 -c 'x = bytearray(200 << 20)'; echo went on; grep oom_kill /sys/fs/cgroup/memory.events")
+    r = run("--memory", "64m", "host", "--", "sh", "-c", "python3 -c 'import time; x = bytearray(200 << 20); time.sleep(20)'; echo went on; grep oom_kill /sys/fs/cgroup/memory.events")
     check("another process's end is not the sandbox's", r.returncode == 0 and "went on\noom_kill 1\n" in r.stdout and "ran out" not in r.stderr, r)
-    start("kept", "--memory", "64m", "host", "--", "python3", "-c", "import time; time.sleep(1); x = bytearray(200 << 20)")
+    start("kept", "--memory", "64m", "host", "--", "python3", "-c", "import time; time.sleep(1); x = bytearray(200 << 20); time.sleep(20)")
 
 
 def test_pids():
