@@ -53,6 +53,9 @@ struct run_options {
 	struct str_list log_opts; /* max-size=, max-file= */
 	const char *timeout;	  /* NULL: none */
 	const char *stop_signal, *stop_timeout;
+	const char *health_cmd, *health_interval, *health_timeout, *health_retries, *health_start_period;
+	const char *health_start_interval;
+	bool no_healthcheck;
 	struct str_list labels;
 	struct str_list label_files;
 	const char *cidfile;

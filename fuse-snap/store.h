@@ -117,6 +117,9 @@ struct run_record {
 	char *user;	/* NULL or "": root */
 	char *workdir;
 	char *stop_signal;
+	char **health_test; /* docker's Healthcheck.Test: NONE, CMD ARG…, CMD-SHELL TEXT */
+	char *health_interval, *health_timeout, *health_start_period, *health_start_interval; /* ns, decimal */
+	char *health_retries;
 	char *arch;	 /* amd64 */
 	char *os;	 /* linux */
 	int64_t created; /* seconds since 1970, 0: unknown */

@@ -210,6 +210,12 @@ static const struct record_field fields[] = {
 	RECORD_TEXT("user", user),
 	RECORD_TEXT("workdir", workdir),
 	RECORD_TEXT("stop-signal", stop_signal),
+	RECORD_LIST("health-test", health_test),
+	RECORD_TEXT("health-interval", health_interval),
+	RECORD_TEXT("health-timeout", health_timeout),
+	RECORD_TEXT("health-start-period", health_start_period),
+	RECORD_TEXT("health-start-interval", health_start_interval),
+	RECORD_TEXT("health-retries", health_retries),
 	RECORD_TEXT("arch", arch),
 	RECORD_TEXT("os", os),
 };

@@ -106,6 +106,34 @@ static int64_t time_from_text(const char *text)
 	return timegm(&tm);
 }
 
+static int number_text(char **out, const json_t *obj, const char *key, struct snap_error *e)
+{
+	json_int_t n = json_integer_value(json_object_get(obj, key));
+
+	if (n <= 0) /* docker's default */
+		return 0;
+	return asprintf(out, "%lld", (long long)n) < 0 ? (*out = NULL, snap_fail(e, ENOMEM, "out of memory")) : 0;
+}
+
+/* docker's own addition to the OCI configuration. */
+static int parse_health(struct run_record *r, const json_t *c, const char *what, struct snap_error *e)
+{
+	const json_t *h = json_object_get(c, "Healthcheck");
+	int err;
+
+	if (!h || json_is_null(h))
+		return 0;
+	if (!json_is_object(h))
+		return snap_fail(e, EPROTO, "%s has a config of the wrong shape: 'Healthcheck' is no object", what);
+	(void)((err = list_from_array(&r->health_test, h, "Test", what, e)) ||
+		(err = number_text(&r->health_interval, h, "Interval", e)) ||
+		(err = number_text(&r->health_timeout, h, "Timeout", e)) ||
+		(err = number_text(&r->health_start_period, h, "StartPeriod", e)) ||
+		(err = number_text(&r->health_start_interval, h, "StartInterval", e)) ||
+		(err = number_text(&r->health_retries, h, "Retries", e)));
+	return err;
+}
+
 static int parse_run(struct run_record *r, const json_t *root, const char *what, struct snap_error *e)
 {
 	const json_t *c = json_object_get(root, "config");
@@ -124,7 +152,8 @@ static int parse_run(struct run_record *r, const json_t *root, const char *what,
 		(err = list_from_object(&r->ports, c, "ExposedPorts", false, what, e)) ||
 		(err = string_from_json(&r->user, c, "User", what, e)) ||
 		(err = string_from_json(&r->workdir, c, "WorkingDir", what, e)) ||
-		(err = string_from_json(&r->stop_signal, c, "StopSignal", what, e)));
+		(err = string_from_json(&r->stop_signal, c, "StopSignal", what, e)) ||
+		(err = parse_health(r, c, what, e)));
 	return err;
 }
 

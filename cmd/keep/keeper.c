@@ -123,6 +123,7 @@ static void end(struct keeper *k)
 	end_sentry(k);
 	drop_network(k);
 	k->life = LIFE_WAITING;
+	health_end(k);
 	sentry_forget_questions(k);
 	if (k->stdio == KEEPER_STDIO_STREAM) {
 		stdio_drain(k);

@@ -73,6 +73,7 @@ struct keeper {
 	int interrupts;	    /* SIGINT and SIGTERM from the foreground */
 	int64_t since;	    /* ns of loop_now() */
 	bool paused;
+	struct health *health; /* NULL: none is looked after */
 	struct question *questions;
 	unsigned int last_question;
 

@@ -30,7 +30,7 @@ int keep_settings_read(const struct run_options *o, const struct run_record *ima
 {
 	*ret = (struct keep_settings){.stop_timeout = STOP_TIMEOUT};
 	if (policy_parse(&ret->policy, o->restart) < 0 || log_options_parse(o->log_driver, &o->log_opts, &ret->log) < 0 ||
-		stop_signal(o, image, &ret->stop_signal) < 0)
+		stop_signal(o, image, &ret->stop_signal) < 0 || health_settings_read(o, image, &ret->health) < 0)
 		return -1;
 	if (o->stop_timeout && strcmp(o->stop_timeout, "-1") == 0)
 		ret->stop_timeout = -1; /* for ever */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "cmd/commands.h"
+#include "cmd/keep/health.h"
 #include "cmd/keep/log.h"
 #include "cmd/keep/policy.h"
 
@@ -14,6 +15,7 @@ struct run_record;
 struct keep_settings {
 	struct policy policy;
 	struct log_options log;
+	struct health_settings health;
 	int stop_signal;
 	int64_t stop_timeout; /* s */
 	int64_t timeout;      /* ns; 0: none */

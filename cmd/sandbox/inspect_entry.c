@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* An entry as docker's inspect shows a container. */
+#include <unistd.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/keep/health.h"
 #include "cmd/commands.h"
 #include "cmd/image/describe.h"
 #include "cmd/lib/jtext.h"
@@ -35,6 +38,19 @@ static void set_time(json_t *object, const char *key, int64_t ns)
 	free(text);
 }
 
+/* What the keeper knows of its checks; null where there are none. */
+static json_t *health(const struct entry *e)
+{
+	int dir = *e->state.health ? open(e->dir, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	json_t *v = NULL;
+
+	if (dir >= 0 && jfile_read(dir, HEALTH_NAME, 1 << 20, &v) < 0)
+		v = json_pack("{s:s, s:i, s:[]}", "Status", e->state.health, "FailingStreak", 0, "Log");
+	if (dir >= 0)
+		close(dir);
+	return v ? v : json_null();
+}
+
 static json_t *state(const struct view *v)
 {
 	const struct entry_state *s = &v->e->state;
@@ -52,8 +68,7 @@ static json_t *state(const struct view *v)
 	set(object, "Error", jtext(s->error));
 	set_time(object, "StartedAt", s->started);
 	set_time(object, "FinishedAt", s->finished);
-	set(object, "Health", *s->health ? json_pack("{s:s, s:i, s:[]}", "Status", s->health, "FailingStreak", 0, "Log")
-					  : json_null());
+	set(object, "Health", health(v->e));
 	return object;
 }
 

@@ -421,6 +421,105 @@ def test_events():
     check("bounded", os.path.getsize(work + "/run/picket/events.json") < 3 << 20 and times)
 
 
+def test_health():
+    start("well", "touch /tmp/well; sleep 1.2; rm /tmp/well; sleep 60", "--health-cmd", "echo checked; test -e /tmp/well",
+          "--health-interval", "200ms", "--health-retries", "2")
+    check("it starts", state("well")["health"] == "starting")
+    check("healthy", until(lambda: state("well")["health"] == "healthy"))
+    check("ps says so", b"(healthy)" in call("ps").stdout)
+    check("unhealthy after two failures", until(lambda: state("well")["health"] == "unhealthy"))
+    h = json.loads(call("inspect", "well").stdout)[0]["State"]["Health"]
+    check("inspect has the last checks", h["Status"] == "unhealthy" and h["FailingStreak"] >= 2 and
+          h["Log"][-1]["Output"] == "checked\n" and h["Log"][-1]["ExitCode"] == 1, h)
+    r = call("events", "--since", "1m", "--until", "0s", "-f", "event=health_status", "-f", "container=well",
+             "--format", "{{.Action}}")
+    check("events of it", r.stdout.splitlines() == [b"health_status: healthy", b"health_status: unhealthy"], r.stdout)
+    ask("well", {"do": "stop", "timeout": 0})
+    start("late", "sleep 60", "--health-cmd", "sleep 30", "--health-interval", "100ms", "--health-timeout", "200ms",
+          "--health-retries", "1")
+    check("a check that takes too long", until(lambda: state("late")["health"] == "unhealthy"))
+    ask("late", {"do": "stop", "timeout": 0})
+    start("young", "sleep 60", "--health-cmd", "exit 1", "--health-interval", "100ms", "--health-start-interval", "100ms",
+          "--health-retries", "1", "--health-start-period", "1s")
+    time.sleep(0.5)
+    check("failures in the start period do not count", state("young")["health"] == "starting")
+    check("but then", until(lambda: state("young")["health"] == "unhealthy"))
+    ask("young", {"do": "stop", "timeout": 0})
+    check("a length that is none", run("--health-cmd", "x", "--health-interval", "soon", "host", "true").returncode == 125)
+
+
+def make_image(name, config):
+    """An image of the machine's busybox, as an OCI layout."""
+    import hashlib
+    import io
+    import tarfile
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as t:
+        d = tarfile.TarInfo("bin")
+        d.type, d.mode = tarfile.DIRTYPE, 0o755
+        t.addfile(d)
+        t.add(shutil.which("busybox"), "bin/busybox")
+        for applet in ("sh", "sleep", "test", "touch"):
+            link = tarfile.TarInfo("bin/" + applet)
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            t.addfile(link)
+    layer = tar.getvalue()
+    directory = work + "/" + name
+    os.makedirs(directory + "/blobs/sha256")
+
+    def blob(data, kind):
+        digest = hashlib.sha256(data).hexdigest()
+        open(f"{directory}/blobs/sha256/{digest}", "wb").write(data)
+        return {"mediaType": "application/vnd.oci.image." + kind, "digest": "sha256:" + digest, "size": len(data)}
+
+    c = {"architecture": "amd64", "os": "linux", "config": config,
+         "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]}}
+    manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "config": blob(json.dumps(c).encode(), "config.v1+json"), "layers": [blob(layer, "layer.v1.tar")]}
+    index = blob(json.dumps(manifest).encode(), "manifest.v1+json")
+    index["annotations"] = {"org.opencontainers.image.ref.name": name + ":latest"}
+    json.dump({"schemaVersion": 2, "manifests": [index]}, open(directory + "/index.json", "w"))
+    json.dump({"imageLayoutVersion": "1.0.0"}, open(directory + "/oci-layout", "w"))
+    r = call("load", "-q", directory)
+    assert r.returncode == 0, r.stderr
+
+
+def test_image():
+    if not shutil.which("busybox"):
+        print("# no busybox: images are not tested")
+        return
+    make_image("checked", {"Env": ["PATH=/bin"], "Cmd": ["sh", "-c", "trap 'exit 5' USR2; touch /up; while :; do sleep 0.1; done"],
+                           "StopSignal": "SIGUSR2",
+                           "Healthcheck": {"Test": ["CMD-SHELL", "test -e /up"], "Interval": 100_000_000, "Retries": 1}})
+    r = run("-d", "--name", "im", "checked")
+    check("an image with a health check", r.returncode == 0 and until(lambda: state("im")["health"] == "healthy"), r)
+    a = ask("im", {"do": "stop"})
+    check("and a stop signal of its own", a == {"ok": True, "exit_code": 5}, a)
+    r = run("-d", "--name", "unchecked", "--no-healthcheck", "checked")
+    time.sleep(0.3)
+    check("--no-healthcheck", state("unchecked")["health"] == "")
+    ask("unchecked", {"do": "stop"})
+    r = run("--name", "kept-image", "checked", "sh", "-c", "exit 4")
+    check("a run of an image is kept", r.returncode == 4 and state("kept-image")["exit_code"] == 4)
+    r = run("--rm", "--name", "gone-image", "checked", "sh", "-c", "exit 4")
+    check("but with --rm", r.returncode == 4 and not os.path.exists(work + "/store/names/gone-image"))
+    check("kill -9 of picket-snapd ends the sandbox, with a reason", kill_snapd())
+
+
+def kill_snapd():
+    run("-d", "--name", "victim", "checked")
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if (work + "/store").encode() in open(f"/proc/{pid}/cmdline", "rb").read().split(b"\0"):
+                os.kill(int(pid), signal.SIGKILL)
+        except OSError:
+            pass
+    if os.access("/dev/fuse", os.W_OK) and not ended("victim"):
+        return False
+    ask("victim", {"do": "stop", "timeout": 0}) if state("victim")["status"] == "running" else None
+    return state("victim")["status"] == "exited"
+
+
 # ---- Deaths ----
 
 def test_killed():
