@@ -60,6 +60,18 @@ const struct entry *image_user(const struct entry_list *list, const struct image
 	return NULL;
 }
 
+size_t image_names(const struct store *s, const struct image_ref *ref)
+{
+	struct image_ref *refs = NULL;
+	size_t n = 0, count = 0;
+
+	if (store_list_refs(s, &refs, &n, NULL) == 0)
+		for (size_t i = 0; i < n; i++)
+			count += digest_equal(&refs[i].config, &ref->config);
+	free(refs);
+	return count;
+}
+
 int prune_images(bool all, uint64_t *freed)
 {
 	struct store_gc_stats stats = {0};
@@ -69,6 +81,7 @@ int prune_images(bool all, uint64_t *freed)
 	char *err = NULL, text[DIGEST_TEXT_LEN + 1];
 	struct store *s;
 	size_t n = 0;
+	bool any = false;
 	int status = 0;
 
 	if (store_open(NULL, &s, &e) < 0)
@@ -82,10 +95,19 @@ int prune_images(bool all, uint64_t *freed)
 
 		if ((*refs[i].name && !all) || image_user(&list, &refs[i]))
 			continue;
-		if (store_remove_ref(s, *refs[i].name ? refs[i].name : digest_text(&refs[i].config, text), &removed, &e) == 0 &&
-			*refs[i].name)
+		digest_text(&refs[i].config, text);
+		if (store_remove_ref(s, *refs[i].name ? refs[i].name : text, &removed, &e))
+			continue;
+		if (!any)
+			puts("Deleted Images:");
+		any = true;
+		if (*refs[i].name)
 			printf("untagged: %s\n", ref_familiar(refs[i].name));
+		if (!image_names(s, &refs[i]))
+			printf("deleted: %s\n", text);
 	}
+	if (any)
+		puts("");
 	status = status ? status : collect(s, &stats);
 	*freed += stats.bytes;
 	entry_list_free(&list);

@@ -194,19 +194,6 @@ int cmd_images(const void *opts, int argc, char **argv)
 	return finish_output();
 }
 
-/* Other names of the same image: then a name is only a name. */
-static size_t names_of(const struct store *s, const struct image_ref *ref)
-{
-	struct image_ref *refs = NULL;
-	size_t n = 0, count = 0;
-
-	if (store_list_refs(s, &refs, &n, NULL) == 0)
-		for (size_t i = 0; i < n; i++)
-			count += digest_equal(&refs[i].config, &ref->config);
-	free(refs);
-	return count;
-}
-
 /* Whether a name is that of an image's id, which removes all its names. */
 static bool is_by_id(const struct image_ref *ref, const char *text)
 {
@@ -227,7 +214,7 @@ static int refuse_used(const struct store *s, const struct entry_list *entries, 
 	if (store_resolve(s, name, &ref, NULL) < 0)
 		return 0; /* said by who removes it */
 	user = image_user(entries, &ref);
-	if (!user || (names_of(s, &ref) > 1 && !is_by_id(&ref, name)))
+	if (!user || (image_names(s, &ref) > 1 && !is_by_id(&ref, name)))
 		return 0;
 	return complain(EXIT_FAILED,
 		"cannot remove the image %s: the sandbox %s (%s) %s it; remove that first (picket rm), or use picket rmi -f",
@@ -238,8 +225,11 @@ static int refuse_used(const struct store *s, const struct entry_list *entries, 
 static int remove_image(struct store *s, const struct list_options *o, const struct entry_list *entries, const char *name,
 	bool *any)
 {
+	struct image_ref ref;
 	struct snap_error e;
+	char text[DIGEST_TEXT_LEN + 1];
 	size_t removed = 0;
+	bool known = store_resolve(s, name, &ref, NULL) == 0;
 	int r;
 
 	if (!o->force && refuse_used(s, entries, name))
@@ -247,6 +237,8 @@ static int remove_image(struct store *s, const struct list_options *o, const str
 	r = store_remove_ref(s, name, &removed, &e);
 	if (r == 0) {
 		printf("Untagged: %s\n", name);
+		if (known && !image_names(s, &ref) && !image_user(entries, &ref))
+			printf("Deleted: %s\n", digest_text(&ref.config, text));
 		event_note("image", "untag", name, NULL);
 		*any = true;
 	} else if (!(o->force && r == -ENOENT)) {
@@ -286,28 +278,13 @@ int cmd_rmi(const void *opts, int argc, char **argv)
 int cmd_prune(const void *opts, int argc, char **argv)
 {
 	const struct list_options *o = opts;
-	struct store_gc_stats stats = {0};
-	struct image_ref *refs = NULL;
-	struct snap_error e;
-	struct store *s;
-	size_t n = 0;
-	int status;
-	char size[32], id[DIGEST_TEXT_LEN + 1];
+	uint64_t freed = 0;
+	char size[32];
+	int status = prune_images(o->all, &freed);
 
-	if (open_store(&s))
-		return EXIT_FAILED;
-	if (o->all && store_list_refs(s, &refs, &n, &e) == 0)
-		for (size_t i = 0; i < n; i++)
-			store_remove_ref(s,
-				*refs[i].name ? refs[i].name : image_id(&refs[i].config, true, id, sizeof(id)),
-				&(size_t){0}, &e);
-	free(refs);
-	status = collect(s, &stats);
-	store_close(s);
 	if (status)
 		return status;
-	printf("Freed %s: %" PRIu64 " images, %" PRIu64 " layers, %" PRIu64 " other objects.\n",
-		human_size(stats.bytes, size, sizeof(size)), stats.images, stats.layers, stats.blobs);
+	printf("Total reclaimed space: %s\n", human_size(freed, size, sizeof(size)));
 	return finish_output();
 }
 
