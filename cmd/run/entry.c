@@ -160,6 +160,7 @@ int run_forked(struct run *r, const struct run_how *how)
 	bool input = r->o->interactive && how->input;
 	struct attach a = {.tty = r->o->tty, .input = input, .sig_proxy = how->sig_proxy, .foreground = true, .keys = keys};
 	int count = detach_keys(how->detach_keys, keys), status;
+	char *err = NULL;
 	pid_t pid;
 
 	if (count < 0 || report_open(r->o->report, &r->report_fd))
@@ -181,6 +182,10 @@ int run_forked(struct run *r, const struct run_how *how)
 	/* A keeper that has said the end is about to go. */
 	while ((how->attach ? !a.detached : status != 0) && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
+	if (how->attach && !a.detached && r->o->shares_cow.count && isatty(STDERR_FILENO) && entry_reload(&r->entry, &err) == 0)
+		fprintf(stderr, "What it has changed is kept: picket diff %s, picket apply %s, picket rm %s\n", r->entry.config.name,
+			r->entry.config.name, r->entry.config.name);
+	free(err);
 	if (how->attach && !a.detached)
 		report_show(r->report_fd, r->o->report, REPORT_OF_CALLER, status);
 	return status;

@@ -84,6 +84,17 @@ gives "--secret of a variable, not in the environment" "whisper 0" run --secret 
   sh -c 'echo $(cat /run/secrets/key) $(env | grep -c whisper)'
 gives "--secret cannot be changed" "no no" run --secret key=env:HIDDEN host \
   sh -c 'echo $(rm -f /run/secrets/key 2>/dev/null || echo no) $(echo x 2>/dev/null >/run/secrets/new || echo no)'
+status "a secret of a kept sandbox" 0 run --name sec --secret "key=$work/secret" --secret v=env:HIDDEN host sh -c 'cat /run/secrets/* | tr a-z n-za-m'
+says "uhfu"
+check "  is nowhere in its entry" sh -c "! grep -rqs -e hush -e whisper '$work/store' '$work/run'"
+check "  but its source is" grep -rqs "$work/secret" "$work/store/sandboxes"
+echo other >"$work/secret"
+status "  start asks the source again" 0 "$picket" start -a sec
+says "bgure"
+(unset HIDDEN; "$picket" start -a sec >"$work/out" 2>"$work/err")
+says "HIDDEN is not set"
+"$picket" rm -f sec >/dev/null
+echo hush >"$work/secret"
 head -c 300000 /dev/urandom >"$work/big"
 gives "--secret of any bytes" "$(md5sum <"$work/big")" run --secret "key=$work/big" host sh -c 'md5sum </run/secrets/key'
 head -c 600000 /dev/zero >"$work/big"
