@@ -297,17 +297,22 @@ def test_end():
     s.close()
 
 
-def main():
-    tests = [f for n, f in sorted(globals().items()) if n.startswith("test_") and (not sys.argv[2:] or n[5:] in sys.argv[2:])]
-    for f in tests:
+def failed():
+    return failures
+
+
+def run_tests(names):
+    for name, f in sorted(names.items()):
+        if not name.startswith("test_") or (sys.argv[2:] and name[5:] not in sys.argv[2:]):
+            continue
         if f.__code__.co_argcount == 0:
             f()
             continue
         s = Sentry("sleep", "1000")
         f(s)
-        check(f.__name__[5:] + ": the sentry goes", s.close() == 0)
-    return failures > 0
+        check(name[5:] + ": the sentry goes", s.close() == 0)
+    return failed() > 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(globals()))
