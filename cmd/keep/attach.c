@@ -41,45 +41,8 @@ struct state {
 	const char *output; /* what is left of it to write to `to` */
 	size_t output_len;
 	int to;
-	size_t matched; /* of the detach keys */
+	struct keys keys; /* that detach */
 };
-
-/* ---- Detach keys ---- */
-
-static int one_key(const char *word, size_t len, char *key)
-{
-	static const char controls[] = "@abcdefghijklmnopqrstuvwxyz[\\]^_";
-	const char *at;
-
-	if (len == 1) {
-		*key = word[0];
-		return 0;
-	}
-	at = len == 6 && strncmp(word, "ctrl-", 5) == 0 ? strchr(controls, word[5]) : NULL;
-	if (!at || !*at)
-		return -1;
-	*key = (char)(at - controls);
-	return 0;
-}
-
-int detach_keys(const char *text, char *keys)
-{
-	const char *word = text && *text ? text : "ctrl-p,ctrl-q";
-	int count = 0;
-
-	for (;;) {
-		size_t len = strcspn(word, ",");
-
-		if (count == DETACH_KEYS_MAX || one_key(word, len, &keys[count]) < 0)
-			return complain(-1,
-				"--detach-keys \"%s\" are no keys: letters or ctrl-LETTER, parted by commas, %d at most", text,
-				DETACH_KEYS_MAX);
-		count++;
-		if (!word[len])
-			return count;
-		word += len + 1;
-	}
-}
 
 /* ---- To the keeper ---- */
 
@@ -109,34 +72,19 @@ static void say_size(struct state *s)
 		say(s, STREAM_WINSIZE, text, (size_t)snprintf(text, sizeof(text), "%u %u", rows, cols));
 }
 
-/* Typed bytes: the detach keys are held back until it is clear that they are something else. */
 static void typed(struct state *s, const char *data, size_t len)
 {
 	char out[READ_MAX + DETACH_KEYS_MAX];
-	size_t used = 0;
+	bool found;
+	size_t used = keys_filter(&s->keys, data, len, out, &found);
 
-	for (size_t i = 0; i < len; i++) {
-		if (data[i] == s->a->keys[s->matched]) {
-			if (++s->matched == s->a->key_count) {
-				if (used)
-					say(s, STREAM_INPUT, out, used);
-				say(s, STREAM_DETACH, "", 0);
-				s->a->detached = s->done = true;
-				return;
-			}
-			continue;
-		}
-		memcpy(out + used, s->a->keys, s->matched);
-		used += s->matched;
-		s->matched = 0;
-		if (data[i] == s->a->keys[0])
-			s->matched = 1;
-		else
-			out[used++] = data[i];
-	}
 	if (used)
 		say(s, STREAM_INPUT, out, used);
 	s->window -= used < s->window ? used : s->window;
+	if (!found)
+		return;
+	say(s, STREAM_DETACH, "", 0);
+	s->a->detached = s->done = true;
 }
 
 static void read_input(struct state *s)
@@ -353,6 +301,9 @@ int attach_run(struct attach *a)
 		return complain(EXIT_PICKET, "out of memory");
 	s->a = a;
 	s->window = STREAM_WINDOW;
+	s->keys.count = a->key_count;
+	if (a->key_count)
+		memcpy(s->keys.keys, a->keys, a->key_count);
 	say_size(s);
 	serve(s, signals);
 	terminal_restore();

@@ -19,12 +19,6 @@ struct attach {
 	bool detached; /* out: by the keys */
 };
 
-/*
- * Parse --detach-keys ("ctrl-p,ctrl-q"; NULL or "" is that) into keys[DETACH_KEYS_MAX]. Returns their number, or -1 after
- * a complaint.
- */
-int detach_keys(const char *text, char *keys);
-
 /* Serve the stream until the program ends or the keys are typed. The exit status for the shell; 0 after detaching. */
 int attach_run(struct attach *a);
 

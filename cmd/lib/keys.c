@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "cmd/lib/message.h"
+
 /* The byte *c* came behind k->matched keys and is not the next one: the longest beginning of the keys that the typed end still is. */
 static size_t fall_back(struct keys *k, char c, char *out, size_t *used)
 {
@@ -41,4 +43,39 @@ size_t keys_filter(struct keys *k, const char *typed, size_t len, char *out, boo
 		}
 	}
 	return used;
+}
+
+static int one_key(const char *word, size_t len, char *key)
+{
+	static const char controls[] = "@abcdefghijklmnopqrstuvwxyz[\\]^_";
+	const char *at;
+
+	if (len == 1) {
+		*key = word[0];
+		return 0;
+	}
+	at = len == 6 && strncmp(word, "ctrl-", 5) == 0 ? strchr(controls, word[5]) : NULL;
+	if (!at || !*at)
+		return -1;
+	*key = (char)(at - controls);
+	return 0;
+}
+
+int detach_keys(const char *text, char *keys)
+{
+	const char *word = text && *text ? text : "ctrl-p,ctrl-q";
+	int count = 0;
+
+	for (;;) {
+		size_t len = strcspn(word, ",");
+
+		if (count == DETACH_KEYS_MAX || one_key(word, len, &keys[count]) < 0)
+			return complain(-1,
+				"--detach-keys \"%s\" are no keys: letters or ctrl-LETTER, parted by commas, %d at most", text,
+				DETACH_KEYS_MAX);
+		count++;
+		if (!word[len])
+			return count;
+		word += len + 1;
+	}
 }

@@ -20,4 +20,10 @@ struct keys {
  */
 size_t keys_filter(struct keys *k, const char *typed, size_t len, char *out, bool *found);
 
+/*
+ * Parse --detach-keys ("ctrl-p,ctrl-q"; NULL or "" is that) into keys[DETACH_KEYS_MAX]. Returns their number, or -1 after
+ * a complaint.
+ */
+int detach_keys(const char *text, char *keys);
+
 #endif

@@ -164,7 +164,7 @@ static void stop_job(struct exec *x)
 	terminal_restore();
 	session_signal(x->sock, SIGTSTP);
 	raise(SIGSTOP);
-	if (x->tty >= 0)
+	if (x->tty >= 0 && x->o->interactive)
 		terminal_raw_again();
 	session_signal(x->sock, SIGCONT);
 	tell_size(x);
@@ -355,7 +355,8 @@ static int run(struct exec *x)
 	signals = keeper_signals();
 	if (signals < 0)
 		return EXIT_PICKET;
-	if (x->tty >= 0 && terminal_raw(x->tty) < 0)
+	/* Without -i nothing is typed for the process: Ctrl-C stays a signal. */
+	if (x->tty >= 0 && x->o->interactive && terminal_raw(x->tty) < 0)
 		return complain(EXIT_PICKET, "cannot set the terminal: %s", strerror(errno));
 	x->sock = session_open(&x->entry, &x->launch);
 	launch_free(&x->launch); /* its end of the terminal too */
