@@ -15,7 +15,9 @@
 #include "cmd/keep/process.h"
 #include "cmd/keep/record.h"
 #include "fuse-snap/client.h"
+#include "rootless/cgroup.h"
 #include "rootless/harden.h"
+#include "rootless/probe.h"
 
 #ifndef PICKET_VERSION
 #define PICKET_VERSION "unknown"
@@ -29,6 +31,7 @@ struct facts {
 	size_t sandboxes, mounts;
 	char *programs[3];
 	char snapshots[1024];
+	char group[CGROUP_PATH_MAX]; /* where control groups are made; "": nowhere */
 };
 
 static const char *const program_names[] = {"picket-sentry", "picket-fetch", "picket-snapd"};
@@ -81,6 +84,8 @@ static void gather(struct facts *f, struct store *s)
 		for (size_t i = 0; i < f->images; i++)
 			f->layers += refs[i].layers;
 	f->sandboxes = count_sandboxes();
+	if (!probe_cgroup(f->group, sizeof(f->group)))
+		f->group[0] = '\0';
 	mounts_each(count_mount, &f->mounts);
 	for (size_t i = 0; i < 3; i++)
 		f->programs[i] = find_program(program_names[i]);
@@ -96,6 +101,7 @@ static void print_facts_text(const struct facts *f)
 	printf("%-15s %s\n", "Snapshots", f->snapshots);
 	printf("%-15s %s\n", "Runtime", f->runtime ? f->runtime : "");
 	printf("%-15s %zu\n", "Sandboxes", f->sandboxes);
+	printf("%-15s %s%s\n", "Limits", f->group[0] ? "control groups below " : "held by the sentry alone", f->group);
 	printf("%-15s ABI %d\n", "Landlock", landlock_abi());
 	for (size_t i = 0; i < 3; i++)
 		printf("%-15s %s\n", program_names[i], f->programs[i] ? f->programs[i] : "missing");
@@ -114,6 +120,7 @@ static void print_facts_json(const struct facts *f)
 	jw_string(&j, "snapshots", f->snapshots);
 	jw_string(&j, "runtime", f->runtime);
 	jw_number(&j, "sandboxes", (int64_t)f->sandboxes);
+	jw_string(&j, "cgroup", f->group);
 	jw_number(&j, "landlock_abi", landlock_abi());
 	jw_open(&j, "programs", '{');
 	for (size_t i = 0; i < 3; i++)

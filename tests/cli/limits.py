@@ -158,7 +158,7 @@ def main():
             fn()
     for i in range(100):
         left = subprocess.run(["pgrep", "-u", str(os.getuid()), "-f", home], capture_output=True, text=True).stdout.split()
-        left += [n for n in os.listdir(home + "/run/picket") if n != "names"]
+        left += [n for n in os.listdir(home + "/run/picket") if len(n) == 12]
         if not left:
             break
         time.sleep(0.1)

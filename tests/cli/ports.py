@@ -165,6 +165,33 @@ def test_port_command():
     check("one that is gone", no.returncode == 1, no)
 
 
+def test_restart():
+    port = free_port()
+    r = picket("run", "-d", "--name", "ports-again", "-p", f"{port}:80", "-P", "--expose", "53/udp", "--expose", "81", "host", "--",
+               "python3", "-c", SERVER)
+    check("detached", r.returncode == 0, r.stderr)
+    check("it serves", tcp(port) == "port 80")
+    out = picket("port", "ports-again").stdout
+    m = re.search(r"81/tcp -> 0\.0\.0\.0:(\d+)", out)
+    check("-P", m and "53/udp -> " in out and tcp(int(m[1])) == "port 81", out)
+    r = picket("restart", "-t", "0", "ports-again")
+    check("restart", r.returncode == 0, r.stderr)
+    check("published again", tcp(port) == "port 80")
+    check("stop", picket("stop", "-t", "0", "ports-again").returncode == 0)
+    check("free", tcp_refused(port))
+    check("none of one that does not run", picket("port", "ports-again").stdout == "")
+    blocker = socket.socket()
+    blocker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    blocker.bind(("0.0.0.0", port))
+    blocker.listen()
+    r = picket("start", "ports-again")
+    check("start, but the port is taken", r.returncode == 1 and "in use already" in r.stderr, r)
+    blocker.close()
+    check("start", picket("start", "ports-again").returncode == 0)
+    check("published once more", tcp(port) == "port 80")
+    check("rm -f", picket("rm", "-f", "ports-again").returncode == 0)
+
+
 def test_refused():
     for spec, word in [("x", "not ["), ("0", "not ["), ("70000:80", "not ["), ("8000-8002:80-81", "differ"), ("80/sctp", "tcp and udp"),
                        ("[::1]:80:80", "IPv4"), ("1.2.3:80:80", "no IPv4"), ("80:80", "below"), ("203.0.113.9:8099:80", "no address")]:
