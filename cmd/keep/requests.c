@@ -44,8 +44,10 @@ static void do_state(struct client *c, const json_t *request, const int *fds, si
 static void stop_late(void *arg)
 {
 	struct client *c = arg;
+	bool again = c->k->again; /* a restart is one all the same */
 
 	keeper_kill(c->k);
+	c->k->again = again;
 }
 
 /* The answer comes when it has ended; when the time is over it is ended by force. */
