@@ -150,6 +150,12 @@ struct commit_options {
 
 int cmd_diff(const void *opts, int argc, char **argv);
 int cmd_apply(const void *opts, int argc, char **argv);
+struct import_options {
+	const char *message;
+	struct str_list changes;
+};
+
+int cmd_import(const void *opts, int argc, char **argv);
 int cmd_commit(const void *opts, int argc, char **argv);
 struct save_options {
 	const char *output;

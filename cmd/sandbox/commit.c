@@ -5,24 +5,18 @@
  * store has are not in the archive.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
-#include "cmd/image/fetch.h"
+#include "cmd/image/publish.h"
 #include "cmd/image/tarout.h"
 #include "cmd/keep/ask.h"
 #include "cmd/lib/message.h"
-#include "cmd/lib/programs.h"
 #include "cmd/sandbox/commit_config.h"
 #include "cmd/sandbox/layers.h"
-
-#define LAYER_NAME "layer.tar"
 
 struct layer_tar {
 	struct tarout *t;
@@ -171,13 +165,12 @@ static int put_layer(int fd, const struct layer_view *v, struct digest *diffid)
 {
 	struct tarout *t = xcalloc(1, sizeof(*t));
 	struct layer_tar l = {.t = t, .view = v};
-	struct tarout_entry e = {.type = '0', .path = LAYER_NAME, .mode = 0644};
 	struct sha256 hash;
 	uint64_t len;
 	int status;
 
 	sha256_init(&hash);
-	status = lseek(fd, 512, SEEK_SET) < 0 ? -errno : 0;
+	status = publish_layer_begin(fd);
 	tarout_begin(t, fd, &hash);
 	status = status ? status : layer_walk(v, each, &l);
 	if (tarout_end(t) < 0 && !l.err)
@@ -186,17 +179,8 @@ static int put_layer(int fd, const struct layer_view *v, struct digest *diffid)
 		status = complain(EXIT_FAILED, "cannot read %s of the sandbox: %s", l.err_path, strerror(l.err));
 	sha256_final(&hash, diffid);
 	len = t->len;
-	if (status == 0) {
-		tarout_begin(t, fd, NULL);
-		t->len = len;
-		tarout_pad(t);
-		status = tarout_flush(t) < 0 || lseek(fd, 0, SEEK_SET) < 0 ? complain(EXIT_FAILED, "cannot write the layer") : 0;
-		e.size = len <= 077777777777ull ? len : 0;
-		tarout_begin(t, fd, NULL);
-		tarout_entry(t, &e);
-		if (status == 0 && (len != e.size || tarout_flush(t) < 0 || lseek(fd, 0, SEEK_END) < 0))
-			status = complain(EXIT_FAILED, "cannot write the layer: it is too large");
-	}
+	if (status == 0)
+		status = publish_layer_end(fd, len);
 	for (size_t i = 0; i < l.link_count; i++)
 		free(l.links[i].path);
 	free(l.links);
@@ -206,19 +190,6 @@ static int put_layer(int fd, const struct layer_view *v, struct digest *diffid)
 }
 
 /* ---- The configuration ---- */
-
-static char *now(void)
-{
-	char text[64], fraction[16];
-	struct timespec ts;
-	struct tm tm;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	gmtime_r(&ts.tv_sec, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(fraction, sizeof(fraction), ".%09ldZ", ts.tv_nsec);
-	return xasprintf("%s%s", text, fraction);
-}
 
 static char *command_line_of(const struct run *r)
 {
@@ -236,7 +207,7 @@ static char *command_line_of(const struct run *r)
 static void add_history(json_t *root, const struct run *r, const struct commit_options *o)
 {
 	json_t *history = json_object_get(root, "history"), *h;
-	char *when = now(), *by = command_line_of(r);
+	char *when = publish_now(), *by = command_line_of(r);
 
 	h = json_pack("{s:s}", "created", when);
 	if (json_object_set_new(h, "created_by", json_string(by)) < 0)
@@ -295,70 +266,7 @@ static json_t *make_config(const struct layers *l, const struct commit_options *
 	return root;
 }
 
-/* ---- The archive ---- */
-
-static int put_documents(int fd, json_t *config, const char *name, struct digest *id)
-{
-	struct tarout *t = xcalloc(1, sizeof(*t));
-	char *text = json_dumps(config, JSON_COMPACT | JSON_PRESERVE_ORDER), *manifest, path[128];
-	json_t *layers = json_array(), *doc;
-	char hex[DIGEST_HEX_LEN + 1];
-	size_t n = json_array_size(json_object_get(json_object_get(config, "rootfs"), "diff_ids"));
-	int r;
-
-	sha256_of(text, strlen(text), id);
-	snprintf(path, sizeof(path), "%s.json", digest_hex(id, hex));
-	for (size_t i = 0; i + 1 < n; i++) { /* the store has them: they are in no archive */
-		char *base = xasprintf("base-%zu.tar", i);
-
-		json_array_append_new(layers, json_string(base));
-		free(base);
-	}
-	json_array_append_new(layers, json_string(LAYER_NAME));
-	doc = json_pack("[{s:s, s:[], s:o}]", "Config", path, "RepoTags", "Layers", layers);
-	if (name)
-		json_array_append_new(json_object_get(json_array_get(doc, 0), "RepoTags"), json_string(name));
-	manifest = json_dumps(doc, JSON_COMPACT);
-	tarout_begin(t, fd, NULL);
-	tarout_file(t, path, text, strlen(text));
-	tarout_file(t, "manifest.json", manifest, strlen(manifest));
-	r = tarout_end(t) < 0 ? complain(EXIT_FAILED, "cannot write the image: %s", strerror(t->err)) : 0;
-	free(text);
-	free(manifest);
-	json_decref(doc);
-	free(t);
-	return r;
-}
-
-/* Let picket-fetch take the archive in; what it says on standard output is not for our caller. */
-static int take_in(int fd)
-{
-	struct str_list args = {0};
-	int null = open("/dev/null", O_WRONLY | O_CLOEXEC), in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3),
-	    out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3), r;
-
-	str_list_add(&args, NULL);
-	str_list_add(&args, xstrdup("load"));
-	str_list_add(&args, xstrdup("--quiet"));
-	str_list_add(&args, xstrdup("--"));
-	str_list_add(&args, xstrdup("-"));
-	lseek(fd, 0, SEEK_SET);
-	fflush(stdout);
-	dup2(fd, STDIN_FILENO);
-	dup2(null, STDOUT_FILENO);
-	r = run_fetch(args.items);
-	if (in >= 0)
-		dup2(in, STDIN_FILENO);
-	else
-		close(STDIN_FILENO);
-	if (out >= 0)
-		dup2(out, STDOUT_FILENO);
-	close(in);
-	close(out);
-	close(null);
-	str_list_free(&args);
-	return r ? EXIT_FAILED : 0;
-}
+/* ---- The whole ---- */
 
 static int commit(const struct layers *l, const struct commit_options *o, const char *name, struct digest *id)
 {
@@ -374,9 +282,8 @@ static int commit(const struct layers *l, const struct commit_options *o, const 
 	if (status == 0) {
 		status = put_layer(fd, &l->views[0], &diffid);
 		config = status ? NULL : make_config(l, o, &diffid);
-		status = config ? put_documents(fd, config, name, id) : EXIT_FAILED;
+		status = config ? publish_image(fd, config, name, id) : EXIT_FAILED;
 		json_decref(config);
-		status = status ? status : take_in(fd);
 		close(fd);
 	}
 	store_end(txn);
@@ -389,19 +296,6 @@ static bool pause_sandbox(const struct entry *e, const char *verb)
 	return keeper_ask(e, json_pack("{s:s}", "do", verb), NULL, 0, NULL) == 0;
 }
 
-static int image_name(const char *text, char canonical[REF_NAME_MAX + 1])
-{
-	struct ref_name ref;
-	struct snap_error e;
-
-	if (ref_parse(text, &ref, &e) < 0)
-		return complain(EXIT_FAILED, "%s", e.text);
-	if (!*ref.tag || ref.has_digest)
-		return complain(EXIT_FAILED, "an image is given a name with a tag, not with a digest: %s", text);
-	ref_canonical(&ref, canonical);
-	return 0;
-}
-
 int cmd_commit(const void *opts, int argc, char **argv)
 {
 	const struct commit_options *o = opts;
@@ -410,7 +304,7 @@ int cmd_commit(const void *opts, int argc, char **argv)
 	struct digest id;
 	struct entry e;
 	bool paused = false;
-	int status = argc > 1 ? image_name(argv[1], name) : 0;
+	int status = argc > 1 ? publish_name(argv[1], name) : 0;
 
 	if (status == 0 && entry_find(argv[0], &e, &err) < 0)
 		status = complain(EXIT_FAILED, "%s", err);

@@ -33,10 +33,17 @@ static const struct opt_spec prune_opts[] = {
 };
 
 #define SAVE(field) offsetof(struct save_options, field)
+#define IMPORT(field) offsetof(struct import_options, field)
 #define HISTORY(field) offsetof(struct history_options, field)
 
 static const struct opt_spec save_opts[] = {
 	{"output", 'o', OPT_STRING, SAVE(output), "FILE", "write to FILE instead of standard output", COMPLETE_FILE},
+};
+
+static const struct opt_spec import_opts[] = {
+	{"change", 'c', OPT_LIST, IMPORT(changes), "INSTRUCTION",
+		"set the image's configuration: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME, WORKDIR", COMPLETE_FREE},
+	{"message", 'm', OPT_STRING, IMPORT(message), "TEXT", "a comment, shown by picket history", COMPLETE_FREE},
 };
 
 static const struct opt_spec history_opts[] = {
@@ -75,6 +82,13 @@ static const struct cmd_spec commands[] = {
 		OPTS(save_opts, save_options), 1, -1, .complete = COMPLETE_IMAGE, .failure = EXIT_FAILED, .run = cmd_save,
 		.examples = "save -o alpine.tar alpine # for another machine\n"
 			    "save alpine | docker load # to docker"},
+	{"import", "[OPTIONS] FILE|- [NAME[:TAG]]", "make an image of a tree's archive",
+		"The archive is what picket export and docker export write: a tree, not an image, and not compressed. It becomes "
+		"an image of one layer, which has no command unless --change gives one.",
+		OPTS(import_opts, import_options), 1, 2, .complete = COMPLETE_FILE, .then = COMPLETE_FREE,
+		.failure = EXIT_FAILED, .run = cmd_import,
+		.examples = "import tree.tar mine:1 # from a file\n"
+			    "import -c 'CMD [\"sh\"]' - mine:1 # from standard input, with a command"},
 	{"tag", "IMAGE NAME[:TAG]", "give an image another name", NULL, NO_OPTS, 2, 2, .complete = COMPLETE_IMAGE,
 		.then = COMPLETE_FREE, .failure = EXIT_FAILED, .run = cmd_tag,
 		.examples = "tag alpine mine:1 # both names mean the image now"},
@@ -107,6 +121,7 @@ static const struct cmd_alias aliases[] = {
 	{"image", "load", "load"},
 	{"image", "save", "save"},
 	{"image", "tag", "tag"},
+	{"image", "import", "import"},
 	{"image", "history", "history"},
 	{"image", "rm", "rmi"},
 	{"image", "inspect", "inspect"},

@@ -63,4 +63,19 @@ status "save of a committed image" 0 "$picket" save -o run.tar run:1
 status "a sandbox on host" 0 run --name h --keep host true
 status "  is no image" 1 "$picket" commit h x
 says "picket export"
+
+"$picket" export w >tree.tar
+status "import" 0 "$picket" import -c 'CMD ["cat", "/new"]' -c 'ENV I=1' -m 'a tree' tree.tar tree:1
+gives "  it runs" "hi" run --rm tree:1
+gives "  with its configuration" "1" run --rm tree:1 sh -c 'echo $I'
+gives "  owners" "5 7 2" run --rm tree:1 sh -c 'echo $(stat -c "%u %g %h" /new)'
+status "  history" 0 "$picket" history tree:1
+says "a tree"
+status "import from standard input" 0 sh -c "'$picket' import - tree:2 <tree.tar"
+status "import of something compressed" 1 sh -c "gzip -c tree.tar | '$picket' import - tree:3"
+says "compressed"
+status "import of no archive" 1 "$picket" import "$0" tree:4
+status "import of nothing" 1 sh -c "'$picket' import - tree:4 </dev/null"
+one_sentence
+status "  the store is sound" 0 "$picket" verify
 finish
