@@ -11,11 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/lib/message.h"
 #include "cmd/run/run.h"
+#include "cmd/run/udp_relay.h"
 #include "net/err.h"
 
 #define CONTAINER "container:"
@@ -252,6 +255,12 @@ void net_end(struct run *r)
 		unlink(path);
 	free(path);
 	ports_free(&r->ports);
+	if (r->udp_relay > 0) {
+		kill(r->udp_relay, SIGKILL);
+		while (waitpid(r->udp_relay, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	r->udp_relay = 0;
 	if (r->join) {
 		close(r->join_net);
 		close(r->join_user);
@@ -275,6 +284,12 @@ int net_publish(struct run *r, char **err)
 		return r->ports.count ? err_set(err, "cannot publish ports: there is no place for slirp4netns' socket") : 0;
 	result = ports_publish(&r->ports, api, err);
 	free(api);
+	if (result == 0) {
+		pid_t relay = udp_relay_start(&r->ports, r->sandbox.pid, err);
+
+		r->udp_relay = relay > 0 ? relay : 0;
+		result = relay < 0 ? -1 : 0;
+	}
 	path = result < 0 ? NULL : runtime_file(r, "ports");
 	if (path && ports_write(&r->ports, path) < 0)
 		result = err_set(err, "cannot write %s: %s", path, strerror(errno));

@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "cmd/run/udp_relay.h"
 #include "net/err.h"
 #include "net/slirp.h"
 
@@ -300,6 +301,8 @@ static int forward(const struct port *p, uint16_t host, const char *api, char **
 {
 	char request[256];
 
+	if (p->udp && is_loopback(p->ip))
+		return 0; /* the relay's (udp_relay.h) */
 	snprintf(request, sizeof(request),
 		"{\"execute\":\"add_hostfwd\",\"arguments\":{\"proto\":\"%s\",\"host_addr\":\"%s\",\"host_port\":%u,"
 		"\"guest_addr\":\"" SLIRP_GUEST_ADDRESS "\",\"guest_port\":%u}}",

@@ -37,6 +37,7 @@ struct run {
 	struct cgroup group;	 /* dir "": none */
 	int report_fd; /* 0: none; see cmd/run/report.h */
 	struct port_list ports;	 /* of this start */
+	pid_t udp_relay;	 /* 0: none */
 	bool join;		 /* container:NAME: enter these namespaces first */
 	int join_net, join_user;
 	char *shared_id;	 /* short id of the sandbox whose network it is; NULL */

@@ -97,11 +97,16 @@ def test_published():
     check("all addresses", tcp(port + 2) == "port 81")
     u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     u.connect(("192.0.2.99", 9))
-    own = u.getsockname()[0]  # not the loopback's: docs/network.md
+    own = u.getsockname()[0]  # not the loopback's
     u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     u.settimeout(5)
     u.sendto(b"x", (own, port + 1))
     check("udp", u.recv(100) == b"udp x")
+    for i in range(3):
+        u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        u.settimeout(5)
+        u.sendto(b"%d" % i, ("127.0.0.1", port + 1))
+        check("udp on the loopback", u.recv(100) == b"udp %d" % i)
     r = picket("run", "--rm", "-p", f"{port}:80", "host", "--", "true")
     check("in use: said", r.returncode == 125 and "in use already" in r.stderr, r.stderr)
     s.end()
@@ -154,6 +159,10 @@ def test_port_command():
         check("one port", one.stdout == f"0.0.0.0:{m[1]}\n", one)
         one = picket("port", "ports-web", "53/udp")
         check("one port of udp", one.stdout == f"127.0.0.1:{m[2]}\n", one)
+        u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        u.settimeout(5)
+        u.sendto(b"y", ("127.0.0.1", int(m[2])))
+        check("udp of the loopback alone", u.recv(100) == b"udp y")
     row = picket("ps", "--format", "{{.Ports}}", "--filter", "name=ports-web").stdout
     check("ps", m and f"0.0.0.0:{m[1]}->80/tcp" in row and "->53/udp" in row, row)
     row = picket("inspect", "--format", "{{json .NetworkSettings.Ports}} {{json .HostConfig.PortBindings}}", "ports-web")
