@@ -64,9 +64,10 @@ static const struct line_kind {
 	{"host", "hosts", "protocol address name error", "port count"},
 	{"call", "calls", "name error reason path", "count"},
 	{"file", "files", "path change", "count"},
+	{"inside", "inside", "path change", "count"},
 	{"resources", NULL, "",
 		"wall_ns user_ns system_ns memory_peak read written received sent processes"},
-	{"lost", NULL, "", "files hosts calls programs"},
+	{"lost", NULL, "", "files hosts calls programs inside"},
 };
 
 static void copy_fields(json_t *to, const json_t *from, const char *names, bool strings)

@@ -158,6 +158,7 @@ static void put_resources(FILE *out, const json_t *r)
 void report_text(FILE *out, const json_t *r)
 {
 	put_list(out, r, "files", "Files changed", "No file outside the sandbox was changed", put_file);
+	put_list(out, r, "inside", "Changed in the sandbox itself", "Nothing of the sandbox itself was changed", put_file);
 	put_list(out, r, "hosts", "Hosts contacted", "No host was contacted", put_host);
 	put_list(out, r, "calls", "Calls refused", "No call was refused", put_call);
 	put_list(out, r, "programs", "Programs executed", "No program was executed", put_program);

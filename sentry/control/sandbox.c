@@ -288,6 +288,7 @@ static int build(struct kernel *k, const struct config *c, struct failure *f)
 		return failure_set(f, 125, "cannot start the sentry's threads: %s", strerror(-r));
 	if (populate(k, c, &envp, f))
 		return -1;
+	report_begin(k);
 	wait_for_network(k, c);
 	return program_exec(k->init, c, c->guest_fd, envp, f);
 }

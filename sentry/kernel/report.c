@@ -5,6 +5,7 @@
 #include "kernel/report_internal.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
+#include "lib/list.h"
 #include "syscalls/syscalls.h"
 #include "vfs/touched.h"
 
@@ -17,7 +18,7 @@
 #define TEXT_MAX (1u << 20) /* bytes of all keys of one table */
 
 static const unsigned limits[REPORT_TABLES] = {
-	[REPORT_FILES] = 8192, [REPORT_HOSTS] = 2048, [REPORT_CALLS] = 512, [REPORT_PROGRAMS] = 2048, [REPORT_NAMES] = 4096};
+	[REPORT_FILES] = 8192, [REPORT_HOSTS] = 2048, [REPORT_CALLS] = 512, [REPORT_PROGRAMS] = 2048, [REPORT_INSIDE] = 4096, [REPORT_NAMES] = 4096};
 
 static uint32_t hash(const char *s, size_t len)
 {
@@ -73,12 +74,34 @@ int report_create(struct kernel *k, bool host_network)
 
 /* --- files ------------------------------------------------------------------------------------------------------------------ */
 
-void report_file(struct kernel *k, const char *path, size_t len, enum touched how)
+/* Where programs write whatever they do: nobody wants to be told of it. */
+static bool is_scratch(const char *path, size_t len)
 {
-	struct report_table *tb = &k->report->tables[REPORT_FILES];
+	static const char *const dirs[] = {"/tmp", "/var/tmp", "/run", "/root", "/home", "/dev", "/var/cache", "/var/log"};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(dirs); i++) {
+		size_t n = strlen(dirs[i]);
+
+		if (len >= n && !memcmp(path, dirs[i], n) && (len == n || path[n] == '/'))
+			return true;
+	}
+	return false;
+}
+
+void report_begin(struct kernel *k)
+{
+	if (k->report)
+		k->mounts->root->root->sb->reported = strdup("");
+}
+
+void report_file(struct kernel *k, const char *path, size_t len, enum touched how, bool inside)
+{
+	struct report_table *tb = &k->report->tables[inside ? REPORT_INSIDE : REPORT_FILES];
 	struct report_entry *e;
 	bool is_new;
 
+	if (inside && is_scratch(path, len))
+		return;
 	lock_acquire(&tb->lock);
 	e = entry_of(tb, path, len, &is_new);
 	if (e) {

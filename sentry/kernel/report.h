@@ -22,8 +22,10 @@ struct syscall_desc;
 /* Set k->report. *host_network*: loopback is the host's. 0, -ENOMEM. */
 int report_create(struct kernel *k, bool host_network);
 
-/* *path* of a volume was changed. Inode locks may be held. */
-void report_file(struct kernel *k, const char *path, size_t len, enum touched how);
+/* *path* of a volume was changed; *inside*: of the sandbox's own tree. Inode locks may be held. */
+void report_file(struct kernel *k, const char *path, size_t len, enum touched how, bool inside);
+/* The first program is about to start: from now on changes of the sandbox's own tree are told too. */
+void report_begin(struct kernel *k);
 /* A call has ended with *ret*; *d* NULL: a number Linux does not have. Looks at refusals alone. */
 void report_call(struct task *t, const struct syscall_desc *d, const struct guest_syscall *c, int64_t ret);
 /* *t* is about to run *f*. */

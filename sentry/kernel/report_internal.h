@@ -9,7 +9,7 @@
 #define REPORT_SAMPLE 256 /* bytes of a path that is shown with a refused call */
 #define REPORT_DNS_NAME 256
 
-enum report_kind { REPORT_FILES, REPORT_HOSTS, REPORT_CALLS, REPORT_PROGRAMS, REPORT_NAMES, REPORT_TABLES };
+enum report_kind { REPORT_FILES, REPORT_HOSTS, REPORT_CALLS, REPORT_PROGRAMS, REPORT_INSIDE, REPORT_NAMES, REPORT_TABLES };
 
 struct report_entry {
 	struct report_entry *chain, *next; /* of the bucket; in the order they came */

@@ -80,12 +80,23 @@ static const char *errno_name(int err, char *buf, size_t size)
 	return buf;
 }
 
-static void put_file(struct out *o, const struct report_entry *e)
+static void put_change(struct out *o, const struct report_entry *e, const char *kind)
 {
-	put(o, "{\"kind\":\"file\",\"path\":");
+	put(o, "{\"kind\":\"%s\",\"path\":", kind);
 	put_string(o, e->key, e->len);
 	put(o, ",\"change\":\"%s\",\"count\":%" PRIu64 "}\n",
 	    !e->there ? (e->there_before ? "removed" : "temporary") : e->there_before ? "changed" : "made", e->count);
+}
+
+static void put_file(struct out *o, const struct report_entry *e)
+{
+	put_change(o, e, "file");
+}
+
+static void put_inside(struct out *o, const struct report_entry *e)
+{
+	if (e->there || e->there_before)
+		put_change(o, e, "inside");
 }
 
 static void put_host(struct out *o, const struct report_entry *e)
@@ -156,8 +167,10 @@ static void put_table(struct out *o, struct report_table *tb, void (*one)(struct
 
 static void put_lost(struct out *o, const struct report *r)
 {
-	put(o, "{\"kind\":\"lost\",\"files\":%" PRIu64 ",\"hosts\":%" PRIu64 ",\"calls\":%" PRIu64 ",\"programs\":%" PRIu64 "}\n",
-	    r->tables[REPORT_FILES].lost, r->tables[REPORT_HOSTS].lost, r->tables[REPORT_CALLS].lost, r->tables[REPORT_PROGRAMS].lost);
+	put(o, "{\"kind\":\"lost\",\"files\":%" PRIu64 ",\"hosts\":%" PRIu64 ",\"calls\":%" PRIu64 ",\"programs\":%" PRIu64
+	       ",\"inside\":%" PRIu64 "}\n",
+	    r->tables[REPORT_FILES].lost, r->tables[REPORT_HOSTS].lost, r->tables[REPORT_CALLS].lost, r->tables[REPORT_PROGRAMS].lost,
+	    r->tables[REPORT_INSIDE].lost);
 }
 
 static int write_all(int fd, const char *data, size_t len)
@@ -187,6 +200,7 @@ int report_write(struct kernel *k, int fd)
 	put_table(&o, &k->report->tables[REPORT_HOSTS], put_host);
 	put_table(&o, &k->report->tables[REPORT_CALLS], put_call);
 	put_table(&o, &k->report->tables[REPORT_FILES], put_file);
+	put_table(&o, &k->report->tables[REPORT_INSIDE], put_inside);
 	o.cap = REPORT_SIZE_MAX;
 	put_lost(&o, k->report);
 	r = write_all(fd, o.buf, o.len);

@@ -41,5 +41,5 @@ void touched_slow(struct dentry *dir, const char *name, size_t len, enum touched
 	n = below ? snprintf(path, sizeof(path), "%s%.*s", strcmp(top, "/") ? top : "", (int)(buf + sizeof(buf) - below), below) : -1;
 	rwlock_release(&k->dcache->rename_lock);
 	if (n >= 0 && n < (int)sizeof(path))
-		report_file(k, path, (size_t)n, how);
+		report_file(k, path, (size_t)n, how, !*top);
 }

@@ -65,6 +65,11 @@ def files():
     check("programs", progs.get("mv") == 2 and progs.get("cat") == 1, progs)
     u = r["resources"]
     check("resources", 0 < u["wall_ns"] < 60e9 and 0 < u["user_ns"] + u["system_ns"] < 60e9 and u["processes"] >= 5, u)
+    r, _, _ = report("host", "sh", "-c", "echo x >/usr/bin/x; rm /etc/hostname; echo >>/etc/passwd; echo >/tmp/y; echo >/root/z; mkdir /usr/n")
+    got = {f["path"]: f["change"] for f in r["inside"]}
+    check("the sandbox's own tree", got == {"/usr/bin/x": "made", "/etc/hostname": "removed", "/etc/passwd": "changed", "/usr/n": "made"},
+          got)
+    check("  is nobody's files", r["files"] == [], r["files"])
     r, _, _ = report("-v", os.getcwd() + ":/v", "host", "sh", "-c", "echo >/v/x")
     check("files of a volume, as the guest calls them", find(r, "files", path="/v/x", change="made"), r["files"])
     r, _, _ = report("--share-ro", ".", "host", "sh", "-c", "echo >x; cat read")
