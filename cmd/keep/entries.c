@@ -686,6 +686,65 @@ static int find_by_name(const char *name, struct entry *ret)
 	return r;
 }
 
+/* The directory of a damaged entry with this name or beginning of its id, allocated; NULL if there is none. */
+static char *find_damaged(const char *text)
+{
+	char *store = store_dir(NULL), *folder = store ? xasprintf("%s/sandboxes", store) : NULL, *found = NULL, id[80];
+	char *link = store && valid_entry_name(text) ? xasprintf("%s/names/%s", store, text) : NULL;
+	ssize_t n = link ? readlink(link, id, sizeof(id) - 1) : -1;
+	DIR *d = folder ? opendir(folder) : NULL;
+	struct dirent *de;
+	struct entry e;
+
+	id[n > 0 ? n : 0] = '\0';
+	while (d && !found && (de = readdir(d))) {
+		char *path;
+		int r;
+
+		if (!is_hex(de->d_name, ENTRY_ID_LEN) ||
+			(strncmp(de->d_name, text, strlen(text)) != 0 && strcmp(de->d_name, id) != 0))
+			continue;
+		path = xasprintf("%s/%s", folder, de->d_name);
+		r = entry_load(path, de->d_name, false, &e);
+		if (r == 0)
+			entry_free(&e);
+		/* Without config.json after a power failure: no entry either. */
+		if (r == -EUCLEAN || r == -ENOENT)
+			found = path;
+		else
+			free(path);
+	}
+	if (d)
+		closedir(d);
+	free(link);
+	free(folder);
+	free(store);
+	return found;
+}
+
+int entry_remove_damaged(const char *text, char **err)
+{
+	char *path = *text ? find_damaged(text) : NULL, *gone;
+	int lock, r;
+
+	if (!path)
+		return -ENOENT;
+	lock = entry_lock_file(path, false);
+	if (lock < 0) {
+		r = entry_fail(err, -lock, "cannot lock %s", path);
+		free(path);
+		return r;
+	}
+	gone = beside(path, ".gone-");
+	r = rename(path, gone) < 0 ? -errno : remove_tree(AT_FDCWD, gone);
+	if (r)
+		entry_fail(err, -r, "cannot remove %s", path);
+	close(lock);
+	free(gone);
+	free(path);
+	return r;
+}
+
 int entry_find(const char *text, struct entry *ret, char **err)
 {
 	struct entry_list list = {0};
@@ -695,7 +754,7 @@ int entry_find(const char *text, struct entry *ret, char **err)
 	if (!is_hex(text, ENTRY_ID_LEN) && valid_entry_name(text))
 		r = find_by_name(text, ret);
 	if (r == -EUCLEAN)
-		return err_set(err, "the entry of the sandbox %s is damaged; picket rm -f %s removes it", text, text), r;
+		r = -ENOENT;
 	if (r != -ENOENT)
 		return r ? entry_fail(err, -r, "cannot read the sandbox %s", text) : 0;
 	if (len && len <= ENTRY_ID_LEN && strspn(text, "0123456789abcdef") == len)
@@ -706,7 +765,15 @@ int entry_find(const char *text, struct entry *ret, char **err)
 		return 0;
 	}
 	r = list.count ? -ENOTUNIQ : -ENOENT;
-	if (r == -ENOTUNIQ)
+	if (r == -ENOENT && *text) {
+		char *damaged = find_damaged(text);
+
+		r = damaged ? -EUCLEAN : r;
+		free(damaged);
+	}
+	if (r == -EUCLEAN)
+		err_set(err, "the entry of the sandbox %s is damaged; picket rm -f %s removes it", text, text);
+	else if (r == -ENOTUNIQ)
 		err_set(err, "\"%s\" is the beginning of %zu ids of sandboxes: write more digits", text, list.count);
 	else
 		err_set(err, "no such sandbox: %s; picket ps -a lists them", text);

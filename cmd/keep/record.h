@@ -103,7 +103,7 @@ void entry_free(struct entry *e);
  * entry_find - the entry a person means: by whole id, name, or the beginning of an id, in this order
  *
  * A crashed one is repaired on the way, if nobody holds its lock; a crashed one that was to be dropped is not found.
- * Returns 0, -ENOENT, -ENOTUNIQ (several ids begin so).
+ * Returns 0, -ENOENT, -ENOTUNIQ (several ids begin so), -EUCLEAN (damaged).
  */
 int entry_find(const char *text, struct entry *ret, char **err);
 
@@ -142,6 +142,13 @@ void entry_keeper_is(struct entry *e, pid_t pid);
 
 /** entry_remove - remove a stopped entry with all its files; the lock is held and released. */
 int entry_remove(struct entry *e, char **err);
+
+/**
+ * entry_remove_damaged - remove a kept entry whose files cannot be read, by its id, name, or the beginning of its id
+ *
+ * Returns 0, -ENOENT if there is no such one, -EBUSY if somebody is at it.
+ */
+int entry_remove_damaged(const char *text, char **err);
 
 /* ---- Where things are ---- */
 

@@ -394,6 +394,15 @@ static int remove_all(const struct rm_options *o, int argc, char **argv)
 		struct entry e;
 		int r = entry_find(argv[i], &e, &err);
 
+		if (r == -EUCLEAN) {
+			r = entry_remove_damaged(argv[i], &err);
+			if (r == 0)
+				puts(argv[i]);
+			else
+				status = complain(EXIT_FAILED, "%s", err);
+			free(err);
+			continue;
+		}
 		free(err);
 		if (r == -ENOENT)
 			complain(0, "no such sandbox: %s", argv[i]);

@@ -292,16 +292,17 @@ def test_damaged():
         with open(store("sandboxes", bad, "config.json"), "w") as f:
             f.write(text.replace("%s", bad))
     equal(out("ps", "-aq"), good[:12])
-    fails(1, "no such sandbox", "start", "1" * 64)
+    fails(1, "is damaged; picket rm -f", "start", "1" * 64)
     for i in range(7):
-        shutil.rmtree(store("sandboxes", ("%d" % i) * 64))
+        equal(out("rm", "-f", ("%d" % i) * 12), ("%d" % i) * 12)
+    equal(os.listdir(store("sandboxes")), [good])
     with open(store("sandboxes", good, "state.json"), "w") as f:
         f.write('{"status": "running", "pid": -1}')
-    run("rm", "-f", "good")
-    shutil.rmtree(store("sandboxes", good), ignore_errors=True)
-    with open(store("names/odd"), "w"):
-        pass
-    os.unlink(store("names/odd"))
+    fails(1, "the entry of the sandbox good is damaged; picket rm -f good removes it", "start", "good")
+    out("rm", "-f", "good")
+    equal(os.listdir(store("sandboxes")), [])
+    # The name is free again.
+    out("rm", out("create", "--name", "good", *HOST, "true"))
 
 
 def test_prune():
