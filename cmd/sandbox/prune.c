@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* container prune and system prune. */
+/* container prune, image prune and system prune. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +46,9 @@ static int prune_sandboxes(const struct filters *f, uint64_t *freed)
 	return status;
 }
 
-static int prune(const struct prune_options *o, const char *warning, bool images)
+enum { PRUNE_SANDBOXES = 1, PRUNE_IMAGES = 2 };
+
+static int prune(const struct prune_options *o, const char *warning, unsigned int what)
 {
 	struct filters f;
 	uint64_t freed = 0;
@@ -57,9 +59,9 @@ static int prune(const struct prune_options *o, const char *warning, bool images
 		filters_free(&f);
 		return finish_output();
 	}
-	if (status == 0)
+	if (status == 0 && (what & PRUNE_SANDBOXES))
 		status = prune_sandboxes(&f, &freed);
-	if (status == 0 && images)
+	if (status == 0 && (what & PRUNE_IMAGES))
 		status = prune_images(o->all, &freed);
 	filters_free(&f);
 	snap_clean_runtime();
@@ -70,7 +72,17 @@ static int prune(const struct prune_options *o, const char *warning, bool images
 
 int cmd_container_prune(const void *opts, int argc, char **argv)
 {
-	return prune(opts, "WARNING! This will remove all stopped containers.", false);
+	return prune(opts, "WARNING! This will remove all stopped containers.", PRUNE_SANDBOXES);
+}
+
+int cmd_image_prune(const void *opts, int argc, char **argv)
+{
+	const struct prune_options *o = opts;
+
+	return prune(o,
+		o->all ? "WARNING! This will remove all images without at least one container associated to them."
+		       : "WARNING! This will remove all dangling images.",
+		PRUNE_IMAGES);
 }
 
 int cmd_system_prune(const void *opts, int argc, char **argv)
@@ -81,5 +93,5 @@ int cmd_system_prune(const void *opts, int argc, char **argv)
 		o->all ? "WARNING! This will remove:\n  - all stopped containers\n  - all images without at least one "
 			 "container associated to them\n"
 		       : "WARNING! This will remove:\n  - all stopped containers\n  - all dangling images\n",
-		true);
+		PRUNE_SANDBOXES | PRUNE_IMAGES);
 }

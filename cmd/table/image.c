@@ -29,7 +29,7 @@ static const struct opt_spec rmi_opts[] = {
 
 static const struct opt_spec prune_opts[] = {
 	{"force", 'f', OPT_FLAG, LIST(force), NULL, "accepted: picket prune asks nothing", .hidden = true},
-	{"all", 'a', OPT_FLAG, LIST(all), NULL, "forget every image first, named or not"},
+	{"all", 'a', OPT_FLAG, LIST(all), NULL, "forget every image first that no sandbox uses"},
 };
 
 #define SAVE(field) offsetof(struct save_options, field)
@@ -128,7 +128,6 @@ static const struct cmd_alias aliases[] = {
 	{"image", "mount", "mount"},
 	{"image", "umount", "umount"},
 	{"image", "unmount", "umount"},
-	{"image", "prune", "prune"},
 	{NULL, "unmount", "umount"},
 };
 

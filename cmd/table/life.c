@@ -62,6 +62,11 @@ static const struct opt_spec prune_opts[] = {
 		COMPLETE_FILTER, PRUNE_FILTERS},
 };
 
+static const struct opt_spec image_prune_opts[] = {
+	{"all", 'a', OPT_FLAG, PRUNE(all), NULL, "all images that no sandbox uses, not only those without a name"},
+	{"force", 'f', OPT_FLAG, PRUNE(force), NULL, "do not ask"},
+};
+
 static const struct opt_spec system_prune_opts[] = {
 	{"all", 'a', OPT_FLAG, PRUNE(all), NULL, "all images that no sandbox uses, not only those without a name"},
 	{"force", 'f', OPT_FLAG, PRUNE(force), NULL, "do not ask"},
@@ -113,11 +118,14 @@ static const struct cmd_spec commands[] = {
 			    "inspect -f '{{.State.ExitCode}}' build # one value\n"
 			    "inspect -f '{{json .Config.Env}}' alpine # of an image"},
 	{"container prune", "[OPTIONS]", "remove all sandboxes that do not run", NULL, OPTS(prune_opts, prune_options), 0,
-		0, .hidden = true, .failure = EXIT_FAILED, .run = cmd_container_prune,
+		0, .failure = EXIT_FAILED, .run = cmd_container_prune,
 		.examples = "container prune # asks first\n"
 			    "container prune -f --filter until=24h # those older than a day"},
+	{"image prune", "[OPTIONS]", "remove images without a name, or all that no sandbox uses", NULL,
+		OPTS(image_prune_opts, prune_options), 0, 0, .failure = EXIT_FAILED, .run = cmd_image_prune,
+		.examples = "image prune -a # all that no sandbox uses; asks first"},
 	{"system prune", "[OPTIONS]", "remove sandboxes that do not run, and images that nobody uses", NULL,
-		OPTS(system_prune_opts, prune_options), 0, 0, .hidden = true, .failure = EXIT_FAILED, .run = cmd_system_prune,
+		OPTS(system_prune_opts, prune_options), 0, 0, .failure = EXIT_FAILED, .run = cmd_system_prune,
 		.examples = "system prune # asks first\n"
 			    "system prune -af # all that no sandbox uses"},
 };

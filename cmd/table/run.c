@@ -11,7 +11,7 @@ static const struct opt_spec run_opts[] = {
 		COMPLETE_FILE},
 	{"volume", 'v', OPT_LIST, RUN(volumes), "SRC:DST[:ro]", "show a host directory or file inside", COMPLETE_SHARE},
 	{"mount", 0, OPT_LIST, RUN(mounts), "type=T,…",
-		"the same in words: type=bind,src=…,dst=…[,ro] or type=tmpfs,dst=…", COMPLETE_FREE},
+		"in words: type=bind,src=…,dst=…[,ro] or type=tmpfs,dst=…", COMPLETE_FREE},
 	{"share", 0, OPT_LIST, RUN(shares), "DIR", "show a directory at its own place, to read and write",
 		COMPLETE_DIR},
 	{"share-ro", 0, OPT_LIST, RUN(shares_ro), "DIR", "show a directory at its own place, read only", COMPLETE_DIR},

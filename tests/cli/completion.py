@@ -89,7 +89,7 @@ def make_sandbox(n, name, status):
 
 
 make_store()
-chain = json.loads(run(bindir + "/picket", "inspect", "webapp:1.0"))[0].get("chain", "")
+chain = json.loads(run(bindir + "/picket", "inspect", "webapp:1.0"))[0].get("Chain", "")
 for number, (name, status) in enumerate((("runner", "running"), ("sleeper", "paused"), ("stopped", "exited"))):
     make_sandbox(number + 1, name, status)
 os.makedirs(store + "/volumes/database")
