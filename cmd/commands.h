@@ -205,6 +205,12 @@ struct inspect_options {
 	bool size;
 };
 
+struct volume_options {
+	struct str_list labels, filters;
+	const char *driver, *format;
+	bool quiet, force, all;
+};
+
 struct prune_options {
 	bool force;
 	bool all;
@@ -224,6 +230,11 @@ int cmd_container_prune(const void *opts, int argc, char **argv);
 int cmd_image_prune(const void *opts, int argc, char **argv);
 int cmd_system_prune(const void *opts, int argc, char **argv);
 int cmd_run(const void *opts, int argc, char **argv);
+int cmd_volume_create(const void *opts, int argc, char **argv);
+int cmd_volume_ls(const void *opts, int argc, char **argv);
+int cmd_volume_rm(const void *opts, int argc, char **argv);
+int cmd_volume_inspect(const void *opts, int argc, char **argv);
+int cmd_volume_prune(const void *opts, int argc, char **argv);
 int cmd_rename(const void *opts, int argc, char **argv);
 int cmd_logs(const void *opts, int argc, char **argv);
 int cmd_events(const void *opts, int argc, char **argv);

@@ -107,5 +107,20 @@ void launch_free(struct launch *l)
 	free(l->fds);
 	free(l->fd_kinds);
 	free(l->data);
-	*l = (struct launch){0};
+	*l = (struct launch){.held = l->held, .held_count = l->held_count};
+}
+
+void launch_hold(struct launch *l, int fd)
+{
+	l->held = xrealloc(l->held, (l->held_count + 1) * sizeof(*l->held));
+	l->held[l->held_count++] = fd;
+}
+
+void launch_release(struct launch *l)
+{
+	for (size_t i = 0; i < l->held_count; i++)
+		close(l->held[i]);
+	free(l->held);
+	l->held = NULL;
+	l->held_count = 0;
 }

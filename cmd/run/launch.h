@@ -17,6 +17,8 @@ struct launch {
 	bool by_place; /* of a session: the numbers are places among the descriptors */
 	int *owned; /* those of them that launch_free closes */
 	size_t owned_count;
+	int *held; /* locks of what the sandbox uses, until launch_release() */
+	size_t held_count;
 };
 
 /* Append a record; the strings after `keyword` must be as many as the table says. A NULL string is an empty one. */
@@ -41,5 +43,9 @@ const char *launch_give_host(struct launch *l, int fd, bool writable);
 /* The configuration as a sealed memfd at its beginning; -1 with errno. */
 int launch_finish(const struct launch *l);
 void launch_free(struct launch *l);
+
+/* Keep a descriptor (taken over) open beyond launch_free(), while the sandbox lives: it holds a lock. */
+void launch_hold(struct launch *l, int fd);
+void launch_release(struct launch *l);
 
 #endif

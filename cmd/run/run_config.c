@@ -180,7 +180,8 @@ int write_config(struct run *r)
 	status = write_program(r, hostname);
 	status = status ? status : write_root(r);
 	status = status ? status : write_upper(r);
-	status = status ? status : write_volumes(&r->launch, r->o);
+	status = status ? status : write_volumes(&r->launch, r->o, &(struct volume_owner){.id = r->entry.id, .kept = !r->entry.temporary,
+		.places = r->target == ON_IMAGE ? r->record.volumes : NULL});
 	status = status ? status : write_shares(r);
 	status = status ? status : write_secrets(&r->launch, r->o);
 	status = status ? status : write_trace(r);

@@ -117,7 +117,7 @@ static int share_cow(struct run *r, size_t n)
 		above = xasprintf("%s/cow", r->entry.dir);
 		path = xasprintf("%s/%zu", above, n);
 		mkdir(above, 0700); /* where it fails, the next one says why */
-		upper = upper_layer_open(path, "the layer of --share-cow");
+		upper = upper_layer_open(l, path, "the layer of --share-cow");
 		free(above);
 		free(path);
 		status = upper < 0 ? EXIT_PICKET : 0;

@@ -190,6 +190,7 @@ void run_cleared(struct run *r)
 		snap_close_image(&r->snap);
 	r->snap_open = false;
 	launch_free(&r->launch);
+	launch_release(&r->launch);
 	for (int i = 0; i < 2; i++) {
 		if (r->control[i] >= 0)
 			close(r->control[i]);

@@ -30,9 +30,9 @@ static int check_xattrs(int fd, const char *path, const char *what)
 	return complain(-1, "cannot read %s in %s: %s", what, path, strerror(errno));
 }
 
-int upper_layer_open(const char *path, const char *what)
+int upper_layer_open(struct launch *l, const char *path, const char *what)
 {
-	int fd;
+	int fd, lock;
 
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return complain(-1, "cannot make %s in %s: %s", what, path, strerror(errno));
@@ -52,6 +52,14 @@ int upper_layer_open(const char *path, const char *what)
 		close(fd);
 		return -1;
 	}
+	/* The sandbox's descriptor is another one, of its own mount; this one has the lock as long as its keeper lives. */
+	lock = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (lock < 0) {
+		complain(-1, "cannot lock %s in %s: %s", what, path, strerror(errno));
+		close(fd);
+		return -1;
+	}
+	launch_hold(l, lock);
 	return fd;
 }
 
@@ -81,7 +89,7 @@ int write_upper(struct run *r)
 	}
 	if (!r->entry.temporary) {
 		char *path = xasprintf("%s/upper", r->entry.dir);
-		int fd = upper_layer_open(path, "the sandbox's layer of writes");
+		int fd = upper_layer_open(&r->launch, path, "the sandbox's layer of writes");
 
 		free(path);
 		if (fd < 0)

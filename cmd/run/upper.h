@@ -6,10 +6,10 @@
 #include "cmd/run/run.h"
 
 /*
- * Open the layer in the directory `path`, made if missing, and lock it for who holds the descriptor (the sentry): one sandbox at a time
- * writes to a layer. `what` for sentences: "the volume data". -1 after a complaint.
+ * Open the layer in the directory `path`, made if missing, and lock it until launch_release(): one sandbox at a time has a layer. `what` for
+ * sentences: "the volume data". A descriptor for the sentry, or -1 after a complaint.
  */
-int upper_layer_open(const char *path, const char *what);
+int upper_layer_open(struct launch *l, const char *path, const char *what);
 
 /* Write the records of the sandbox's own layer, if its writes are kept, and of --storage-opt. 0, or the exit status. */
 int write_upper(struct run *r);

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "cmd/lib/message.h"
+#include "cmd/keep/volumes.h"
 #include "cmd/run/share.h"
+#include "cmd/run/upper.h"
 
 /*
  * Open what `path` names for the sandbox: a directory, or a regular file (for writing too, if it may be written). The
@@ -68,23 +70,27 @@ static bool is_path(const char *source)
 	return source[0] == '/' || source[0] == '.';
 }
 
+struct volume_flags {
+	bool read_only, no_copy;
+};
+
 /* The options behind the second colon. */
-static int volume_options(const char *text, const char *whole, bool *writable)
+static int volume_options(const char *text, const char *whole, struct volume_flags *flags)
 {
-	static const char *const same[] = {"z", "Z", "rprivate", "private", "rslave", "slave"};
+	static const char *const same[] = {"z", "Z", "rprivate", "private", "rslave", "slave", "rw", "volume-nocopy=false"};
 
 	while (*text) {
 		size_t len = strcspn(text, ",");
 		bool known = false;
 
-		if (len == 2 && (strncmp(text, "ro", 2) == 0 || strncmp(text, "rw", 2) == 0)) {
-			*writable = text[1] == 'w';
-			known = true;
-		}
+		if (len == 2 && strncmp(text, "ro", 2) == 0)
+			known = flags->read_only = true;
+		if (len == 6 && strncmp(text, "nocopy", 6) == 0)
+			known = flags->no_copy = true;
 		for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
 			known = known || (strlen(same[i]) == len && strncmp(text, same[i], len) == 0);
 		if (!known)
-			return complain(EXIT_PICKET, "unknown option \"%.*s\" in -v %s; ro and rw are known", (int)len,
+			return complain(EXIT_PICKET, "unknown option \"%.*s\" in -v %s; ro, rw and nocopy are known", (int)len,
 				text, whole);
 		text += len;
 		text += *text == ',';
@@ -92,32 +98,73 @@ static int volume_options(const char *text, const char *whole, bool *writable)
 	return 0;
 }
 
-static int write_volume(struct launch *l, const char *text)
+/* A volume of Picket's own; made if it is not there. `owner` is set for one without a name. */
+static int mount_named(struct launch *l, const char *name, const char *target, const struct volume_flags *f, const char *owner)
 {
-	char *source = xstrdup(text), *target = strchr(source, ':'), *options;
-	bool writable = true;
+	char *err = NULL, *path, *what;
+	struct volume v;
+	int fd;
+
+	if (target[0] != '/')
+		return complain(EXIT_PICKET, "the place of a volume inside must be an absolute path, not \"%s\"", target);
+	if (volume_make(name, NULL, owner, &err) < 0 || volume_find(name, &v, &err) < 0) {
+		complain(EXIT_PICKET, "%s", err);
+		free(err);
+		return EXIT_PICKET;
+	}
+	path = xasprintf("%s/upper", v.dir);
+	what = xasprintf("the volume %s", name);
+	fd = upper_layer_open(l, path, what);
+	if (fd >= 0)
+		launch_record(l, CONFIG_VOLUME, target, launch_give_host(l, fd, true),
+			f->read_only ? "ro" : f->no_copy ? "rw" : "copy");
+	free(path);
+	free(what);
+	volume_free(&v);
+	return fd < 0 ? EXIT_PICKET : 0;
+}
+
+static int mount_anonymous(struct launch *l, const char *target, const struct volume_flags *f, const struct volume_owner *owner)
+{
+	char *name;
+	int r;
+
+	if (target[0] != '/')
+		return complain(EXIT_PICKET, "-v %s: the place of a volume inside must be an absolute path", target);
+	if (!owner || !owner->kept) {
+		launch_record(l, CONFIG_VOLUME, target, "-1", "rw");
+		return 0;
+	}
+	name = volume_anonymous_name(owner->id, target);
+	r = mount_named(l, name, target, f, owner->id);
+	free(name);
+	return r;
+}
+
+static int write_volume(struct launch *l, const char *text, const struct volume_owner *owner)
+{
+	char *source = xstrdup(text), *target = strchr(source, ':'), *options = NULL;
+	struct volume_flags flags = {0};
 	int r = 0;
 
-	if (!target) {
-		free(source);
-		return complain(EXIT_PICKET,
-			"-v %s names no place on the host: write SRC:DST; there are no volumes of Picket's own yet "
-			"(--tmpfs gives an empty directory)",
-			text);
-	}
-	*target++ = '\0';
-	options = strchr(target, ':');
+	if (target)
+		*target++ = '\0';
+	options = target ? strchr(target, ':') : NULL;
 	if (options) {
 		*options++ = '\0';
-		r = volume_options(options, text, &writable);
+		r = volume_options(options, text, &flags);
 	}
-	if (r == 0 && !is_path(source))
+	if (r == 0 && !target)
+		r = mount_anonymous(l, source, &flags, owner);
+	else if (r == 0 && !is_path(source) && valid_volume_name(source))
+		r = mount_named(l, source, target, &flags, NULL);
+	else if (r == 0 && !is_path(source))
 		r = complain(EXIT_PICKET,
-			"-v %s: \"%s\" would be a named volume, and there are none yet; for a directory here write "
-			"./%s",
+			"-v %s: \"%s\" is no name of a volume (letters, digits, and _ . - behind the first); for a directory here "
+			"write ./%s",
 			text, source, source);
-	if (r == 0)
-		r = bind(l, source, target, writable);
+	else if (r == 0)
+		r = bind(l, source, target, !flags.read_only);
 	free(source);
 	return r;
 }
@@ -176,7 +223,7 @@ static int write_tmpfs(struct launch *l, const char *text)
 struct mount_words {
 	const char *type, *source, *target;
 	char tmpfs[256];
-	bool read_only;
+	bool read_only, no_copy;
 };
 
 static int mount_word(struct mount_words *m, char *word, const char *whole)
@@ -188,6 +235,10 @@ static int mount_word(struct mount_words *m, char *word, const char *whole)
 	if (!value || strcmp(value, "true") == 0 || strcmp(value, "1") == 0) {
 		if (strcmp(word, "ro") == 0 || strcmp(word, "readonly") == 0) {
 			m->read_only = true;
+			return 0;
+		}
+		if (strcmp(word, "volume-nocopy") == 0) {
+			m->no_copy = true;
 			return 0;
 		}
 	}
@@ -206,21 +257,31 @@ static int mount_word(struct mount_words *m, char *word, const char *whole)
 	return 0;
 }
 
-static int write_mount(struct launch *l, const char *text)
+static int write_mount(struct launch *l, const char *text, const struct volume_owner *owner)
 {
 	struct mount_words m = {0};
 	char *copy = xstrdup(text), *save = NULL;
+	bool volume;
 	int r = 0;
 
 	for (char *w = strtok_r(copy, ",", &save); r == 0 && w; w = strtok_r(NULL, ",", &save))
 		r = mount_word(&m, w, text);
-	if (r == 0 && m.type && strcmp(m.type, "bind") != 0 && strcmp(m.type, "tmpfs") != 0)
-		r = complain(EXIT_PICKET, "--mount type=%s is not offered: bind and tmpfs are", m.type);
-	else if (r == 0 && (!m.type || !m.target))
-		r = complain(EXIT_PICKET, "--mount %s needs type=bind or type=tmpfs, and dst=", text);
+	if (!m.type)
+		m.type = "volume";
+	volume = strcmp(m.type, "volume") == 0;
+	if (r == 0 && !volume && strcmp(m.type, "bind") != 0 && strcmp(m.type, "tmpfs") != 0)
+		r = complain(EXIT_PICKET, "--mount type=%s is not offered: volume, bind and tmpfs are", m.type);
+	else if (r == 0 && !m.target)
+		r = complain(EXIT_PICKET, "--mount %s needs dst=, the place inside", text);
+	else if (r == 0 && volume && m.source && !valid_volume_name(m.source))
+		r = complain(EXIT_PICKET, "--mount %s: \"%s\" is no name of a volume; type=bind shows a directory", text, m.source);
 	else if (r == 0 && strcmp(m.type, "bind") == 0 && !m.source)
 		r = complain(EXIT_PICKET, "--mount %s needs src=, what to show of the host", text);
-	if (r == 0 && strcmp(m.type, "bind") == 0) {
+	if (r == 0 && volume) {
+		const struct volume_flags f = {.read_only = m.read_only, .no_copy = m.no_copy};
+
+		r = m.source ? mount_named(l, m.source, m.target, &f, NULL) : mount_anonymous(l, m.target, &f, owner);
+	} else if (r == 0 && strcmp(m.type, "bind") == 0) {
 		r = bind(l, m.source, m.target, !m.read_only);
 	} else if (r == 0) {
 		char *spec = xasprintf("%s:%s%s", m.target, m.tmpfs, m.read_only ? ",ro" : "");
@@ -232,16 +293,37 @@ static int write_mount(struct launch *l, const char *text)
 	return r;
 }
 
-int write_volumes(struct launch *l, const struct run_options *o)
+/* Has one of the options something at this place already? */
+static bool is_taken(const struct run_options *o, const char *target)
 {
+	size_t len = strlen(target);
+	const struct str_list *const lists[] = {&o->volumes, &o->mounts, &o->tmpfs};
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		for (size_t k = 0; k < lists[i]->count; k++) {
+			const char *text = lists[i]->items[k], *at = text;
+
+			for (; (at = strstr(at, target)); at++)
+				if ((at == text || strchr(":=", at[-1])) && (!at[len] || strchr(":,", at[len])))
+					return true;
+		}
+	return false;
+}
+
+int write_volumes(struct launch *l, const struct run_options *o, const struct volume_owner *owner)
+{
+	const struct volume_flags none = {0};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < o->tmpfs.count; i++)
 		r = write_tmpfs(l, o->tmpfs.items[i]);
 	for (size_t i = 0; r == 0 && i < o->volumes.count; i++)
-		r = write_volume(l, o->volumes.items[i]);
+		r = write_volume(l, o->volumes.items[i], owner);
 	for (size_t i = 0; r == 0 && i < o->mounts.count; i++)
-		r = write_mount(l, o->mounts.items[i]);
+		r = write_mount(l, o->mounts.items[i], owner);
+	for (char *const *place = owner ? owner->places : NULL; r == 0 && place && *place; place++)
+		if ((*place)[0] == '/' && (*place)[1] && !is_taken(o, *place))
+			r = mount_anonymous(l, *place, &none, owner);
 	return r;
 }
 

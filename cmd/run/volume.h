@@ -6,8 +6,15 @@
 #include "cmd/commands.h"
 #include "cmd/run/launch.h"
 
+/* Whose volumes without a name are: a sandbox that is kept has them on disk, another one's are directories of its own. */
+struct volume_owner {
+	const char *id;
+	bool kept;
+	char *const *places; /* VOLUME of the image, ends with NULL; or NULL */
+};
+
 /* Write the records of all three options. 0, or EXIT_PICKET after a complaint. */
-int write_volumes(struct launch *l, const struct run_options *o);
+int write_volumes(struct launch *l, const struct run_options *o, const struct volume_owner *owner);
 
 /* Write the records of `host` as a root file system. 0, or EXIT_PICKET after a complaint. */
 int write_host_root(struct launch *l);

@@ -15,6 +15,7 @@
 #include "cmd/keep/events.h"
 #include "cmd/keep/ask.h"
 #include "cmd/keep/process.h"
+#include "cmd/keep/volumes.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/signals.h"
 #include "fuse-snap/client.h"
@@ -334,7 +335,7 @@ static int remove_entry(struct entry *e, char **err)
 
 int remove_sandbox(struct entry *e, bool force, bool volumes)
 {
-	char *err = NULL;
+	char id[ENTRY_ID_LEN + 1], *err = NULL;
 	int r, status = 0;
 
 	if (is_live(e) && !force)
@@ -350,8 +351,11 @@ int remove_sandbox(struct entry *e, bool force, bool volumes)
 		free(err);
 		return remove_sandbox(e, force, volumes);
 	}
+	memcpy(id, e->id, sizeof(id));
 	if (r == 0)
 		r = remove_entry(e, &err);
+	if (r == 0 && volumes)
+		volumes_drop(id);
 	if (r && r != -ENOENT) /* removed meanwhile is removed */
 		status = complain(EXIT_FAILED, "%s", err);
 	free(err);

@@ -9,7 +9,7 @@ static const struct opt_spec run_opts[] = {
 		COMPLETE_VARIABLE},
 	{"env-file", 0, OPT_LIST, RUN(env_files), "FILE", "set the variables of a file, one NAME=VALUE a line",
 		COMPLETE_FILE},
-	{"volume", 'v', OPT_LIST, RUN(volumes), "SRC:DST[:ro]", "show a host directory or file inside", COMPLETE_SHARE},
+	{"volume", 'v', OPT_LIST, RUN(volumes), "SRC:DST[:ro]", "show a host directory or file, or a volume, inside", COMPLETE_SHARE},
 	{"mount", 0, OPT_LIST, RUN(mounts), "type=T,…",
 		"in words: type=bind,src=…,dst=…[,ro] or type=tmpfs,dst=…", COMPLETE_FREE},
 	{"share", 0, OPT_LIST, RUN(shares), "DIR", "show a directory at its own place, to read and write",

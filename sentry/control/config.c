@@ -228,7 +228,7 @@ static int record_layer(struct parser *p, bool cow, char **a)
 	int r = check_path(p, a[0]), lower = -1, upper = -1;
 	struct config_layer *l;
 
-	if (r == 0)
+	if (r == 0 && (cow || strcmp(a[1], "-1") != 0))
 		r = parse_fd(p, a[1], cow ? &lower : &upper);
 	if (r == 0 && cow && strcmp(a[2], "-1") != 0)
 		r = parse_fd(p, a[2], &upper);

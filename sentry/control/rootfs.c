@@ -163,6 +163,11 @@ static int make_dirs(struct task *t, const char *path, uint32_t mode)
 	return vfs_walk(t, AT_FDCWD, path, WALK_FOLLOW | WALK_DIRECTORY, &p);
 }
 
+int rootfs_make_dirs(struct task *t, const char *path)
+{
+	return make_dirs(t, path, 0755);
+}
+
 static int make_parents(struct task *t, const char *path)
 {
 	const char *slash = strrchr(path, '/');

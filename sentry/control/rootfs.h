@@ -41,6 +41,8 @@ int rootfs_populate(struct task *init, const struct config *c, struct rootfs_err
 int rootfs_mount_tmpfs(struct task *t, const struct config_tmpfs *m, uint64_t size, struct rootfs_error *err);
 /* Mount *sb* (reference consumed) at *path*, which is made if missing: a directory, or a file for a single-file volume. */
 int rootfs_mount_at(struct task *t, const char *path, struct super_block *sb, unsigned flags, struct rootfs_error *err);
+/* mkdir -p inside. */
+int rootfs_make_dirs(struct task *t, const char *path);
 /* A named volume or a copy-on-write share: rootfs_layers.c. Takes over its descriptors. */
 int rootfs_mount_layer(struct task *t, const struct config *c, const struct config_layer *l, struct rootfs_error *err);
 /* The sentence for what cannot be opened; returns *r*. */

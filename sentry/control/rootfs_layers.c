@@ -275,6 +275,8 @@ static int mount_volume(struct task *t, const struct config_layer *l, struct roo
 	char what[300];
 	int r;
 
+	if (l->upper_fd < 0) /* of a sandbox that is dropped: a directory of its own layer does as well */
+		return rootfs_make_dirs(t, l->target);
 	snprintf(what, sizeof(what), "the volume at %.250s", l->target);
 	r = overlay_create(t->kernel, NULL, &opt, &sb);
 	if (r < 0)

@@ -51,7 +51,7 @@ static int volumes(const char *volume, const char *mount, const char *tmpfs, cha
 	if (tmpfs)
 		str_list_add(&o.tmpfs, xstrdup(tmpfs));
 	dup2(null, 2);
-	r = write_volumes(&l, &o);
+	r = write_volumes(&l, &o, NULL);
 	dup2(err, 2);
 	close(err);
 	close(null);
@@ -73,6 +73,8 @@ static void test_volumes(void **state)
 	assert_string_equal(buf, "bind /x 10 rw ");
 	assert_int_equal(volumes("/etc/passwd:/x:ro,Z", NULL, NULL, buf, sizeof(buf)), 0);
 	assert_string_equal(buf, "bind /x 10 ro ");
+	assert_int_equal(volumes("/x", NULL, NULL, buf, sizeof(buf)), 0);
+	assert_string_equal(buf, "volume /x -1 rw ");
 	assert_int_equal(volumes("./:/x", NULL, NULL, buf, sizeof(buf)), 0);
 	assert_int_equal(volumes(NULL, "type=bind,src=/tmp,dst=/x,readonly", NULL, buf, sizeof(buf)), 0);
 	assert_string_equal(buf, "bind /x 10 ro ");
@@ -87,8 +89,8 @@ static void test_volumes(void **state)
 static void test_bad_volumes(void **state)
 {
 	static const char *const bad_volume[] = {
-		"/tmp", "name:/x", "/tmp:x", "/nonexistent-dir:/x", "/tmp:/x:exotic", "/dev/null:/x", ":/x", ""};
-	static const char *const bad_mount[] = {"type=volume,dst=/x", "src=/tmp,dst=/x", "type=bind,dst=/x",
+		"a*b:/x", "x:/x", "/tmp:x", "/nonexistent-dir:/x", "/tmp:/x:exotic", "/dev/null:/x", ":/x", ""};
+	static const char *const bad_mount[] = {"type=volume,src=/tmp,dst=/x", "src=/tmp,dst=/x", "type=bind,dst=/x",
 		"type=bind,src=/tmp", "type=bind,src=/tmp,dst=/x,nonsense", "type=tmpfs,dst=/x,tmpfs-size=big"};
 	static const char *const bad_tmpfs[] = {"x", "/x:size=", "/x:mode=9", "/x:uid=-1", "/x:frob"};
 	char buf[512];
