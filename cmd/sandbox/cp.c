@@ -30,6 +30,7 @@ struct copy {
 	const struct cp_options *o;
 	struct inside guest;
 	char *sandbox, *inside; /* the path inside, cleaned */
+	const char *asked;	/* as it was written */
 	const char *local;	/* "-": our standard streams */
 	bool show;		/* progress */
 	int64_t began, shown;
@@ -116,7 +117,7 @@ static int done(struct copy *c, const char *to)
 static int read_failed(struct copy *c, const char *why)
 {
 	end_progress(c);
-	return complain(EXIT_FAILED, "cannot copy %s:%s: %s", c->sandbox, c->inside, why);
+	return complain(EXIT_FAILED, "cannot copy %s:%s: %s", c->sandbox, c->asked, why);
 }
 
 static int to_stdout(struct copy *c, char *piece)
@@ -357,9 +358,9 @@ static int copy_in(struct copy *c)
 	ended = inside_finish(&c->guest);
 	end_progress(c);
 	if (!status && ended)
-		status = complain(EXIT_FAILED, "cannot copy to %s:%s: %s", c->sandbox, c->inside, c->guest.said);
+		status = complain(EXIT_FAILED, "cannot copy to %s:%s: %s", c->sandbox, c->asked, c->guest.said);
 	if (!status && !stream) {
-		to = xasprintf("%s:%s", c->sandbox, c->inside);
+		to = xasprintf("%s:%s", c->sandbox, c->asked);
 		done(c, to);
 		free(to);
 	}
@@ -415,6 +416,7 @@ static int parse(struct copy *c, char **argv, bool *out)
 					     "with a colon", argv[0], argv[1]);
 	*out = from;
 	c->sandbox = xstrndup(arg, (size_t)(inside - arg) - 1);
+	c->asked = inside;
 	c->inside = clean_inside(inside);
 	c->local = argv[from ? 1 : 0];
 	return 0;

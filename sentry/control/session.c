@@ -385,6 +385,9 @@ static void give_up(struct session *s, const struct failure *f)
 		tell_exit(s, t->tg->group_exit_code);
 	tell_error(s, f);
 	task_exit(t, t->tg->group_exiting ? t->tg->group_exit_code : f->code << 8);
+	/* If its host thread died it may be ending on another thread of ours, which is not done with us yet. */
+	while (!(atomic_load(&s->news) & NEWS_ENDED))
+		syscall(SYS_futex, &s->news, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
 }
 
 static void session_free(struct session *s)
