@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 
 struct log {
 	char *dir;
+	int dirfd; /* locked while files are renamed: readers hold the lock while they look for a file */
 	int fd;
 	int64_t size;
 	struct log_options o;
@@ -70,6 +72,8 @@ struct log *log_open(const char *dir, const struct log_options *o)
 
 	l->dir = xstrdup(dir);
 	l->o = *o;
+	l->fd = -1;
+	l->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (open_file(l) >= 0)
 		return l;
 	complain(-1, "cannot open the log %s/" LOG_NAME ": %s", dir, strerror(errno));
@@ -83,6 +87,9 @@ struct log *log_open(const char *dir, const struct log_options *o)
  */
 static void rotate(struct log *l)
 {
+	/* The program is not made to wait for a reader: the file grows on until next time. */
+	if (flock(l->dirfd, LOCK_EX | LOCK_NB) < 0)
+		return;
 	close(l->fd);
 	for (int i = (int)l->o.max_files - 1; i >= 1; i--) {
 		char *from = i == 1 ? xasprintf("%s/" LOG_NAME, l->dir) : xasprintf("%s/" LOG_NAME ".%d", l->dir, i - 1);
@@ -100,6 +107,7 @@ static void rotate(struct log *l)
 	}
 	l->size = 0;
 	open_file(l);
+	flock(l->dirfd, LOCK_UN);
 }
 
 static void failed(struct log *l)
@@ -256,6 +264,8 @@ void log_close(struct log *l)
 {
 	if (l->fd >= 0)
 		close(l->fd);
+	if (l->dirfd >= 0)
+		close(l->dirfd);
 	free(l->lines);
 	free(l->dir);
 	free(l);

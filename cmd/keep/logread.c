@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 
 struct log_reader {
 	char *dir;
+	int dirfd;
 	int fd;
 	struct stat st; /* of fd */
 	char *buf;
@@ -68,46 +70,48 @@ static bool same(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* The file behind ours: one number below it. Rotations may happen meanwhile. True: r->fd is the next one. */
+/* The file behind ours: one number below it, or the oldest where ours is gone. True: r->fd is that one. Lock held. */
+static bool next_file(struct log_reader *r)
+{
+	int last = oldest(r), number = last;
+	struct stat st;
+
+	for (int i = 0; i <= last; i++) {
+		int fd = open_number(r, i, &st);
+
+		if (fd >= 0)
+			close(fd);
+		if (fd >= 0 && same(&st, &r->st)) {
+			number = i - 1;
+			break;
+		}
+	}
+	if (number < 0)
+		return false; /* ours is the newest */
+	last = open_number(r, number, &st);
+	if (last < 0)
+		return false;
+	close(r->fd);
+	r->fd = last;
+	r->st = st;
+	return true;
+}
+
+/* Nothing is renamed while the lock is held; who cannot have it goes without. */
+static void lock(const struct log_reader *r, int how)
+{
+	while (flock(r->dirfd, how) < 0 && errno == EINTR)
+		;
+}
+
 static bool advance(struct log_reader *r)
 {
-	struct stat st, newer;
+	bool found;
 
-	for (int tries = 0; tries < 100; tries++) {
-		int last = oldest(r), found = -1, fd;
-
-		for (int i = 0; i <= last && found < 0; i++) {
-			fd = open_number(r, i, &st);
-			if (fd < 0)
-				continue;
-			if (same(&st, &r->st))
-				found = i;
-			close(fd);
-		}
-		if (found == 0 || last < 0)
-			return false; /* ours is the newest */
-		/* Gone altogether: all that is left is newer. */
-		fd = open_number(r, found < 0 ? last : found - 1, &newer);
-		if (fd < 0)
-			continue;
-		/* Still where it was? Else the one opened may be ours, or one too far. */
-		if (found > 0) {
-			int again = open_number(r, found, &st);
-			bool moved = again < 0 || !same(&st, &r->st);
-
-			if (again >= 0)
-				close(again);
-			if (moved) {
-				close(fd);
-				continue;
-			}
-		}
-		close(r->fd);
-		r->fd = fd;
-		r->st = newer;
-		return true;
-	}
-	return false;
+	lock(r, LOCK_SH);
+	found = next_file(r);
+	lock(r, LOCK_UN);
+	return found;
 }
 
 /* More bytes of this file. False: it ends here. */
@@ -218,7 +222,7 @@ static int64_t count_back(int fd, off_t size, int64_t want, off_t *at)
 }
 
 /* Go to where the last `tail` lines begin. */
-static int seek_tail(struct log_reader *r, int64_t tail)
+static void seek_tail(struct log_reader *r, int64_t tail)
 {
 	for (int i = 0;; i++) {
 		struct stat st;
@@ -226,11 +230,7 @@ static int seek_tail(struct log_reader *r, int64_t tail)
 		off_t at;
 
 		if (fd < 0)
-			return r->fd >= 0 ? 0 : -1;
-		if (r->fd >= 0 && same(&st, &r->st)) { /* it has been rotated meanwhile */
-			close(fd);
-			continue;
-		}
+			return;
 		tail -= count_back(fd, st.st_size, tail, &at);
 		if (r->fd >= 0)
 			close(r->fd);
@@ -238,7 +238,7 @@ static int seek_tail(struct log_reader *r, int64_t tail)
 		r->st = st;
 		lseek(fd, at, SEEK_SET);
 		if (tail <= 0)
-			return 0;
+			return;
 	}
 }
 
@@ -248,20 +248,17 @@ struct log_reader *log_reader_open(const char *dir, int64_t tail)
 	int number;
 
 	*r = (struct log_reader){.dir = xstrdup(dir), .fd = -1, .buf = xrealloc(NULL, BUFFER)};
+	r->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	lock(r, LOCK_SH);
 	if (tail >= 0) {
-		if (seek_tail(r, tail) == 0)
-			return r;
+		seek_tail(r, tail);
 	} else {
-		/* Rotation while we look for the oldest may hide one: it is then one further. */
-		for (int tries = 0; tries < 100 && r->fd < 0; tries++) {
-			number = oldest(r);
-			if (number < 0)
-				break;
-			r->fd = open_number(r, number, &r->st);
-		}
-		if (r->fd >= 0)
-			return r;
+		number = oldest(r);
+		r->fd = number < 0 ? -1 : open_number(r, number, &r->st);
 	}
+	lock(r, LOCK_UN);
+	if (r->fd >= 0)
+		return r;
 	log_reader_close(r);
 	errno = ENOENT;
 	return NULL;
@@ -272,6 +269,8 @@ void log_reader_close(struct log_reader *r)
 	json_decref(r->line);
 	if (r->fd >= 0)
 		close(r->fd);
+	if (r->dirfd >= 0)
+		close(r->dirfd);
 	free(r->buf);
 	free(r->dir);
 	free(r);
