@@ -243,12 +243,17 @@ static int run_target(struct run *r)
 		.input = r->o->interactive,
 		.sig_proxy = !r->o->sig_proxy || strcmp(r->o->sig_proxy, "true") == 0,
 		.detach_keys = r->o->detach_keys};
-	bool dropped = run_is_dropped(r);
-	int status = run_make_entry(r, dropped, dropped);
+	bool dropped = run_is_dropped(r), forked = !dropped || r->o->detach || r->o->tty;
+	int status = 0, signals = forked ? -1 : keeper_signals();
 
+	if (signals >= 0) {
+		close(signals); /* blocked, that is: the keeper reads them */
+		status = run_spawn(r);
+	}
+	status = status ? status : run_make_entry(r, dropped, dropped);
 	if (status)
 		return status;
-	if (dropped && !r->o->detach && !r->o->tty) {
+	if (!forked) {
 		status = take_terminal(r);
 		status = status ? status : run_write_pid(r, getpid());
 		if (status)

@@ -96,6 +96,12 @@ int run_load(struct run *r);
 /* Start with a keeper of its own; this process is its client. The exit status for the shell. */
 int run_forked(struct run *r, const struct run_how *how);
 
+/*
+ * Begin the sandbox's process, which sets itself up while other work is done before run_launch(). 0, or the exit status
+ * after a complaint.
+ */
+int run_spawn(struct run *r);
+
 /* Start the sandbox. 0, or the exit status after a complaint; run_cleared() is to be called in either case. */
 int run_launch(struct run *r);
 

@@ -68,13 +68,32 @@ static int fall_back(struct run *r, const char *why)
 	return 0;
 }
 
+static bool without_namespaces(const struct run *r)
+{
+	return test_mode("nouserns") || (r->o->userns && strcmp(r->o->userns, "none") == 0);
+}
+
+int run_spawn(struct run *r)
+{
+	char *err = NULL;
+	int status = 0;
+
+	r->network = network_mode(r->o);
+	if (without_namespaces(r) || strncmp(r->network, "container:", 10) == 0)
+		return 0;
+	if (spawn(r, &err) < 0 && !err)
+		status = EXIT_PICKET; /* the sentry is not installed: said */
+	free(err); /* run_launch() tries again, and says it */
+	return status;
+}
+
 /* Start the process; without namespaces if it must be. r->sandbox is ready afterwards. */
 static int start_process(struct run *r)
 {
 	char *err = NULL;
 	int status;
 
-	if (test_mode("nouserns") || (r->o->userns && strcmp(r->o->userns, "none") == 0)) {
+	if (without_namespaces(r)) {
 		status = fall_back(r, "switched off");
 		if (status)
 			return status;
@@ -82,7 +101,7 @@ static int start_process(struct run *r)
 	for (;;) {
 		if (r->no_namespaces)
 			adopt_orphans();
-		if (spawn(r, &err) == 0 && sandbox_ready(&r->sandbox, &err) == 0)
+		if ((r->sandbox.pid > 0 || spawn(r, &err) == 0) && sandbox_ready(&r->sandbox, &err) == 0)
 			return 0;
 		if (!err)
 			return EXIT_PICKET; /* the sentry is not installed: said */
