@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Packing a tree. Each object is looked at, opened without following links, and looked at again: what was exchanged between is
- * left out. Names of a directory are read before its entries are packed, so that no listing stays open on the way down.
+ * Packing a tree. Each object is looked at, opened without following links, and looked at again: what was exchanged
+ * between is left out. Names of a directory are read before its entries are packed, so that no listing stays open on
+ * the way down.
  */
 #include "cmd/copy/pack.h"
 
@@ -58,7 +59,8 @@ static int write_failed(struct packer *p, int r)
 	return snap_fail_errno(p->e, -r, "cannot write the archive");
 }
 
-/* --- what an entry says ---------------------------------------------------------------------------------------------------- */
+/* --- what an entry says
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void drop_xattrs(struct packer *p)
 {
@@ -154,7 +156,8 @@ static int put_hard_link(struct packer *p, const struct stat *st)
 	return 0;
 }
 
-/* --- objects -------------------------------------------------------------------------------------------------------------- */
+/* --- objects
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static bool same(const struct stat *a, const struct stat *b)
 {

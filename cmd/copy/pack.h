@@ -19,8 +19,8 @@ struct pack_options {
 };
 
 /*
- * Pack *name*, seen from directory *dirfd*, into *out* (whose end is the caller's to write). Returns 0, or a negative errno with a
- * sentence. -ENOENT and kin: the top is not there.
+ * Pack *name*, seen from directory *dirfd*, into *out* (whose end is the caller's to write). Returns 0, or a negative
+ * errno with a sentence. -ENOENT and kin: the top is not there.
  */
 int pack_tree(int dirfd, const char *name, const struct pack_options *opt, struct tar_out *out, struct snap_error *e);
 

@@ -104,7 +104,8 @@ static int beside(const char *path, struct copy_place *ret, char *err)
 	parent_of(path, ret->dir, sizeof(ret->dir));
 	copy_base(path, ret->name, sizeof(ret->name));
 	if (stat(ret->dir, &st) < 0)
-		return fail(err, "the directory %s, which is to hold the copy, cannot be used: %s", ret->dir, strerror(errno));
+		return fail(err, "the directory %s, which is to hold the copy, cannot be used: %s", ret->dir,
+			strerror(errno));
 	if (!S_ISDIR(st.st_mode))
 		return fail(err, "%s is not a directory", ret->dir);
 	return 0;

@@ -19,8 +19,8 @@ bool copy_says_contents(const char *path); /* "/." at its end, or "/" or "." its
 void copy_base(const char *path, char *ret, unsigned long size);
 
 /*
- * Where does the source *what* go if it is copied to *dst*? Looks at the file system. 0, or -1 with a sentence in *err* (of 4352
- * bytes).
+ * Where does the source *what* go if it is copied to *dst*? Looks at the file system. 0, or -1 with a sentence in *err*
+ * (of 4352 bytes).
  */
 int copy_destination(const char *dst, enum copy_source what, struct copy_place *ret, char *err);
 

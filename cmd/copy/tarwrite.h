@@ -16,7 +16,7 @@ struct tar_out {
 	char *buf;
 	size_t n;
 	uint64_t size, left; /* of the present file: bytes in all, and that are still to come */
-	uint64_t total; /* bytes of files written so far */
+	uint64_t total;	     /* bytes of files written so far */
 };
 
 /* 0 or -ENOMEM. */
@@ -24,8 +24,8 @@ int tar_out_init(struct tar_out *o, int (*write)(void *arg, const void *data, si
 void tar_out_free(struct tar_out *o);
 
 /*
- * Begin an entry: type, path, link, mode, uid, gid, major, minor, mtime, size and xattrs of *en* count. Of a regular file exactly
- * en->size bytes follow by tar_out_data(). 0 or a negative errno.
+ * Begin an entry: type, path, link, mode, uid, gid, major, minor, mtime, size and xattrs of *en* count. Of a regular
+ * file exactly en->size bytes follow by tar_out_data(). 0 or a negative errno.
  */
 int tar_out_entry(struct tar_out *o, const struct tar_entry *en);
 int tar_out_data(struct tar_out *o, const void *data, size_t len);

@@ -42,7 +42,8 @@ struct unpack {
 	char link[TAR_PATH_MAX];
 };
 
-/* --- names ---------------------------------------------------------------------------------------------------------------- */
+/* --- names
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static int bad_name(struct snap_error *e, const char *path)
 {
@@ -61,7 +62,8 @@ static int clean(const char *path, char *ret, struct snap_error *e)
 			return bad_name(e, path);
 		if (len && !(len == 1 && *p == '.')) {
 			if (n + len + 2 > TAR_PATH_MAX)
-				return snap_fail(e, ENAMETOOLONG, "the archive has a name that is too long: %.200s…", path);
+				return snap_fail(
+					e, ENAMETOOLONG, "the archive has a name that is too long: %.200s…", path);
 			if (n)
 				ret[n++] = '/';
 			memcpy(ret + n, p, len);
@@ -124,7 +126,8 @@ static int open_beneath(int dirfd, const char *path, int flags, mode_t mode)
 	return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
 }
 
-/* Open the directory that holds *path*, made if it is missing, as tar does; *name* is the last component. -1 with errno. */
+/* Open the directory that holds *path*, made if it is missing, as tar does; *name* is the last component. -1 with
+ * errno. */
 static int open_parent(struct unpack *u, char *path, const char **name)
 {
 	char *slash = strrchr(path, '/');
@@ -150,7 +153,8 @@ static int open_parent(struct unpack *u, char *path, const char **name)
 	return fd;
 }
 
-/* --- attributes -------------------------------------------------------------------------------------------------------------- */
+/* --- attributes
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static mode_t mode_of(const struct unpack *u, const struct tar_entry *en)
 {
@@ -218,11 +222,12 @@ static void finish_directories(struct unpack *u)
 	}
 }
 
-/* --- objects ------------------------------------------------------------------------------------------------------------------ */
+/* --- objects
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 /*
- * What stands at the place is taken away, unless both are directories; a directory does not replace a file, nor a file a directory.
- * 1: the directory is there already.
+ * What stands at the place is taken away, unless both are directories; a directory does not replace a file, nor a file
+ * a directory. 1: the directory is there already.
  */
 static int make_room(struct unpack *u, int dirfd, const char *name, char type, struct snap_error *e)
 {
@@ -239,8 +244,8 @@ static int make_room(struct unpack *u, int dirfd, const char *name, char type, s
 	return unlinkat(dirfd, name, 0) < 0 && errno != ENOENT ? failed(u, e, "replace") : 0;
 }
 
-static int make_directory(struct unpack *u, int dirfd, const char *name, const struct tar_entry *en, bool there,
-	struct snap_error *e)
+static int make_directory(
+	struct unpack *u, int dirfd, const char *name, const struct tar_entry *en, bool there, struct snap_error *e)
 {
 	int fd;
 
@@ -307,7 +312,8 @@ static int make_node(struct unpack *u, int dirfd, const char *name, const struct
 		return failed(u, e, "make");
 	if (set_owner(u, dirfd, name, en) < 0)
 		return failed(u, e, "set the owner of");
-	/* The umask; a link that somebody has put there meanwhile is not followed where the host can do that, and is harmless inside. */
+	/* The umask; a link that somebody has put there meanwhile is not followed where the host can do that, and is
+	 * harmless inside. */
 	if (fchmodat(dirfd, name, mode_of(u, en), AT_SYMLINK_NOFOLLOW) < 0)
 		errno = 0;
 	return 0;
@@ -372,7 +378,9 @@ static int on_entry(void *arg, const struct tar_entry *en, struct snap_error *e)
 	return r;
 }
 
-/* --- data ----------------------------------------------------------------------------------------------------------------------- */
+/* --- data
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
 
 /* Where the next bytes go, and how many of them at most. */
 static uint64_t next_piece(struct unpack *u, uint64_t *off)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A tar archive as files below a directory. The archive is hostile, and so may be others who change the tree meanwhile: each name is
- * opened beneath the directory without following any symbolic link.
+ * A tar archive as files below a directory. The archive is hostile, and so may be others who change the tree meanwhile:
+ * each name is opened beneath the directory without following any symbolic link.
  */
 #ifndef PICKET_CMD_UNPACK_H
 #define PICKET_CMD_UNPACK_H
@@ -13,8 +13,8 @@
 #include "fuse-snap/error.h"
 
 enum unpack_owner {
-	UNPACK_OWNER_KEEP,   /* whoever unpacks: nothing is changed */
-	UNPACK_OWNER_ROOT,   /* 0:0 */
+	UNPACK_OWNER_KEEP,    /* whoever unpacks: nothing is changed */
+	UNPACK_OWNER_ROOT,    /* 0:0 */
 	UNPACK_OWNER_ARCHIVE, /* as the archive says */
 };
 
@@ -22,11 +22,11 @@ struct unpack_options {
 	const char *from; /* the only top name that the archive may have; "." or NULL: any */
 	const char *to;	  /* what it is called below the directory; NULL: the same. With "." a directory for all */
 	enum unpack_owner owner;
-	bool devices;	  /* make device nodes; else they are left out with a warning */
+	bool devices;	   /* make device nodes; else they are left out with a warning */
 	bool special_bits; /* set-user-ID and kin are kept */
 	bool xattrs;
-	void (*progress)(void *arg);			/* or NULL */
-	void (*warn)(void *arg, const char *text);	/* or NULL */
+	void (*progress)(void *arg);		   /* or NULL */
+	void (*warn)(void *arg, const char *text); /* or NULL */
 	void *arg;
 };
 

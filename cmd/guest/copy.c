@@ -112,12 +112,13 @@ static int unpack_stream(int dirfd, const struct unpack_options *opt)
 }
 
 /*
- * What comes is a file of name N (-f N), a directory (-d N), the contents of one (-c), or anything, and then PATH must be a directory.
- * -a: owners as the archive has them.
+ * What comes is a file of name N (-f N), a directory (-d N), the contents of one (-c), or anything, and then PATH must
+ * be a directory. -a: owners as the archive has them.
  */
 int guest_unpack(int argc, char **argv)
 {
-	struct unpack_options opt = {.owner = UNPACK_OWNER_ROOT, .devices = true, .special_bits = true, .xattrs = true, .warn = warn};
+	struct unpack_options opt = {
+		.owner = UNPACK_OWNER_ROOT, .devices = true, .special_bits = true, .xattrs = true, .warn = warn};
 	enum copy_source what = COPY_FILE;
 	struct copy_place place;
 	bool contents = false;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * picket-guest: what Picket itself runs inside a sandbox. It is a guest like any other: static, started from a descriptor, so that it
- * runs in an empty image too. Each part returns the exit status, and says what failed on standard error.
+ * picket-guest: what Picket itself runs inside a sandbox. It is a guest like any other: static, started from a
+ * descriptor, so that it runs in an empty image too. Each part returns the exit status, and says what failed on
+ * standard error.
  */
 #ifndef PICKET_CMD_GUEST_H
 #define PICKET_CMD_GUEST_H

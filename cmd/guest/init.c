@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first process of `--init`. Signals are taken one by one with sigwaitinfo(2), so there are no handlers: SIGCHLD reaps, all
- * others go to the child, which has a process group of its own and the terminal.
+ * The first process of `--init`. Signals are taken one by one with sigwaitinfo(2), so there are no handlers: SIGCHLD
+ * reaps, all others go to the child, which has a process group of its own and the terminal.
  */
 #include "cmd/guest/guest.h"
 

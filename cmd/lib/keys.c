@@ -6,7 +6,8 @@
 
 #include "cmd/lib/message.h"
 
-/* The byte *c* came behind k->matched keys and is not the next one: the longest beginning of the keys that the typed end still is. */
+/* The byte *c* came behind k->matched keys and is not the next one: the longest beginning of the keys that the typed
+ * end still is. */
 static size_t fall_back(struct keys *k, char c, char *out, size_t *used)
 {
 	char held[DETACH_KEYS_MAX + 1];
@@ -71,8 +72,9 @@ int detach_keys(const char *text, char *keys)
 
 		if (count == DETACH_KEYS_MAX || one_key(word, len, &keys[count]) < 0)
 			return complain(-1,
-				"--detach-keys \"%s\" are no keys: letters or ctrl-LETTER, parted by commas, %d at most", text,
-				DETACH_KEYS_MAX);
+				"--detach-keys \"%s\" are no keys: letters or ctrl-LETTER, parted by commas, %d at "
+				"most",
+				text, DETACH_KEYS_MAX);
 		count++;
 		if (!word[len])
 			return count;

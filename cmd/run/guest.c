@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * picket-guest as the program of a sandbox that does not run: its tree and volumes as they are, but no network, none of its
- * limits and rights, and nothing of what its own program would get.
+ * picket-guest as the program of a sandbox that does not run: its tree and volumes as they are, but no network, none of
+ * its limits and rights, and nothing of what its own program would get.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * picket cp: between a sandbox and the host, by docker's rules. Inside, picket-guest packs or unpacks; here the other half is
- * done, and what comes out of a sandbox is taken for hostile (cmd/copy/unpack.h).
+ * picket cp: between a sandbox and the host, by docker's rules. Inside, picket-guest packs or unpacks; here the other
+ * half is done, and what comes out of a sandbox is taken for hostile (cmd/copy/unpack.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -152,7 +152,8 @@ static int probe_done(void *arg, struct snap_error *e)
 	return 0;
 }
 
-/* Read until the first entry's type is known; what was read stays in *buf. The type, or 0 at the end, or -1 after a complaint. */
+/* Read until the first entry's type is known; what was read stays in *buf. The type, or 0 at the end, or -1 after a
+ * complaint. */
 static int probe(struct copy *c, char **buf, size_t *len)
 {
 	static const struct tar_ops ops = {.entry = probe_entry, .data = probe_nothing, .done = probe_done};
@@ -186,7 +187,8 @@ static int open_destination(struct copy *c, enum copy_source what, struct unpack
 		return complain(EXIT_FAILED, "%s", err);
 	opt->to = place->name[0] ? place->name : NULL;
 	c->dirfd = open(place->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return c->dirfd < 0 ? complain(EXIT_FAILED, "cannot open the directory %s: %s", place->dir, strerror(errno)) : 0;
+	return c->dirfd < 0 ? complain(EXIT_FAILED, "cannot open the directory %s: %s", place->dir, strerror(errno))
+			    : 0;
 }
 
 static int to_files(struct copy *c, char *piece)
@@ -203,7 +205,11 @@ static int to_files(struct copy *c, char *piece)
 	copy_base(c->inside, base, sizeof(base));
 	opt.from = contents ? "." : base;
 	if (type > 0)
-		status = open_destination(c, contents ? COPY_CONTENTS : type == '5' ? COPY_DIR : COPY_FILE, &opt, &place);
+		status = open_destination(c,
+			contents      ? COPY_CONTENTS
+			: type == '5' ? COPY_DIR
+				      : COPY_FILE,
+			&opt, &place);
 	if (type > 0 && !status) {
 		c->unpack = unpack_new(c->dirfd, &opt);
 		if (!c->unpack)
@@ -375,8 +381,9 @@ static const char *path_inside(const char *arg)
 {
 	const char *colon = strchr(arg, ':');
 
-	return colon && colon != arg && arg[0] != '/' && arg[0] != '.' && !memchr(arg, '/', (size_t)(colon - arg)) ? colon + 1
-													    : NULL;
+	return colon && colon != arg && arg[0] != '/' && arg[0] != '.' && !memchr(arg, '/', (size_t)(colon - arg))
+		       ? colon + 1
+		       : NULL;
 }
 
 /* As docker: from the root, without "..", and a slash or "/." at the end stays. Allocated. */
@@ -407,13 +414,17 @@ static char *clean_inside(const char *path)
 
 static int parse(struct copy *c, char **argv, bool *out)
 {
-	const char *from = path_inside(argv[0]), *to = path_inside(argv[1]), *arg = argv[from ? 0 : 1], *inside = from ? from : to;
+	const char *from = path_inside(argv[0]), *to = path_inside(argv[1]), *arg = argv[from ? 0 : 1],
+		   *inside = from ? from : to;
 
 	if (from && to)
-		return complain(EXIT_FAILED, "between two sandboxes nothing can be copied at once; copy to this machine first");
+		return complain(
+			EXIT_FAILED, "between two sandboxes nothing can be copied at once; copy to this machine first");
 	if (!inside)
-		return complain(EXIT_FAILED, "neither %s nor %s names a sandbox; write SANDBOX:PATH, and ./PATH for a local name "
-					     "with a colon", argv[0], argv[1]);
+		return complain(EXIT_FAILED,
+			"neither %s nor %s names a sandbox; write SANDBOX:PATH, and ./PATH for a local name "
+			"with a colon",
+			argv[0], argv[1]);
 	*out = from;
 	c->sandbox = xstrndup(arg, (size_t)(inside - arg) - 1);
 	c->asked = inside;
@@ -424,7 +435,8 @@ static int parse(struct copy *c, char **argv, bool *out)
 
 int cmd_cp(const void *opts, int argc, char **argv)
 {
-	struct copy c = {.o = opts, .dirfd = -1, 
+	struct copy c = {.o = opts,
+		.dirfd = -1,
 		.guest = {.sock = -1, .run_fd = -1, .in = -1, .out = -1, .err = -1, .entry = {.lock = -1}}};
 	bool out = false;
 	int status = parse(&c, argv, &out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * picket exec: a process in a running sandbox. Without a terminal it has our own descriptors; with one, bytes go through us, who
- * look for the detach keys.
+ * picket exec: a process in a running sandbox. Without a terminal it has our own descriptors; with one, bytes go
+ * through us, who look for the detach keys.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,9 +36,9 @@ struct exec {
 	const struct exec_options *o;
 	struct entry entry;
 	struct launch launch;
-	int sock;	  /* the session */
-	int tty;	  /* our terminal; -1: the process has none */
-	int relay;	  /* to the process's terminal */
+	int sock;  /* the session */
+	int tty;   /* our terminal; -1: the process has none */
+	int relay; /* to the process's terminal */
 	struct keys keys;
 	bool input_ended, done;
 	int status;
@@ -132,7 +132,8 @@ static int check_options(struct exec *x)
 	int count;
 
 	if (o->workdir && o->workdir[0] != '/')
-		return complain(EXIT_PICKET, "the working directory inside must be an absolute path, not \"%s\"", o->workdir);
+		return complain(
+			EXIT_PICKET, "the working directory inside must be an absolute path, not \"%s\"", o->workdir);
 	if (o->detach || !o->tty)
 		return 0;
 	if (o->interactive && !isatty(STDIN_FILENO))
@@ -156,7 +157,8 @@ static void tell_size(struct exec *x)
 
 	if (x->tty < 0 || !terminal_size(x->tty, &rows, &cols))
 		return;
-	send(x->sock, text, (size_t)snprintf(text, sizeof(text), "winsize %u %u", rows, cols), MSG_NOSIGNAL | MSG_DONTWAIT);
+	send(x->sock, text, (size_t)snprintf(text, sizeof(text), "winsize %u %u", rows, cols),
+		MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static void stop_job(struct exec *x)
@@ -293,8 +295,11 @@ static void read_session(struct exec *x)
 static void serve(struct exec *x, int signals)
 {
 	enum { SESSION, SIGNALS, TYPED, TO_RELAY, FROM_RELAY, OUTPUT, COUNT };
-	struct pollfd fds[COUNT] = {[SESSION] = {.fd = x->sock, .events = POLLIN}, [SIGNALS] = {.fd = signals, .events = POLLIN},
-		[TYPED] = {.events = POLLIN}, [TO_RELAY] = {.events = POLLOUT}, [FROM_RELAY] = {.events = POLLIN},
+	struct pollfd fds[COUNT] = {[SESSION] = {.fd = x->sock, .events = POLLIN},
+		[SIGNALS] = {.fd = signals, .events = POLLIN},
+		[TYPED] = {.events = POLLIN},
+		[TO_RELAY] = {.events = POLLOUT},
+		[FROM_RELAY] = {.events = POLLIN},
 		[OUTPUT] = {.events = POLLOUT}};
 	bool output_open = x->relay >= 0;
 

@@ -69,7 +69,8 @@ int cmd_export(const void *opts, int argc, char **argv)
 	int fd, status;
 
 	if (!o->output && isatty(STDOUT_FILENO))
-		return complain(EXIT_FAILED, "an archive is nothing for a terminal: say -o FILE, or send the output elsewhere");
+		return complain(
+			EXIT_FAILED, "an archive is nothing for a terminal: say -o FILE, or send the output elsewhere");
 	if (!o->output)
 		return export(argv[0], STDOUT_FILENO);
 	/* The file appears when it is whole. */

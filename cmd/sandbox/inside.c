@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pipes to and from picket-guest. What it says on its standard error is read along, so that it never waits for us; it is a guest,
- * and its words are cut and cleaned.
+ * Pipes to and from picket-guest. What it says on its standard error is read along, so that it never waits for us; it
+ * is a guest, and its words are cut and cleaned.
  */
 #include "cmd/sandbox/inside.h"
 
@@ -66,7 +66,8 @@ static int find(const char *name, struct entry *e)
 	return EXIT_FAILED;
 }
 
-static void __attribute__((noreturn)) be_run(struct inside *g, const struct str_list *words, const int theirs[3], pid_t parent)
+static void __attribute__((noreturn))
+be_run(struct inside *g, const struct str_list *words, const int theirs[3], pid_t parent)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	char *err = NULL;
@@ -125,7 +126,8 @@ int inside_start(struct inside *g, const char *name, const struct str_list *word
 	fcntl(data[to], F_SETFL, fcntl(data[to], F_GETFL) | O_NONBLOCK);
 	fcntl(g->err, F_SETFL, O_NONBLOCK);
 	running = g->entry.state.status == ENTRY_RUNNING || g->entry.state.status == ENTRY_RESTARTING;
-	status = (running ? start_session : start_run)(g, words, (const int[3]){to ? data[0] : -1, to ? -1 : data[1], err[1]});
+	status = (running ? start_session : start_run)(
+		g, words, (const int[3]){to ? data[0] : -1, to ? -1 : data[1], err[1]});
 	close(data[!to]);
 	close(err[1]);
 	return status;

@@ -26,8 +26,10 @@ int session_find(const char *name, bool paused, struct entry *e)
 		return status;
 	}
 	if (e->state.status == ENTRY_PAUSED && !paused)
-		status = complain(EXIT_FAILED, "the sandbox %s is paused; picket unpause lets it go on", e->config.name);
-	else if (e->state.status != ENTRY_RUNNING && e->state.status != ENTRY_PAUSED && e->state.status != ENTRY_RESTARTING)
+		status =
+			complain(EXIT_FAILED, "the sandbox %s is paused; picket unpause lets it go on", e->config.name);
+	else if (e->state.status != ENTRY_RUNNING && e->state.status != ENTRY_PAUSED &&
+		 e->state.status != ENTRY_RESTARTING)
 		status = complain(EXIT_FAILED, "the sandbox %s is not running", e->config.name);
 	if (status)
 		entry_free(e);
@@ -71,7 +73,8 @@ int session_open(const struct entry *e, const struct launch *l)
 			fds[2 + i] = l->fds[i];
 		r = keeper_ask(e, json_pack("{s:s}", "do", "exec"), fds, l->fd_count + 2, &answer);
 		if (r < 0) {
-			complain(-1, "cannot start a process in the sandbox %s: %s", e->config.name, keeper_error(r, answer));
+			complain(-1, "cannot start a process in the sandbox %s: %s", e->config.name,
+				keeper_error(r, answer));
 			close(socks[0]);
 		}
 		close(socks[1]);
@@ -103,7 +106,8 @@ enum session_news session_read(int sock, bool now, struct session_end *end)
 		end->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 		return SESSION_ENDED;
 	}
-	if (sscanf(end->text, "error %d %n", &status, &at) == 1 && at && status >= EXIT_PICKET && status <= EXIT_NOT_FOUND) {
+	if (sscanf(end->text, "error %d %n", &status, &at) == 1 && at && status >= EXIT_PICKET &&
+		status <= EXIT_NOT_FOUND) {
 		end->status = status;
 		memmove(end->text, end->text + at, strlen(end->text + at) + 1);
 		return SESSION_FAILED;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * picket top: the processes of a sandbox, in ps's columns. What ps knows of a process by the host (its processor, its wait channel) is
- * not known of a guest's; such columns are refused by name. Names of users are the sandbox's affair: root, else the number.
+ * picket top: the processes of a sandbox, in ps's columns. What ps knows of a process by the host (its processor, its
+ * wait channel) is not known of a guest's; such columns are refused by name. Names of users are the sandbox's affair:
+ * root, else the number.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -46,10 +47,9 @@ static bool parse_stat(char *stat, struct process *p)
 		return false;
 	*close = '\0';
 	p->comm = open + 1;
-	return sscanf(close + 1,
-		       " %c %d %d %d %d %d %*u %lu %*u %lu %*u %lu %lu %*d %*d %d %d %d %*d %lu %lu %lu", &p->state, &p->ppid,
-		       &p->pgid, &p->sid, &p->tty, &p->tpgid, &p->min_flt, &p->maj_flt, &p->utime, &p->stime, &p->priority,
-		       &p->nice, &p->threads, &p->start, &p->vsize, &p->rss) == 16;
+	return sscanf(close + 1, " %c %d %d %d %d %d %*u %lu %*u %lu %*u %lu %lu %*d %*d %d %d %d %*d %lu %lu %lu",
+		       &p->state, &p->ppid, &p->pgid, &p->sid, &p->tty, &p->tpgid, &p->min_flt, &p->maj_flt, &p->utime,
+		       &p->stime, &p->priority, &p->nice, &p->threads, &p->start, &p->vsize, &p->rss) == 16;
 }
 
 static bool parse_line(char *line, struct process *p)
@@ -103,7 +103,8 @@ static int ask(const struct entry *e, struct listing *l)
 		return complain(EXIT_FAILED, "cannot ask for the processes: %s", strerror(errno));
 	r = keeper_ask(e, json_pack("{s:s, s:s}", "do", "ask", "text", "top"), &fd, 1, &answer);
 	if (r < 0)
-		complain(EXIT_FAILED, "cannot ask the sandbox %s for its processes: %s", e->config.name, keeper_error(r, answer));
+		complain(EXIT_FAILED, "cannot ask the sandbox %s for its processes: %s", e->config.name,
+			keeper_error(r, answer));
 	json_decref(answer);
 	len = r < 0 ? 0 : lseek(fd, 0, SEEK_END);
 	if (r == 0) {
@@ -160,7 +161,8 @@ static void start_time(const struct listing *l, const struct process *p, char *r
 
 static void terminal(const struct process *p, char *ret)
 {
-	unsigned int major = (unsigned int)p->tty >> 8 & 0xfff, minor = ((unsigned int)p->tty & 0xff) | ((unsigned int)p->tty >> 12 & 0xfff00);
+	unsigned int major = (unsigned int)p->tty >> 8 & 0xfff,
+		     minor = ((unsigned int)p->tty & 0xff) | ((unsigned int)p->tty >> 12 & 0xfff00);
 
 	if (!p->tty)
 		strcpy(ret, "?");
@@ -186,14 +188,17 @@ static double memory_share(const struct process *p)
 
 static void state(const struct process *p, char *ret)
 {
-	snprintf(ret, CELL, "%c%s%s%s%s", p->state, p->nice < 0 ? "<" : p->nice > 0 ? "N" : "", p->sid == p->pid ? "s" : "",
-		p->threads > 1 ? "l" : "", p->tpgid > 0 && p->tpgid == p->pgid ? "+" : "");
+	snprintf(ret, CELL, "%c%s%s%s%s", p->state,
+		p->nice < 0   ? "<"
+		: p->nice > 0 ? "N"
+			      : "",
+		p->sid == p->pid ? "s" : "", p->threads > 1 ? "l" : "", p->tpgid > 0 && p->tpgid == p->pgid ? "+" : "");
 }
 
 #define NUMBER(name, fmt, value)                                                                                       \
 	static void name(const struct listing *l, const struct process *p, char *ret)                                  \
 	{                                                                                                              \
-		snprintf(ret, CELL, fmt, value);                                                               \
+		snprintf(ret, CELL, fmt, value);                                                                       \
 	}
 #define TEXT(name, call)                                                                                               \
 	static void name(const struct listing *l, const struct process *p, char *ret)                                  \
@@ -314,17 +319,17 @@ static const struct column known[] = {
 	{"command", "COMMAND", NULL, false},
 };
 
-static const struct column full[] = {{"", "UID", show_user, false}, {"", "PID", show_pid, true}, {"", "PPID", show_ppid, true},
-	{"", "C", show_c, true}, {"", "STIME", show_start, false}, {"", "TTY", show_tty, false}, {"", "TIME", show_time, true},
-	{"", "CMD", NULL, false}};
-static const struct column bsd[] = {{"", "USER", show_user, false}, {"", "PID", show_pid, true}, {"", "%CPU", show_cpu, true},
-	{"", "%MEM", show_memory, true}, {"", "VSZ", show_vsize, true}, {"", "RSS", show_rss, true}, {"", "TTY", show_tty, false},
-	{"", "STAT", show_state, false}, {"", "START", show_start, false}, {"", "TIME", show_bsd_time, true},
-	{"", "COMMAND", NULL, false}};
-static const struct column plain[] = {{"", "PID", show_pid, true}, {"", "TTY", show_tty, false}, {"", "TIME", show_time, true},
-	{"", "CMD", NULL, false, true}};
-static const struct column bsd_x[] = {{"", "PID", show_pid, true}, {"", "TTY", show_tty, false}, {"", "STAT", show_state, false},
-	{"", "TIME", show_bsd_time, true}, {"", "COMMAND", NULL, false}};
+static const struct column full[] = {{"", "UID", show_user, false}, {"", "PID", show_pid, true},
+	{"", "PPID", show_ppid, true}, {"", "C", show_c, true}, {"", "STIME", show_start, false},
+	{"", "TTY", show_tty, false}, {"", "TIME", show_time, true}, {"", "CMD", NULL, false}};
+static const struct column bsd[] = {{"", "USER", show_user, false}, {"", "PID", show_pid, true},
+	{"", "%CPU", show_cpu, true}, {"", "%MEM", show_memory, true}, {"", "VSZ", show_vsize, true},
+	{"", "RSS", show_rss, true}, {"", "TTY", show_tty, false}, {"", "STAT", show_state, false},
+	{"", "START", show_start, false}, {"", "TIME", show_bsd_time, true}, {"", "COMMAND", NULL, false}};
+static const struct column plain[] = {{"", "PID", show_pid, true}, {"", "TTY", show_tty, false},
+	{"", "TIME", show_time, true}, {"", "CMD", NULL, false, true}};
+static const struct column bsd_x[] = {{"", "PID", show_pid, true}, {"", "TTY", show_tty, false},
+	{"", "STAT", show_state, false}, {"", "TIME", show_bsd_time, true}, {"", "COMMAND", NULL, false}};
 
 struct layout {
 	struct column columns[COLUMNS_MAX];
@@ -384,7 +389,9 @@ static int one_word(struct layout *y, const char *word)
 
 	if (!*letters || strspn(letters, dash ? "eAfFlwdaxHy" : "auxwefg") != strlen(letters))
 		return complain(EXIT_FAILED,
-			"\"%s\" of ps is not known here: there are -e -f -A -a -x -w, aux and its parts, and -o or o with columns", word);
+			"\"%s\" of ps is not known here: there are -e -f -A -a -x -w, aux and its parts, and -o or o "
+			"with columns",
+			word);
 	if (!dash && strchr(letters, 'u'))
 		return USE(y, bsd);
 	if (dash && (strchr(letters, 'f') || strchr(letters, 'F') || strchr(letters, 'l')))

@@ -40,7 +40,7 @@ struct work { /* of a slow verb's thread */
 	const struct verb *verb;
 };
 
-static void say(struct ask *a, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void say(struct ask *a, const char *fmt, va_list ap)
 {
 	vsnprintf(a->text, sizeof(a->text), fmt, ap);
 }

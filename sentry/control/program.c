@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Starting a program that picket names: its user, its variables, where it is found, and what to say if it cannot be run. */
+/* Starting a program that picket names: its user, its variables, where it is found, and what to say if it cannot be
+ * run. */
 #include "control/program.h"
 
 #include "control/config.h"
@@ -196,10 +197,10 @@ int program_exec(struct task *t, const struct config *c, int guest_fd, char *con
 		return 0;
 	if (r == -ENOENT || r == -ENOTDIR)
 		return failure_set(f, 127, "%s: not found%s", name,
-			    strchr(name, '/') ? " in the sandbox (or its interpreter is missing)"
-					      : " in the sandbox's PATH (or its interpreter is missing)");
+			strchr(name, '/') ? " in the sandbox (or its interpreter is missing)"
+					  : " in the sandbox's PATH (or its interpreter is missing)");
 	if (r == -ENOMEM || r == -EAGAIN)
 		return failure_set(f, 125, "cannot start %s: %s", name, strerror(-r));
 	return failure_set(f, 126, "%s: cannot be executed: %s", name,
-		    r == -ENOEXEC ? "neither a program for this machine nor a script that begins with #!" : strerror(-r));
+		r == -ENOEXEC ? "neither a program for this machine nor a script that begins with #!" : strerror(-r));
 }

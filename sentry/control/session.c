@@ -36,22 +36,23 @@
 
 struct session {
 	struct kernel *kernel;
-	struct list_head link;	  /* kernel->sessions */
-	int sock;		  /* of the session; the thread closes it */
+	struct list_head link; /* kernel->sessions */
+	int sock;	       /* of the session; the thread closes it */
 	struct host_event event;
-	int fds[ASK_FDS_MAX];	  /* what came behind the configuration */
+	int fds[ASK_FDS_MAX]; /* what came behind the configuration */
 	unsigned n_fds;
 	int config_fd;
 	struct config *config;
-	struct task *task;	  /* held */
-	struct console *console;  /* of `-t`; guarded by sessions_lock against control messages */
+	struct task *task;	 /* held */
+	struct console *console; /* of `-t`; guarded by sessions_lock against control messages */
 	_Atomic uint32_t news;
 	_Atomic int status;
-	_Atomic bool told;	  /* the end was told: by the thread, or by sessions_end() */
-	bool attached;		  /* its task is in the tables */
+	_Atomic bool told; /* the end was told: by the thread, or by sessions_end() */
+	bool attached;	   /* its task is in the tables */
 };
 
-/* --- telling ---------------------------------------------------------------------------------------------------------------- */
+/* --- telling
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static void tell(struct session *s, const char *text)
 {
@@ -98,11 +99,12 @@ void sessions_end(struct kernel *k)
 	struct session *s;
 	LOCK_SCOPE(&k->sessions_lock);
 
-	list_for_each_entry(s, &k->sessions, link)
+	list_for_each_entry (s, &k->sessions, link)
 		tell_exit(s, atomic_load(&s->news) & NEWS_ENDED ? atomic_load(&s->status) : SIGKILL);
 }
 
-/* --- being told --------------------------------------------------------------------------------------------------------------- */
+/* --- being told
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static void handle(struct session *s, const char *msg)
 {
@@ -140,7 +142,8 @@ static void session_event(struct host_event *he, uint32_t events)
 	}
 }
 
-/* --- the process ----------------------------------------------------------------------------------------------------------------- */
+/* --- the process
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static int no_memory(struct failure *f)
 {
@@ -198,7 +201,9 @@ static int attach(struct session *s, struct failure *f)
 	tid = pid_attach(k, t);
 	if (tid > 0) {
 		task_get(t); /* the table's */
-		t->tid = tg->pid = tg->pgid = tg->sid = tid;
+		t->tid = tg->pid = tid;
+		tg->pgid = tid;
+		tg->sid = tid;
 		pid_group_used(k, tid);
 		tg->leader = t;
 		tg->n_threads = 1;
@@ -208,10 +213,12 @@ static int attach(struct session *s, struct failure *f)
 		s->attached = true;
 	}
 	lock_release(&k->tasklist_lock);
-	return tid > 0 ? 0 : failure_set(f, 125, "cannot start the process: the sandbox's limit of processes is reached");
+	return tid > 0 ? 0
+		       : failure_set(f, 125, "cannot start the process: the sandbox's limit of processes is reached");
 }
 
-/* The host's descriptor that the configuration means by its place, which it may mean twice; the caller's from now on. -1: none. */
+/* The host's descriptor that the configuration means by its place, which it may mean twice; the caller's from now on.
+ * -1: none. */
 static int take_fd(struct session *s, int place)
 {
 	return place < 0 || (unsigned)place >= s->n_fds ? -1 : fcntl(s->fds[place], F_DUPFD_CLOEXEC, 0);
@@ -277,7 +284,8 @@ static int enter_cwd(struct session *s, struct failure *f)
 	int r = vfs_walk(s->task, AT_FDCWD, cwd, WALK_FOLLOW | WALK_DIRECTORY, &p);
 
 	if (r < 0)
-		return failure_set(f, r == -ENOENT ? 127 : 126, "cannot enter the working directory %s: %s", cwd, strerror(-r));
+		return failure_set(
+			f, r == -ENOENT ? 127 : 126, "cannot enter the working directory %s: %s", cwd, strerror(-r));
 	fs_set_cwd(s->task->fs, &p);
 	return 0;
 }
@@ -296,7 +304,8 @@ static int read_config(struct session *s, struct failure *f)
 		s->config->cwd = s->kernel->config->cwd;
 	if (!r && !s->config->user)
 		s->config->user = s->kernel->config->user;
-	return r ? failure_set(f, 125, "the session's configuration: %s (record %u)", why ? why : strerror(-r), record) : 0;
+	return r ? failure_set(f, 125, "the session's configuration: %s (record %u)", why ? why : strerror(-r), record)
+		 : 0;
 }
 
 static int run_program(struct session *s, struct failure *f)
@@ -328,7 +337,8 @@ static int start(struct session *s, struct failure *f)
 	return 0;
 }
 
-/* --- the thread ------------------------------------------------------------------------------------------------------------------ */
+/* --- the thread
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static void close_fds(struct session *s)
 {

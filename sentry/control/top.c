@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The verb `top`: all processes, from the sentry's tables. A line for each: user, effective user, group, effective group, the text
- * of /proc/PID/stat, the words of the command; parted by tabs. In front of them the second in which the sandbox was started.
+ * The verb `top`: all processes, from the sentry's tables. A line for each: user, effective user, group, effective
+ * group, the text of /proc/PID/stat, the words of the command; parted by tabs. In front of them the second in which the
+ * sandbox was started.
  */
 #include "control/ask.h"
 
