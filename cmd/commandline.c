@@ -11,6 +11,7 @@
 #include "cmd/config/config.h"
 #include "cmd/help/foreign.h"
 #include "cmd/help/help.h"
+#include "cmd/lib/columns.h"
 #include "cmd/lib/json.h"
 #include "cmd/lib/message.h"
 #include "cmd/options.h"
@@ -162,11 +163,26 @@ int cmd_help(const void *opts, int argc, char **argv)
 	return finish_output();
 }
 
+/* docker's places of the version, for scripts that ask for it by a template. */
+static int print_version(const char *format)
+{
+	json_t *rows = json_pack("[{s:s s:s s:{s:s s:s} s:{s:s s:s}}]", "name", "picket", "version", PICKET_VERSION, "Client", "Version",
+		PICKET_VERSION, "Os", "linux", "Server", "Version", PICKET_VERSION, "Os", "linux");
+	int status = check_list_format(format);
+
+	status = status ? status : print_list(format, NULL, 0, rows, stdout);
+	json_decref(rows);
+	return status ? status : finish_output();
+}
+
 int cmd_version(const void *opts, int argc, char **argv)
 {
 	const struct list_options *o = opts;
 	struct json j = {.out = stdout};
 
+	if (o && o->format && *o->format && strcmp(o->format, "json") != 0 && strcmp(o->format, "text") != 0 &&
+	    strcmp(o->format, "table") != 0)
+		return print_version(o->format);
 	if (!o || !o->format || strcmp(o->format, "json") != 0) {
 		printf("picket %s\n", PICKET_VERSION);
 		return finish_output();

@@ -93,6 +93,15 @@ struct list_options {
 	bool force;
 };
 
+/* The names of --filter of images, for help and completion. */
+#define IMAGE_FILTERS "reference label dangling before since"
+
+struct images_options {
+	const char *format;
+	struct str_list filters;
+	bool quiet, all, no_trunc, digests;
+};
+
 struct config_options {
 	bool project;
 	const char *format;

@@ -6,6 +6,11 @@ static const struct opt_spec format_opts[] = {
 	{"format", 0, OPT_CHOICE, LIST(format), "FORMAT", "text (default) or json", COMPLETE_WORDS, "text json"},
 };
 
+static const struct opt_spec version_opts[] = {
+	{"format", 0, OPT_STRING, LIST(format), "FORMAT", "text (default), json, or a template: '{{.Client.Version}}'", COMPLETE_WORDS,
+		"text json"},
+};
+
 static const struct cmd_spec commands[] = {
 	{"doctor", "[OPTIONS]", "say what this host gives, and how to mend what it does not",
 		"The exit status is 0 when sandboxes can run.", OPTS(format_opts, list_options), 0, 0,
@@ -14,7 +19,7 @@ static const struct cmd_spec commands[] = {
 			    "doctor --format json # the same for programs"},
 	{"info", "[OPTIONS]", "say where things are and which ways are used", NULL, OPTS(format_opts, list_options), 0,
 		0, .failure = EXIT_FAILED, .run = cmd_info, .examples = "info # store, programs, number of images"},
-	{"version", "[OPTIONS]", "print the version", NULL, OPTS(format_opts, list_options), 0, 0,
+	{"version", "[OPTIONS]", "print the version", NULL, OPTS(version_opts, list_options), 0, 0,
 		.failure = EXIT_FAILED, .no_config = true, .run = cmd_version,
 		.examples = "version --format json # for programs"},
 	{"completion", "bash|zsh|fish", "print a completion script for a shell", NULL, NO_OPTS, 1, 1,

@@ -16,11 +16,16 @@ static const struct opt_spec load_opts[] = {
 	{"quiet", 'q', OPT_FLAG, FETCH(quiet), NULL, "show no progress"},
 };
 
+#define IMAGES(field) offsetof(struct images_options, field)
+
 static const struct opt_spec images_opts[] = {
-	{"format", 0, OPT_CHOICE, LIST(format), "FORMAT", "table (default) or json", COMPLETE_WORDS, "table json"},
-	{"quiet", 'q', OPT_FLAG, LIST(quiet), NULL, "print image IDs only"},
-	{"no-trunc", 0, OPT_FLAG, LIST(no_trunc), NULL, "print whole image IDs"},
-	{"all", 'a', OPT_FLAG, LIST(all), NULL, "accepted: all images are always listed", .hidden = true},
+	{"filter", 'f', OPT_LIST, IMAGES(filters), "NAME=VALUE", "only some: " IMAGE_FILTERS, COMPLETE_FILTER, IMAGE_FILTERS},
+	{"format", 0, OPT_STRING, IMAGES(format), "FORMAT", "table (default), json, or a template: '{{.Repository}} {{.Size}}'",
+		COMPLETE_FREE},
+	{"quiet", 'q', OPT_FLAG, IMAGES(quiet), NULL, "print image IDs only"},
+	{"no-trunc", 0, OPT_FLAG, IMAGES(no_trunc), NULL, "print whole image IDs"},
+	{"digests", 0, OPT_FLAG, IMAGES(digests), NULL, "show the digests of manifests"},
+	{"all", 'a', OPT_FLAG, IMAGES(all), NULL, "accepted: all images are always listed", .hidden = true},
 };
 
 static const struct opt_spec rmi_opts[] = {
@@ -67,10 +72,11 @@ static const struct cmd_spec commands[] = {
 		.run = cmd_load,
 		.examples = "load image.tar # what docker save or podman save wrote\n"
 			    "load <image.tar.zst # compressed, from standard input"},
-	{"images", "[OPTIONS] [NAME]", "list the images in the store", NULL, OPTS(images_opts, list_options), 0, 1,
+	{"images", "[OPTIONS] [NAME]", "list the images in the store", NULL, OPTS(images_opts, images_options), 0, 1,
 		.complete = COMPLETE_IMAGE, .failure = EXIT_FAILED, .run = cmd_images,
 		.examples = "images # all\n"
-			    "images -q alpine # the IDs of one repository's images"},
+			    "images -q alpine # the IDs of one repository's images\n"
+			    "images --filter 'reference=al*' --format '{{.ID}} {{.Repository}}:{{.Tag}}'"},
 	{"rmi", "[OPTIONS] IMAGE…", "remove images",
 		"Forgets the names and frees what no other image and no running sandbox uses.",
 		OPTS(rmi_opts, list_options), 1, -1, .complete = COMPLETE_IMAGE, .failure = EXIT_FAILED, .run = cmd_rmi,

@@ -110,6 +110,21 @@ t "tag" 0 'docker tag $R/busybox box && docker tag box box:mine && docker images
 box:latest
 box:mine
 E
+t "images --filter" 0 'docker images --filter "reference=b?x" --format "{{.Repository}} {{.Tag}}"; docker images -q --filter dangling=true; docker images --filter label=org.opencontainers.image.title=getting-started --format "{{.Tag}}"' <<E
+box latest
+box mine
+latest
+E
+t "images --digests" 0 'docker images --digests --no-trunc box:mine | tail -1' <<E
+box +mine +sha256:$ID +sha256:$ID +[A-Za-z0-9 ]+ ago +$SIZE
+E
+t "images: a table of one's own" 0 'docker images --format "table {{.Tag}}\t{{.ID}}" box:mine' <<E
+TAG +IMAGE ID
+mine +$SHORT
+E
+t "images: no such filter" 1 'docker images --filter size=3' <<E
+E
+e "reference"
 t "rmi of one tag" 0 'docker rmi box:mine' <<E
 Untagged: box:mine
 E

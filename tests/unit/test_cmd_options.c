@@ -93,8 +93,8 @@ static void test_interspersed(void **state)
 	struct parsed p;
 
 	assert_int_equal(parse("images", "name --format json -q", &p), 0);
-	assert_string_equal(((struct list_options *)p.opts)->format, "json");
-	assert_true(((struct list_options *)p.opts)->quiet);
+	assert_string_equal(((struct images_options *)p.opts)->format, "json");
+	assert_true(((struct images_options *)p.opts)->quiet);
 	assert_int_equal(p.argc, 1);
 	parsed_free(find_command("images"), &p);
 	assert_int_equal(parse("images", "--help --nonsense", &p), 0);
