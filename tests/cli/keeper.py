@@ -539,6 +539,49 @@ def test_killed():
     check("the command in the foreground says so", p.wait(10) == 125 and b"keeper" in p.stderr.read())
 
 
+def children(pid):
+    found = []
+    for child in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            parent = open(f"/proc/{child}/stat").read().rsplit(")", 1)[1].split()[1]
+        except OSError:
+            continue
+        if int(parent) == pid:
+            found += [int(child)] + children(int(child))
+    return found
+
+
+def test_moments():
+    """kill -9 of anything at any moment: the entry says that it has ended, and can be removed."""
+    import random
+    random.seed(int(os.environ.get("SEED", "7")))
+    wrong = []
+    for i in range(25):
+        name = f"m{i}"
+        how = random.choice((["--keep"], ["-d"], ["-d", "--restart", "always"], ["--rm"]))
+        p = subprocess.Popen([picket, "run", "--network", "none", "--name", name, *how, "host", "--", "sh", "-c",
+                              "sleep 100 & while :; do sleep 0.05; done"], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+        time.sleep(random.random() * 0.25)
+        family = [p.pid] + children(p.pid)
+        keeper = [pid for pid in keepers() if pid not in family and pid != p.pid]
+        victim = random.choice(family + keeper)
+        try:
+            os.kill(victim, signal.SIGKILL)
+        except OSError:
+            pass
+        time.sleep(random.random() * 0.1)
+        r = call("rm", "-f", name)
+        p.kill() if p.poll() is None and "-d" not in how else None
+        p.wait(20)
+        call("rm", "-f", name)
+        r = call("ps", "-a", "--format", "{{.Names}}")
+        if name in r.stdout.decode().split():
+            wrong.append((name, how, victim))
+    check("kill -9 at random moments leaves nothing that cannot be removed", not wrong, wrong)
+    check("nor a name", not [n for n in os.listdir(work + "/store/names") if re.fullmatch(r"m\d+", n)])
+
+
 try:
     for name, test in list(globals().items()):
         if name.startswith("test_") and wanted in name:

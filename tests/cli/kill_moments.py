@@ -30,6 +30,9 @@ def processes():
     found = {}
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
+            with open("/proc/%s/status" % pid) as f:  # the folder's owner is root where a process may not be dumped
+                if "\nUid:\t%d\t" % os.getuid() not in f.read():
+                    continue
             with open("/proc/%s/stat" % pid) as f:
                 text = f.read()
         except OSError:
@@ -47,7 +50,7 @@ def orphans():
     for pid, (name, parent) in all_of_them.items():
         if name not in ("picket-sentry", "picket-stub", "slirp4netns"):
             continue
-        while parent in all_of_them and all_of_them[parent][0] != "picket":
+        while parent in all_of_them and all_of_them[parent][0] not in ("picket", "picket-keeper"):
             parent = all_of_them[parent][1]
         if parent not in all_of_them:
             found.add((pid, name))
