@@ -544,11 +544,12 @@ static int load_one(const char *folder, const char *name, bool temporary, const 
 		return -ENOENT;
 	path = xasprintf(temporary ? "%s/%s/entry" : "%s/%s", folder, name);
 	r = entry_load(path, name, temporary, ret);
-	if (r == -ENOENT && temporary && !*prefix) {
-		*strrchr(path, '/') = '\0';
-		look_at_runtime(path);
-	}
 	free(path);
+	if (r == -ENOENT && temporary && !*prefix) {
+		path = xasprintf("%s/%s", folder, name);
+		look_at_runtime(path);
+		free(path);
+	}
 	if (r)
 		return r;
 	if (strncmp(ret->id, prefix, strlen(prefix)) != 0 || !repair(ret)) {
@@ -612,7 +613,7 @@ static int gather(const char *prefix, unsigned int flags, struct entry_list *lis
 	char *store = store_dir(NULL), *folder = store ? xasprintf("%s/sandboxes", store) : NULL;
 	int r = folder ? walk(folder, false, prefix, flags, list) : 0;
 
-	if (r)
+	if (r && folder)
 		entry_fail(err, -r, "cannot read the sandboxes in %s", folder);
 	for (size_t i = 0; i < runtimes.count; i++)
 		walk(runtimes.items[i], true, prefix, flags, list);
