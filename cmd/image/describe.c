@@ -87,6 +87,28 @@ static json_t *member(const json_t *blob, const char *key, json_t *otherwise)
 	return json_incref(v);
 }
 
+/* docker shows these of every image: who asks for one by a template gets an answer. */
+static json_t *whole_config(const json_t *blob)
+{
+	static const char *const texts[] = {"User", "WorkingDir"};
+	static const char *const others[] = {"ExposedPorts", "Env", "Cmd", "Entrypoint", "Volumes", "OnBuild", "Labels"};
+	json_t *v = member(blob, "config", json_object()), *whole;
+
+	if (!json_is_object(v)) {
+		json_decref(v);
+		v = json_object();
+	}
+	whole = json_copy(v);
+	json_decref(v);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (!json_object_get(whole, texts[i]))
+			json_object_set_new(whole, texts[i], json_string(""));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (!json_object_get(whole, others[i]))
+			json_object_set_new(whole, others[i], json_null());
+	return whole;
+}
+
 json_t *inspect_image(const struct store *s, const struct image_ref *ref)
 {
 	json_t *blob = config_blob(s, &ref->config), *v = json_object(), *tags = json_array(), *digests = json_array();
@@ -102,7 +124,7 @@ json_t *inspect_image(const struct store *s, const struct image_ref *ref)
 	json_object_set_new(v, "Comment", json_string(""));
 	json_object_set_new(v, "Created", member(blob, "created", json_string("0001-01-01T00:00:00Z")));
 	json_object_set_new(v, "Author", member(blob, "author", json_string("")));
-	json_object_set_new(v, "Config", member(blob, "config", json_object()));
+	json_object_set_new(v, "Config", whole_config(blob));
 	json_object_set_new(v, "Architecture", member(blob, "architecture", json_string("")));
 	json_object_set_new(v, "Variant", member(blob, "variant", json_string("")));
 	json_object_set_new(v, "Os", member(blob, "os", json_string("")));

@@ -215,6 +215,9 @@ static json_t *index_one(json_t *of, const json_t *at, char **err)
 			json_array_size(of));
 		return NULL;
 	}
+	/* Go's map that is not there is as an empty one. */
+	if (json_is_null(of) && json_is_string(at))
+		return json_string("");
 	if (json_is_null(of))
 		err_set(err, "the template's index is into what is not set");
 	else

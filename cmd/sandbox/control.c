@@ -458,7 +458,9 @@ bool confirmed(const char *warning)
 
 	fprintf(stdout, "%s\nAre you sure you want to continue? [y/N] ", warning);
 	fflush(stdout);
-	if (!fgets(line, sizeof(line), stdin))
+	if (!fgets(line, sizeof(line), stdin)) {
 		line[0] = '\0';
+		putchar('\n');
+	}
 	return (line[0] == 'y' || line[0] == 'Y') && (line[1] == '\n' || line[1] == '\0');
 }

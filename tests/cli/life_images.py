@@ -53,6 +53,8 @@ check("inspect names the image", c["Image"] == image_id and c["Config"]["Image"]
 check("ancestor by name, without a tag it has not, by id", all(
     run("ps", "-a", "-f", "ancestor=" + a, "--format", "{{.Names}}").stdout == b
     for a, b in (("box:1", "kept\n"), (image_id[:19], "kept\n"), (image_id[7:19], "kept\n"), ("box", ""), ("box:2", ""))))
+r = run("inspect", "-f", '{{json .Config.Labels}} {{index .Config.Labels "x"}} {{.Config.User}}', "box:1")
+check("what an image does not say can be asked for", r.returncode == 0 and r.stdout == "null  \n", r)
 r = run("rmi", "box:1")
 check("rmi refuses the image of a sandbox", r.returncode == 1 and "the sandbox kept (" in r.stderr, r.stderr)
 check("  and says how", "picket rmi -f" in r.stderr)

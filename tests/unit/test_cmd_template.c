@@ -73,6 +73,7 @@ static void test_functions(void **state)
 	assert_string_equal(made("{{join .Args \",\"}} {{.Id | upper}} {{upper .Id | lower}}"), "a,b c,d ABC abc");
 	assert_string_equal(made("{{len .Args}} {{len .Id}} {{index .Args 2}} {{index .Labels \"a\"}}"), "3 3 d 1");
 	assert_string_equal(made("{{index .Labels \"none\"}}|"), "|");
+	assert_string_equal(made("{{index .State.Health \"x\"}}|"), "|");
 	assert_string_equal(made("{{println .Id 1}}{{print \"a\" 1 2 \"b\"}}"), "abc 1\na1 2b");
 	assert_string_equal(made("{{printf \"%5d|%-4s|%q|%v|%%\" .State.Pid .Id .Id .Args}}"), "   42|abc |\"abc\"|[a b c d]|%");
 	assert_string_equal(made("{{eq .Id \"abc\"}} {{ne .Id \"abc\"}} {{lt 1 2}} {{ge 1 2}} {{not .Empty}}"),
@@ -89,7 +90,7 @@ static void test_wrong(void **state)
 		"{{foo .Id}}", "{{\"a}}", "{{(.Id}}", "{{.Id)}}", "{{$x}}", "{{index .Args 3}}", "{{index .Args -1}}",
 		"{{join .Id \",\"}}", "{{json}}", "{{json .Id .Id}}", "{{.Id \"x\"}}", "{{printf \"%d\"}}", "{{printf \"%n\" 1}}",
 		"{{printf \"%999999d\" 1}}", "{{printf \"x\" 1}}", "{{range .Id}}{{end}}", "{{slice .Id 2 9}}", "{{lt 1 .Id}}",
-		"{{if .Id}}{{else}}{{else}}{{end}}", "{{\"\\z\"}}", "{{len 1}}", "{{index nil 1}}", "{{truncate .Id -1}}",
+		"{{if .Id}}{{else}}{{else}}{{end}}", "{{\"\\z\"}}", "{{len 1}}", "{{index nil 1}}", "{{index .State.Health 0}}", "{{truncate .Id -1}}",
 		"{{block \"x\" .}}{{end}}", "{{.Id | }}", "{{| .Id}}", "{{pad .Id 1 9999999}}"};
 	char deep[2048] = "";
 
