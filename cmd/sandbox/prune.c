@@ -7,6 +7,7 @@
 
 #include "cmd/commands.h"
 #include "cmd/image/collect.h"
+#include "cmd/keep/volumes.h"
 #include "cmd/lib/message.h"
 #include "cmd/sandbox/control.h"
 #include "cmd/sandbox/describe.h"
@@ -46,6 +47,30 @@ static int prune_sandboxes(const struct filters *f, uint64_t *freed)
 	return status;
 }
 
+/* Volumes of sandboxes' own that no sandbox has any more. */
+static int prune_volumes(uint64_t *freed)
+{
+	struct volume_list list;
+	char *err = NULL;
+	int status = volumes_list(&list, &err) < 0 ? complain(EXIT_FAILED, "%s", err) : 0;
+
+	for (size_t i = 0; status == 0 && i < list.count; i++) {
+		const struct volume *v = &list.items[i];
+		struct str_list users = {0};
+		uint64_t size = volume_size(v);
+
+		volume_users(v, &users);
+		if (*v->sandbox && users.count == 0 && volume_remove(v, &err) == 0) {
+			printf("Deleted volume: %s\n", v->name);
+			*freed += size;
+		}
+		str_list_free(&users);
+	}
+	volume_list_free(&list);
+	free(err);
+	return status;
+}
+
 enum { PRUNE_SANDBOXES = 1, PRUNE_IMAGES = 2 };
 
 static int prune(const struct prune_options *o, const char *warning, unsigned int what)
@@ -61,6 +86,8 @@ static int prune(const struct prune_options *o, const char *warning, unsigned in
 	}
 	if (status == 0 && (what & PRUNE_SANDBOXES))
 		status = prune_sandboxes(&f, &freed);
+	if (status == 0 && o->volumes)
+		status = prune_volumes(&freed);
 	if (status == 0 && (what & PRUNE_IMAGES))
 		status = prune_images(o->all, &freed);
 	filters_free(&f);

@@ -322,6 +322,21 @@ def test_prune():
     out("rm", "-f", "p3")
 
 
+def test_own_volumes():
+    """A volume without a name goes with its sandbox by rm -v, or when it is alone by system prune --volumes."""
+    own = ["--network", "none", "-v", "/data", "host", "--", "sh", "-c", "echo x >/data/f"]
+    equal(run("run", "--name", "ov1", *own).returncode, 0)
+    equal(run("run", "--name", "ov2", *own).returncode, 0)
+    equal(len(out("volume", "ls", "-q").split()), 2)
+    out("rm", "-v", "ov1")
+    equal(len(out("volume", "ls", "-q").split()), 1)
+    out("rm", "ov2")
+    out("system", "prune", "-f")
+    equal(len(out("volume", "ls", "-q").split()), 1)
+    assert "Deleted volume: " in out("system", "prune", "-f", "--volumes")
+    equal(out("volume", "ls", "-q"), "")
+
+
 def test_two_words():
     sid = out("container", "create", "--name", "tw", *HOST, "true")
     equal(out("container", "ls", "-aq"), sid[:12])
