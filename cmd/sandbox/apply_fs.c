@@ -268,7 +268,7 @@ static bool same_link(const struct upper_change *c, int parent, const char *name
 static enum apply_result put_dir(const struct apply_target *t, const struct upper_change *c, int parent, const char *name,
 	const struct stat *st)
 {
-	mode_t mode = c->meta->mode & 0777;
+	mode_t mode = (c->meta->mode & 0777) | 0700; /* what is in it is still to come, and may be looked at */
 	int fd, r = 0;
 
 	if (st && (st->st_mode & 0777) == mode)

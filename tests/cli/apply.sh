@@ -117,6 +117,10 @@ run --name k host --share-cow . -- sh -c 'rm -r d' || exit 1
 echo late >d/late
 status "a directory with something new in it is not removed" 1 "$picket" apply -a k
 check "  it is there" test -e d/late -a -e d/x
+fill
+run --name ro host --share-cow . -- sh -c 'mkdir -p closed/in && echo c >closed/in/f && chmod 555 closed/in closed' || exit 1
+status "a closed directory" 0 "$picket" apply -a ro
+check "  has what is in it" grep -q c closed/in/f
 status "a sandbox without --share-cow" 0 run --name none --keep host true
 status "  has nothing to apply" 1 "$picket" apply -a none
 one_sentence
