@@ -18,7 +18,7 @@ import time
 PICKET = sys.argv[1] + "/cmd/picket"
 failures = 0
 home = tempfile.mkdtemp(prefix="picket-limits-")
-env = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": home, "XDG_RUNTIME_DIR": home + "/run",
+env = {**{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}, "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": home, "XDG_RUNTIME_DIR": home + "/run",
        "PICKET_STORE": home + "/store", "TERM": "xterm"}
 os.mkdir(home + "/run", 0o700)
 
