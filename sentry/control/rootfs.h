@@ -41,6 +41,8 @@ int rootfs_populate(struct task *init, const struct config *c, struct rootfs_err
 int rootfs_mount_tmpfs(struct task *t, const struct config_tmpfs *m, uint64_t size, struct rootfs_error *err);
 /* Mount *sb* (reference consumed) at *path*, which is made if missing: a directory, or a file for a single-file volume. */
 int rootfs_mount_at(struct task *t, const char *path, struct super_block *sb, unsigned flags, struct rootfs_error *err);
+/* The sandbox ends in order: what is kept is left so. */
+void rootfs_ended(struct kernel *k);
 /* mkdir -p inside. */
 int rootfs_make_dirs(struct task *t, const char *path);
 /* A named volume or a copy-on-write share: rootfs_layers.c. Takes over its descriptors. */

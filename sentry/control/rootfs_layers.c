@@ -312,3 +312,13 @@ int rootfs_mount_layer(struct task *t, const struct config *c, const struct conf
 {
 	return l->lower_fd < 0 ? mount_volume(t, l, err) : mount_cow(t, c, l, err);
 }
+
+void rootfs_ended(struct kernel *k)
+{
+	struct mount *m;
+
+	mount_read_lock(k);
+	list_for_each_entry(m, &k->mounts->mounts, link)
+		overlay_ended(m->sb);
+	mount_unlock(k);
+}

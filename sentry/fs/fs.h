@@ -92,6 +92,9 @@ struct hostfs_entry {
 };
 int hostfs_create_root(struct kernel *k, const struct hostfs_entry *entries, size_t n, struct super_block **ret);
 
+/* The sandbox ends: *sb*, if it is an overlay on disk, is left as one that has ended in order. */
+void overlay_ended(struct super_block *sb);
+
 struct overlay_options {
 	int upper_fd;	/* a host directory for the changes (docs/kept-format.md), taken over on success; -1: they live in sentry memory */
 	uint64_t size;	/* of the changes in bytes; 0: no limit */

@@ -554,6 +554,14 @@ static int overlay_root(struct super_block *sb)
 	return r;
 }
 
+void overlay_ended(struct super_block *sb)
+{
+	struct overlay *ov = sb->ops == &overlay_super_ops ? sb->priv : NULL;
+
+	if (ov && ov->up)
+		upper_ended(ov->up);
+}
+
 #define MEMORY_AN_INODE 4096u /* how many inodes a limit of bytes allows, and some */
 
 int overlay_create(struct kernel *k, struct super_block *lower, const struct overlay_options *o, struct super_block **ret)

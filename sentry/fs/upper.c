@@ -117,7 +117,7 @@ int upper_charge(struct upper *up, uint64_t bytes, uint64_t objects)
 		return 0;
 	b = atomic_fetch_add(&up->bytes, bytes) + bytes;
 	o = atomic_fetch_add(&up->objects, objects) + objects;
-	if ((!bytes || b <= up->max_bytes) && (!objects || o <= up->max_objects))
+	if (!up->ended && (!bytes || b <= up->max_bytes) && (!objects || o <= up->max_objects))
 		return 0;
 	upper_uncharge(up, bytes, objects);
 	return -ENOSPC;
@@ -131,81 +131,118 @@ void upper_uncharge(struct upper *up, uint64_t bytes, uint64_t objects)
 	atomic_fetch_sub(&up->objects, objects);
 }
 
-struct count {
-	struct upper *up;
-	int *fds; /* directories on the way, deepest last */
-	size_t n, room;
+/*
+ * A scan goes down one directory at a time: an open one for each level, with the names of directories in it that are still to be
+ * looked at. Hard links of one file count as parts of it.
+ */
+#define PARTS 5040u /* divisible by the usual numbers of links */
+
+struct count_level {
+	int fd;
+	char *names; /* NUL-terminated, one behind the other */
+	size_t len, at, room;
 };
 
-static int count_push(struct count *c, int dirfd, const char *name)
+struct count {
+	struct upper *up;
+	struct count_level *levels;
+	size_t n, room;
+	uint64_t parts; /* of objects */
+};
+
+static int count_name(struct count_level *l, const char *name)
 {
-	int fd = host_open_beneath(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
+	size_t len = strlen(name) + 1;
 
-	if (fd < 0)
-		return fd == -EMFILE ? fd : 0;
-	if (c->n == c->room) {
-		size_t room = c->room ? c->room * 2 : 32;
-		int *p = reallocarray(c->fds, room, sizeof(int));
+	if (l->len + len > l->room) {
+		size_t room = l->room ? l->room * 2 : 1024;
+		char *p = realloc(l->names, room);
 
-		if (!p) {
-			host_close(fd);
+		if (!p)
 			return -ENOMEM;
-		}
-		c->fds = p;
-		c->room = room;
+		l->names = p;
+		l->room = room;
 	}
-	c->fds[c->n++] = fd;
+	memcpy(l->names + l->len, name, len);
+	l->len += len;
 	return 0;
 }
 
-/* Hard links of one file count once: as parts of it. */
 static void count_one(struct count *c, const struct statx *st)
 {
-	bool dir = S_ISDIR(st->stx_mode);
-	uint64_t links = dir || st->stx_nlink == 0 ? 1 : st->stx_nlink;
+	uint64_t links = S_ISDIR(st->stx_mode) || st->stx_nlink == 0 ? 1 : st->stx_nlink;
 
-	atomic_fetch_add(&c->up->bytes, dir ? 0 : st->stx_blocks * 512 / links);
-	atomic_fetch_add(&c->up->objects, dir || links == 1 ? 1 : 0);
+	c->parts += PARTS / links;
+	if (!S_ISDIR(st->stx_mode))
+		atomic_fetch_add(&c->up->bytes, st->stx_blocks * 512 / links);
 }
 
-static int count_dir(struct count *c, int fd)
+static int count_dir(struct count *c, struct count_level *l)
 {
 	char *buf = malloc(32768);
 	ssize_t n = buf ? 1 : -ENOMEM;
 	int r = 0;
 
-	while (r == 0 && n > 0 && (n = host_getdents(fd, buf, 32768)) > 0) {
+	while (r == 0 && n > 0 && (n = host_getdents(l->fd, buf, 32768)) > 0) {
 		for (ssize_t at = 0; r == 0 && at + (ssize_t)sizeof(struct dirent64_head) < n;) {
 			const struct dirent64_head *d = (const void *)(buf + at);
 			struct statx st;
 
 			at += d->d_reclen;
-			if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 || d->d_type == DT_LNK ||
-			    host_stat(fd, d->d_name, &st) < 0)
+			if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 || strcmp(d->d_name, UPPER_WHITEOUTS) == 0 ||
+				host_stat(l->fd, d->d_name, &st) < 0 || S_ISLNK(st.stx_mode))
 				continue;
 			count_one(c, &st);
 			if (S_ISDIR(st.stx_mode))
-				r = count_push(c, fd, d->d_name);
+				r = count_name(l, d->d_name);
 		}
 	}
 	free(buf);
 	return n < 0 ? (int)n : r;
 }
 
-/* Count what is there. Breadth is on the heap: each directory found waits with a descriptor. */
+static int count_push(struct count *c, int dirfd, const char *name)
+{
+	int fd = host_open_beneath(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd < 0)
+		return fd == -EMFILE || fd == -ENFILE ? fd : 0;
+	if (c->n == c->room) {
+		size_t room = c->room ? c->room * 2 : 16;
+		struct count_level *p = reallocarray(c->levels, room, sizeof(*p));
+
+		if (!p) {
+			host_close(fd);
+			return -ENOMEM;
+		}
+		c->levels = p;
+		c->room = room;
+	}
+	c->levels[c->n] = (struct count_level){.fd = fd};
+	return count_dir(c, &c->levels[c->n++]);
+}
+
 static int count_all(struct upper *up)
 {
 	struct count c = {.up = up};
 	int r = count_push(&c, up->top, "root");
 
 	while (c.n > 0) {
-		int fd = c.fds[--c.n];
+		struct count_level *l = &c.levels[c.n - 1];
 
-		if (r == 0)
-			r = count_dir(&c, fd);
-		host_close(fd);
+		if (r == 0 && l->at < l->len) {
+			const char *name = l->names + l->at;
+
+			l->at += strlen(name) + 1;
+			r = count_push(&c, l->fd, name);
+			continue;
+		}
+		host_close(l->fd);
+		free(l->names);
+		c.n--;
 	}
-	free(c.fds);
+	free(c.levels);
+	up->objects = c.parts / PARTS + 1; /* and the root */
 	return r;
 }
 
@@ -274,14 +311,22 @@ int upper_create(struct super_block *sb, int fd, uint64_t size, struct upper **r
 	return 0;
 }
 
+void upper_ended(struct upper *up)
+{
+	uint8_t bytes[UPPER_HEADER_BYTES];
+	struct upper_header h;
+
+	if (!up->max_bytes || up->top < 0)
+		return;
+	atomic_store(&up->ended, true); /* nothing more is counted: what other threads still make fails */
+	h = (struct upper_header){.right = true, .bytes = up->bytes, .objects = up->objects};
+	upper_header_encode(&h, bytes);
+	host_fsetxattr(up->top, UPPER_XATTR, bytes, sizeof(bytes), 0);
+}
+
 void upper_destroy(struct upper *up)
 {
-	if (up->max_bytes && up->top >= 0) {
-		uint8_t bytes[UPPER_HEADER_BYTES];
-
-		upper_header_encode(&(struct upper_header){.right = true, .bytes = up->bytes, .objects = up->objects}, bytes);
-		host_fsetxattr(up->top, UPPER_XATTR, bytes, sizeof(bytes), 0);
-	}
+	upper_ended(up);
 	host_close(up->index);
 	host_close(up->work);
 	host_close(up->top);

@@ -28,6 +28,7 @@ struct upper {
 	_Atomic uint64_t serial; /* of names in work/ */
 	uint64_t max_bytes, max_objects; /* 0: no limit, nothing is counted */
 	_Atomic uint64_t bytes, objects;
+	_Atomic bool ended;
 };
 
 static inline struct upper *upper_of(const struct inode *inode)
@@ -46,6 +47,8 @@ static inline struct upper_node *upper_node(const struct inode *inode)
 int upper_create(struct super_block *sb, int fd, uint64_t size, struct upper **ret);
 /* The root's inode, made at the first start; *lower* (held, NULL: none) is consumed. */
 int upper_root(struct upper *up, struct inode *lower, struct inode **ret);
+/* The sandbox ends in order: the figures are right for the next start. */
+void upper_ended(struct upper *up);
 void upper_destroy(struct upper *up);
 int upper_statfs(struct upper *up, struct kstatfs *st);
 int upper_sync(struct upper *up);
