@@ -133,6 +133,28 @@ static int share_cow(struct run *r, size_t n)
 	return status;
 }
 
+/* One directory in two ways: neither is what was meant. */
+static int check_twice(const struct run_options *o)
+{
+	const struct str_list *lists[] = {&o->shares, &o->shares_ro, &o->shares_cow};
+	struct str_list seen = {0};
+	int r = 0;
+
+	for (size_t l = 0; l < sizeof(lists) / sizeof(lists[0]); l++) {
+		for (size_t i = 0; i < lists[l]->count; i++) {
+			char *real = resolved_path(lists[l]->items[i]);
+
+			for (size_t k = 0; r == 0 && k < seen.count; k++)
+				if (strcmp(seen.items[k], real) == 0)
+					r = complain(EXIT_PICKET, "%s is shared twice: choose one of --share, --share-ro and --share-cow",
+						real);
+			str_list_add(&seen, real);
+		}
+	}
+	str_list_free(&seen);
+	return r;
+}
+
 int write_shares(struct run *run)
 {
 	const struct run_options *o = run->o;
