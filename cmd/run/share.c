@@ -160,7 +160,7 @@ int write_shares(struct run *run)
 	const struct run_options *o = run->o;
 	struct launch *l = &run->launch;
 
-	int r = 0;
+	int r = check_twice(o);
 
 	for (size_t i = 0; r == 0 && i < o->shares.count; i++)
 		r = share(l, "--share", o->shares.items[i], true);

@@ -39,6 +39,8 @@ gives "--share-cow is kept" "x" run --name cow --share-cow . host sh -c 'echo x 
 check "  the directory is as it was" test ! -e cow
 check "  the writes are with the sandbox" sh -c 'test -f "$PICKET_STORE"/sandboxes/*/cow/0/root/cow'
 status "--share-cow of the home directory" 125 run --share-cow "$HOME" host true
+status "a directory shared twice" 125 run --share . --share-ro . host true
+one_sentence
 status "--share /" 125 run --share / host true
 says "whole machine"
 one_sentence
