@@ -159,7 +159,6 @@ int write_shares(struct run *run)
 {
 	const struct run_options *o = run->o;
 	struct launch *l = &run->launch;
-
 	int r = check_twice(o);
 
 	for (size_t i = 0; r == 0 && i < o->shares.count; i++)
