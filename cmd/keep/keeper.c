@@ -38,6 +38,7 @@ static void begin(struct keeper *k)
 
 	k->done = k->gone = k->forced = k->paused = k->stopped = false;
 	k->interrupts = 0;
+	k->ooms = 0;
 	k->since = loop_now();
 	k->life = LIFE_STARTING;
 	if (k->stdio == KEEPER_STDIO_STREAM && stdio_open(k) < 0)

@@ -67,6 +67,7 @@ struct keeper {
 	bool done;	    /* a status is known */
 	bool gone;	    /* the sentry has ended */
 	bool forced;	    /* it is not waited for */
+	unsigned int ooms;  /* processes ended for want of memory */
 	bool stopped;	    /* by a stop or restart */
 	bool timed_out;	    /* --timeout */
 	int status;	    /* for the shell */

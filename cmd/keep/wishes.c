@@ -11,6 +11,9 @@
 /* As docker: whoever asks this often means it. */
 #define INTERRUPTS_TO_KILL 3
 
+/* Of one start: a guest can make as many as it likes. */
+#define OOM_EVENTS_MAX 100
+
 /* How long the sentry may take to end the program after SIGKILL, in ms, before it is ended itself. */
 #define KILL_GRACE 2000
 
@@ -139,7 +142,8 @@ void keeper_unpaused(struct keeper *k, void *arg, bool ok, int error, const char
 void keeper_out_of_memory(struct keeper *k, const char *what)
 {
 	k->entry->state.oom_killed = true;
-	keeper_event(k, "oom", NULL, 0);
+	if (k->ooms++ < OOM_EVENTS_MAX)
+		keeper_event(k, "oom", NULL, 0);
 }
 
 /* A wrong option in config.json leaves all as it was. */

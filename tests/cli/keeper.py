@@ -367,6 +367,20 @@ def test_requests():
     check("stop by force after its time", a and a["exit_code"] == 137 and 0.9 < time.time() - t < 5, a)
 
 
+def test_memory():
+    r = run("--keep", "--name", "oom", "--memory", "64m", "host", "--", "python3", "-c", "x = bytearray(300 << 20); print(len(x))")
+    check("an end for want of memory is 137, and said so", r.returncode == 137 and b"memory" in r.stderr, r)
+    check("and kept", state("oom")["oom_killed"] and "memory" in state("oom")["error"], state("oom"))
+    r = subprocess.run(["nohup", picket, "run", "--network", "none", "--keep", "--name", "nohup", "-d", "host", "sleep", "50"],
+                       capture_output=True)
+    p = subprocess.Popen(["nohup", picket, "run", "--network", "none", "--keep", "--name", "hupped", "host", "--", "sh", "-c",
+                          "echo up; sleep 1; exit 3"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    p.stdout.readline()
+    p.send_signal(signal.SIGHUP)
+    check("nohup", p.wait(10) == 3)
+    ask("nohup", {"do": "stop", "timeout": 0})
+
+
 def test_times():
     t = time.time()
     r = run("--timeout", "500ms", "host", "--", "sleep", "60")
