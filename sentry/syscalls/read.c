@@ -85,6 +85,11 @@ static int64_t rw_vec(struct task *t, const uint64_t *a, rw_fn fn, int64_t off, 
 	u.append = flags & RWF_APPEND;
 	r = counted(t, f, &u, off, fn);
 	free(iov);
+	if (r > 0 && fn == file_write && (flags & (RWF_DSYNC | RWF_SYNC)) && f->ops && f->ops->fsync) {
+		int err = f->ops->fsync(f, !(flags & RWF_SYNC));
+
+		r = err < 0 ? err : r;
+	}
 	return r;
 }
 
