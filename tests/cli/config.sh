@@ -42,10 +42,10 @@ status "the command line is stronger" 0 "$picket" images --format table
 says REPOSITORY
 status "a variable is stronger" 0 env PICKET_IMAGES_FORMAT=table "$picket" images
 says REPOSITORY
-status "a bad variable" 1 env PICKET_IMAGES_FORMAT=tabel "$picket" images
+status "a bad variable" 125 env PICKET_PULL=alwas "$picket" run host true
 one_sentence
-says "PICKET_IMAGES_FORMAT"
-says "did you mean table?"
+says "PICKET_PULL"
+says "did you mean always?"
 gives "listed with its place" "run.network none .config/picket/config.json" sh -c "'$picket' config | grep network | sed 's|$work/home/||; s|  *| |g'"
 status "unset" 0 "$picket" config unset images.format
 status "unset of nothing" 1 "$picket" config unset images.format
