@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -346,13 +347,51 @@ static int sync_file(const char *dir, const char *file)
 	return r;
 }
 
+/* What must be on disk of an entry, seen from its directory. */
+static const char *const sync_names[] = {"config.json", ".", "..", "../../names"};
+
+#define SYNC_COUNT (sizeof(sync_names) / sizeof(sync_names[0]))
+
+/* Nothing is allocated or freed here: the process may clone another at any moment. */
+static void *sync_all(void *arg)
+{
+	char *const *paths = arg;
+
+	for (size_t i = 0; i < SYNC_COUNT; i++) {
+		int fd = open(paths[i], O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+		if (fd >= 0) {
+			fsync(fd);
+			close(fd);
+		}
+	}
+	return NULL;
+}
+
+void entry_sync_later(const struct entry *e)
+{
+	static char *paths[SYNC_COUNT]; /* one entry a process */
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	if (e->temporary || paths[0])
+		return;
+	for (size_t i = 0; i < SYNC_COUNT; i++)
+		paths[i] = xasprintf("%s/%s", e->dir, sync_names[i]);
+	if (pthread_attr_init(&attr) != 0)
+		return;
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, 65536);
+	pthread_create(&thread, &attr, sync_all, paths);
+	pthread_attr_destroy(&attr);
+}
+
 int entry_sync(const struct entry *e, char **err)
 {
-	static const char *const what[] = {"config.json", ".", "..", "../../names"};
 	int r = 0;
 
-	for (size_t i = 0; !e->temporary && r == 0 && i < sizeof(what) / sizeof(what[0]); i++)
-		r = sync_file(e->dir, what[i]);
+	for (size_t i = 0; !e->temporary && r == 0 && i < SYNC_COUNT; i++)
+		r = sync_file(e->dir, sync_names[i]);
 	return r ? entry_fail(err, -r, "cannot write the sandbox %s to disk in %s", e->config.name, e->dir) : 0;
 }
 

@@ -64,6 +64,7 @@ static void begin(struct keeper *k)
 	s->oom_killed = false;
 	keeper_note(k);
 	entry_unlock(k->entry);
+	entry_sync_later(k->entry);
 	if (k->set.timeout) {
 		k->timeout = (struct timer){.fn = keeper_timed_out, .arg = k};
 		loop_timer(&k->loop, &k->timeout, k->set.timeout / 1000000);

@@ -92,6 +92,9 @@ int entry_create(struct entry_config *config, bool temporary, struct entry *ret,
 /** entry_sync - make a kept entry survive a power failure. Takes tens of milliseconds. */
 int entry_sync(const struct entry *e, char **err);
 
+/** entry_sync_later - the same in a thread beside this one, which is not waited for. Failures are nobody's. */
+void entry_sync_later(const struct entry *e);
+
 void entry_config_free(struct entry_config *c);
 
 /** entry_free - forget what was read; releases the lock; leaves the files. */
