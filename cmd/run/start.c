@@ -79,7 +79,7 @@ int run_spawn(struct run *r)
 	int status = 0;
 
 	r->network = network_mode(r->o);
-	if (without_namespaces(r) || strncmp(r->network, "container:", 10) == 0)
+	if (without_namespaces(r) || strcmp(r->network, "container") == 0) /* whose namespaces net_begin() finds */
 		return 0;
 	if (spawn(r, &err) < 0 && !err)
 		status = EXIT_PICKET; /* the sentry is not installed: said */
