@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
@@ -13,6 +14,7 @@
 #include "cmd/run/mounts.h"
 #include "cmd/lib/programs.h"
 #include "cmd/keep/process.h"
+#include "cmd/lib/columns.h"
 #include "cmd/keep/record.h"
 #include "fuse-snap/client.h"
 #include "rootless/cgroup.h"
@@ -129,22 +131,45 @@ static void print_facts_json(const struct facts *f)
 	jw_close(&j, '}');
 }
 
+/* docker's names of these facts, for scripts that ask by a template. */
+static int print_facts_template(const struct facts *f, const char *format)
+{
+	struct utsname host = {0};
+	json_t *rows;
+	int status;
+
+	uname(&host);
+	rows = json_pack("[{s:s s:s s:I s:I s:I s:s s:s s:s s:s s:I}]", "ServerVersion", PICKET_VERSION, "DockerRootDir",
+		f->store, "Images", (json_int_t)f->images, "ContainersRunning", (json_int_t)f->sandboxes, "Mounts",
+		(json_int_t)f->mounts, "Driver", "picket", "OSType", "linux", "Architecture", host.machine,
+		"KernelVersion", host.release, "NCPU", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN));
+	status = print_list(format, NULL, 0, rows, stdout);
+	json_decref(rows);
+	return status;
+}
+
 int cmd_info(const void *opts, int argc, char **argv)
 {
 	const struct list_options *o = opts;
 	struct facts f = {0};
 	struct snap_error e;
 	struct store *s;
+	bool words = !o->format || strcmp(o->format, "json") == 0 || strcmp(o->format, "text") == 0;
+	int status = words ? 0 : check_list_format(o->format);
 
+	if (status)
+		return status;
 	if (store_open(NULL, &s, &e) < 0)
 		return complain(EXIT_FAILED, "%s", e.text);
 	gather(&f, s);
-	if (o->format && strcmp(o->format, "json") == 0)
+	if (!words)
+		status = print_facts_template(&f, o->format);
+	else if (o->format && strcmp(o->format, "json") == 0)
 		print_facts_json(&f);
 	else
 		print_facts_text(&f);
 	for (size_t i = 0; i < 3; i++)
 		free(f.programs[i]);
 	store_close(s);
-	return finish_output();
+	return status ? status : finish_output();
 }

@@ -6,6 +6,11 @@ static const struct opt_spec format_opts[] = {
 	{"format", 0, OPT_CHOICE, LIST(format), "FORMAT", "text (default) or json", COMPLETE_WORDS, "text json"},
 };
 
+static const struct opt_spec info_opts[] = {
+	{"format", 0, OPT_STRING, LIST(format), "FORMAT", "text (default), json, or a template: '{{.Images}}'",
+		COMPLETE_WORDS, "text json"},
+};
+
 static const struct opt_spec version_opts[] = {
 	{"format", 0, OPT_STRING, LIST(format), "FORMAT", "text (default), json, or a template: '{{.Client.Version}}'", COMPLETE_WORDS,
 		"text json"},
@@ -17,7 +22,7 @@ static const struct cmd_spec commands[] = {
 		.failure = EXIT_FAILED, .no_config = true, .run = cmd_doctor,
 		.examples = "doctor # what this host gives, and how to mend what is missing\n"
 			    "doctor --format json # the same for programs"},
-	{"info", "[OPTIONS]", "say where things are and which ways are used", NULL, OPTS(format_opts, list_options), 0,
+	{"info", "[OPTIONS]", "say where things are and which ways are used", NULL, OPTS(info_opts, list_options), 0,
 		0, .failure = EXIT_FAILED, .run = cmd_info, .examples = "info # store, programs, number of images"},
 	{"version", "[OPTIONS]", "print the version", NULL, OPTS(version_opts, list_options), 0, 0,
 		.failure = EXIT_FAILED, .no_config = true, .run = cmd_version,

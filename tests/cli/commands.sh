@@ -28,6 +28,10 @@ for c in "version" "images" "doctor" "info"; do
   status "$c --format json" 0 "$picket" "$c" --format json
   check "  is JSON" json
 done
+status "info --format" 0 "$picket" info --format '{{.Images}} {{.OSType}}'
+says "0 linux"
+status "info of nothing such" 1 "$picket" info --format '{{.Nothing}}'
+one_sentence
 status "docker's words" 0 "$picket" image ls
 says "REPOSITORY"
 status "rmi of nothing" 1 "$picket" rmi no-such-image
