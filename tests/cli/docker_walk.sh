@@ -290,6 +290,11 @@ E
 u1
 u2
 E
+fi
+
+# --- volumes ----------------------------------------------------------------------------------------------------------------------
+
+if part volumes; then
   t "volume create" 0 'docker volume create todo-db' <<E
 todo-db
 E
