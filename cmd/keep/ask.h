@@ -51,4 +51,7 @@ ssize_t packet_receive(int sock, void *buf, size_t size, int *fds, size_t *count
 /* What went wrong, for a sentence: the keeper's own words, or those of the errno. Valid while `answer` is. */
 const char *keeper_error(int result, const json_t *answer);
 
+/* The status of an answer that will be another one in a moment: the sandbox is still starting. */
+#define ASK_AGAIN 75
+
 #endif

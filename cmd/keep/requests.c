@@ -173,9 +173,14 @@ static void do_ask(struct client *c, const json_t *request, const int *fds, size
 
 static void exec_answered(struct keeper *k, void *arg, bool ok, int error, const char *text)
 {
+	struct client *c = error == EAGAIN ? still_there(k, arg) : NULL;
+
 	if (ok)
 		keeper_event(k, "exec_create", NULL, 0);
-	pass_answer(k, arg, ok, error, text);
+	if (!ok && c)
+		client_refuse(c, ASK_AGAIN, text);
+	else
+		pass_answer(k, arg, ok, error, text);
 }
 
 static void do_exec(struct client *c, const json_t *request, const int *fds, size_t count)

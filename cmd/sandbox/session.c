@@ -15,6 +15,9 @@
 #include "cmd/lib/message.h"
 #include "cmd/lib/programs.h"
 
+#define START_TRIES 500
+#define START_TRY_US 10000
+
 int session_find(const char *name, bool paused, struct entry *e)
 {
 	char *err = NULL;
@@ -58,6 +61,20 @@ int session_guest(struct launch *l, const char *part)
 	return 0;
 }
 
+/* Ask for it; while the sandbox is still starting, for a few seconds. */
+static int ask_session(const struct entry *e, const int *fds, size_t count, json_t **answer)
+{
+	for (int tries = 0;; tries++) {
+		int r = keeper_ask(e, json_pack("{s:s}", "do", "exec"), fds, count, answer);
+
+		if (r >= 0 || tries == START_TRIES || json_integer_value(json_object_get(*answer, "status")) != ASK_AGAIN)
+			return r;
+		json_decref(*answer);
+		*answer = NULL;
+		usleep(START_TRY_US);
+	}
+}
+
 int session_open(const struct entry *e, const struct launch *l)
 {
 	int socks[2], config = launch_finish(l), r = -1;
@@ -71,7 +88,7 @@ int session_open(const struct entry *e, const struct launch *l)
 		fds[1] = config;
 		for (size_t i = 0; i < l->fd_count; i++)
 			fds[2 + i] = l->fds[i];
-		r = keeper_ask(e, json_pack("{s:s}", "do", "exec"), fds, l->fd_count + 2, &answer);
+		r = ask_session(e, fds, l->fd_count + 2, &answer);
 		if (r < 0) {
 			complain(-1, "cannot start a process in the sandbox %s: %s", e->config.name,
 				keeper_error(r, answer));

@@ -163,7 +163,7 @@ def actions(w, r):
         ["logs", "-f", name], ["attach", "--no-stdin", name], ["pause", name], ["unpause", name], ["rename", name, other],
         ["cp", "/etc/passwd", name + ":/tmp/in"], ["cp", name + ":/etc/passwd", "-"], ["inspect", name], ["ps", "-a"], ["wait", name],
         ["top", name], ["stats", "--no-stream", name], ["diff", name], ["update", "--pids-limit", "100", name], ["port", name],
-        ["commit", name, "made"], ["export", "-o", w.dir + "/tree.tar", name], ["cp", "/etc/passwd", name + ":/tmp/in"],
+        ["commit", name, "made"], ["cp", name + ":/etc", w.dir + "/copied"],
         new_sandbox(r, name), new_sandbox(r, name),
     ]
     kinds = ["keeper", "keeper", "picket-sentry", "picket-sentry", "slirp4netns", "picket-snapd", "client", "client"]
