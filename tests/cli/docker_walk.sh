@@ -312,7 +312,7 @@ todo-db local local
 E
   t "a volume in use" 1 'docker create --name user -v todo-db:/v $R/busybox true >/dev/null; docker volume rm todo-db' <<E
 E
-  e "in use|is used"
+  e "in use|uses it"
   t "volume rm" 0 'docker rm user >/dev/null; docker volume rm todo-db' <<E
 todo-db
 E
