@@ -164,6 +164,7 @@ def actions(w, r):
         ["cp", "/etc/passwd", name + ":/tmp/in"], ["cp", name + ":/etc/passwd", "-"], ["inspect", name], ["ps", "-a"], ["wait", name],
         ["top", name], ["stats", "--no-stream", name], ["diff", name], ["update", "--pids-limit", "100", name], ["port", name],
         ["commit", name, "made"], ["cp", name + ":/etc", w.dir + "/copied"],
+        ["volume", "create", "vol"], ["volume", "rm", "vol"], ["volume", "prune", "-af"],
         new_sandbox(r, name), new_sandbox(r, name),
     ]
     kinds = ["keeper", "keeper", "picket-sentry", "picket-sentry", "slirp4netns", "picket-snapd", "client", "client"]
@@ -180,6 +181,8 @@ def new_sandbox(r, name):
         options.append("--rm")
     elif r.random() < 0.3:
         options += ["--restart", r.choice(["always", "on-failure:3", "unless-stopped"])]
+    if r.random() < 0.3:
+        options += ["-v", "vol:/v"]
     options += ["--network", "slirp" if r.random() < 0.3 else "none"]
     return ["run", *options, "box" if r.random() < 0.5 else "host", "--", *PROGRAM]
 
@@ -286,7 +289,10 @@ class Round:
             for pid in left:
                 os.kill(pid, signal.SIGKILL)
         w.call("container", "prune", "-f")
-        for place, kept in ((w.store + "/sandboxes", ()), (w.store + "/names", ("lock",)), (w.run + "/picket", ("names", "mounts", "lock", "events.json", "events.json.1")),
+        status, _, err = w.call("volume", "prune", "-af")
+        if status:
+            self.wrong.append("volume prune: %s" % err.strip())
+        for place, kept in ((w.store + "/sandboxes", ()), (w.store + "/volumes", ("lock",)), (w.store + "/names", ("lock",)), (w.run + "/picket", ("names", "mounts", "lock", "events.json", "events.json.1")),
                             (w.run + "/picket/names", ("lock",)), (w.run + "/picket/mounts", ())):
             rest = [n for n in listdir(place) if n not in kept and not n.startswith(".lock")]
             if rest:
