@@ -99,9 +99,8 @@ struct cmd_alias {
 	const char *command;
 };
 
-/* Commands that help lists under one title; their rows are in one file of cmd/table/. */
+/* The commands of one file of rows (cmd/table/). What help lists under one title: cmd/help/sections.c. */
 struct cmd_group {
-	const char *title;
 	const struct cmd_spec *commands;
 	size_t count;
 	const struct cmd_alias *aliases;

@@ -72,25 +72,14 @@ static void print_wrapped(FILE *out, const char *s, int at, int indent)
 	fputc('\n', out);
 }
 
-/* The group of a command of two words, else NULL; into buf. */
-static const char *group_of(const struct cmd_spec *cmd, char *buf, size_t len)
-{
-	const char *space = strchr(cmd->name, ' ');
-
-	if (!space)
-		return NULL;
-	snprintf(buf, len, "%.*s", (int)(space - cmd->name), cmd->name);
-	return buf;
-}
-
 static void print_line(FILE *out, const char *name, const char *text, int column)
 {
 	fprintf(out, "  %s%-*s%s ", tint(out, TINT_BOLD), column - 3, name, tint(out, TINT_END));
 	print_wrapped(out, text, column, column);
 }
 
-/* The commands "GROUP WORD" in one line; `first` is the first of them in the table. */
-static void print_two_words(FILE *out, const char *group, int column)
+/* The words behind `group` in the names of two words, parted by commas. The caller frees. */
+static char *second_words(const char *group)
 {
 	char *words = xstrdup("");
 	size_t len = strlen(group);
@@ -105,43 +94,37 @@ static void print_two_words(FILE *out, const char *group, int column)
 		free(words);
 		words = longer;
 	}
-	print_line(out, group, words, column);
-	free(words);
+	return words;
 }
 
-/* Has the group of the k-th command of g been seen before it? */
-static bool seen_before(const struct cmd_group *g, size_t k, const char *group)
+static void print_section_line(FILE *out, const char *name, int column)
 {
-	char earlier[64];
+	const struct cmd_spec *cmd = find_command(name);
+	char *words = second_words(name), *text;
 
-	for (size_t i = 0; i < k; i++)
-		if (!g->commands[i].hidden && group_of(&g->commands[i], earlier, sizeof(earlier)) &&
-			strcmp(earlier, group) == 0)
-			return true;
-	return false;
+	if (cmd && *words)
+		text = xasprintf("%s; %s", cmd->help, words);
+	else
+		text = xstrdup(cmd ? cmd->help : words);
+	print_line(out, name, text, column);
+	free(text);
+	free(words);
 }
 
 void print_overview(FILE *out)
 {
-	const int column = 16;
+	const int column = 18;
 	const char *help;
+	char name[64];
 
 	fprintf(out,
 		"Run untrusted code in a sandbox: images, the tools of this machine, directories.\n\n"
 		"%sUsage:%s picket [OPTIONS] COMMAND …\n",
 		tint(out, TINT_BOLD), tint(out, TINT_END));
-	for (const struct cmd_group *const *g = command_groups; *g; g++) {
-		fprintf(out, "\n%s%s:%s\n", tint(out, TINT_BOLD), (*g)->title, tint(out, TINT_END));
-		for (size_t i = 0; i < (*g)->count; i++) {
-			char group[64];
-
-			if ((*g)->commands[i].hidden)
-				continue;
-			if (!group_of(&(*g)->commands[i], group, sizeof(group)))
-				print_line(out, (*g)->commands[i].name, (*g)->commands[i].help, column);
-			else if (!seen_before(*g, i, group))
-				print_two_words(out, group, column);
-		}
+	for (const struct help_section *s = help_sections; s->title; s++) {
+		fprintf(out, "\n%s%s:%s\n", tint(out, TINT_BOLD), s->title, tint(out, TINT_END));
+		for (size_t i = 0; section_name(s, i, name, sizeof(name)); i++)
+			print_section_line(out, name, column);
 	}
 	fprintf(out, "\n%sOptions before the command:%s\n", tint(out, TINT_BOLD), tint(out, TINT_END));
 	for (size_t i = 0; global_option_at(i, &help); i++)

@@ -3,9 +3,25 @@
 #ifndef PICKET_CMD_HELP_H
 #define PICKET_CMD_HELP_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "cmd/table.h"
+
+/* A title of `picket --help` and of picket(1), and what stands below it, in the order of use. */
+struct help_section {
+	const char *title;
+	/*
+	 * Names parted by commas: of commands, or the first word of commands that are listed in one line ("volume");
+	 * a command whose name begins others ("config") lists them behind its own line.
+	 */
+	const char *names;
+};
+
+extern const struct help_section help_sections[]; /* ends with a title of NULL */
+
+/* Copy the i-th name of the section into buf; false behind the last. */
+bool section_name(const struct help_section *s, size_t i, char *buf, size_t len);
 
 /* The commands in short: `picket --help`. */
 void print_overview(FILE *out);

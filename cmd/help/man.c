@@ -160,18 +160,31 @@ void print_man_page(FILE *out, const struct cmd_spec *cmd)
 	fputs("# SEE ALSO\n\n*picket*(1), *picket-config*(5), *picket-sandbox*(7), *picket-images*(7)\n", out);
 }
 
+static void put_man_command(FILE *out, const struct cmd_spec *cmd)
+{
+	fputc('*', out);
+	put_page(out, cmd->name);
+	fputs("*(1)\n\t", out);
+	put_text(out, cmd->help);
+	fputs("\n\n", out);
+}
+
 void print_man_commands(FILE *out)
 {
-	for (const struct cmd_group *const *g = command_groups; *g; g++) {
-		fprintf(out, "## %s\n\n", (*g)->title);
-		for (size_t i = 0; i < (*g)->count; i++) {
-			if ((*g)->commands[i].hidden)
-				continue;
-			fputc('*', out);
-			put_page(out, (*g)->commands[i].name);
-			fputs("*(1)\n\t", out);
-			put_text(out, (*g)->commands[i].help);
-			fputs("\n\n", out);
+	for (const struct help_section *s = help_sections; s->title; s++) {
+		char name[64];
+
+		fprintf(out, "## %s\n\n", s->title);
+		for (size_t i = 0; section_name(s, i, name, sizeof(name)); i++) {
+			size_t len = strlen(name);
+
+			for (size_t k = 0; command_at(k); k++) {
+				const struct cmd_spec *cmd = command_at(k);
+
+				if (!cmd->hidden && strncmp(cmd->name, name, len) == 0 &&
+					(cmd->name[len] == '\0' || cmd->name[len] == ' '))
+					put_man_command(out, cmd);
+			}
 		}
 	}
 }

@@ -60,4 +60,4 @@ static const struct cmd_alias aliases[] = {
 	{"container", "commit", "commit"},
 };
 
-const struct cmd_group changes_group = {"Changes", commands, COUNT(commands), aliases, COUNT(aliases)};
+const struct cmd_group changes_group = {commands, COUNT(commands), aliases, COUNT(aliases)};

@@ -57,4 +57,4 @@ static const struct cmd_alias aliases[] = {
 	{"config", "ls", "config"},
 };
 
-const struct cmd_group config_group = {"Configuration", commands, COUNT(commands), aliases, COUNT(aliases)};
+const struct cmd_group config_group = {commands, COUNT(commands), aliases, COUNT(aliases)};

@@ -45,4 +45,4 @@ static const struct cmd_alias aliases[] = {
 	{"system", "info", "info"},
 };
 
-const struct cmd_group host_group = {"Picket itself", commands, COUNT(commands), aliases, COUNT(aliases)};
+const struct cmd_group host_group = {commands, COUNT(commands), aliases, COUNT(aliases)};

@@ -137,4 +137,4 @@ static const struct cmd_alias aliases[] = {
 	{NULL, "unmount", "umount"},
 };
 
-const struct cmd_group image_group = {"Images", commands, COUNT(commands), aliases, COUNT(aliases)};
+const struct cmd_group image_group = {commands, COUNT(commands), aliases, COUNT(aliases)};

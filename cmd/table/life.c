@@ -144,4 +144,4 @@ static const struct cmd_alias aliases[] = {
 	{"container", "inspect", "inspect"},
 };
 
-const struct cmd_group life_group = {"Life of a sandbox", commands, COUNT(commands), aliases, COUNT(aliases)};
+const struct cmd_group life_group = {commands, COUNT(commands), aliases, COUNT(aliases)};

@@ -157,15 +157,16 @@ static const struct opt_spec run_opts[] = {
 
 static const char run_text[] =
 	"Runs a program in a sandbox: on an image, on the tools of this machine (host: /usr, /bin, /lib, /opt and "
-	"/etc without its secrets, an empty home, none of your data), or with --rootfs on a directory. What the "
-	"program writes goes to memory and is dropped at the end, but for what -v names. The environment inside is "
-	"the image's and what -e names. The exit status is the program's; 128+n after signal n; 125 if Picket failed, "
+	"/etc without its secrets, an empty home, none of your data), or with --rootfs on a directory. A sandbox of an "
+	"image is kept, stopped, until picket rm, unless --rm; what is written on host or --rootfs is dropped at the end, "
+	"unless -d, --name or --keep. The environment inside is the image's and what -e names. The exit status is the program's; 128+n after signal n; 125 if Picket failed, "
 	"126 if the program cannot be executed, 127 if it is not found.";
 
 static const char run_examples[] =
-	"run -it alpine sh # a shell in a terminal\n"
-	"run -v .:/src:ro -w /src host -- ./install.sh # this machine's tools; of its data this directory, to read\n"
-	"run --network none --memory 512m --pids-limit 200 host -- make # with limits\n"
+	"run -it --rm alpine sh # a shell in a terminal, gone at its end\n"
+	"run -d --name web -p 8080:80 nginx # in the background\n"
+	"run --share-ro . host -- ./install.sh # this machine's tools; of its data this directory, to read\n"
+	"run --network none --memory 512m --pids-limit 200 --share . host -- make # with limits\n"
 	"run --rootfs ./tree -- ./a.out # a directory as the root";
 
 static const struct cmd_spec commands[] = {
@@ -183,4 +184,4 @@ static const struct cmd_alias aliases[] = {
 	{"container", "create", "create"},
 };
 
-const struct cmd_group run_group = {"Run", commands, COUNT(commands), aliases, COUNT(aliases)};
+const struct cmd_group run_group = {commands, COUNT(commands), aliases, COUNT(aliases)};

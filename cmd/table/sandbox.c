@@ -126,4 +126,4 @@ static const struct cmd_alias aliases[] = {
 	{"container", "top", "top"},
 };
 
-const struct cmd_group sandbox_group = {"Sandboxes", commands, COUNT(commands), aliases, COUNT(aliases)};
+const struct cmd_group sandbox_group = {commands, COUNT(commands), aliases, COUNT(aliases)};

@@ -52,4 +52,4 @@ static const struct cmd_alias aliases[] = {
 	{"volume", "remove", "volume rm"},
 };
 
-const struct cmd_group volume_group = {"Volumes", commands, COUNT(commands), aliases, COUNT(aliases)};
+const struct cmd_group volume_group = {commands, COUNT(commands), aliases, COUNT(aliases)};

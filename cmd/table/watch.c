@@ -71,4 +71,4 @@ static const struct cmd_alias aliases[] = {
 	{"system", "events", "events"},
 };
 
-const struct cmd_group watch_group = {"What sandboxes write and do", commands, COUNT(commands), aliases, COUNT(aliases)};
+const struct cmd_group watch_group = {commands, COUNT(commands), aliases, COUNT(aliases)};

@@ -123,6 +123,36 @@ static void test_words(void **state)
 	}
 }
 
+/* How many sections of the overview name the command, or the first of its two words. */
+static int times_listed(const char *command)
+{
+	int n = 0;
+
+	for (const struct help_section *s = help_sections; s->title; s++) {
+		char name[64];
+
+		for (size_t i = 0; section_name(s, i, name, sizeof(name)); i++)
+			n += strncmp(command, name, strlen(name)) == 0 &&
+				(command[strlen(name)] == '\0' || command[strlen(name)] == ' ');
+	}
+	return n;
+}
+
+/* The overview lists every shown command once, and nothing else. */
+static void test_sections(void **state)
+{
+	for (size_t i = 0; command_at(i); i++)
+		if (!command_at(i)->hidden && times_listed(command_at(i)->name) != 1)
+			fail_msg("picket %s stands %d times in cmd/help/sections.c", command_at(i)->name,
+				times_listed(command_at(i)->name));
+	for (const struct help_section *s = help_sections; s->title; s++) {
+		char name[64];
+
+		for (size_t i = 0; section_name(s, i, name, sizeof(name)); i++)
+			assert_true(find_command(name) || is_command_group(name));
+	}
+}
+
 /* Every row of the table is fit for all that is made from it. */
 static void test_table(void **state)
 {
@@ -158,6 +188,7 @@ int main(void)
 		cmocka_unit_test(test_interspersed),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_sections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
