@@ -164,7 +164,7 @@ def actions(w, r):
         ["cp", "/etc/passwd", name + ":/tmp/in"], ["cp", name + ":/etc/passwd", "-"], ["inspect", name], ["ps", "-a"], ["wait", name],
         ["top", name], ["stats", "--no-stream", name], ["diff", name], ["update", "--pids-limit", "100", name], ["port", name],
         ["commit", name, "made"], ["cp", name + ":/etc", w.dir + "/copied"],
-        ["volume", "create", "vol"], ["volume", "rm", "vol"], ["volume", "prune", "-af"],
+        ["volume", "create", "vol-" + name], ["volume", "rm", "vol-" + name], ["volume", "prune", "-af"],
         new_sandbox(r, name), new_sandbox(r, name),
     ]
     kinds = ["keeper", "keeper", "picket-sentry", "picket-sentry", "slirp4netns", "picket-snapd", "client", "client"]
@@ -182,7 +182,7 @@ def new_sandbox(r, name):
     elif r.random() < 0.3:
         options += ["--restart", r.choice(["always", "on-failure:3", "unless-stopped"])]
     if r.random() < 0.3:
-        options += ["-v", "vol:/v"]
+        options += ["-v", "vol-%s:/v" % name]
     options += ["--network", "slirp" if r.random() < 0.3 else "none"]
     return ["run", *options, "box" if r.random() < 0.5 else "host", "--", *PROGRAM]
 
