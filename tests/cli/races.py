@@ -313,6 +313,15 @@ class Round:
 
 def main():
     w = Work()
+    try:
+        sys.exit(1 if walk(w) else 0)
+    finally:  # whatever happens, nothing of it goes on
+        for pid in w.processes():
+            os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(w.dir, ignore_errors=True)
+
+
+def walk(w):
     print("# seed %d, %d rounds" % (SEED, ROUNDS), flush=True)
     layout = w.dir + "/box"
     subprocess.run([sys.executable, os.path.join(TESTS, "lib", "mkimage.py"), "--busybox", layout, "box"], check=True,
@@ -329,10 +338,7 @@ def main():
             print("# round %d of seed %d:\n# %s\n# %s" % (n, SEED, "\n".join(one.wrong).replace("\n", "\n#   "),
                                                          "\n".join(one.story).replace("\n", "\n# ")), flush=True)
     print("%s life-cycle races: %d rounds, %d wrong, %.0f s" % ("not ok" if failed else "ok", ROUNDS, failed, time.monotonic() - began))
-    for pid in w.processes():
-        os.kill(pid, signal.SIGKILL)
-    shutil.rmtree(w.dir, ignore_errors=True)
-    sys.exit(1 if failed else 0)
+    return failed
 
 
 main()
