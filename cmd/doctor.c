@@ -17,6 +17,8 @@
 #include "cmd/lib/message.h"
 #include "cmd/lib/mode.h"
 #include "cmd/lib/programs.h"
+#include "cmd/lib/str.h"
+#include "fuse-snap/store.h"
 #include "rootless/harden.h"
 #include "rootless/probe.h"
 #include "rootless/sandbox.h"
@@ -217,6 +219,32 @@ static void check_memory(struct finding *f, bool *no_namespaces)
 	}
 }
 
+/* Images and kept sandboxes need a directory to be in; it is made when it is needed first. */
+static void check_store(struct finding *f, bool *no_namespaces)
+{
+	struct snap_error e;
+	char *path, *there;
+	bool made;
+
+	if (store_default_path(&path, &e)) {
+		found(f, VERDICT_LOSS, "%s", e.text);
+		return;
+	}
+	there = xstrdup(path);
+	while (access(there, F_OK) < 0 && strrchr(there, '/') > there)
+		*strrchr(there, '/') = '\0';
+	made = strcmp(there, path) == 0;
+	if (access(there, W_OK | X_OK) < 0) {
+		found(f, VERDICT_LOSS, "%s cannot be %s: %s: there are no images and no kept sandboxes", path,
+			made ? "written" : "made", strerror(errno));
+		mend(f, "name another directory: PICKET_STORE, or picket --store DIR");
+	} else {
+		found(f, VERDICT_OK, "%s%s", path, made ? "" : " (not made yet)");
+	}
+	free(there);
+	free(path);
+}
+
 static void check_limits(struct finding *f, bool *no_namespaces)
 {
 	struct rlimit nofile = {0}, nproc = {0};
@@ -270,6 +298,7 @@ static const struct check checks[] = {
 	{"fuse", check_fuse},
 	{"network", check_network},
 	{"cgroups", check_cgroup},
+	{"store", check_store},
 	{"memory", check_memory},
 	{"limits", check_limits},
 };

@@ -446,7 +446,12 @@ int store_open(const char *path, struct store **ret, struct snap_error *e)
 			s->dirfd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	if (s->dirfd < 0) {
-		r = snap_fail_errno(e, r ? -r : errno, "cannot open the store in %s", s->path);
+		r = r ? -r : errno;
+		if (!path && (r == EACCES || r == EROFS))
+			r = snap_fail(e, r, "cannot open the store in %s: %s; PICKET_STORE or --store names another place",
+				s->path, strerror(r));
+		else
+			r = snap_fail_errno(e, r, "cannot open the store in %s", s->path);
 		goto fail;
 	}
 	r = check_owner(s, e);

@@ -110,19 +110,25 @@ json_t *config_parse(const char *path, const char *text)
 	return values;
 }
 
-/* mkdir -p of the directory that `path` is in, the user's alone. */
-static void make_parents(const char *path)
+/* mkdir -p of the directory that `path` is in, the user's alone. 0, or the errno of the first that could not be made. */
+static int make_parents(const char *path)
 {
 	char *dir = xstrdup(path);
+	int err = 0;
 
 	for (char *p = dir + 1; *p; p++) {
 		if (*p != '/')
 			continue;
 		*p = '\0';
-		mkdir(dir, 0700);
+		if (err == 0 && mkdir(dir, 0700) < 0) {
+			err = errno;
+			if (access(dir, F_OK) == 0)
+				err = 0;
+		}
 		*p = '/';
 	}
 	free(dir);
+	return err;
 }
 
 static int write_all(int fd, const char *text, size_t len)
@@ -150,10 +156,12 @@ int config_write(const char *path, const json_t *values)
 {
 	char *text = json_dumps(values, JSON_INDENT(2)), *target = real_target(path),
 	     *temp = xasprintf("%s.XXXXXX", target);
-	int fd, r = -1;
+	int fd = -1, r = -1, err = make_parents(target);
 
-	make_parents(target);
-	fd = text ? mkostemp(temp, O_CLOEXEC) : -1;
+	if (err)
+		errno = err;
+	else if (text)
+		fd = mkostemp(temp, O_CLOEXEC);
 	if (fd >= 0) {
 		r = write_all(fd, text, strlen(text));
 		if (r == 0)

@@ -474,12 +474,19 @@ static int save_all(struct save *s, int argc, char **argv)
 	s->oci = json_array();
 	for (int i = 0; r == 0 && i < argc; i++)
 		r = save_image(s, argv[i]);
+	if (r) {
+		json_decref(s->oci);
+		json_decref(s->docker);
+		free(s->layers);
+		free(s->blobs);
+		return r; /* nothing that looks like a whole archive */
+	}
 	put_json(s, "oci-layout", json_pack("{s:s}", "imageLayoutVersion", "1.0.0"));
 	put_json(s, "index.json",
 		json_pack("{s:i, s:s, s:o}", "schemaVersion", 2, "mediaType", "application/vnd.oci.image.index.v1+json",
 			"manifests", s->oci));
 	put_json(s, "manifest.json", s->docker);
-	if (tarout_end(s->out) && r == 0)
+	if (tarout_end(s->out))
 		r = complain(-1, "cannot write the archive: %s", strerror(s->out->err));
 	free(s->layers);
 	free(s->blobs);

@@ -50,6 +50,7 @@ static void begin(struct keeper *k)
 		warn("cannot leave the working directory: %s", strerror(errno));
 	if (status) {
 		k->failed = true;
+		k->forced = true; /* the sentry waits for what it will not be given */
 		keeper_finish(k, status);
 		return;
 	}

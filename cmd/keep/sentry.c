@@ -117,6 +117,18 @@ bool keeper_ran_out(struct keeper *k)
 	return true;
 }
 
+/* Behind "./install.sh: not found": who runs `host` may expect the directory he is in. */
+static const char *what_is_there(const struct keeper *k)
+{
+	const struct entry_config *c = &k->entry->config;
+	const char *name = c->command.count ? c->command.items[0] : "";
+
+	if (strcmp(c->image, "host") == 0 && (strncmp(name, "./", 2) == 0 || strncmp(name, "../", 3) == 0 ||
+							strncmp(name, "/home/", 6) == 0))
+		return "; of your directories only those are there that --share or -v names";
+	return "";
+}
+
 static void said(struct keeper *k, char *text)
 {
 	int status, at = 0;
@@ -133,7 +145,7 @@ static void said(struct keeper *k, char *text)
 		keeper_finish(k, shell_status(status));
 	} else if (sscanf(text, "error %d %n", &status, &at) == 1 && at && status >= EXIT_PICKET &&
 		   status <= EXIT_NOT_FOUND) {
-		keeper_finish(k, complain(status, "%s", text + at));
+		keeper_finish(k, complain(status, "%s%s", text + at, status == EXIT_NOT_FOUND ? what_is_there(k) : ""));
 	}
 }
 

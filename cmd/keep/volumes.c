@@ -45,12 +45,17 @@ static char *volumes_dir(bool make, char **err)
 		struct store *s;
 		struct snap_error e;
 
-		if (store_open(NULL, &s, &e) == 0) /* makes what is missing on the way */
-			store_close(s);
-		if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
-			entry_fail(err, errno, "cannot make %s", dir);
+		if (store_open(NULL, &s, &e)) { /* makes what is missing on the way */
+			*err = xstrdup(e.text);
 			free(dir);
 			dir = NULL;
+		} else {
+			store_close(s);
+			if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
+				entry_fail(err, errno, "cannot make %s", dir);
+				free(dir);
+				dir = NULL;
+			}
 		}
 	}
 	free(store);

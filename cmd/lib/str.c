@@ -163,7 +163,7 @@ const char *human_age(int64_t when, int64_t now, char *buf, size_t len)
 	int64_t age = now - when;
 
 	if (when <= 0) {
-		snprintf(buf, len, "unknown");
+		snprintf(buf, len, "N/A");
 		return buf;
 	}
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {

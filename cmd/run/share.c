@@ -56,26 +56,30 @@ int protect_own(struct launch *l, const char *option, const char *source, bool w
 
 char *share_source(const char *option, const char *dir)
 {
-	char *real = realpath(dir, NULL), *home = home_dir();
+	char *real = realpath(dir, NULL), *home;
 	const char *why = NULL;
 	struct stat st;
 
-	if (!real || stat(real, &st) < 0)
+	if (!real || stat(real, &st) < 0) {
 		complain(EXIT_PICKET, "%s %s: cannot share it: %s", option, dir, strerror(errno));
-	else if (!S_ISDIR(st.st_mode))
+		free(real);
+		return NULL;
+	}
+	home = home_dir();
+	if (!S_ISDIR(st.st_mode))
 		complain(EXIT_PICKET, "%s %s: it is not a directory; -v shows a single file", option, dir);
 	else if (strcmp(real, "/") == 0)
 		why = "it is the whole machine";
 	else if (home && path_within(home, real))
 		why = "it holds your whole home directory, with its keys and passwords";
-	for (size_t i = 0; real && !why && i < sizeof(kernel_dirs) / sizeof(kernel_dirs[0]); i++)
+	for (size_t i = 0; !why && i < sizeof(kernel_dirs) / sizeof(kernel_dirs[0]); i++)
 		if (path_within(real, kernel_dirs[i]) || path_within(kernel_dirs[i], real))
 			why = "the sandbox has its own in that place";
 	if (why)
 		complain(EXIT_PICKET, "%s %s is refused: %s; share a directory below it%s", option, dir, why,
 			strcmp(real, "/") == 0 ? "" : ", or show it elsewhere with -v");
 	free(home);
-	if (why || !real || !S_ISDIR(st.st_mode)) {
+	if (why || !S_ISDIR(st.st_mode)) {
 		free(real);
 		return NULL;
 	}

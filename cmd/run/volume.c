@@ -160,7 +160,7 @@ static int write_volume(struct launch *l, const char *text, const struct volume_
 		r = mount_named(l, source, target, &flags, NULL);
 	else if (r == 0 && !is_path(source))
 		r = complain(EXIT_PICKET,
-			"-v %s: \"%s\" is no name of a volume (letters, digits, and _ . - behind the first); for a directory here "
+			"-v %s: \"%s\" is no name of a volume (letters, digits, and _ . - behind the first, two at least); for a directory here "
 			"write ./%s",
 			text, source, source);
 	else if (r == 0)

@@ -195,6 +195,8 @@ int program_exec(struct task *t, const struct config *c, int guest_fd, char *con
 		r = exec_in_path(t, c, envp);
 	if (!r)
 		return 0;
+	if (r == -ENOENT && name[0] == '-')
+		return failure_set(f, 127, "%s: not found in the sandbox's PATH; options of picket stand before the image or sandbox", name);
 	if (r == -ENOENT || r == -ENOTDIR)
 		return failure_set(f, 127, "%s: not found%s", name,
 			strchr(name, '/') ? " in the sandbox (or its interpreter is missing)"

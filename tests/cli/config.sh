@@ -96,6 +96,9 @@ rm "$config"
 
 # Files that others may have written.
 writes "$config" '{"images": {"format": "json"}}'
+mkdir -m 500 "$work/readonly"
+status "a directory that cannot be written" 1 env PICKET_CONFIG="$work/readonly/deep/config" "$picket" config set color never
+says "Permission denied"
 chmod 666 "$config"
 status "a file that others may change" 1 "$picket" images
 one_sentence

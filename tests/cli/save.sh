@@ -23,6 +23,8 @@ status "save" 0 "$picket" save -o out.tar odd:1 other/name:2
 "$picket" save odd:1 other/name:2 >again.tar
 check "  the same bytes each time" cmp out.tar again.tar
 status "save of nothing" 1 "$picket" save -o none.tar none
+status "  to standard output" 1 "$picket" save none
+check "  writes nothing" test ! -s "$work/out"
 check "  leaves nothing" sh -c '! ls none.tar* 2>/dev/null'
 check "  one entry with two names" python3 - <<'PY'
 import json, tarfile

@@ -33,6 +33,14 @@ gives "a read-only part" "yes no" run host --share . --share-ro deep -- \
 ln -s project "$HOME/link"
 gives "--share through a link" "data" run --share "$HOME/link" host cat "$HOME/project/file"
 
+status "--share of nothing" 125 run --share nothing-there host true
+says "nothing-there: cannot share it: No such file or directory"
+status "a program that is not shared" 127 run host ./file
+says "that --share or -v names"
+began=$(date +%s%N)
+status "a start that fails" 125 run -v wrong host true
+check "  does not wait for the sandbox" test $((($(date +%s%N) - began) / 1000000)) -lt 900
+
 gives "--share-cow --rm: written, and gone" "data x x" run --rm --share-cow . host sh -c 'echo x >cow; rm made; echo $(cat file) $(cat cow) $(test -e made || echo x)'
 check "  the directory is as it was" test ! -e cow -a -e made
 gives "--share-cow is kept" "x" run --name cow --share-cow . host sh -c 'echo x >cow; cat cow'

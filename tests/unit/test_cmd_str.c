@@ -54,7 +54,7 @@ static void test_human(void **state)
 	assert_string_equal(human_size(4262144, buf, sizeof(buf)), "4.3 MB");
 	assert_string_equal(human_size(UINT64_MAX, buf, sizeof(buf)), "18.4 EB");
 	assert_string_equal(human_age(1000, 1000 + 7200, buf, sizeof(buf)), "2 hours ago");
-	assert_string_equal(human_age(0, 1000, buf, sizeof(buf)), "unknown");
+	assert_string_equal(human_age(0, 1000, buf, sizeof(buf)), "N/A");
 	assert_string_equal(human_age(2000, 1000, buf, sizeof(buf)), "just now");
 }
 
