@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writing a tar archive (POSIX pax): ustar headers, and pax records for what does not fit into them. */
+/* Writing a tar archive through a callback, for picket-guest too; what commands write to a file is cmd/image/tarout.h. */
 #ifndef PICKET_CMD_TARWRITE_H
 #define PICKET_CMD_TARWRITE_H
 
@@ -7,13 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fuse-snap/tar.h"
+#include "cmd/copy/tarhead.h"
 
 struct tar_out {
 	/* Takes all *len* bytes, or returns a negative errno. */
 	int (*write)(void *arg, const void *data, size_t len);
 	void *arg;
 	char *buf;
+	struct tar_head head;
 	size_t n;
 	uint64_t size, left; /* of the present file: bytes in all, and that are still to come */
 	uint64_t total;	     /* bytes of files written so far */

@@ -51,7 +51,7 @@ int publish_layer_begin(int fd)
 
 int publish_layer_end(int fd, uint64_t len)
 {
-	const struct tarout_entry e = {.type = '0', .path = LAYER_NAME, .mode = 0644, .size = len};
+	const struct tar_entry e = {.type = '0', .path = LAYER_NAME, .mode = 0644, .size = len};
 	struct tarout *t = xcalloc(1, sizeof(*t));
 	int r = 0;
 

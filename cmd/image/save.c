@@ -89,12 +89,18 @@ static int put_data(struct layer_tar *l, uint32_t ino, uint64_t size)
 	return 0;
 }
 
-static size_t collect_xattrs(struct layer_tar *l, uint32_t ino, struct tarout_xattr *x, size_t max)
-{
-	size_t n = 0;
+#define XATTRS_MAX 64
 
-	while (n < max && snap_xattr_at(&l->ix, ino, (uint32_t)n, &x[n].name, &x[n].name_len, &x[n].value, &x[n].len) == 0)
+/* The names are copied: the index ends them with a length. */
+static size_t collect_xattrs(struct layer_tar *l, uint32_t ino, struct tar_xattr x[XATTRS_MAX], char *names[XATTRS_MAX])
+{
+	const char *name;
+	size_t n = 0, len;
+
+	while (n < XATTRS_MAX && snap_xattr_at(&l->ix, ino, (uint32_t)n, &name, &len, &x[n].value, &x[n].len) == 0) {
+		x[n].name = names[n] = xstrndup(name, len);
 		n++;
+	}
 	return n;
 }
 
@@ -120,7 +126,7 @@ static char type_of(uint32_t mode)
 
 static void put_whiteout(struct layer_tar *l, size_t at, const char *name, size_t len)
 {
-	struct tarout_entry e = {.type = '0', .path = l->path};
+	struct tar_entry e = {.type = '0', .path = l->path};
 
 	snprintf(l->path + at, sizeof(l->path) - at, ".wh.%.*s", (int)len, name);
 	tarout_entry(l->t, &e);
@@ -130,11 +136,12 @@ static void put_whiteout(struct layer_tar *l, size_t at, const char *name, size_
 static int put_inode(struct layer_tar *l, uint32_t ino)
 {
 	const struct snap_inode *i = snap_inode_get(&l->ix, ino);
-	struct tarout_xattr xattrs[64];
-	struct tarout_entry e = {.path = l->path, .xattrs = xattrs};
-	char *target = NULL;
+	struct tar_xattr xattrs[XATTRS_MAX];
+	struct tar_entry e = {.path = l->path, .xattrs = xattrs};
+	char *target = NULL, *names[XATTRS_MAX];
 	const char *text;
-	size_t len;
+	size_t len, named;
+	bool again = false; /* a further name of a file that is in the archive */
 	int r = 0;
 
 	if (!i)
@@ -147,7 +154,6 @@ static int put_inode(struct layer_tar *l, uint32_t ino)
 	e.gid = i->gid;
 	e.mtime_sec = i->mtime_sec;
 	e.mtime_nsec = i->mtime_nsec < 1000000000u ? i->mtime_nsec : 0;
-	e.xattr_count = collect_xattrs(l, ino, xattrs, sizeof(xattrs) / sizeof(xattrs[0]));
 	if (e.type == '3' || e.type == '4') {
 		e.major = i->rdev_major;
 		e.minor = i->rdev_minor;
@@ -162,13 +168,16 @@ static int put_inode(struct layer_tar *l, uint32_t ino)
 		if (*first) {
 			e.type = '1';
 			e.link = *first;
-			e.xattr_count = 0;
+			again = true;
 		} else {
 			*first = xstrdup(l->path);
 		}
 	}
 	e.size = e.type == '0' ? i->size : 0;
+	e.xattr_count = named = again ? 0 : collect_xattrs(l, ino, xattrs, names);
 	tarout_entry(l->t, &e);
+	while (named-- > 0)
+		free(names[named]);
 	if (e.type == '0')
 		r = put_data(l, ino, i->size);
 	free(target);
@@ -320,7 +329,7 @@ static void put_blob(struct save *s, const void *data, size_t len, struct digest
 /* The layer of the store, as a blob: once to know its digest and size, once to write it. NULL after a complaint. */
 static const struct layer *put_layer(struct save *s, const struct digest *diffid)
 {
-	struct tarout_entry e = {.type = '0', .mode = 0644};
+	struct tar_entry e = {.type = '0', .mode = 0644};
 	struct tarout *counter;
 	struct sha256 hash;
 	struct layer made = {.diffid = *diffid};

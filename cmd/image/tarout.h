@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Writing tar archives: ustar, with pax headers for what does not fit it (long names, times, extended attributes). */
+/* Writing tar archives into a file, with their digest; an archive may be a member of another one. */
 #ifndef PICKET_CMD_TAROUT_H
 #define PICKET_CMD_TAROUT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cmd/copy/tarhead.h"
 #include "fuse-snap/digest.h"
 
 struct tarout {
@@ -17,27 +18,9 @@ struct tarout {
 	size_t used;
 };
 
-struct tarout_xattr {
-	const char *name;
-	size_t name_len;
-	const void *value;
-	size_t len;
-};
-
-struct tarout_entry {
-	char type;	  /* '0' regular, '1' hard link, '2' symlink, '3' char, '4' block, '5' directory, '6' fifo */
-	const char *path; /* without a leading slash */
-	const char *link; /* types 1 and 2 */
-	uint32_t mode, uid, gid, major, minor;
-	uint64_t size; /* regular files: tarout_data() of just that follows, then tarout_pad() */
-	int64_t mtime_sec;
-	uint32_t mtime_nsec;
-	const struct tarout_xattr *xattrs;
-	size_t xattr_count;
-};
-
 void tarout_begin(struct tarout *t, int fd, struct sha256 *hash);
-void tarout_entry(struct tarout *t, const struct tarout_entry *e);
+/* Of a regular file just e->size bytes follow by tarout_data(), then tarout_pad(). */
+void tarout_entry(struct tarout *t, const struct tar_entry *e);
 void tarout_data(struct tarout *t, const void *data, size_t len);
 void tarout_zeros(struct tarout *t, uint64_t len);
 void tarout_pad(struct tarout *t);

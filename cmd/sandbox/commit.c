@@ -96,23 +96,22 @@ static char type_of(uint32_t mode)
 
 #define XATTRS_MAX 64
 
-static size_t collect_xattrs(const struct upper_meta *m, struct tarout_xattr *x)
+static size_t collect_xattrs(const struct upper_meta *m, struct tar_xattr *x)
 {
 	struct upper_bytes names = m->names;
 	struct upper_xattr a;
 	size_t n = 0;
 
 	while (n < XATTRS_MAX && names.p && upper_xattr_next(&names, &a))
-		x[n++] = (struct tarout_xattr){
-			.name = a.name, .name_len = strlen(a.name), .value = a.value, .len = a.size};
+		x[n++] = (struct tar_xattr){.name = a.name, .value = a.value, .len = a.size};
 	return n;
 }
 
 static int put_object(struct layer_tar *l, const struct upper_change *c, const char *path)
 {
 	const struct upper_meta *m = c->meta;
-	struct tarout_xattr xattrs[XATTRS_MAX];
-	struct tarout_entry e = {.path = path, .type = type_of(m->mode), .mode = m->mode, .uid = m->uid, .gid = m->gid,
+	struct tar_xattr xattrs[XATTRS_MAX];
+	struct tar_entry e = {.path = path, .type = type_of(m->mode), .mode = m->mode, .uid = m->uid, .gid = m->gid,
 		.mtime_sec = m->mtime.tv_sec, .mtime_nsec = (uint32_t)m->mtime.tv_nsec, .xattrs = xattrs};
 	char *slashed = NULL;
 	int r = 0;
