@@ -2,6 +2,7 @@
 /* CPU time of guest threads, from the host's clocks of their stubs and the sentry's own. */
 #include "kernel/cputime.h"
 #include "kernel/host_thread.h"
+#include "kernel/report.h"
 #include "kernel/time.h"
 
 #include <stdlib.h>
@@ -451,4 +452,10 @@ void cpu_limit_free(struct thread_group *tg)
 	ktimer_cancel(&tg->cpu_limit->kt);
 	free(tg->cpu_limit);
 	tg->cpu_limit = NULL;
+}
+
+void usage_note_peak(struct task *t)
+{
+	if (t->kernel->report)
+		report_memory(t->kernel, (uint64_t)host_peak_rss(t) << 10);
 }

@@ -424,6 +424,8 @@ static void switch_mm(struct task *t, struct exec_image *im)
 	struct mm *old = t->mm;
 	struct gthread *old_th = t->th;
 
+	if (old)
+		usage_note_peak(t);
 	tg_set_aspace(t->tg, im->as);
 	lock_acquire(&t->tg->siglock);
 	lock_acquire(&t->cred_lock);

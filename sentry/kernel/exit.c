@@ -360,8 +360,10 @@ static void drop_resources(struct task *t, bool last)
 	task_nsproxy_replace(t, NULL);
 	if (!mm)
 		return;
-	if (last)
+	if (last) {
+		usage_note_peak(t);
 		tg_set_aspace(t->tg, NULL); /* while it can still be asked */
+	}
 	lock_acquire(&t->cred_lock);
 	t->mm = NULL;
 	lock_release(&t->cred_lock);

@@ -148,6 +148,14 @@ def options():
     check("none where nothing started", status == 127 and "no report" in err, err)
 
 
+def memory():
+    """A short run is over before anybody has looked; its peak is the kernel's."""
+    r, _, _ = report("host", "--", "dash", "-c", "true")
+    check("memory of a short run", 500_000 < r["resources"]["memory_peak"] < 20_000_000, r["resources"])
+    r, _, _ = report("host", "--", "python3", "-c", "b'x' * 50_000_000")
+    check("memory at its peak", 50_000_000 < r["resources"]["memory_peak"] < 120_000_000, r["resources"])
+
+
 def at_once():
     """Many processes and threads that write the tables beside each other."""
     r, status, err = report("--share", ".", "host", "--", "sh", "-c",
@@ -156,7 +164,7 @@ def at_once():
 
 
 try:
-    for test in (files, calls, hosts, hostile, options, at_once):
+    for test in (files, calls, hosts, hostile, options, memory, at_once):
         test()
 finally:
     os.chdir("/")
