@@ -308,6 +308,25 @@ static int wait_for_init(struct kernel *k)
 	return s;
 }
 
+/*
+ * Somebody ended the sandbox while it was being made: its program could not be started because the task was killed. That is no
+ * failure, but an end by this signal.
+ */
+static bool killed_early(struct kernel *k, int *status)
+{
+	struct thread_group *tg = k->init ? k->init->tg : NULL;
+	bool killed;
+
+	if (!tg)
+		return false;
+	lock_acquire(&tg->siglock);
+	killed = tg->group_exiting;
+	if (killed)
+		*status = tg->group_exit_code;
+	lock_release(&tg->siglock);
+	return killed;
+}
+
 int sandbox_run(int fd)
 {
 	struct failure f = {.code = 125};
@@ -325,6 +344,11 @@ int sandbox_run(int fd)
 	signal(SIGPIPE, SIG_IGN);
 	k = kernel_alloc(c);
 	if (!k || build(k, c, &f)) {
+		if (k && killed_early(k, &status)) {
+			control_send_started(k);
+			control_send_exit(k, status);
+			_exit(0);
+		}
 		control_send_error(c->control_fd, f.code, k ? f.text : "out of memory");
 		_exit(f.code);
 	}
