@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd/keep/execs.h"
 #include "cmd/keep/keeper_priv.h"
 #include "cmd/keep/requests.h"
 #include "cmd/lib/message.h"
@@ -128,6 +129,7 @@ static void end(struct keeper *k)
 	k->life = LIFE_WAITING;
 	health_end(k);
 	sentry_forget_questions(k);
+	execs_end(k);
 	if (k->stdio == KEEPER_STDIO_STREAM) {
 		stdio_drain(k);
 		stdio_close(k);

@@ -77,6 +77,7 @@ struct keeper {
 	struct health *health; /* NULL: none is looked after */
 	struct question *questions;
 	unsigned int last_question;
+	struct exec_process *execs; /* that run (execs.c) */
 
 	/* across starts */
 	bool stopping;	    /* somebody asked for its end: no restart policy */

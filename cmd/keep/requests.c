@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "cmd/keep/ask.h"
+#include "cmd/keep/execs.h"
 #include "cmd/keep/keeper_priv.h"
+#include "cmd/lib/jtext.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/str.h"
 
@@ -34,9 +36,9 @@ static void do_state(struct client *c, const json_t *request, const int *fds, si
 {
 	const struct entry_state *s = &c->k->entry->state;
 
-	client_answer(c, json_pack("{s:s, s:i, s:i, s:i, s:I, s:s, s:b}", "status", entry_status_name(s->status), "pid",
+	client_answer(c, json_pack("{s:s, s:i, s:i, s:i, s:I, s:s, s:b, s:o}", "status", entry_status_name(s->status), "pid",
 				 (int)s->pid, "sentry", (int)s->sentry, "exit_code", s->exit_code, "started",
-				 (json_int_t)s->started, "health", s->health, "detached", (int)c->k->detached));
+				 (json_int_t)s->started, "health", s->health, "detached", (int)c->k->detached, "execs", execs_ids(c->k)));
 }
 
 /* ---- Ending it ---- */
@@ -171,20 +173,29 @@ static void do_ask(struct client *c, const json_t *request, const int *fds, size
 	sentry_ask(c->k, text, fds, count, pass_answer, c);
 }
 
+/* The client and the question of an exec, until its answer. */
+struct exec_wish {
+	const struct client *client;
+	unsigned int number;
+};
+
 static void exec_answered(struct keeper *k, void *arg, bool ok, int error, const char *text)
 {
-	struct client *c = error == EAGAIN ? still_there(k, arg) : NULL;
+	struct exec_wish *w = arg;
+	struct client *c = error == EAGAIN ? still_there(k, w->client) : NULL;
 
-	if (ok)
-		keeper_event(k, "exec_create", NULL, 0);
+	execs_answered(k, w->number, ok);
 	if (!ok && c)
 		client_refuse(c, ASK_AGAIN, text);
 	else
-		pass_answer(k, arg, ok, error, text);
+		pass_answer(k, (void *)(uintptr_t)w->client, ok, error, text);
+	free(w);
 }
 
 static void do_exec(struct client *c, const json_t *request, const int *fds, size_t count)
 {
+	struct exec_wish *w;
+
 	if (not_running(c))
 		return;
 	if (c->k->paused) {
@@ -192,7 +203,10 @@ static void do_exec(struct client *c, const json_t *request, const int *fds, siz
 		return;
 	}
 	client_wait(c, UNTIL_NOTHING);
-	sentry_ask(c->k, "exec", fds, count, exec_answered, c);
+	w = xcalloc(1, sizeof(*w));
+	*w = (struct exec_wish){.client = c, .number = c->k->last_question + 1};
+	execs_add(c->k, w->number, jtext_bytes(json_object_get(request, "command"), ASK_SIZE_MAX));
+	sentry_ask(c->k, "exec", fds, count, exec_answered, w);
 }
 
 static void paused(struct keeper *k, void *arg, bool ok, int error, const char *text)

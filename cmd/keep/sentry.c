@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "cmd/keep/ask.h"
+#include "cmd/keep/execs.h"
 #include "cmd/keep/keeper_priv.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/str.h"
@@ -137,6 +138,8 @@ static void said(struct keeper *k, char *text)
 		keeper_started(k);
 	} else if (strncmp(text, "answer ", 7) == 0) {
 		answered(k, text + 7);
+	} else if (strncmp(text, "session ", 8) == 0) {
+		execs_said(k, text + 8);
 	} else if (strncmp(text, "oom ", 4) == 0) {
 		keeper_out_of_memory(k, text + 4);
 	} else if (sscanf(text, "exit %d%n", &status, &at) == 1 && text[at] == '\0') {

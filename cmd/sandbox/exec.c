@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
-#include "cmd/keep/events.h"
 #include "cmd/keep/attach.h"
 #include "cmd/keep/keeper.h"
 #include "cmd/lib/keys.h"
@@ -29,6 +28,9 @@
 
 #define PIECE 16384
 
+/* As much of the command as the keeper is told, in bytes. */
+#define COMMAND_MAX 1024
+
 /* How long the last output of an ended process may take to come, in ms. */
 #define LAST_OUTPUT 2000
 
@@ -36,6 +38,7 @@ struct exec {
 	const struct exec_options *o;
 	struct entry entry;
 	struct launch launch;
+	char *command; /* for events: its words, cut */
 	int sock;  /* the session */
 	int tty;   /* our terminal; -1: the process has none */
 	int relay; /* to the process's terminal */
@@ -107,6 +110,19 @@ static int write_environment(struct exec *x)
 	return status;
 }
 
+static char *words(int argc, char **argv)
+{
+	char *all = xstrdup("");
+
+	for (int i = 0; i < argc && strlen(all) < COMMAND_MAX; i++) {
+		char *more = xasprintf("%s%s%.*s", all, i ? " " : "", COMMAND_MAX, argv[i]);
+
+		free(all);
+		all = more;
+	}
+	return all;
+}
+
 static int write_session(struct exec *x, int argc, char **argv)
 {
 	int status;
@@ -114,6 +130,7 @@ static int write_session(struct exec *x, int argc, char **argv)
 	session_begin(&x->launch);
 	for (int i = 0; i < argc; i++)
 		launch_record(&x->launch, CONFIG_ARG, argv[i]);
+	x->command = words(argc, argv);
 	if (x->o->workdir)
 		launch_record(&x->launch, CONFIG_CWD, x->o->workdir);
 	if (x->o->user)
@@ -353,7 +370,7 @@ static int run(struct exec *x)
 	int signals;
 
 	if (x->o->detach) {
-		x->sock = session_open(&x->entry, &x->launch);
+		x->sock = session_open(&x->entry, &x->launch, x->command);
 		launch_free(&x->launch);
 		return x->sock < 0 ? EXIT_FAILED : wait_for_start(x);
 	}
@@ -363,7 +380,7 @@ static int run(struct exec *x)
 	/* Without -i nothing is typed for the process: Ctrl-C stays a signal. */
 	if (x->tty >= 0 && x->o->interactive && terminal_raw(x->tty) < 0)
 		return complain(EXIT_PICKET, "cannot set the terminal: %s", strerror(errno));
-	x->sock = session_open(&x->entry, &x->launch);
+	x->sock = session_open(&x->entry, &x->launch, x->command);
 	launch_free(&x->launch); /* its end of the terminal too */
 	if (x->sock < 0) {
 		terminal_restore();
@@ -386,17 +403,11 @@ int cmd_exec(const void *opts, int argc, char **argv)
 	status = status ? status : session_find(argv[0], false, &x->entry);
 	if (!status) {
 		status = write_session(x, argc - 1, argv + 1);
-		if (status == 0) {
-			char code[16];
-
-			status = run(x);
-			snprintf(code, sizeof(code), "%d", status);
-			if (!x->o->detach)
-				event_of(&x->entry, "exec_die", json_pack("{s:s}", "exitCode", code));
-		}
+		status = status ? status : run(x);
 		entry_free(&x->entry);
 	}
 	launch_free(&x->launch);
+	free(x->command);
 	if (x->relay >= 0)
 		close(x->relay);
 	if (x->sock >= 0)

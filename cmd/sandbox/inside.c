@@ -43,7 +43,7 @@ static int start_session(struct inside *g, const struct str_list *words, const i
 		launch_record(&l, CONFIG_USER, "0");
 		launch_record(&l, CONFIG_STDIO, theirs[0] >= 0 ? launch_lend(&l, theirs[0]) : "-1",
 			theirs[1] >= 0 ? launch_lend(&l, theirs[1]) : "-1", launch_lend(&l, theirs[2]));
-		g->sock = session_open(&g->entry, &l);
+		g->sock = session_open(&g->entry, &l, "picket-guest");
 		status = g->sock < 0 ? EXIT_FAILED : 0;
 	}
 	launch_free(&l);

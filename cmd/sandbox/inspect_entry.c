@@ -4,7 +4,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
+#include "cmd/keep/ask.h"
 #include "cmd/keep/health.h"
 #include "cmd/commands.h"
 #include "cmd/image/describe.h"
@@ -300,6 +303,28 @@ static json_t *network(const struct view *v)
 	return object;
 }
 
+/* The keeper knows; one that does not answer soon is not waited for. */
+static json_t *exec_ids(const struct entry *e)
+{
+	const struct timeval patience = {.tv_sec = 1};
+	json_t *request, *answer = NULL, *list = NULL;
+	int sock = e->state.status == ENTRY_RUNNING || e->state.status == ENTRY_PAUSED ? keeper_connect(e) : -1;
+
+	if (sock < 0)
+		return json_null();
+	request = json_pack("{s:s}", "do", "state");
+	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (keeper_send(sock, request, NULL, 0) == 0 && keeper_receive(sock, &answer) == 0)
+		list = json_incref(json_object_get(answer, "execs"));
+	close(sock);
+	json_decref(request);
+	json_decref(answer);
+	if (json_array_size(list))
+		return list;
+	json_decref(list);
+	return json_null();
+}
+
 static json_t *make(const struct view *v, bool sizes)
 {
 	const struct entry *e = v->e;
@@ -317,6 +342,7 @@ static json_t *make(const struct view *v, bool sizes)
 	set(object, "LogPath", json_sprintf("%s/log.json", e->dir));
 	set(object, "Name", json_sprintf("/%s", e->config.name));
 	set(object, "RestartCount", json_integer((json_int_t)e->state.restarts));
+	set(object, "ExecIDs", exec_ids(e));
 	set(object, "Driver", json_string("picket"));
 	set(object, "Platform", json_string("linux"));
 	set(object, "HostConfig", host_config(v));

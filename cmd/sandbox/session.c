@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cmd/keep/ask.h"
+#include "cmd/lib/jtext.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/programs.h"
 
@@ -62,10 +63,10 @@ int session_guest(struct launch *l, const char *part)
 }
 
 /* Ask for it; while the sandbox is still starting, for a few seconds. */
-static int ask_session(const struct entry *e, const int *fds, size_t count, json_t **answer)
+static int ask_session(const struct entry *e, const char *command, const int *fds, size_t count, json_t **answer)
 {
 	for (int tries = 0;; tries++) {
-		int r = keeper_ask(e, json_pack("{s:s}", "do", "exec"), fds, count, answer);
+		int r = keeper_ask(e, json_pack("{s:s, s:o}", "do", "exec", "command", jtext(command)), fds, count, answer);
 
 		if (r >= 0 || tries == START_TRIES || json_integer_value(json_object_get(*answer, "status")) != ASK_AGAIN)
 			return r;
@@ -75,7 +76,7 @@ static int ask_session(const struct entry *e, const int *fds, size_t count, json
 	}
 }
 
-int session_open(const struct entry *e, const struct launch *l)
+int session_open(const struct entry *e, const struct launch *l, const char *command)
 {
 	int socks[2], config = launch_finish(l), r = -1;
 	int *fds = xrealloc(NULL, (l->fd_count + 2) * sizeof(*fds));
@@ -88,7 +89,7 @@ int session_open(const struct entry *e, const struct launch *l)
 		fds[1] = config;
 		for (size_t i = 0; i < l->fd_count; i++)
 			fds[2 + i] = l->fds[i];
-		r = ask_session(e, fds, l->fd_count + 2, &answer);
+		r = ask_session(e, command, fds, l->fd_count + 2, &answer);
 		if (r < 0) {
 			complain(-1, "cannot start a process in the sandbox %s: %s", e->config.name,
 				keeper_error(r, answer));

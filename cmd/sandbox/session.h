@@ -31,8 +31,8 @@ void session_begin(struct launch *l);
 /* picket-guest is the program, and *part* its first word. 0, or 125 after a complaint. */
 int session_guest(struct launch *l, const char *part);
 
-/* Ask the keeper for the session. Its socket, or -1 after a complaint. */
-int session_open(const struct entry *e, const struct launch *l);
+/* Ask the keeper for the session, in whose events the text is *command*. Its socket, or -1 after a complaint. */
+int session_open(const struct entry *e, const struct launch *l, const char *command);
 
 /* Read one message; waits unless *now*. */
 enum session_news session_read(int sock, bool now, struct session_end *end);

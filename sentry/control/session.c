@@ -37,6 +37,7 @@
 struct session {
 	struct kernel *kernel;
 	struct list_head link; /* kernel->sessions */
+	unsigned long number;  /* of the question: what the keeper knows it by */
 	int sock;	       /* of the session; the thread closes it */
 	struct host_event event;
 	int fds[ASK_FDS_MAX]; /* what came behind the configuration */
@@ -60,12 +61,22 @@ static void tell(struct session *s, const char *text)
 	(void)!send(s->sock, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* The keeper hears of it too: who asked for the session may be gone. */
+static void tell_keeper(struct session *s, const char *what, int value)
+{
+	char buf[64];
+
+	snprintf(buf, sizeof(buf), "session %lu %s %d", s->number, what, value);
+	control_send_text(s->kernel, buf);
+}
+
 static void tell_exit(struct session *s, int status)
 {
 	char buf[32];
 
 	if (atomic_exchange(&s->told, true))
 		return;
+	tell_keeper(s, "exit", status);
 	snprintf(buf, sizeof(buf), "exit %d", status);
 	tell(s, buf);
 }
@@ -76,6 +87,7 @@ static void tell_error(struct session *s, const struct failure *f)
 
 	if (atomic_exchange(&s->told, true))
 		return;
+	tell_keeper(s, "exit", f->code << 8);
 	snprintf(buf, sizeof(buf), "error %d %s", f->code, f->text);
 	tell(s, buf);
 }
@@ -332,6 +344,7 @@ static int start(struct session *s, struct failure *f)
 		return no_memory(f);
 	if (attach(s, f) || run_program(s, f))
 		return -1;
+	tell_keeper(s, "started", s->task->tid);
 	snprintf(buf, sizeof(buf), "started %d", s->task->tid);
 	tell(s, buf);
 	return 0;
@@ -460,6 +473,7 @@ int ask_exec(struct ask *a)
 	if (!s)
 		return -ENOMEM;
 	s->kernel = k;
+	s->number = a->number;
 	if (enter(s)) {
 		free(s);
 		return ask_fail(a, -EAGAIN, "too many sessions are open (%d)", SESSIONS_MAX);

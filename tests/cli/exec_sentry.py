@@ -240,8 +240,11 @@ def test_terminal(s):
     out = read_all(a.fileno())
     check("terminal", out == b"/dev/pts/0\r\n11 22\r\nend\r\n", out)
     pairs = [socket.socketpair() for _ in range(3)]
-    scripts = ["tty; while read x; do echo got $x; done"] * 2 + ["tty; trap 'stty size' WINCH; while :; do sleep 0.1; done"]
-    shells = [s.open("sh", "-c", t, stdio=(q[1].fileno(), q[1].fileno(), None), tty=(24, 80)) for t, q in zip(scripts, pairs)]
+    scripts = ["tty; while read x; do echo got $x; done"] * 2 + ["trap 'stty size' WINCH; tty; while :; do sleep 0.1; done"]
+    shells = []
+    for t, q in zip(scripts, pairs):
+        shells.append(s.open("sh", "-c", t, stdio=(q[1].fileno(), q[1].fileno(), None), tty=(24, 80)))
+        shells[-1].started()  # the next has the next terminal
     for q in pairs:
         q[1].close()
     for i, q in enumerate(pairs):
@@ -250,7 +253,6 @@ def test_terminal(s):
     pairs[1][0].send(b"hello\n")
     out = read_all(pairs[1][0].fileno(), until=b"got hello\r\n")
     check("echo and answer", out == b"hello\r\ngot hello\r\n", out)
-    shells[2].started()
     shells[2].tell("winsize 33 44")
     out = read_all(pairs[2][0].fileno(), until=b"33 44")
     check("window size", b"33 44" in out, out)

@@ -435,6 +435,66 @@ def test_events():
     check("bounded", os.path.getsize(work + "/run/picket/events.json") < 3 << 20 and times)
 
 
+def exec_events(name):
+    r = call("events", "--since", "1m", "--until", "0s", "-f", "container=" + name, "--format", "json")
+    return [e for e in map(json.loads, r.stdout.splitlines()) if e["Action"].startswith("exec_")]
+
+
+def exec_ids(name):
+    return json.loads(call("inspect", name, "--format", "{{json .ExecIDs}}").stdout)
+
+
+def ends(name):
+    return [e["Actor"]["Attributes"]["exitCode"] for e in exec_events(name) if e["Action"] == "exec_die"]
+
+
+def test_exec_events():
+    start("xe", "sleep 60")
+    check("no exec", exec_ids("xe") is None)
+    call("exec", "xe", "sh", "-c", "exit 7")
+    check("its end", until(lambda: ends("xe") == ["7"]), exec_events("xe"))
+    got = exec_events("xe")
+    check("create, start and die", [e["Action"] for e in got] ==
+          ["exec_create: sh -c exit 7", "exec_start: sh -c exit 7", "exec_die"], got)
+    check("of one", len({e["Actor"]["Attributes"]["execID"] for e in got}) == 1, got)
+    call("exec", "xe", "/no/such")
+    check("what cannot start", until(lambda: ends("xe") == ["7", "127"]), ends("xe"))
+    call("exec", "-d", "xe", "sh", "-c", "sleep 0.5; exit 5")
+    ids = exec_ids("xe")
+    check("its id while it runs", ids and len(ids) == 1 and
+          ids[0] == exec_events("xe")[-1]["Actor"]["Attributes"]["execID"], ids)
+    check("of -d", until(lambda: ends("xe") == ["7", "127", "5"]), ends("xe"))
+    check("no more", exec_ids("xe") is None)
+    client = subprocess.Popen([picket, "exec", "xe", "sh", "-c", "sleep 0.5; exit 6"])
+    until(lambda: exec_ids("xe"))
+    client.kill()
+    client.wait()
+    check("of a killed client", until(lambda: ends("xe") == ["7", "127", "5", "6"]), ends("xe"))
+    call("exec", "-d", "xe", "sleep", "60")
+    call("kill", "xe")
+    check("with the sandbox", until(lambda: ends("xe") == ["7", "127", "5", "6", "137"]), ends("xe"))
+
+
+def test_killed_early():
+    """A kill while a start is under way is an end by that signal, and the start no failure."""
+    start("early", "sleep 60")
+    for _ in range(20):
+        call("kill", "early")
+        call("wait", "early")
+        p = subprocess.Popen([picket, "start", "early"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        until(lambda: call("kill", "early").returncode == 0 or p.poll() is not None)
+        err = p.communicate()[1]
+        if p.returncode or err:
+            break
+        call("kill", "early")
+        if not until(lambda: state("early")["exit_code"] == 137 and state("early")["status"] == "exited"):
+            break
+    else:
+        check("a kill while it starts", True)
+        return
+    check("a kill while it starts", False, (p.returncode, err, state("early")))
+
+
 def test_health():
     start("well", "touch /tmp/well; sleep 1.2; rm /tmp/well; sleep 60", "--health-cmd", "echo checked; test -e /tmp/well",
           "--health-interval", "200ms", "--health-retries", "2")
