@@ -25,6 +25,9 @@
 /* How long what looks left over must have been there, in seconds: its maker may not have locked it yet. */
 #define LEFTOVER_AGE 60
 
+/* Levels of a tree that is removed which are open at once: a program inside makes as many as it likes. */
+#define REMOVE_DEPTH 64
+
 /* Up to so many sandboxes beside it a start looks for what crashes left. */
 #define SWEEP_ALWAYS 8
 
@@ -131,29 +134,91 @@ static int open_any_dir(int dirfd, const char *name)
 	return fd;
 }
 
+/* Of one tree: what lies too deep for one descriptor a level is moved up to the top, and its turn comes there. */
+struct removal {
+	int top;
+	unsigned int depth, moved, serial;
+};
+
+static int move_up(struct removal *rm, int dirfd, const char *name)
+{
+	char to[32];
+	int r;
+
+	do {
+		snprintf(to, sizeof(to), ".deep-%u", rm->serial++);
+		r = renameat2(dirfd, name, rm->top, to, RENAME_NOREPLACE);
+	} while (r < 0 && errno == EEXIST && rm->serial);
+	rm->moved += r == 0;
+	return r < 0 ? -errno : 0;
+}
+
+static int remove_one(struct removal *rm, int dirfd, const char *name);
+
+/* All that is in the directory `fd`, which is taken over. */
+static int empty_dir(struct removal *rm, int fd)
+{
+	DIR *dir = fdopendir(fd);
+	struct dirent *d;
+	int r = 0;
+
+	if (!dir) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	while (r == 0 && (d = readdir(dir))) {
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		r = remove_one(rm, fd, d->d_name);
+		if (r == -EACCES && fchmod(fd, 0700) == 0)
+			r = remove_one(rm, fd, d->d_name);
+	}
+	closedir(dir);
+	return r;
+}
+
+static int remove_one(struct removal *rm, int dirfd, const char *name)
+{
+	int fd, r;
+
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return -errno;
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	if (rm->depth >= REMOVE_DEPTH)
+		return move_up(rm, dirfd, name);
+	fd = open_any_dir(dirfd, name);
+	if (fd < 0)
+		return -errno;
+	rm->depth++;
+	r = empty_dir(rm, fd);
+	rm->depth--;
+	if (r == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		r = -errno;
+	return r;
+}
+
 int remove_tree(int dirfd, const char *path)
 {
-	struct dirent *d;
+	struct removal rm = {0};
 	int fd, r = 0;
-	DIR *dir;
 
 	if (unlinkat(dirfd, path, 0) == 0 || errno == ENOENT)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
 		return -errno;
-	fd = open_any_dir(dirfd, path);
-	if (fd < 0)
+	rm.top = open_any_dir(dirfd, path);
+	if (rm.top < 0)
 		return -errno;
-	dir = fdopendir(fd);
-	while (dir && r == 0 && (d = readdir(dir))) {
-		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
-			continue;
-		r = remove_tree(fd, d->d_name);
-		if (r == -EACCES && fchmod(fd, 0700) == 0)
-			r = remove_tree(fd, d->d_name);
-	}
-	if (dir)
-		closedir(dir);
+	do {
+		rm.moved = 0;
+		fd = openat(rm.top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		r = fd < 0 ? -errno : empty_dir(&rm, fd);
+	} while (r == 0 && rm.moved);
+	close(rm.top);
 	if (r == 0 && unlinkat(dirfd, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		r = -errno;
 	return r;

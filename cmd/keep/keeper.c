@@ -32,12 +32,29 @@
 
 /* ---- One start ---- */
 
+/* Who has waited for the last end is not to end this start when his time is over. */
+static void forget_timers(struct keeper *k)
+{
+	for (struct client *c = k->clients; c; c = c->next)
+		loop_untimer(&k->loop, &c->timer);
+	loop_untimer(&k->loop, &k->kill_timer);
+}
+
+static void reap_old_network(struct keeper *k)
+{
+	while (k->old_network > 0 && waitpid(k->old_network, NULL, 0) < 0 && errno == EINTR)
+		;
+	k->old_network = 0;
+}
+
 static void begin(struct keeper *k)
 {
 	struct entry_state *s = &k->entry->state;
 	int status = 0;
 
 	k->done = k->gone = k->forced = k->paused = k->stopped = false;
+	forget_timers(k);
+	reap_old_network(k);
 	k->interrupts = 0;
 	k->ooms = 0;
 	k->since = loop_now();
@@ -114,6 +131,7 @@ static void drop_network(struct keeper *k)
 		return;
 	}
 	kill(s->pid, SIGKILL);
+	k->old_network = s->pid;
 	if (s->exit_fd >= 0)
 		close(s->exit_fd);
 	*s = (struct slirp){.exit_fd = -1, .ready_fd = -1, .message_fd = -1};

@@ -25,6 +25,7 @@ enum until { UNTIL_NOTHING, UNTIL_END, UNTIL_OVER, UNTIL_RUNNING };
 struct client {
 	struct keeper *k;
 	struct client *next;
+	uint64_t serial; /* nobody else ever has it: a later client may lie at the same address */
 	struct watch watch;
 	enum { CLIENT_NEW, CLIENT_WAITS, CLIENT_STREAM } kind;
 	enum until until; /* of a waiting one */
@@ -59,6 +60,7 @@ struct keeper {
 	struct loop loop;
 	enum life life;
 	struct client *clients;
+	uint64_t last_client;
 
 	struct watch signals, listener, control, sentry, snapd, network;
 	struct timer network_timer, kill_timer, timeout;
@@ -86,6 +88,7 @@ struct keeper {
 	unsigned int starts;
 	bool failed;	    /* the last start did not succeed */
 	bool waited;	    /* the restart policy's pause is over */
+	pid_t old_network;  /* slirp4netns of an earlier start: killed, not reaped yet; 0: none */
 	struct keep_settings set;
 	char *error;	    /* the last complaint */
 
@@ -108,6 +111,8 @@ int serve_open(struct keeper *k);
 void serve_close(struct keeper *k);
 struct client *client_add(struct keeper *k, int fd);
 void client_drop(struct client *c);
+/* The client that is or was this one; NULL: it has gone. */
+struct client *client_find(struct keeper *k, uint64_t serial);
 /* Answer those who wait for `until`, with the exit status. */
 void serve_tell(struct keeper *k, enum until until);
 
@@ -169,7 +174,7 @@ int stdio_open(struct keeper *k);
 void stdio_drain(struct keeper *k);
 /* Stop or go on reading output, as the foreground clients can take it. */
 void stdio_flow(struct keeper *k);
-void input_add(struct keeper *k, const struct client *from, const char *data, size_t len);
+void input_add(struct keeper *k, const struct client *c, const char *data, size_t len);
 void input_end(struct keeper *k);
 void stdio_close(struct keeper *k);
 

@@ -122,6 +122,8 @@ static void write_out(struct log *l, const char *data, size_t len)
 {
 	ssize_t n;
 
+	if (l->fd < 0)
+		open_file(l); /* it could not be opened when it was to begin anew */
 	do {
 		n = l->fd < 0 ? -1 : write(l->fd, data, len);
 	} while (n < 0 && errno == EINTR);

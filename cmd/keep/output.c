@@ -66,11 +66,12 @@ static void output_ready(void *arg, short revents)
 /* ---- Input ---- */
 
 /* The client whose input it is may be gone: it learns nothing then. */
-static void acknowledge(struct keeper *k, const struct client *from, size_t len)
+static void acknowledge(struct keeper *k, uint64_t from, size_t len)
 {
-	for (struct client *c = k->clients; c; c = c->next)
-		if (c == from && c->kind == CLIENT_STREAM)
-			stream_print(c, STREAM_TAKEN, "%zu", len);
+	struct client *c = client_find(k, from);
+
+	if (c && c->kind == CLIENT_STREAM)
+		stream_print(c, STREAM_TAKEN, "%zu", len);
 }
 
 static void input_drop(struct keeper *k)
@@ -89,8 +90,8 @@ static void input_write(struct keeper *k)
 {
 	while (k->input && k->in.fd >= 0) {
 		struct packet *p = k->input;
-		const struct client *from = *(const struct client **)p->data;
 		ssize_t n = write(k->in.fd, p->data + p->off, p->len - p->off);
+		uint64_t from;
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			break;
@@ -98,6 +99,7 @@ static void input_write(struct keeper *k)
 			close_watch(k, &k->in);
 			n = (ssize_t)(p->len - p->off);
 		}
+		memcpy(&from, p->data, sizeof(from));
 		p->off += (size_t)n;
 		k->input_queued -= (size_t)n;
 		acknowledge(k, from, (size_t)n);
@@ -125,8 +127,9 @@ static void input_ready(void *arg, short revents)
 	}
 }
 
-void input_add(struct keeper *k, const struct client *from, const char *data, size_t len)
+void input_add(struct keeper *k, const struct client *c, const char *data, size_t len)
 {
+	const uint64_t from = c->serial;
 	struct packet *p;
 
 	if (k->in.fd < 0 || k->input_ended || k->input_queued + len > INPUT_MAX) {

@@ -3,9 +3,11 @@
 #include "cmd/keep/process.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cmd/lib/message.h"
@@ -59,6 +61,19 @@ const char *boot_id(void)
 	if (id[0] == '\0' && read_small("/proc/sys/kernel/random/boot_id", id, 37))
 		id[strcspn(id, "\n")] = '\0';
 	return id;
+}
+
+bool process_end(pid_t pid, uint64_t start, const char *boot)
+{
+	/* The descriptor comes first: if the process lives after that, it is that one's, whoever gets the pid later. */
+	int fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	bool lives = process_lives(pid, start, boot);
+
+	if (lives && fd >= 0)
+		syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+	if (fd >= 0)
+		close(fd);
+	return lives;
 }
 
 bool process_lives(pid_t pid, uint64_t start, const char *boot)

@@ -94,6 +94,8 @@ static void do_kill(struct client *c, const json_t *request, const int *fds, siz
 	sig = sig ? sig : SIGKILL;
 	if (sig == SIGKILL || sig == SIGTERM || sig == k->set.stop_signal)
 		k->stopping = true;
+	if (k->paused)
+		sentry_ask(k, "unpause", NULL, 0, keeper_unpaused, NULL);
 	sentry_tell(k, "signal %d", sig);
 	if (sig == SIGKILL)
 		keeper_kill_soon(k);
@@ -136,18 +138,15 @@ static void do_attach(struct client *c, const json_t *request, const int *fds, s
 
 /* ---- What the sentry does ---- */
 
-/* The asker may be gone when the answer comes: it is looked for among the clients. */
-static struct client *still_there(struct keeper *k, const void *arg)
+/* What a question to the sentry carries: the asker may be gone when the answer comes. */
+static void *as_asker(const struct client *c)
 {
-	for (struct client *c = k->clients; c; c = c->next)
-		if (c == arg)
-			return c;
-	return NULL;
+	return (void *)(uintptr_t)c->serial;
 }
 
 static void pass_answer(struct keeper *k, void *arg, bool ok, int error, const char *text)
 {
-	struct client *c = still_there(k, arg);
+	struct client *c = client_find(k, (uintptr_t)arg);
 	json_t *answer;
 
 	if (!c)
@@ -170,19 +169,19 @@ static void do_ask(struct client *c, const json_t *request, const int *fds, size
 		return;
 	}
 	client_wait(c, UNTIL_NOTHING);
-	sentry_ask(c->k, text, fds, count, pass_answer, c);
+	sentry_ask(c->k, text, fds, count, pass_answer, as_asker(c));
 }
 
 /* The client and the question of an exec, until its answer. */
 struct exec_wish {
-	const struct client *client;
+	uint64_t client;
 	unsigned int number;
 };
 
 static void exec_answered(struct keeper *k, void *arg, bool ok, int error, const char *text)
 {
 	struct exec_wish *w = arg;
-	struct client *c = error == EAGAIN ? still_there(k, w->client) : NULL;
+	struct client *c = error == EAGAIN ? client_find(k, w->client) : NULL;
 
 	execs_answered(k, w->number, ok);
 	if (!ok && c)
@@ -204,7 +203,7 @@ static void do_exec(struct client *c, const json_t *request, const int *fds, siz
 	}
 	client_wait(c, UNTIL_NOTHING);
 	w = xcalloc(1, sizeof(*w));
-	*w = (struct exec_wish){.client = c, .number = c->k->last_question + 1};
+	*w = (struct exec_wish){.client = c->serial, .number = c->k->last_question + 1};
 	execs_add(c->k, w->number, jtext_bytes(json_object_get(request, "command"), ASK_SIZE_MAX));
 	sentry_ask(c->k, "exec", fds, count, exec_answered, w);
 }
@@ -213,6 +212,9 @@ static void paused(struct keeper *k, void *arg, bool ok, int error, const char *
 {
 	if (ok)
 		keeper_paused(k, true);
+	/* A stop came first: its signal is to be taken. */
+	if (ok && k->stopping)
+		sentry_ask(k, "unpause", NULL, 0, keeper_unpaused, NULL);
 	pass_answer(k, arg, ok, error, text);
 }
 
@@ -232,7 +234,7 @@ static void do_pause(struct client *c, const json_t *request, const int *fds, si
 		return;
 	}
 	client_wait(c, UNTIL_NOTHING);
-	sentry_ask(c->k, "pause", NULL, 0, paused, c);
+	sentry_ask(c->k, "pause", NULL, 0, paused, as_asker(c));
 }
 
 static void do_unpause(struct client *c, const json_t *request, const int *fds, size_t count)
@@ -244,7 +246,7 @@ static void do_unpause(struct client *c, const json_t *request, const int *fds, 
 		return;
 	}
 	client_wait(c, UNTIL_NOTHING);
-	sentry_ask(c->k, "unpause", NULL, 0, unpaused, c);
+	sentry_ask(c->k, "unpause", NULL, 0, unpaused, as_asker(c));
 }
 
 static void do_reload(struct client *c, const json_t *request, const int *fds, size_t count)
@@ -263,9 +265,10 @@ static void do_reload(struct client *c, const json_t *request, const int *fds, s
 static void do_update(struct client *c, const json_t *request, const int *fds, size_t count)
 {
 	const char *limits = json_string_value(json_object_get(request, "limits"));
-	char *text;
+	char *text = NULL;
 
-	free((keeper_reload(c->k, &text) < 0) ? text : NULL);
+	keeper_reload(c->k, &text);
+	free(text);
 	if (!limits || !*limits) {
 		client_answer(c, json_object());
 		return;
@@ -274,7 +277,7 @@ static void do_update(struct client *c, const json_t *request, const int *fds, s
 		return;
 	text = xasprintf("limits %s", limits);
 	client_wait(c, UNTIL_NOTHING);
-	sentry_ask(c->k, text, NULL, 0, pass_answer, c);
+	sentry_ask(c->k, text, NULL, 0, pass_answer, as_asker(c));
 	free(text);
 }
 

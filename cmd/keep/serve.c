@@ -24,11 +24,20 @@ struct client *client_add(struct keeper *k, int fd)
 {
 	struct client *c = xcalloc(1, sizeof(*c));
 
-	*c = (struct client){.k = k, .next = k->clients};
+	*c = (struct client){.k = k, .next = k->clients, .serial = ++k->last_client};
 	c->watch = (struct watch){.fd = fd, .events = POLLIN, .fn = client_ready, .arg = c};
 	c->timer.arg = c;
 	k->clients = c;
 	loop_watch(&k->loop, &c->watch);
+	return c;
+}
+
+struct client *client_find(struct keeper *k, uint64_t serial)
+{
+	struct client *c = k->clients;
+
+	while (c && c->serial != serial)
+		c = c->next;
 	return c;
 }
 
@@ -47,6 +56,7 @@ void client_drop(struct client *c)
 	close(c->watch.fd);
 	stream_forget(c);
 	free(c);
+	stdio_flow(k);
 }
 
 void client_answer(struct client *c, json_t *answer)

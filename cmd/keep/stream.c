@@ -66,6 +66,7 @@ static bool flush(struct client *c)
 		free(p);
 	}
 	c->watch.events = (short)(POLLIN | POLLRDHUP | (c->queue ? POLLOUT : 0));
+	stdio_flow(c->k);
 	return true;
 }
 
@@ -85,6 +86,8 @@ void stream_send(struct client *c, char kind, const char *data, size_t len)
 	c->tail = &p->next;
 	c->queued += p->len;
 	c->watch.events |= POLLOUT;
+	if (c->foreground)
+		stdio_flow(c->k);
 	if (!c->foreground && c->queued > BACKGROUND_MAX)
 		shutdown(c->watch.fd, SHUT_RDWR);
 }

@@ -132,9 +132,12 @@ static void signals_ready(void *arg, short revents)
 	struct signalfd_siginfo si;
 	struct keeper *k = arg;
 
-	while (!k->done && read(k->signals.fd, &si, sizeof(si)) == sizeof(si)) {
+	/* All that came is read, between two starts too: what stays makes poll(2) return at once, again and again. */
+	while (read(k->signals.fd, &si, sizeof(si)) == sizeof(si)) {
 		int sig = (int)si.ssi_signo;
 
+		if (k->done && (sig == SIGCHLD || k->stdio == KEEPER_STDIO_OWN))
+			continue;
 		if (sig == SIGCHLD)
 			reap_network(k);
 		else if (k->stdio != KEEPER_STDIO_OWN)

@@ -149,14 +149,23 @@ void keeper_out_of_memory(struct keeper *k, const char *what)
 /* A wrong option in config.json leaves all as it was. */
 int keeper_reload(struct keeper *k, char **err)
 {
+	struct entry_state state = k->entry->state; /* what we know, not what was last written */
 	struct policy old = k->set.policy;
-	struct keep_settings new;
-	int r = entry_reload(k->entry, err);
+	struct keep_settings new = {0};
+	int r;
 
+	k->entry->state = (struct entry_state){0};
+	r = entry_reload(k->entry, err);
+	free(k->entry->state.error);
+	free(k->entry->state.runtime);
+	k->entry->state = state;
 	if (r == 0 && (run_load(k->run) != 0 || keep_settings_read(k->run->o, &k->run->record, &new) < 0))
 		r = -EINVAL;
-	if (r < 0)
+	if (r < 0) {
+		str_list_free(&new.health.command);
 		return r;
+	}
+	str_list_free(&k->set.health.command);
 	k->set = new;
 	k->set.policy.count = old.count;
 	k->set.policy.pause = old.pause;

@@ -318,10 +318,8 @@ static void end_by_force(struct entry *e)
 	json_decref(answer);
 	if (r == 0 || has_ended(r))
 		keeper_gone(e, GOODBYE);
-	if (e->state.pid > 0 && process_lives(e->state.pid, e->state.start, e->state.boot)) {
-		kill(e->state.pid, SIGKILL);
+	if (process_end(e->state.pid, e->state.start, e->state.boot))
 		keeper_gone(e, GOODBYE);
-	}
 }
 
 static int remove_entry(struct entry *e, char **err)

@@ -73,6 +73,8 @@ void upper_place_put(struct inode *parent);
 
 /* --- objects: upper_node.c ---------------------------------------------------------------------------------------------------------- */
 
+/* No name leads to *inode* any more: the host may give its number to another object, which is not to be taken for it. Tree held. */
+void upper_uncache(struct inode *inode);
 /* Write the record of *inode*; it must be on the host, else nothing is done. */
 int upper_record(struct inode *inode, bool tree);
 /* The inode of the object *name* in the directory of *where* and *parent*; held. Tree held. */

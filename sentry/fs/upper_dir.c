@@ -336,8 +336,10 @@ static void after_loss(struct inode *inode, bool last)
 		snprintf(key, sizeof(key), "%016llx", (unsigned long long)inode->ino);
 		host_unlink(up->index, key, false);
 	}
-	if (last)
+	if (last) {
+		upper_uncache(inode);
 		upper_set_place(inode, UPPER_NOWHERE, NULL, NULL);
+	}
 }
 
 /* The last lower name of an object that has no other. */

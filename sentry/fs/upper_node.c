@@ -383,6 +383,13 @@ static int settle(struct inode *inode, int fd, bool copy)
 	return write_record(inode, fd);
 }
 
+void upper_uncache(struct inode *inode)
+{
+	if (ovl_node(inode)->cached)
+		icache_remove(&ovl_of(inode)->cache, &ovl_node(inode)->entry);
+	ovl_node(inode)->cached = false;
+}
+
 static void rekey(struct inode *inode)
 {
 	struct ovl_node *n = ovl_node(inode);
