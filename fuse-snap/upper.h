@@ -101,6 +101,12 @@ struct upper_lower {
 	int (*list)(struct upper_lower *l, const char *path, int (*each)(void *ctx, const char *name), void *ctx);
 	/* Bytes of a regular file at *off*: what was read, 0 at the end. */
 	ssize_t (*pread)(struct upper_lower *l, const char *path, void *buf, size_t len, uint64_t off);
+	/*
+	 * All names of the regular files with these inode numbers, which are sorted: *each* with its number and path; it returns 0 or
+	 * a negative errno, which is returned. NULL: they are not at hand.
+	 */
+	int (*links)(struct upper_lower *l, const uint64_t *numbers, size_t n,
+		     int (*each)(void *ctx, uint64_t number, const char *path), void *ctx);
 	void (*destroy)(struct upper_lower *l);
 };
 /* A host directory (--rootfs, --share-cow): *dir_fd* stays the caller's. NULL: no memory. */
@@ -140,7 +146,7 @@ struct upper_error {
 /*
  * Tell each change of the layer in the directory *upper_fd* over *lower*, in the order of names, directories before what is in
  * them. *each* returns 0 to go on. 0, what *each* returned, or a negative errno with a sentence. The sandbox may run: what changes meanwhile is
- * told as it was or as it is. What a start puts into the layer is told too: /etc/hosts, /etc/hostname, /etc/resolv.conf, missing mount
+ * told as it was or as it is. Of a changed lower file with several names all are told if *lower* has them at hand. What a start puts into the layer is told too: /etc/hosts, /etc/hostname, /etc/resolv.conf, missing mount
  * points; docker's lists leave them out.
  */
 int upper_walk(int upper_fd, struct upper_lower *lower, int (*each)(void *ctx, const struct upper_change *c), void *ctx,

@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #define LIST_MAX 65536u
+#define IMAGE_DEPTH_MAX 2048u
+#define IMAGE_NAMES_MAX 50000000u /* an image that is no tree must end too */
 
 int upper_open_beneath(int dirfd, const char *path, int flags)
 {
@@ -297,6 +299,53 @@ static ssize_t image_pread(struct upper_lower *l, const char *path, void *buf, s
 	return n < 0 ? -errno : n == 0 ? -EIO : n;
 }
 
+struct image_names {
+	const struct snap_index *ix;
+	const uint64_t *numbers;
+	size_t n, seen;
+	int (*each)(void *ctx, uint64_t number, const char *path);
+	void *ctx;
+	char path[4096];
+};
+
+/* The directory whose path, with a slash behind it, is the first *at* bytes. */
+static int image_names_in(struct image_names *in, uint32_t dir, size_t at, unsigned depth)
+{
+	struct snap_entry e;
+	int r = depth > IMAGE_DEPTH_MAX ? -ELOOP : 0;
+
+	for (uint32_t pos = 0; r == 0; pos++) {
+		const struct snap_inode *i;
+
+		r = snap_entry_at(in->ix, dir, pos, &e);
+		if (r < 0)
+			return r == -ENOENT ? 0 : r;
+		if (++in->seen > IMAGE_NAMES_MAX)
+			return -EUCLEAN;
+		i = e.ino ? snap_inode_get(in->ix, e.ino) : NULL;
+		if (!i || e.name_len > 255 || at + e.name_len + 2 > sizeof(in->path))
+			continue;
+		memcpy(in->path + at, e.name, e.name_len);
+		in->path[at + e.name_len] = '\0';
+		if (S_ISREG(i->mode) && i->nlink > 1 && upper_number_in(in->numbers, in->n, e.ino)) {
+			r = in->each(in->ctx, e.ino, in->path);
+		} else if (S_ISDIR(i->mode) && i->parent == dir && e.ino != dir) {
+			in->path[at + e.name_len] = '/';
+			r = image_names_in(in, e.ino, at + e.name_len + 1, depth + 1);
+		}
+	}
+	return r;
+}
+
+static int image_links(struct upper_lower *l, const uint64_t *numbers, size_t n,
+		       int (*each)(void *ctx, uint64_t number, const char *path), void *ctx)
+{
+	struct image *im = l->priv;
+	struct image_names in = {.ix = im->ix, .numbers = numbers, .n = n, .each = each, .ctx = ctx};
+
+	return image_names_in(&in, SNAP_ROOT_INO, 0, 0);
+}
+
 static void image_destroy(struct upper_lower *l)
 {
 	free(l->priv);
@@ -312,7 +361,7 @@ struct upper_lower *upper_lower_snap(const struct snap_index *ix, const int *pac
 		return NULL;
 	}
 	*im = (struct image){.ix = ix, .packs = packs, .n_packs = n_packs};
-	*l = (struct upper_lower){.priv = im, .stat = image_stat, .list = image_list, .pread = image_pread, .destroy = image_destroy};
+	*l = (struct upper_lower){.priv = im, .stat = image_stat, .list = image_list, .pread = image_pread, .links = image_links, .destroy = image_destroy};
 	return l;
 }
 

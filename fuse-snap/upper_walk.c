@@ -20,7 +20,9 @@
 #define NAMES_MAX 4000000u /* of one directory */
 
 struct walk {
+	int upper_fd;
 	struct upper_lower *lower;
+	struct upper_links links;
 	int (*each)(void *ctx, const struct upper_change *c);
 	void *ctx;
 	struct upper_error *err;
@@ -181,6 +183,8 @@ static int collect(struct walk *w, const struct dir *d, struct names *ns)
 		r = w->lower->list(w->lower, d->origin, add_low, ns);
 		r = r == -ENOENT || r == -ENOTDIR ? 0 : r;
 	}
+	if (r == 0 && in_place(d)) /* what is seen there by the index; whatever else the lower directory has is unchanged */
+		r = upper_links_below(&w->links, d->origin, add_low, ns);
 	if (r == 0 && !in_place(d)) {
 		struct names here = {0};
 
@@ -340,6 +344,14 @@ static bool same_meta(const struct upper_meta *a, const struct upper_meta *b)
 	return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid && same_xattrs(a, b);
 }
 
+/* Names that only the index gives are no links of the host. */
+static uint64_t link_id(const struct walk *w, const struct object *o)
+{
+	bool indexed = o->rec.flags & UPPER_INDEXED;
+
+	return (indexed && w->links.n) || o->st.st_nlink > (indexed ? 2u : 1u) ? o->st.st_ino : 0;
+}
+
 static int walk_dir(struct walk *w, const struct dir *d);
 
 /* Tell one object, and what is in it. *origin*: where its content below is. */
@@ -363,7 +375,7 @@ static int tell(struct walk *w, const struct dir *d, const char *path, struct ob
 
 		c.data_changed = above || !at_home;
 		c.fd = above ? o->fd : -1;
-		c.link_id = o && o->st.st_nlink > ((o->rec.flags & UPPER_INDEXED) ? 2u : 1u) ? o->st.st_ino : 0;
+		c.link_id = o ? link_id(w, o) : 0;
 	}
 	r = w->each(w->ctx, &c);
 	upper_meta_clear(&below);
@@ -394,13 +406,42 @@ static int visit_object(struct walk *w, const struct dir *d, const char *path, c
 	return r;
 }
 
-/* A lower object that a renamed directory shows at another path. */
+/* A lower file of several names, one of which was changed: all show the object of the index. */
+static int visit_indexed(struct walk *w, const struct dir *d, const char *path, const struct upper_link *l)
+{
+	struct upper_meta m = {0};
+	struct object o;
+	char host[32];
+	int r;
+
+	snprintf(host, sizeof(host), "index/%016llx", (unsigned long long)l->number);
+	r = object_open(w, w->upper_fd, host, &o);
+	if (r == 0 && !S_ISREG(o.rec.mode))
+		r = -EUCLEAN;
+	if (r == 0)
+		r = object_meta(w, &o, &m);
+	if (r < 0)
+		r = r == -ENOENT ? 0 : fail(w, r, "the object of", path);
+	else
+		r = tell(w, d, path, &o, l->path, &m);
+	upper_meta_clear(&m);
+	object_close(&o);
+	return r;
+}
+
+/* A lower object that a renamed directory shows at another path, or that the index changes, or that leads to such ones. */
 static int visit_lower(struct walk *w, const struct dir *d, const char *path, const char *name)
 {
 	struct upper_meta m = {0};
 	char *origin = NULL;
 	int r = asprintf(&origin, "%s%s%s", d->origin, *d->origin ? "/" : "", name) < 0 ? -ENOMEM : 0;
+	const struct upper_link *l = r == 0 ? upper_links_find(&w->links, origin) : NULL;
 
+	if (l) {
+		r = visit_indexed(w, d, path, l);
+		free(origin);
+		return r;
+	}
 	if (r == 0)
 		r = w->lower->stat(w->lower, origin, &m);
 	if (r == 0)
@@ -455,7 +496,7 @@ static int walk_dir(struct walk *w, const struct dir *d)
 int upper_walk(int upper_fd, struct upper_lower *lower, int (*each)(void *ctx, const struct upper_change *c), void *ctx,
 	       struct upper_error *err)
 {
-	struct walk w = {.lower = lower, .each = each, .ctx = ctx, .err = err};
+	struct walk w = {.upper_fd = upper_fd, .lower = lower, .each = each, .ctx = ctx, .err = err};
 	struct stat st;
 	struct object o;
 	int r;
@@ -466,6 +507,8 @@ int upper_walk(int upper_fd, struct upper_lower *lower, int (*each)(void *ctx, c
 	r = object_open(&w, upper_fd, "root", &o);
 	if (r == 0 && !S_ISDIR(o.rec.mode))
 		r = -EUCLEAN;
+	if (r == 0)
+		r = upper_links_load(upper_fd, lower, &w.links);
 	if (r == 0) {
 		const struct dir root = {.fd = o.fd, .path = "", .origin = o.origin};
 
@@ -475,6 +518,7 @@ int upper_walk(int upper_fd, struct upper_lower *lower, int (*each)(void *ctx, c
 	} else {
 		r = 0;
 	}
+	upper_links_free(&w.links);
 	object_close(&o);
 	return r;
 }

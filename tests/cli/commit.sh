@@ -50,6 +50,22 @@ status "no such sandbox" 1 "$picket" commit nobody x
 status "commit without a name" 0 "$picket" commit w
 status "  the store is sound" 0 "$picket" verify
 
+
+# A file of several names, one of which is changed: the others are the same file.
+status "several names" 0 run --name h0 odd:1 sh -c 'mkdir -p /h1 /h2/deep /h3; echo a >/h1/a; ln /h1/a /h1/z; ln /h1/a /h2/deep/b; ln /h1/a /h3/d
+  echo s >/h1/s; ln /h1/s /h3/t; ln /h1/s /h3/u'
+status "  committed" 0 "$picket" commit h0 hard:0
+status "one of them changed" 0 run --name h1 hard:0 sh -c 'echo more >>/h2/deep/b; rm /h1/z; mv /h1 /h9; chmod 600 /h3/t'
+gives "  diff tells all" "A /h9 A /h9/a A /h9/s C /h2 C /h2/deep C /h2/deep/b C /h3 C /h3/d C /h3/t C /h3/u D /h1" \
+  sh -c "'$picket' diff h1 | grep ' /h' | LC_ALL=C sort | tr '\\n' ' ' | sed 's/ \$//'"
+status "  committed" 0 "$picket" commit h1 hard:1
+gives "  all are changed" "a more a more a more 3 3 3" run --rm -w / hard:1 sh -c \
+  'echo $(cat /h9/a /h2/deep/b /h3/d) $(stat -c %h /h9/a /h2/deep/b /h3/d)'
+gives "  the attributes too" "600 600 600 3 s s s" run --rm -w / hard:1 sh -c \
+  'echo $(stat -c %a /h9/s /h3/t /h3/u) $(stat -c %h /h3/u) $(cat /h9/s /h3/t /h3/u)'
+gives "  and are one file" "3 more" run --rm -w / hard:1 sh -c 'echo 1 >/h3/d; echo $(stat -c %h /h9/a) $(test "$(cat /h2/deep/b)" = 1 && echo more)'
+status "  the store is sound" 0 "$picket" verify
+
 status "one on the other" 0 run --name w2 mine:1 sh -c 'rm -r /p; echo 2 >/new; rm /new2; mkdir /dir2'
 status "  committed" 0 "$picket" commit w2 mine:6
 gives "  is both" "2 no no z" run --rm -w / mine:6 sh -c 'echo $(cat /new) $(test -e /p || echo no) $(test -e /new2 || echo no) $(cat /dir/z)'
