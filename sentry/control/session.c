@@ -129,6 +129,9 @@ static void handle(struct session *s, const char *msg)
 	} else if (sscanf(msg, "signal %d", &sig) == 1 && sig > 0 && sig <= KSIG_MAX) {
 		struct ksiginfo info = {.signo = sig, .code = SI_KERNEL};
 
+		/* Ctrl-C typed where input is not passed on (-t alone) is a key of the session's terminal all the same. */
+		if (s->console && (sig == SIGINT || sig == SIGQUIT) && !console_signal(s->console, sig))
+			return;
 		signal_send_group(s->task->tg, &info);
 	}
 }

@@ -12,6 +12,7 @@
 
 #include "host/loop.h"
 #include "host/stdio.h"
+#include "kernel/signal.h"
 #include "kernel/task.h"
 
 #include <errno.h>
@@ -332,6 +333,17 @@ void console_winsize(struct console *c, unsigned rows, unsigned cols)
 
 	LOCK_SCOPE(&c->tty->lock);
 	tty_set_winsize(c->tty, &ws);
+}
+
+int console_signal(struct console *c, int sig)
+{
+	struct ksiginfo info = {.signo = sig, .code = SI_KERNEL};
+	int pgrp;
+
+	lock_acquire(&c->tty->lock);
+	pgrp = c->tty->pgrp;
+	lock_release(&c->tty->lock);
+	return pgrp > 0 ? signal_send_pgrp(c->kernel, pgrp, &info) : -ESRCH;
 }
 
 void console_drain(struct console *c, int ms)

@@ -53,6 +53,8 @@ int console_create(struct kernel *k, const int fds[3], unsigned rows, unsigned c
 		   struct file *stdio[3], struct console **ret);
 void console_attach(struct console *c, struct task *t);
 void console_winsize(struct console *c, unsigned rows, unsigned cols);
+/* Send *sig* to the terminal's foreground group, as a key would. 0 or -ESRCH: there is none. No locks held. */
+int console_signal(struct console *c, int sig);
 /* Write out what the guest has written, for at most *ms* milliseconds; before the sentry exits. */
 void console_drain(struct console *c, int ms);
 /* Hang the terminal up and close the host's descriptors. *c* is gone. No locks held. */

@@ -143,7 +143,7 @@ def main():
     x = Exec("-t", "box", "sh", "-c", "tty <&1; cat; exit 4")
     check("-t alone: input is not passed on", x.read(b"/dev/pts/") and True, x.seen)
     x.type(b"\x03")
-    check("  and Ctrl-C is a signal to us, passed on", x.wait() in (130, 4), x.seen)
+    check("  and Ctrl-C is a signal to us, passed on to the terminal's foreground", x.wait() in (130, 4), x.seen)
     x = Exec("-it", "box", "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' z; exit 3")
     check("3 MB of output, and the status", x.wait() == 3 and x.seen.count(b"z") == 3000000, x.seen.count(b"z"))
     x = Exec("-it", "box", "sh", "-c", "echo on; kill -9 1; sleep 100")

@@ -25,7 +25,7 @@ verbose = "-v" in sys.argv
 filters = [a for a in sys.argv[2:] if not a.startswith("-")]
 picket = build + "/cmd/picket"
 ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "TERM": "xterm", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
-       "PS1": "@> ", "HOME": "/tmp", "HISTFILE": "", "INPUTRC": "/dev/null"}
+       "PS1": "@> ", "HOME": tempfile.mkdtemp(prefix="picket-home-"), "HISTFILE": "", "INPUTRC": "/dev/null"}
 failures = 0
 SLOW = float(os.environ.get("SESSION_PATIENCE", "20"))
 
