@@ -160,7 +160,7 @@ def test_limits():
     end, out = s.run("/usr/bin/python3", "-c", "x = bytearray(200 << 20)\nimport time\ntime.sleep(20)")
     check("too much memory", end == "exit 9", (end, out))
     s.ask("stats")
-    check("and it is told", s.last.startswith("oom ") and s.last.endswith(" python3"), s.last)
+    check("and it is told", any(u.startswith("oom ") and u.endswith(" python3") for u in s.unasked), s.unasked)
     check("an unknown limit", s.ask("limits beer=3").startswith("error 22 "))
     s.close()
 
