@@ -22,6 +22,7 @@
 #include "rootless/harden.h"
 #include "rootless/probe.h"
 #include "rootless/sandbox.h"
+#include "rootless/scope.h"
 
 enum verdict { VERDICT_OK, VERDICT_LOSS, VERDICT_FATAL };
 
@@ -193,14 +194,21 @@ static void check_network(struct finding *f, bool *no_namespaces)
 
 static void check_cgroup(struct finding *f, bool *no_namespaces)
 {
-	char dir[4096 + 32];
+	char dir[4096 + 32], why[256];
 
-	if (probe_cgroup(dir, sizeof(dir)))
+	if (test_mode("nocgroup"))
+		found(f, VERDICT_OK, "limits are held by the sentry alone: switched off");
+	else if (probe_cgroup(dir, sizeof(dir)))
 		found(f, VERDICT_OK, "limits are held by the host's kernel too, in groups below %.300s", dir);
-	else
+	else if (test_mode("noscope") || !probe_scope(dir, sizeof(dir), why, sizeof(why)))
+		found(f, VERDICT_OK, "no group that you may divide: limits are held by the sentry alone; %s",
+			test_mode("noscope") ? "scopes are switched off" : why);
+	else if (!scope_lingers())
 		found(f, VERDICT_OK,
-			"no group that you may divide: limits are held by the sentry alone; systemd-run --user --scope "
-			"picket … gives one");
+			"limits are held by the host's kernel too, in scopes of your systemd; not those of detached sandboxes, since your "
+			"systemd ends with your last login: loginctl enable-linger lets it stay");
+	else
+		found(f, VERDICT_OK, "limits are held by the host's kernel too, in scopes of your systemd below %.300s", dir);
 }
 
 static void check_memory(struct finding *f, bool *no_namespaces)

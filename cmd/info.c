@@ -34,6 +34,7 @@ struct facts {
 	char *programs[3];
 	char snapshots[1024];
 	char group[CGROUP_PATH_MAX]; /* where control groups are made; "": nowhere */
+	char no_group[256];	     /* why not */
 };
 
 static const char *const program_names[] = {"picket-sentry", "picket-fetch", "picket-snapd"};
@@ -76,6 +77,18 @@ static void snapshot_way(char *buf, size_t len, struct store *s, const struct im
 	}
 }
 
+static void find_group(struct facts *f)
+{
+	bool found = !test_mode("nocgroup") && probe_cgroup(f->group, sizeof(f->group));
+
+	if (!found && (test_mode("nocgroup") || test_mode("noscope")))
+		snprintf(f->no_group, sizeof(f->no_group), "switched off");
+	else if (!found)
+		found = probe_scope(f->group, sizeof(f->group), f->no_group, sizeof(f->no_group));
+	if (!found)
+		f->group[0] = '\0';
+}
+
 static void gather(struct facts *f, struct store *s)
 {
 	struct image_ref *refs = NULL;
@@ -86,8 +99,7 @@ static void gather(struct facts *f, struct store *s)
 		for (size_t i = 0; i < f->images; i++)
 			f->layers += refs[i].layers;
 	f->sandboxes = count_sandboxes();
-	if (!probe_cgroup(f->group, sizeof(f->group)))
-		f->group[0] = '\0';
+	find_group(f);
 	mounts_each(count_mount, &f->mounts);
 	for (size_t i = 0; i < 3; i++)
 		f->programs[i] = find_program(program_names[i]);
@@ -103,7 +115,8 @@ static void print_facts_text(const struct facts *f)
 	printf("%-15s %s\n", "Snapshots", f->snapshots);
 	printf("%-15s %s\n", "Runtime", f->runtime ? f->runtime : "");
 	printf("%-15s %zu\n", "Sandboxes", f->sandboxes);
-	printf("%-15s %s%s\n", "Limits", f->group[0] ? "control groups below " : "held by the sentry alone", f->group);
+	printf("%-15s %s%s\n", "Limits", f->group[0] ? "control groups below " : "held by the sentry alone: ",
+		f->group[0] ? f->group : f->no_group);
 	printf("%-15s ABI %d\n", "Landlock", landlock_abi());
 	for (size_t i = 0; i < 3; i++)
 		printf("%-15s %s\n", program_names[i], f->programs[i] ? f->programs[i] : "missing");
@@ -123,6 +136,7 @@ static void print_facts_json(const struct facts *f)
 	jw_string(&j, "runtime", f->runtime);
 	jw_number(&j, "sandboxes", (int64_t)f->sandboxes);
 	jw_string(&j, "cgroup", f->group);
+	jw_string(&j, "no_cgroup", f->group[0] ? "" : f->no_group);
 	jw_number(&j, "landlock_abi", landlock_abi());
 	jw_open(&j, "programs", '{');
 	for (size_t i = 0; i < 3; i++)

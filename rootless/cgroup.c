@@ -113,6 +113,21 @@ static bool path_of(const char *file, char *buf, size_t len)
 	return found;
 }
 
+/* Give a group's children what controllers it has. Those that they have then. */
+static unsigned int divide(const char *dir)
+{
+	unsigned int can = controllers(dir, "cgroup.controllers"), has = controllers(dir, "cgroup.subtree_control");
+
+	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char word[16];
+
+		snprintf(word, sizeof(word), "+%s", names[i]);
+		if ((can & ~has & 1u << i) && write_file(dir, "cgroup.subtree_control", word) == 0)
+			has |= 1u << i;
+	}
+	return has;
+}
+
 /*
  * The lowest group at or above our own that is the user's, with the controllers. One that holds processes cannot give its
  * children controllers, so our own is one only at the root of a container.
@@ -129,21 +144,13 @@ unsigned int cgroup_place(const char *mount, const char *own, char *buf, size_t 
 		snprintf(path, sizeof(path), "%s", own);
 	for (;;) {
 		char dir[CGROUP_PATH_MAX], *slash;
-		unsigned int can, has;
+		unsigned int has;
 
 		if ((size_t)snprintf(dir, sizeof(dir), "%s%s", mount ? mount : root, strcmp(path, "/") ? path : "") >= sizeof(dir))
 			return 0;
 		if (!writable(dir, ".") || !writable(dir, "cgroup.procs"))
 			return 0;
-		can = controllers(dir, "cgroup.controllers");
-		has = controllers(dir, "cgroup.subtree_control");
-		for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-			char word[16];
-
-			snprintf(word, sizeof(word), "+%s", names[i]);
-			if ((can & ~has & 1u << i) && write_file(dir, "cgroup.subtree_control", word) == 0)
-				has |= 1u << i;
-		}
+		has = divide(dir);
 		if (has && strlen(dir) < len) {
 			strcpy(buf, dir);
 			return has;
@@ -153,6 +160,24 @@ unsigned int cgroup_place(const char *mount, const char *own, char *buf, size_t 
 			return 0;
 		slash[slash == path] = '\0';
 	}
+}
+
+unsigned int cgroup_offered(void)
+{
+	char root[CGROUP_PATH_MAX];
+
+	return find_mount(root, sizeof(root)) ? controllers(root, "cgroup.controllers") : 0;
+}
+
+bool cgroup_dir(pid_t pid, char *buf, size_t len)
+{
+	char file[64], path[CGROUP_PATH_MAX];
+
+	snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
+	if (!find_mount(buf, len) || !path_of(file, path, sizeof(path)) || strlen(buf) + strlen(path) >= len)
+		return false;
+	strcat(buf, path);
+	return true;
 }
 
 /* Groups that a killed picket has left: without processes, and not of just now. */
@@ -219,15 +244,21 @@ int cgroup_limit(const struct cgroup *g, const struct cgroup_limits *l)
 	return r;
 }
 
+static int name_of(struct cgroup *g, const char *place, const char *id)
+{
+	int n = snprintf(g->dir, sizeof(g->dir), "%s/" PREFIX "%.*s", place, ID_LEN, id);
+
+	return (size_t)n < sizeof(g->dir) ? 0 : -ENAMETOOLONG;
+}
+
 int cgroup_make(struct cgroup *g, const char *place, unsigned int has, const char *id, const struct cgroup_limits *limits)
 {
 	int r;
 
 	*g = (struct cgroup){.has = has};
 	sweep(place);
-	if ((size_t)snprintf(g->dir, sizeof(g->dir), "%s/" PREFIX "%.*s", place, ID_LEN, id) >= sizeof(g->dir))
-		r = -ENAMETOOLONG;
-	else
+	r = name_of(g, place, id);
+	if (r == 0)
 		r = mkdir(g->dir, 0755) < 0 && errno != EEXIST ? -errno : cgroup_limit(g, limits);
 	if (r < 0) {
 		rmdir(g->dir);
@@ -241,19 +272,37 @@ int cgroup_enter(const struct cgroup *g, pid_t pid)
 	return put(g, "cgroup.procs", (uint64_t)pid);
 }
 
+int cgroup_within(struct cgroup *g, const char *place, pid_t pid, const char *id, const struct cgroup_limits *limits)
+{
+	int r;
+
+	*g = (struct cgroup){0};
+	r = name_of(g, place, id);
+	if (r == 0)
+		r = mkdir(g->dir, 0755) < 0 && errno != EEXIST ? -errno : cgroup_enter(g, pid);
+	if (r < 0) {
+		rmdir(g->dir);
+		g->dir[0] = '\0';
+		return r;
+	}
+	g->has = divide(place);
+	r = g->has ? cgroup_limit(g, limits) : -ENODEV;
+	if (r < 0)
+		g->has = 0;
+	return r;
+}
+
 bool cgroup_of(pid_t pid, struct cgroup *ret)
 {
-	char file[64], root[CGROUP_PATH_MAX], path[CGROUP_PATH_MAX];
+	char dir[CGROUP_PATH_MAX];
 	const char *name;
 
-	snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
-	if (!find_mount(root, sizeof(root)) || !path_of(file, path, sizeof(path)))
+	if (!cgroup_dir(pid, dir, sizeof(dir)))
 		return false;
-	name = strrchr(path, '/');
-	if (!name || strncmp(name + 1, PREFIX, strlen(PREFIX)) != 0 || strlen(root) + strlen(path) >= sizeof(ret->dir))
+	name = strrchr(dir, '/');
+	if (!name || strncmp(name + 1, PREFIX, strlen(PREFIX)) != 0)
 		return false;
-	strcpy(ret->dir, root);
-	strcat(ret->dir, path);
+	strcpy(ret->dir, dir);
 	ret->has = controllers(ret->dir, "cgroup.controllers");
 	return true;
 }

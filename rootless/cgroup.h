@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A control group (cgroup v2) of a sandbox's own, where the user may make one: somewhere above this process's own group, in a
- * subtree that was given to the user (systemd's user@.service, a container's root). Nothing is asked of anybody; where there is no such place
- * the sentry's own accounting holds the limits. docs/limits.md.
+ * subtree that was given to the user (systemd's user@.service, a container's root). Where there is no such place the user's systemd is
+ * asked for one (rootless/scope.h), or the sentry's own accounting holds the limits alone. docs/limits.md.
  */
 #ifndef PICKET_ROOTLESS_CGROUP_H
 #define PICKET_ROOTLESS_CGROUP_H
@@ -39,6 +39,18 @@ int cgroup_make(struct cgroup *g, const char *place, unsigned int has, const cha
 
 /* Put a process in, before it starts others. 0 or a negative errno. */
 int cgroup_enter(const struct cgroup *g, pid_t pid);
+
+/*
+ * Make that group in `place`, which holds `pid` and nothing else, and put it in: a group can give its children controllers when no process is in
+ * it directly. 0 or a negative errno; where the process is in the group but without limits g->dir says so, and g->has is 0.
+ */
+int cgroup_within(struct cgroup *g, const char *place, pid_t pid, const char *id, const struct cgroup_limits *limits);
+
+/* What controllers the host's unified hierarchy has at all: CGROUP_*. */
+unsigned int cgroup_offered(void);
+
+/* The directory of the group that a process is in. */
+bool cgroup_dir(pid_t pid, char *buf, size_t len);
 
 /* Write limits; also to a group that runs. 0 or a negative errno. */
 int cgroup_limit(const struct cgroup *g, const struct cgroup_limits *limits);

@@ -2,6 +2,7 @@
 /* Probes of the host. */
 #include "rootless/cgroup.h"
 #include "rootless/probe.h"
+#include "rootless/scope.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -129,4 +130,30 @@ uint64_t probe_meminfo(const char *name)
 bool probe_cgroup(char *buf, unsigned long len)
 {
 	return cgroup_place(NULL, NULL, buf, len) != 0;
+}
+
+bool probe_scope(char *dir, unsigned long len, char *why, unsigned long why_len)
+{
+	const struct cgroup_limits limits = {0};
+	struct cgroup g = {0};
+	pid_t pid = fork();
+	int r;
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	r = pid < 0 ? -errno : scope_group(&g, pid, "probe", &limits, why, why_len);
+	if (pid < 0)
+		snprintf(why, why_len, "cannot start a process: %s", strerror(-r));
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	if (r == 0 && (size_t)snprintf(dir, len, "%s", g.dir) < len)
+		for (int i = 0; i < 2 && strrchr(dir, '/'); i++) /* the group, the scope */
+			*strrchr(dir, '/') = '\0';
+	cgroup_remove(&g);
+	return r == 0;
 }

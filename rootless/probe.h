@@ -28,4 +28,10 @@ uint64_t probe_meminfo(const char *name);
 /* The cgroup v2 directory into buf in which the user may make groups with limits; false if there is none. */
 bool probe_cgroup(char *buf, unsigned long len);
 
+/*
+ * Whether the user's systemd gives a process a scope with control groups: tried with one, which ends again. True, and where it was made in dir;
+ * or false, and the reason in `why`.
+ */
+bool probe_scope(char *dir, unsigned long len, char *why, unsigned long why_len);
+
 #endif

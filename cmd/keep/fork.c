@@ -49,6 +49,7 @@ static _Noreturn void be_keeper(struct run *r, int client, bool detached)
 	setsid();
 	prctl(PR_SET_NAME, "picket-keeper");
 	leave_terminal(r);
+	r->detached = detached;
 	run_spawn(r); /* a failure comes again, when there is somebody to tell */
 	close_inherited();
 	_exit(keeper_run(r, KEEPER_STDIO_STREAM, client, detached));

@@ -7,6 +7,8 @@
  *	nofuse      no /dev/fuse
  *	nolandlock  no landlock
  *	noslirp     no slirp4netns
+ *	nocgroup    no control groups
+ *	noscope     no control groups by the user's systemd
  *	oneruntime  sandboxes of other runtime directories of this user are not seen
  */
 #ifndef PICKET_CMD_MODE_H

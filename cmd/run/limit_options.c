@@ -14,6 +14,7 @@
 #include "cmd/lib/mode.h"
 #include "cmd/run/launch.h"
 #include "net/err.h"
+#include "rootless/scope.h"
 
 #define NANO 1000000000
 #define ALL_CAPABILITIES 64
@@ -408,21 +409,24 @@ void limits_of_group(int64_t memory, int64_t pids, const struct limit_options *l
 		ret->pids = 2 * (uint64_t)pids + SENTRY_TASKS;
 }
 
-void limits_group(const struct run_options *o, pid_t pid, const char *id, struct cgroup *ret)
+void limits_group(const struct run_options *o, pid_t pid, const char *id, bool detached, struct cgroup *ret)
 {
 	const struct limit_options *l = &o->limits;
-	char place[CGROUP_PATH_MAX];
+	char place[CGROUP_PATH_MAX], why[256];
 	struct cgroup_limits limits;
 	unsigned int has = 0;
 
 	*ret = (struct cgroup){0};
 	if (!o->memory && !limits_cpus(l) && o->pids <= 0 && !l->memory_reservation && !l->cpu_shares)
 		return;
+	limits_of_group(o->memory, o->pids, l, &limits);
 	if (!test_mode("nocgroup"))
 		has = cgroup_place(NULL, NULL, place, sizeof(place));
-	limits_of_group(o->memory, o->pids, l, &limits);
 	if (has && cgroup_make(ret, place, has, id, &limits) == 0 && cgroup_enter(ret, pid) < 0)
 		cgroup_remove(ret);
+	/* A detached sandbox outlives the login, and must not end with a manager that does not. */
+	if (!has && !test_mode("nocgroup") && !test_mode("noscope") && (!detached || scope_lingers()))
+		scope_group(ret, pid, id, &limits, why, sizeof(why)); /* without it the sentry holds them; picket doctor says why */
 	if (!ret->dir[0])
 		ret->has = 0;
 	if (l->memory_reservation && !(ret->has & CGROUP_MEMORY))

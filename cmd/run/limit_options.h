@@ -38,10 +38,10 @@ int limits_check(const struct run_options *o);
 void limits_write(struct launch *l, const struct run_options *o, const struct cgroup *g);
 
 /*
- * Where the user may make control groups, and there are limits: a group of the sandbox's own for the process, which has not
- * started others. Without one the sentry holds them alone.
+ * Where the user may make control groups, or the user's systemd makes one, and there are limits: a group of the sandbox's own for the process,
+ * which has not started others. Without one the sentry holds them alone. `detached`: it is to outlive the login.
  */
-void limits_group(const struct run_options *o, pid_t pid, const char *id, struct cgroup *ret);
+void limits_group(const struct run_options *o, pid_t pid, const char *id, bool detached, struct cgroup *ret);
 
 /* What a control group is to hold; what the sentry takes for itself is added to the memory. */
 void limits_of_group(int64_t memory, int64_t pids, const struct limit_options *l, struct cgroup_limits *ret);

@@ -46,6 +46,7 @@ struct run {
 	int stdio[3]; /* the program's, where the keeper has the other ends; -1: the caller's own */
 	int hold;     /* the store's lock, until the entry keeps the image; -1 */
 	int trace_fd; /* the caller's standard error, where that is not 2 any more; -1 */
+	bool detached;	   /* nobody is waiting for it */
 	bool client_input; /* the client that starts it may send input */
 	unsigned int rows, cols; /* of the terminal */
 	bool utf8;

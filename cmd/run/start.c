@@ -191,7 +191,7 @@ int run_launch(struct run *r)
 	status = start_process(r);
 	status = status ? status : limits_pin(r->o, r->sandbox.pid);
 	if (status == 0)
-		limits_group(r->o, r->sandbox.pid, r->entry.id, &r->group);
+		limits_group(r->o, r->sandbox.pid, r->entry.id, r->detached, &r->group);
 	status = status ? status : start_network(r);
 	status = status ? status : write_config(r);
 	return status ? status : hand_over(r);

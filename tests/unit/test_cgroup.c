@@ -2,6 +2,7 @@
 /* Finding and filling control groups, on a tree of ordinary files that looks like one. */
 #include "rootless/cgroup.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -132,12 +133,42 @@ static void test_limits(void **state)
 	assert_string_equal(g.dir, "");
 }
 
+/* In a scope the process goes first: then the scope can give controllers. Without any, the group is there and holds nothing. */
+static void test_within(void **state)
+{
+	struct cgroup_limits l = {.memory = 1 << 20, .pids = 5};
+	struct cgroup g;
+	char place[128], path[256];
+
+	group("/a.scope", "memory pids", "");
+	group("/a.scope/picket-0123456789ab", "", "");
+	for (int i = 0; i < 3; i++)
+		file("/a.scope/picket-0123456789ab", (const char *[]){"memory.max", "memory.swap.max", "pids.max"}[i], "", 0644);
+	snprintf(place, sizeof(place), "%s/a.scope", root);
+	assert_int_equal(cgroup_within(&g, place, 4711, "0123456789abcdef", &l), 0);
+	assert_int_equal(g.has, CGROUP_MEMORY | CGROUP_PIDS);
+	is("/a.scope/picket-0123456789ab/cgroup.procs", "4711");
+	is("/a.scope/picket-0123456789ab/memory.max", "1048576");
+	is("/a.scope/picket-0123456789ab/pids.max", "5");
+	group("/b.scope", "cpuset", "");
+	group("/b.scope/picket-0123456789ab", "", "");
+	snprintf(place, sizeof(place), "%s/b.scope", root);
+	assert_int_equal(cgroup_within(&g, place, 4711, "0123456789abcdef", &l), -ENODEV);
+	assert_int_equal(g.has, 0);
+	snprintf(path, sizeof(path), "%s/picket-0123456789ab", place);
+	assert_string_equal(g.dir, path);
+	snprintf(place, sizeof(place), "%s/nowhere", root);
+	assert_true(cgroup_within(&g, place, 4711, "0123456789abcdef", &l) < 0);
+	assert_string_equal(g.dir, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_place, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_busy, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_limits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_within, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
