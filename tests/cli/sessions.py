@@ -547,6 +547,10 @@ def terminal_goes_away():
     raise Failed("not hung up")
 
 
+def children(pid):
+    return [int(c) for c in open("/proc/%d/task/%d/children" % (pid, pid)).read().split()]
+
+
 @scenario("bash")
 def sentry_killed():
     """The sandbox dies under the user: the terminal is as before, and picket says so."""
@@ -557,8 +561,9 @@ def sentry_killed():
     s.expect("@> ")
     if termios.tcgetattr(s.fd)[3] & termios.ICANON:
         raise Failed("not raw")
-    for child in open("/proc/%d/task/%d/children" % (s.pid, s.pid)).read().split():
-        os.kill(int(child), signal.SIGKILL)
+    for keeper in children(s.pid):
+        for child in children(keeper):
+            os.kill(child, signal.SIGKILL)
     s.expect("sentry was ended by signal 9")
     if s.wait() != 125:
         raise Failed("status")
