@@ -294,7 +294,7 @@ static int write_mount(struct launch *l, const char *text, const struct volume_o
 }
 
 /* Has one of the options something at this place already? */
-static bool is_taken(const struct run_options *o, const char *target)
+bool volume_is_taken(const struct run_options *o, const char *target)
 {
 	size_t len = strlen(target);
 	const struct str_list *const lists[] = {&o->volumes, &o->mounts, &o->tmpfs};
@@ -322,7 +322,7 @@ int write_volumes(struct launch *l, const struct run_options *o, const struct vo
 	for (size_t i = 0; r == 0 && i < o->mounts.count; i++)
 		r = write_mount(l, o->mounts.items[i], owner);
 	for (char *const *place = owner ? owner->places : NULL; r == 0 && place && *place; place++)
-		if ((*place)[0] == '/' && (*place)[1] && !is_taken(o, *place))
+		if ((*place)[0] == '/' && (*place)[1] && !volume_is_taken(o, *place))
 			r = mount_anonymous(l, *place, &none, owner);
 	return r;
 }

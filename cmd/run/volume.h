@@ -16,6 +16,9 @@ struct volume_owner {
 /* Write the records of all three options. 0, or EXIT_PICKET after a complaint. */
 int write_volumes(struct launch *l, const struct run_options *o, const struct volume_owner *owner);
 
+/* Whether an option puts something at this place, so that the image's VOLUME there has no volume. */
+bool volume_is_taken(const struct run_options *o, const char *target);
+
 /* Write the records of `host` as a root file system. 0, or EXIT_PICKET after a complaint. */
 int write_host_root(struct launch *l);
 

@@ -11,9 +11,11 @@
 #include "cmd/keep/health.h"
 #include "cmd/commands.h"
 #include "cmd/image/describe.h"
+#include "cmd/keep/volumes.h"
 #include "cmd/lib/jtext.h"
 #include "cmd/run/environment.h"
 #include "cmd/run/ports.h"
+#include "cmd/run/volume.h"
 #include "cmd/sandbox/describe.h"
 #include "cmd/sandbox/inspect_limits.h"
 #include "cmd/sandbox/port.h"
@@ -92,8 +94,17 @@ static json_t *mount_json(const char *type, const char *source, const char *targ
 	return m;
 }
 
+/* A volume without a name has one by sandbox and place; in memory there is none. */
+static void add_anonymous(const struct view *v, json_t *mounts, const char *target, bool writable)
+{
+	char *name = v->e->temporary ? xstrdup("") : volume_anonymous_name(v->e->id, target);
+
+	json_array_append_new(mounts, mount_json("volume", name, target, writable));
+	free(name);
+}
+
 /* -v SRC:DST[:OPTIONS], or DST alone. */
-static void add_volume(json_t *mounts, const char *text)
+static void add_volume(const struct view *v, json_t *mounts, const char *text)
 {
 	char *copy = xstrdup(text), *source = copy, *target = strchr(copy, ':'), *options;
 
@@ -102,13 +113,15 @@ static void add_volume(json_t *mounts, const char *text)
 	options = target ? strchr(target, ':') : NULL;
 	if (options)
 		*options++ = '\0';
-	json_array_append_new(mounts, mount_json(target && *source == '/' ? "bind" : "volume", target ? source : "",
-					      target ? target : source,
-					      !options || strncmp(options, "ro", 2) != 0));
+	if (target)
+		json_array_append_new(mounts, mount_json(*source == '/' ? "bind" : "volume", source, target,
+						      !options || strncmp(options, "ro", 2) != 0));
+	else
+		add_anonymous(v, mounts, source, true);
 	free(copy);
 }
 
-static void add_mount(json_t *mounts, const char *text)
+static void add_mount(const struct view *v, json_t *mounts, const char *text)
 {
 	char *copy = xstrdup(text), *save = NULL;
 	const char *type = "volume", *source = "", *target = "";
@@ -128,23 +141,30 @@ static void add_mount(json_t *mounts, const char *text)
 		else if (value && (strcmp(w, "dst") == 0 || strcmp(w, "target") == 0 || strcmp(w, "destination") == 0))
 			target = value;
 	}
-	json_array_append_new(mounts, mount_json(type, source, target, writable));
+	if (strcmp(type, "volume") == 0 && !*source)
+		add_anonymous(v, mounts, target, writable);
+	else
+		json_array_append_new(mounts, mount_json(type, source, target, writable));
 	free(copy);
 }
 
 static json_t *mounts(const struct view *v)
 {
 	const struct run_options *o = v->o;
-	json_t *list = json_array();
+	json_t *list = json_array(), *value;
+	const char *place;
 
 	for (size_t i = 0; i < o->volumes.count; i++)
-		add_volume(list, o->volumes.items[i]);
+		add_volume(v, list, o->volumes.items[i]);
 	for (size_t i = 0; i < o->mounts.count; i++)
-		add_mount(list, o->mounts.items[i]);
+		add_mount(v, list, o->mounts.items[i]);
 	for (size_t i = 0; i < o->shares.count; i++)
 		json_array_append_new(list, mount_json("bind", o->shares.items[i], o->shares.items[i], true));
 	for (size_t i = 0; i < o->shares_ro.count; i++)
 		json_array_append_new(list, mount_json("bind", o->shares_ro.items[i], o->shares_ro.items[i], false));
+	json_object_foreach(json_object_get(v->image, "Volumes"), place, value)
+		if (place[0] == '/' && place[1] && !volume_is_taken(o, place))
+			add_anonymous(v, list, place, true);
 	return list;
 }
 

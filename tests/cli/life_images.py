@@ -70,6 +70,37 @@ check("inspect still knows what the image said", "/bin" in run("inspect", "-f", 
 run("rm", "kept")
 
 
+def own_volumes(name):
+    mounts = json.loads(run("inspect", name).stdout)[0]["Mounts"]
+    return {m["Destination"]: m["Name"] for m in mounts if m["Type"] == "volume"}
+
+
+# VOLUME: each sandbox has its own, which begin with what the image has there, stay over starts and go with rm -v.
+load()
+run("run", "--name", "v0", "--network", "none", "box:1", "sh", "-c", "mkdir /data; echo seed >/data/seed; chmod 2770 /data")
+r = run("commit", "-c", "VOLUME /data /other", "v0", "vol:1")
+check("an image with VOLUME", r.returncode == 0, r.stderr)
+for n in ("v1", "v2"):
+    r = run("run", "--name", n, "--network", "none", "vol:1", "sh", "-c", "cat /data/seed; ls /data /other; echo >/data/" + n)
+    check(n + " has what the image has", r.stdout == "seed\n/data:\nseed\n\n/other:\n", r)
+r = run("start", "-a", "v1")
+check("its writes stay", r.stdout == "seed\n/data:\nseed\nv1\n\n/other:\n", r)
+mine = own_volumes("v1")
+listed = run("volume", "ls", "-q").stdout.split()
+check("inspect names them", sorted(mine) == ["/data", "/other"] and set(mine.values()) < set(listed) and len(listed) == 4, (mine, listed))
+r = run("run", "--name", "v3", "--network", "none", "-v", "mine:/data", "--tmpfs", "/other", "vol:1", "cat", "/data/seed")
+check("an option's are instead of them", r.stdout == "seed\n" and own_volumes("v3") == {"/data": "mine"}, (r, own_volumes("v3")))
+run("rm", "-v", "v1", "v3")
+listed = run("volume", "ls", "-q").stdout.split()
+check("rm -v takes its own alone", sorted(listed) == sorted([*own_volumes("v2").values(), "mine"]), listed)
+run("rm", "-v", "v2", "v0")
+run("volume", "rm", "mine")
+run("rmi", "-f", "vol:1")
+r = run("run", "--rm", "--network", "none", "-v", "/x", "--name", "m", "box:1", "true")
+check("those of dropped ones are in memory", run("volume", "ls", "-q").stdout == "", r)
+run("rmi", "-f", "box:1")
+
+
 def collected():
     """picket-snapd holds an image for some seconds after its last user."""
     for _ in range(60):
