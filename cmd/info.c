@@ -30,7 +30,7 @@
 struct facts {
 	const char *store, *runtime;
 	size_t images, layers;
-	size_t sandboxes, mounts;
+	size_t sandboxes, running, mounts;
 	char *programs[3];
 	char snapshots[1024];
 	char group[CGROUP_PATH_MAX]; /* where control groups are made; "": nowhere */
@@ -39,13 +39,13 @@ struct facts {
 
 static const char *const program_names[] = {"picket-sentry", "picket-fetch", "picket-snapd"};
 
-static size_t count_sandboxes(void)
+static size_t count_sandboxes(int flags)
 {
 	struct entry_list list;
 	char *err = NULL;
 	size_t count;
 
-	entries_list(ENTRIES_LIVE, &list, &err);
+	entries_list(flags, &list, &err);
 	count = list.count;
 	entry_list_free(&list);
 	free(err);
@@ -98,7 +98,8 @@ static void gather(struct facts *f, struct store *s)
 	if (store_list_refs(s, &refs, &f->images, NULL) == 0)
 		for (size_t i = 0; i < f->images; i++)
 			f->layers += refs[i].layers;
-	f->sandboxes = count_sandboxes();
+	f->sandboxes = count_sandboxes(0);
+	f->running = count_sandboxes(ENTRIES_LIVE);
 	find_group(f);
 	mounts_each(count_mount, &f->mounts);
 	for (size_t i = 0; i < 3; i++)
@@ -114,7 +115,7 @@ static void print_facts_text(const struct facts *f)
 	printf("%-15s %zu, %zu mounted\n", "Images", f->images, f->mounts);
 	printf("%-15s %s\n", "Snapshots", f->snapshots);
 	printf("%-15s %s\n", "Runtime", f->runtime ? f->runtime : "");
-	printf("%-15s %zu\n", "Sandboxes", f->sandboxes);
+	printf("%-15s %zu, %zu running\n", "Sandboxes", f->sandboxes, f->running);
 	printf("%-15s %s%s\n", "Limits", f->group[0] ? "control groups below " : "held by the sentry alone: ",
 		f->group[0] ? f->group : f->no_group);
 	printf("%-15s ABI %d\n", "Landlock", landlock_abi());
@@ -135,6 +136,7 @@ static void print_facts_json(const struct facts *f)
 	jw_string(&j, "snapshots", f->snapshots);
 	jw_string(&j, "runtime", f->runtime);
 	jw_number(&j, "sandboxes", (int64_t)f->sandboxes);
+	jw_number(&j, "running", (int64_t)f->running);
 	jw_string(&j, "cgroup", f->group);
 	jw_string(&j, "no_cgroup", f->group[0] ? "" : f->no_group);
 	jw_number(&j, "landlock_abi", landlock_abi());
@@ -153,8 +155,9 @@ static int print_facts_template(const struct facts *f, const char *format)
 	int status;
 
 	uname(&host);
-	rows = json_pack("[{s:s s:s s:I s:I s:I s:s s:s s:s s:s s:I}]", "ServerVersion", PICKET_VERSION, "DockerRootDir",
-		f->store, "Images", (json_int_t)f->images, "ContainersRunning", (json_int_t)f->sandboxes, "Mounts",
+	rows = json_pack("[{s:s s:s s:I s:I s:I s:I s:I s:s s:s s:s s:s s:I}]", "ServerVersion", PICKET_VERSION, "DockerRootDir",
+		f->store, "Images", (json_int_t)f->images, "Containers", (json_int_t)f->sandboxes, "ContainersRunning",
+		(json_int_t)f->running, "ContainersStopped", (json_int_t)(f->sandboxes - f->running), "Mounts",
 		(json_int_t)f->mounts, "Driver", "picket", "OSType", "linux", "Architecture", host.machine,
 		"KernelVersion", host.release, "NCPU", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN));
 	status = print_list(format, NULL, 0, rows, stdout);

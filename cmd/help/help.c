@@ -129,8 +129,9 @@ void print_overview(FILE *out)
 	fprintf(out, "\n%sOptions before the command:%s\n", tint(out, TINT_BOLD), tint(out, TINT_END));
 	for (size_t i = 0; global_option_at(i, &help); i++)
 		print_line(out, global_option_at(i, &help), help, column);
-	fprintf(out, "\npicket help COMMAND explains a command, with examples; docker's two-word forms work: "
-		     "picket image ls.\n");
+	fputc('\n', out);
+	print_wrapped(out,
+		"picket help COMMAND explains a command, with examples; docker's two-word forms work: picket image ls.", 0, 0);
 }
 
 /* A line for each command "GROUP WORD". */
@@ -162,7 +163,8 @@ void print_group_help(FILE *out, const char *group)
 
 static void print_option(FILE *out, const struct opt_spec *o)
 {
-	const int column = 30;
+	const bool narrow = text_width(out) < 64;
+	const int column = narrow ? 10 : 30;
 	char text[128];
 	int at;
 
@@ -172,7 +174,7 @@ static void print_option(FILE *out, const struct opt_spec *o)
 	else
 		fprintf(out, "      %s", text);
 	at = 6 + columns(text);
-	if (at > column - 2)
+	if (narrow || at > column - 2)
 		fprintf(out, "\n%*s", column, "");
 	else
 		fprintf(out, "%*s", column - at, "");

@@ -26,7 +26,7 @@ static const char *build_folder(const char *name)
 
 char *find_program(const char *name)
 {
-	char exe[PATH_MAX], *slash;
+	char exe[PATH_MAX], *slash, *above; /* the directory picket is in, and the one that is in */
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 
 	if (n < 0) {
@@ -36,10 +36,13 @@ char *find_program(const char *name)
 	exe[n] = '\0';
 	slash = strrchr(exe, '/');
 	*slash = '\0';
+	slash = strrchr(exe, '/');
+	above = xasprintf("%.*s", slash ? (int)(slash - exe) : 0, exe);
+
 	char *const places[] = {
 		xasprintf("%s/%s", exe, name),
-		xasprintf("%s/../%s/%s", exe, build_folder(name), name),
-		xasprintf("%s/../libexec/picket/%s", exe, name),
+		xasprintf("%s/%s/%s", above, build_folder(name), name),
+		xasprintf("%s/libexec/picket/%s", above, name),
 		xasprintf("%s/%s", PICKET_LIBEXEC, name), /* where distributions have another name for libexec */
 	};
 	const size_t count = sizeof(places) / sizeof(places[0]);
@@ -52,8 +55,9 @@ char *find_program(const char *name)
 			free(places[i]);
 	}
 	if (!found)
-		complain(EXIT_PICKET, "%s is not installed: looked beside %s/picket, in %s/../libexec/picket and in %s",
-			name, exe, exe, PICKET_LIBEXEC);
+		complain(EXIT_PICKET, "%s is not installed: looked beside %s/picket, in %s/libexec/picket and in %s",
+			name, exe, above, PICKET_LIBEXEC);
+	free(above);
 	return found;
 }
 

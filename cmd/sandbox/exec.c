@@ -44,6 +44,7 @@ struct exec {
 	int relay; /* to the process's terminal */
 	struct keys keys;
 	bool input_ended, done;
+	bool left; /* what the process writes still is not waited for */
 	int status;
 	int interrupts;
 	char out[PIECE]; /* from the process, for standard output */
@@ -198,12 +199,15 @@ static void finish(struct exec *x, int status)
 static void interrupted(struct exec *x, int sig)
 {
 	session_signal(x->sock, sig);
-	if (sig == SIGHUP)
+	if (sig == SIGHUP) {
+		x->left = true;
 		finish(x, 128 + sig);
+	}
 	if ((sig != SIGINT && sig != SIGTERM) || ++x->interrupts < INTERRUPTS_TO_KILL)
 		return;
 	session_signal(x->sock, SIGKILL);
 	terminal_restore();
+	x->left = true;
 	finish(x, complain(128 + sig, "ended by force after %d signals", x->interrupts));
 }
 
@@ -244,6 +248,7 @@ static void read_typed(struct exec *x)
 		return;
 	/* The process goes on without us: its terminal is hung up, as docker does not do, whose daemon holds it. */
 	terminal_restore();
+	x->left = true;
 	finish(x, 0);
 }
 
@@ -342,7 +347,8 @@ static void serve(struct exec *x, int signals)
 		if (!x->done && fds[SESSION].revents)
 			read_session(x);
 	}
-	drain(x);
+	if (!x->left)
+		drain(x);
 }
 
 /* -d: only that it started is waited for. */
