@@ -72,6 +72,7 @@ class Exec:
         while time.time() < end:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
+                self.read(seconds=5)  # what is in the terminal still
                 return os.waitstatus_to_exitcode(status)
             self.read(seconds=0.05)
         os.kill(self.pid, signal.SIGKILL)
@@ -110,8 +111,10 @@ def main():
 
     x = Exec("-it", "box", "sh", "-c", "trap 'echo >/tmp/hup; exit' HUP; echo on; while :; do sleep 0.1; done")
     x.read(b"on\r\n")
+    began = time.time()
     x.type(b"\x10\x11")
     check("detach keys", x.wait() == 0)
+    check("  at once", time.time() - began < 1.5)
     time.sleep(0.5)
     check("  hang the terminal up", plain("ls", "/tmp/hup") == "/tmp/hup\n")
     x = Exec("-it", "--detach-keys", "ctrl-x,y", "box", "sh", "-c", "echo on; sleep 100")
