@@ -58,6 +58,9 @@ int snap_umount(const char *dir, struct snap_error *e);
  */
 int snap_runtime_dir(char *buf, size_t len, struct snap_error *e);
 
+/** snap_runtime_fallback - the second of the two alone, not made or looked at. Returns 0 or -ENAMETOOLONG. */
+int snap_runtime_fallback(char *buf, size_t len);
+
 /** snap_clean_runtime - remove sockets and locks of servers that were killed from the runtime directory */
 void snap_clean_runtime(void);
 

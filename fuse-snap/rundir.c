@@ -46,6 +46,11 @@ static int make_mine(const char *path, struct snap_error *e)
 	return check_mine(path, e);
 }
 
+int snap_runtime_fallback(char *buf, size_t len)
+{
+	return (size_t)snprintf(buf, len, "/tmp/picket-%u", outer_uid()) >= len ? -ENAMETOOLONG : 0;
+}
+
 int snap_runtime_dir(char *buf, size_t len, struct snap_error *e)
 {
 	const char *env = getenv("PICKET_RUNTIME");
@@ -57,7 +62,7 @@ int snap_runtime_dir(char *buf, size_t len, struct snap_error *e)
 	/* A variable that was inherited across su, or names what is gone, is as good as none. */
 	if (env && *env == '/' && (size_t)snprintf(buf, len, "%s/picket", env) < len && !make_mine(buf, &ignored))
 		return 0;
-	if ((size_t)snprintf(buf, len, "/tmp/picket-%u", outer_uid()) >= len)
+	if (snap_runtime_fallback(buf, len) < 0)
 		return snap_fail_errno(e, ENAMETOOLONG, "the runtime directory's path is too long");
 	return make_mine(buf, e);
 }

@@ -14,6 +14,7 @@ struct launch {
 	int *fds;		 /* in the order of their numbers inside, from SANDBOX_FIRST_FD */
 	unsigned char *fd_kinds; /* enum sandbox_fd_kind */
 	size_t fd_count;
+	bool shares_host; /* something of the host is shown by its path */
 	bool by_place; /* of a session: the numbers are places among the descriptors */
 	int *owned; /* those of them that launch_free closes */
 	size_t owned_count;

@@ -6,11 +6,12 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/config/config.h"
 #include "cmd/keep/process.h"
-#include "fuse-snap/store.h"
+#include "fuse-snap/client.h"
 
 char *resolved_path(const char *path)
 {
@@ -67,42 +68,143 @@ char *home_dir(void)
 static void add_below(struct str_list *list, const char *variable, const char *home, const char *below)
 {
 	const char *base = getenv(variable);
-	char *path = NULL;
 
 	if (base && base[0] == '/')
-		path = xasprintf("%s/picket", base);
+		str_list_add(list, xasprintf("%s/picket", base));
 	else if (home)
-		path = xasprintf("%s/%s", home, below);
-	if (path)
-		str_list_add(list, resolved_path(path));
-	free(path);
+		str_list_add(list, xasprintf("%s/%s", home, below));
 }
 
-/* The configuration, and where config.json is if it is a link to elsewhere. */
-static void add_config(struct str_list *list)
+static void own_paths(struct str_list *ret)
 {
-	char *dir = config_dir(), *file = dir ? xasprintf("%s/config.json", dir) : NULL;
-	char *real = file ? realpath(file, NULL) : NULL;
+	const char *store = getenv("PICKET_STORE"), *runtime = runtime_dir();
+	char *home = home_dir(), *config = config_dir(), fallback[64];
 
-	if (dir)
-		str_list_add(list, resolved_path(dir));
-	if (real)
-		str_list_add(list, real);
-	free(file);
-	free(dir);
+	if (store && *store == '/')
+		str_list_add(ret, xstrdup(store));
+	else if (store && *store)
+		str_list_add(ret, resolved_path(store));
+	else
+		add_below(ret, "XDG_DATA_HOME", home, ".local/share/picket");
+	if (config)
+		str_list_add(ret, xstrdup(config));
+	if (runtime)
+		str_list_add(ret, xstrdup(runtime));
+	/* A later command may have no XDG_RUNTIME_DIR, and look there. */
+	if (snap_runtime_fallback(fallback, sizeof(fallback)) == 0 && (!runtime || strcmp(runtime, fallback) != 0))
+		str_list_add(ret, xstrdup(fallback));
+	free(config);
+	free(home);
 }
 
 void own_dirs(struct str_list *ret)
 {
-	const char *store = getenv("PICKET_STORE"), *runtime = runtime_dir();
-	char *home = home_dir();
+	char *config = config_dir(), *file = config ? xasprintf("%s/config.json", config) : NULL;
+	char *real = file ? realpath(file, NULL) : NULL;
+	struct str_list paths = {0};
 
-	if (store && *store)
-		str_list_add(ret, resolved_path(store));
-	else
-		add_below(ret, "XDG_DATA_HOME", home, ".local/share/picket");
-	add_config(ret);
-	if (runtime)
-		str_list_add(ret, resolved_path(runtime));
-	free(home);
+	own_paths(&paths);
+	for (size_t i = 0; i < paths.count; i++)
+		str_list_add(ret, resolved_path(paths.items[i]));
+	if (real) /* it may be a link to elsewhere */
+		str_list_add(ret, real);
+	str_list_free(&paths);
+	free(file);
+	free(config);
+}
+
+/* ---- the way there ---- */
+
+struct way {
+	char *dir, *rest; /* where we are, no link in it; what is still to go */
+	unsigned links;
+};
+
+/* The next name of the rest, malloc'd; NULL at the end. `ret_last`: none follows. */
+static char *next_name(struct way *w, bool *ret_last)
+{
+	const char *from = w->rest + strspn(w->rest, "/");
+	size_t len = strcspn(from, "/");
+	char *name = len ? xasprintf("%.*s", (int)len, from) : NULL, *rest = xstrdup(from + len);
+
+	free(w->rest);
+	w->rest = rest;
+	*ret_last = rest[strspn(rest, "/")] == '\0';
+	return name;
+}
+
+static void step_up(struct way *w)
+{
+	char *slash = strrchr(w->dir, '/');
+
+	slash[slash == w->dir] = '\0';
+}
+
+/* Behind `full`, which is `name` in the way's directory. False: it is not there, or the links go round. */
+static bool step_to(struct way *w, const char *full)
+{
+	char target[PATH_MAX], *rest;
+	struct stat st;
+	ssize_t n;
+
+	if (lstat(full, &st) < 0)
+		return false;
+	if (!S_ISLNK(st.st_mode)) {
+		free(w->dir);
+		w->dir = xstrdup(full);
+		return true;
+	}
+	n = readlink(full, target, sizeof(target) - 1);
+	if (n <= 0 || ++w->links > 40)
+		return false;
+	target[n] = '\0';
+	rest = xasprintf("%s/%s", target, w->rest);
+	free(w->rest);
+	w->rest = rest;
+	if (target[0] == '/') {
+		free(w->dir);
+		w->dir = xstrdup("/");
+	}
+	return true;
+}
+
+static int walk(const char *path, int (*step)(void *arg, const char *dir, const char *name, bool last), void *arg)
+{
+	struct way w = {.dir = xstrdup("/"), .rest = xstrdup(path)};
+	bool last, more = true;
+	char *name;
+	int r = 0;
+
+	while (r == 0 && more && (name = next_name(&w, &last))) {
+		char *full = xasprintf("%s/%s", strcmp(w.dir, "/") == 0 ? "" : w.dir, name);
+
+		if (strcmp(name, "..") == 0) {
+			step_up(&w);
+		} else if (strcmp(name, ".") != 0) {
+			r = step(arg, w.dir, name, last);
+			more = step_to(&w, full);
+		}
+		free(full);
+		free(name);
+	}
+	free(w.dir);
+	free(w.rest);
+	return r;
+}
+
+int own_walk(int (*step)(void *arg, const char *dir, const char *name, bool last), void *arg)
+{
+	char *config = config_dir(), *file = config ? xasprintf("%s/config.json", config) : NULL;
+	struct str_list paths = {0};
+	int r = 0;
+
+	own_paths(&paths);
+	for (size_t i = 0; r == 0 && i < paths.count; i++)
+		r = walk(paths.items[i], step, arg);
+	if (r == 0 && file && access(file, F_OK) == 0)
+		r = walk(file, step, arg);
+	str_list_free(&paths);
+	free(file);
+	free(config);
+	return r;
 }

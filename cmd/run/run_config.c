@@ -183,6 +183,7 @@ int write_config(struct run *r)
 	status = status ? status : write_volumes(&r->launch, r->o, &(struct volume_owner){.id = r->entry.id, .kept = !r->entry.temporary,
 		.places = r->target == ON_IMAGE ? r->record.volumes : NULL});
 	status = status ? status : write_shares(r);
+	hold_own(&r->launch);
 	status = status ? status : write_secrets(&r->launch, r->o);
 	status = status ? status : write_trace(r);
 	if (status == 0 && r->o->report)

@@ -17,38 +17,85 @@
 /* The sandbox has its own of these; the host's would take their place. */
 static const char *const kernel_dirs[] = {"/proc", "/sys", "/dev", "/run/secrets"};
 
-static void hide(struct launch *l, const char *path)
+struct numbers {
+	char dev[24], ino[24];
+};
+
+static bool numbers_of(const char *path, struct numbers *ret, bool *ret_link)
 {
-	char number[2][24];
 	struct stat st;
 
-	if (stat(path, &st) < 0)
-		return;
-	snprintf(number[0], sizeof(number[0]), "%llu",
+	if (lstat(path, &st) < 0)
+		return false;
+	snprintf(ret->dev, sizeof(ret->dev), "%llu",
 		(unsigned long long)major(st.st_dev) << 32 | (unsigned long long)minor(st.st_dev));
-	snprintf(number[1], sizeof(number[1]), "%llu", (unsigned long long)st.st_ino);
-	launch_record(l, CONFIG_HIDE, number[0], number[1]);
+	snprintf(ret->ino, sizeof(ret->ino), "%llu", (unsigned long long)st.st_ino);
+	*ret_link = S_ISLNK(st.st_mode);
+	return true;
+}
+
+/* Hold one name of the way to Picket's own; the end of it is hidden, whatever it is and whether it is there yet. */
+static int hold_name(void *arg, const char *dir, const char *name, bool last)
+{
+	char *path = xasprintf("%s/%s", strcmp(dir, "/") == 0 ? "" : dir, name);
+	struct numbers at, it;
+	bool link = false, is_there = numbers_of(path, &it, &link);
+	struct launch *l = arg;
+
+	free(path);
+	if (numbers_of(dir, &at, &(bool){false}))
+		launch_record(l, CONFIG_PLACE, at.dev, at.ino, name, last && !link ? "hide" : "hold");
+	if (last && is_there && !link)
+		launch_record(l, CONFIG_HIDE, it.dev, it.ino);
+	return 0;
+}
+
+void hold_own(struct launch *l)
+{
+	if (l->shares_host)
+		own_walk(hold_name, l);
+}
+
+/* A directory that is to be given for writing. */
+struct given {
+	const char *option, *source, *real;
+};
+
+/* A directory on the way that is missing could be made by the guest, as it likes: it is made here. */
+static int make_name(void *arg, const char *dir, const char *name, bool last)
+{
+	const struct given *g = arg;
+	char *path;
+	int r = 0;
+
+	if (last || !path_within(dir, g->real))
+		return 0;
+	path = xasprintf("%s/%s", strcmp(dir, "/") == 0 ? "" : dir, name);
+	/* What we may not make, the sentry may not either. */
+	if (mkdir(path, 0700) < 0 && errno != EEXIST && errno != EACCES && errno != EPERM && errno != EROFS)
+		r = complain(EXIT_PICKET,
+			"%s %s is refused: a sandbox that writes there could make %s, where Picket looks for its own files, and that "
+			"cannot be made now: %s; give a directory below it, or give it read only",
+			g->option, g->source, path, strerror(errno));
+	free(path);
+	return r;
 }
 
 int protect_own(struct launch *l, const char *option, const char *source, bool writable)
 {
 	struct str_list own = {0};
 	char *real = resolved_path(source);
+	struct given given = {option, source, real};
 	int r = 0;
 
 	own_dirs(&own);
-	for (size_t i = 0; r == 0 && i < own.count; i++) {
+	for (size_t i = 0; r == 0 && i < own.count; i++)
 		if (path_within(real, own.items[i]))
 			r = complain(EXIT_PICKET, "%s %s is refused: it lies in Picket's own directory %s", option,
 				source, own.items[i]);
-		else if (path_within(own.items[i], real) && writable)
-			r = complain(EXIT_PICKET,
-				"%s %s is refused: a sandbox that writes there could change Picket's own directory %s; "
-				"give a directory below it, or give it read only",
-				option, source, own.items[i]);
-		else if (path_within(own.items[i], real))
-			hide(l, own.items[i]);
-	}
+	if (r == 0 && writable)
+		r = own_walk(make_name, &given);
+	l->shares_host = true;
 	str_list_free(&own);
 	free(real);
 	return r;

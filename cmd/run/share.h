@@ -15,10 +15,17 @@ int write_shares(struct run *r);
 char *shared_workdir(const struct run_options *o);
 
 /*
- * Refuse to give away what Picket itself reads: a directory to write to that holds Picket's own, or any that lies in them. What is only read
- * has them hidden (records are written). `option` and `source` are for the message. 0, or EXIT_PICKET after a complaint.
+ * Refuse to give away what lies in one of Picket's own directories. Where they lie in what is given, they are covered (hold_own());
+ * directories on the way to them that are missing are made if it is `writable`. `option` and `source` are for the
+ * message. 0, or EXIT_PICKET after a complaint.
  */
 int protect_own(struct launch *l, const char *option, const char *source, bool writable);
+
+/*
+ * Behind the last protect_own(): write the records by which no guest sees Picket's own directories, nor can put others in their
+ * place.
+ */
+void hold_own(struct launch *l);
 
 /* Resolve the DIR of a share and refuse what must not be shared; malloc'd, or NULL after a complaint. */
 char *share_source(const char *option, const char *dir);

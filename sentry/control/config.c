@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define PACKS_MAX 1024u /* as SNAP_MAX_PACKS */
-#define RECORD_ARGS_MAX 3
+#define RECORD_ARGS_MAX 4
 
 struct keyword {
 	const char *name;
@@ -299,6 +299,25 @@ static int record_hide(struct parser *p, char **a)
 	return 0;
 }
 
+static int record_place(struct parser *p, char **a)
+{
+	struct config_place *place;
+	uint64_t dev, ino;
+	int r = parse_uint(p, a[0], INT64_MAX, &dev);
+
+	if (r == 0)
+		r = parse_uint(p, a[1], INT64_MAX, &ino);
+	if (r < 0)
+		return r;
+	if (strcmp(a[3], "hide") != 0 && strcmp(a[3], "hold") != 0)
+		return fail(p, "neither hide nor hold");
+	place = APPEND(p->c->places, p->c->n_places);
+	if (!place)
+		return -ENOMEM;
+	*place = (struct config_place){.dev = dev, .ino = ino, .name = a[2], .hidden = strcmp(a[3], "hide") == 0};
+	return 0;
+}
+
 static int record_stdio(struct parser *p, char **a)
 {
 	for (int i = 0; i < 3; i++) {
@@ -448,6 +467,8 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 		return record_secret(p, a);
 	case CONFIG_HIDE:
 		return record_hide(p, a);
+	case CONFIG_PLACE:
+		return record_place(p, a);
 	case CONFIG_STDIO:
 		return record_stdio(p, a);
 	case CONFIG_TTY:
@@ -660,6 +681,7 @@ void config_free(struct config *c)
 	free(c->files);
 	free(c->secrets);
 	free(c->hidden);
+	free(c->places);
 	config_limits_free(&c->limits);
 	free(c->bytes);
 	free(c);

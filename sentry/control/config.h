@@ -47,6 +47,7 @@
 	X(FILE, "file", 3, 1)            \
 	X(SECRET, "secret", 2, 1)        \
 	X(HIDE, "hide", 2, 1)            \
+	X(PLACE, "place", 4, 1)          \
 	X(STDIO, "stdio", 3, 0)          \
 	X(TTY, "tty", 3, 0)              \
 	X(CONTROL, "control", 1, 0)      \
@@ -109,6 +110,11 @@ struct config_secret {
 struct config_hide { /* an object of the host that no volume shows: major << 32 | minor of its device, its inode number */
 	uint64_t dev, ino;
 };
+struct config_place { /* a name in a directory of the host that no guest makes, moves or removes; hidden: nor sees */
+	uint64_t dev, ino; /* of the directory */
+	const char *name;
+	bool hidden;
+};
 struct config_ulimit {
 	unsigned resource;   /* RLIMIT_* */
 	uint64_t soft, hard; /* UINT64_MAX: none */
@@ -154,7 +160,8 @@ struct config {
 	struct config_file *files;
 	struct config_secret *secrets;
 	struct config_hide *hidden;
-	size_t n_packs, n_host_entries, n_binds, n_tmpfs, n_files, n_secrets, n_hidden;
+	struct config_place *places;
+	size_t n_packs, n_host_entries, n_binds, n_tmpfs, n_files, n_secrets, n_hidden, n_places;
 	bool root_ro, tty, nouserns;
 	int stdio[3];
 	uint16_t rows, cols;

@@ -438,8 +438,10 @@ int rootfs_mount_tmpfs(struct task *t, const struct config_tmpfs *m, uint64_t si
 static int mount_bind_volume(struct task *t, const struct config *c, const struct config_bind *b, struct rootfs_error *err)
 {
 	_Static_assert(sizeof(struct host_object) == sizeof(struct config_hide), "one layout");
+	_Static_assert(sizeof(struct host_place) == sizeof(struct config_place), "one layout");
 	const struct hostfs_options opt = {.read_only = !b->writable, .guard = b->writable,
-		.hidden = (const struct host_object *)(const void *)c->hidden, .n_hidden = c->n_hidden};
+		.hidden = (const struct host_object *)(const void *)c->hidden, .n_hidden = c->n_hidden,
+		.places = (const struct host_place *)(const void *)c->places, .n_places = c->n_places};
 	struct super_block *sb;
 	int r = hostfs_create(t->kernel, b->fd, &opt, &sb);
 

@@ -290,7 +290,8 @@ static int mount_volume(struct task *t, const struct config_layer *l, struct roo
 static int mount_cow(struct task *t, const struct config *c, const struct config_layer *l, struct rootfs_error *err)
 {
 	const struct hostfs_options below = {.read_only = true, .lower = true,
-		.hidden = (const struct host_object *)(const void *)c->hidden, .n_hidden = c->n_hidden};
+		.hidden = (const struct host_object *)(const void *)c->hidden, .n_hidden = c->n_hidden,
+		.places = (const struct host_place *)(const void *)c->places, .n_places = c->n_places};
 	const struct overlay_options opt = {.upper_fd = l->upper_fd, .size = c->storage_size};
 	struct super_block *lower, *sb;
 	char what[300];

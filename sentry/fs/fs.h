@@ -75,11 +75,18 @@ struct hostfs_options {
 	bool guard;	 /* PICKET_FILE is shown, but neither made, changed, moved nor removed */
 	const struct host_object *hidden; /* what is not shown; lives as long as the super block */
 	size_t n_hidden;
+	const struct host_place *places; /* names nobody inside makes, moves or removes; lives as long */
+	size_t n_places;
 };
 /* What Picket reads from a directory of the user's (docs/cli.md): no guest may write it. */
 #define PICKET_FILE ".picket.json"
 struct host_object { /* of the host: major << 32 | minor, and the inode number */
 	uint64_t dev, ino;
+};
+struct host_place { /* a name in a directory of the host */
+	uint64_t dev, ino;
+	const char *name;
+	bool hidden; /* what has it is not shown */
 };
 /* A host directory or file (a single file becomes the root of the super block). *fd* is taken over on success. */
 int hostfs_create(struct kernel *k, int fd, const struct hostfs_options *opt, struct super_block **ret);

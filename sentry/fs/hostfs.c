@@ -122,6 +122,8 @@ static struct super_block *hostfs_super(struct kernel *k, const struct hostfs_op
 	fs->guard = opt->guard;
 	fs->hidden = opt->hidden;
 	fs->n_hidden = opt->n_hidden;
+	fs->places = opt->places;
+	fs->n_places = opt->n_places;
 	sb = super_alloc(k, "hostfs", &hostfs_super_ops, fs);
 	if (!sb) {
 		icache_destroy(&fs->cache);

@@ -19,6 +19,8 @@ struct hostfs {
 	bool lower, hide, system, guard;
 	const struct host_object *hidden;
 	size_t n_hidden;
+	const struct host_place *places;
+	size_t n_places;
 	struct icache cache;
 	struct lock lock; /* RANK_LEAF: places, directory descriptors and lists of handles of all nodes */
 	struct list_head fds; /* of directories with a descriptor, most recently used first */
@@ -84,8 +86,8 @@ int host_node_get(struct inode *parent, const char *name, const struct statx *st
 void host_set_place(struct inode *inode, struct inode *parent, const char *name);
 void hostfs_free_inode(struct inode *inode);
 int hostfs_readlink(struct task *t, struct inode *inode, char **ret);
-/* Is it hidden in `host` mode? */
-bool host_hidden(const struct hostfs *fs, const char *name, const struct statx *st);
+/* Is what has this name in the directory, and is *st*, not shown: an object or a place to hide, or what `host` mode hides? */
+bool host_hidden(struct inode *dir, const char *name, const struct statx *st);
 uint64_t host_ino(const struct hostfs *fs, uint64_t dev, uint64_t ino);
 void host_listing_free(struct host_listing *l);
 int hostfs_open(struct task *t, struct inode *inode, struct file *f);
@@ -104,6 +106,9 @@ static inline bool host_guarded(const struct hostfs *fs, const char *name)
 {
 	return fs->guard && strcmp(name, PICKET_FILE) == 0;
 }
+
+/* Is that a name in *dir* that the guest may neither make, move nor remove? */
+bool host_held(struct inode *dir, const char *name);
 
 static inline uint64_t host_stx_dev(const struct statx *st)
 {

@@ -30,14 +30,34 @@ uint64_t host_ino(const struct hostfs *fs, uint64_t dev, uint64_t ino)
 	return dev == fs->root_dev ? ino : ino ^ (dev * 0x9e3779b97f4a7c15u >> 1);
 }
 
-bool host_hidden(const struct hostfs *fs, const char *name, const struct statx *st)
+static const struct host_place *find_place(struct inode *dir, const char *name)
 {
+	const struct hostfs *fs = hostfs_of(dir);
+	const struct icache_entry *at = &host_node_of(dir)->entry;
+
+	for (size_t i = 0; i < fs->n_places; i++)
+		if (fs->places[i].ino == at->key2 && fs->places[i].dev == at->key1 && strcmp(fs->places[i].name, name) == 0)
+			return &fs->places[i];
+	return NULL;
+}
+
+bool host_held(struct inode *dir, const char *name)
+{
+	return host_guarded(hostfs_of(dir), name) || find_place(dir, name);
+}
+
+bool host_hidden(struct inode *dir, const char *name, const struct statx *st)
+{
+	const struct hostfs *fs = hostfs_of(dir);
+	const struct host_place *place = find_place(dir, name);
 	static const char *const secrets[] = {"shadow", "shadow-", "gshadow", "gshadow-", "sudoers", "sudoers.d", "opasswd",
 		"krb5.keytab", "machine-id", "master.passwd"};
 
 	for (size_t i = 0; i < fs->n_hidden; i++)
 		if (fs->hidden[i].ino == st->stx_ino && fs->hidden[i].dev == host_stx_dev(st))
 			return true;
+	if (place && place->hidden)
+		return true;
 	if (!fs->hide || S_ISLNK(st->stx_mode))
 		return false;
 	if (S_ISDIR(st->stx_mode) ? (st->stx_mode & 0005) != 0005 : !(st->stx_mode & 0004))

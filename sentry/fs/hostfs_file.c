@@ -295,7 +295,8 @@ static int listing_take(struct inode *dir, int fd, struct host_listing *l, const
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 || n > VFS_NAME_MAX)
 			continue;
 		/* Links are never hidden: no need to look at them. */
-		if ((fs->hide || fs->n_hidden) && d->d_type != DT_LNK && (host_stat(fd, d->d_name, &st) < 0 || host_hidden(fs, d->d_name, &st)))
+		if ((fs->hide || fs->n_hidden || fs->n_places) && d->d_type != DT_LNK &&
+			(host_stat(fd, d->d_name, &st) < 0 || host_hidden(dir, d->d_name, &st)))
 			continue;
 		r = listing_add(l, d->d_name, n, host_ino(fs, host_node_of(dir)->entry.key1, d->d_ino), d->d_type);
 		if (r < 0)

@@ -43,7 +43,7 @@ static int hostfs_lookup(struct inode *dir, const char *name_in, size_t len, str
 		r = stat_entry(dir, name, &st);
 	if (r < 0)
 		return r;
-	if (host_hidden(hostfs_of(dir), name, &st))
+	if (host_hidden(dir, name, &st))
 		return -ENOENT;
 	r = host_node_get(dir, name, &st, ret);
 	if (r == 0 && host_guarded(hostfs_of(dir), name))
@@ -86,7 +86,7 @@ static int hostfs_create_op(struct inode *dir, const char *name_in, size_t len, 
 	int r = name_copy(name, name_in, len), fd = -1, dirfd;
 
 	if (r == 0)
-		r = host_guarded(hostfs_of(dir), name) ? -EPERM : check_new_mode(mode);
+		r = host_held(dir, name) ? -EPERM : check_new_mode(mode);
 	if (r < 0)
 		return r;
 	dirfd = host_dir_get(dir);
@@ -119,7 +119,7 @@ static int hostfs_symlink(struct inode *dir, const char *name_in, size_t len, co
 	struct statx st;
 	int r = name_copy(name, name_in, len), dirfd;
 
-	if (r == 0 && host_guarded(hostfs_of(dir), name))
+	if (r == 0 && host_held(dir, name))
 		r = -EPERM;
 	if (r < 0)
 		return r;
@@ -140,7 +140,7 @@ static int hostfs_link(struct inode *dir, const char *name_in, size_t len, struc
 	int r = name_copy(name, name_in, len), dirfd, ofd;
 	struct statx st;
 
-	if (r == 0 && (host_guarded(hostfs_of(dir), name) || atomic_load(&host_node_of(target)->guarded)))
+	if (r == 0 && (host_held(dir, name) || atomic_load(&host_node_of(target)->guarded)))
 		r = -EPERM;
 	if (r < 0)
 		return r;
@@ -162,7 +162,7 @@ static int remove_entry(struct inode *dir, const char *name_in, size_t len, stru
 	char name[VFS_NAME_MAX + 1];
 	int r = name_copy(name, name_in, len), dirfd;
 
-	if (r == 0 && host_guarded(hostfs_of(dir), name))
+	if (r == 0 && host_held(dir, name))
 		r = -EPERM;
 	if (r < 0)
 		return r;
@@ -196,7 +196,7 @@ static int hostfs_rename(struct inode *odir, const char *oname_in, size_t olen, 
 
 	if (r == 0)
 		r = name_copy(nname, nname_in, nlen);
-	if (r == 0 && (host_guarded(hostfs_of(odir), oname) || host_guarded(hostfs_of(ndir), nname)))
+	if (r == 0 && (host_held(odir, oname) || host_held(ndir, nname)))
 		r = -EPERM;
 	if (r < 0)
 		return r;

@@ -63,8 +63,39 @@ says "not a directory"
 status "--share of /proc" 125 run --share /proc/self host true
 status "a volume of the store" 125 run -v "$PICKET_STORE/inner:/x" host true
 says "Picket's own"
-status "a volume above the configuration" 125 run -v "$HOME:/x" host true
-says "Picket's own"
+mkdir "$HOME/.settings" && ln -s ../.settings "$HOME/.config/link"
+export PICKET_CONFIG="$HOME/.config/link/missing/picket"
+gives "a volume above the configuration: it cannot be changed" "0 1 1 1 1 1 1 1 done" run -v "$HOME:/x" host -- sh -c '
+  cd /x
+  echo done >done
+  try() { "$@" 2>/dev/null; printf "%s " $?; }
+  try mkdir .config/other
+  try mv .config other
+  try mv .config/link .config/l
+  try rm .config/link
+  try mv .settings s
+  try mkdir .settings/missing/picket
+  try mv .config/other .settings/missing/picket
+  try ln -s /x .settings/missing/picket
+  cat done'
+check "  the way there is made" test -d "$HOME/.settings/missing" -a ! -e "$HOME/.settings/missing/picket"
+mkdir "$HOME/.settings/missing/picket"
+gives "  nor is it seen" "2 1 1 " run -v "$HOME:/x" host -- sh -c '
+  mkdir /x/empty
+  try() { "$@" >/dev/null 2>&1; printf "%s " $?; }
+  try ls /x/.settings/missing/picket
+  try rmdir /x/.settings/missing/picket
+  try python3 -c "import os; os.rename(\"/x/empty\", \"/x/.settings/missing/picket\")"
+  ls -A /x/.settings/missing'
+rm -r "$HOME/.settings" "$HOME/.config/link" "$HOME/.config/other" "$HOME/empty" "$HOME/done"
+export PICKET_CONFIG="$HOME/.config/picket"
+(
+  unset XDG_RUNTIME_DIR
+  gives "without XDG_RUNTIME_DIR /tmp can be given" "hi 0 1" run --rm -v /tmp:/x host -- sh -c "
+    echo hi >/x/${work#/tmp/}/there; echo \$(cat /x/${work#/tmp/}/there) \$(ls /x | grep -c '^picket-$(id -u)\$') \$(mkdir /x/picket-$(id -u) 2>/dev/null; echo \$?)"
+  [ "$failures" -eq 0 ]
+) || failures=$((failures + 1))
+rm -f "$work/there"
 gives "read only, and Picket's own is hidden" "project none" \
   run -v "$HOME:/x:ro" host sh -c 'echo $(ls -d /x/project | cut -d/ -f3) $(ls -A /x/.config | grep . || echo none)'
 
