@@ -129,7 +129,7 @@ static int open_any_dir(int dirfd, const char *name)
 {
 	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, 0) == 0)
+	if (fd < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, AT_SYMLINK_NOFOLLOW) == 0)
 		fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd;
 }
@@ -148,6 +148,9 @@ static int move_up(struct removal *rm, int dirfd, const char *name)
 	do {
 		snprintf(to, sizeof(to), ".deep-%u", rm->serial++);
 		r = renameat2(dirfd, name, rm->top, to, RENAME_NOREPLACE);
+		/* What is moved gets another "..": it has to be writable. */
+		if (r < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, AT_SYMLINK_NOFOLLOW) == 0)
+			r = renameat2(dirfd, name, rm->top, to, RENAME_NOREPLACE);
 	} while (r < 0 && errno == EEXIST && rm->serial);
 	rm->moved += r == 0;
 	return r < 0 ? -errno : 0;

@@ -48,7 +48,7 @@ static int duration(const char *name, const char *option, const char *image, int
 	if (option && (parse_duration(option, 0, ret) < 0 || (*ret && *ret < SECOND / 1000)))
 		return complain(-1, "--%s \"%s\" is no length of time of a millisecond or more: 30s, 1m30s", name, option);
 	if (!option && image && parse_number(image, 0, INT64_MAX, &number) == 0 && number)
-		*ret = number;
+		*ret = number < SECOND / 1000 ? SECOND / 1000 : number; /* the image is not to keep us busy */
 	if (!*ret)
 		*ret = otherwise;
 	return 0;

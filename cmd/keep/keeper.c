@@ -52,7 +52,7 @@ static void begin(struct keeper *k)
 	struct entry_state *s = &k->entry->state;
 	int status = 0;
 
-	k->done = k->gone = k->forced = k->paused = k->stopped = false;
+	k->done = k->gone = k->forced = k->paused = k->stopped = k->told_started = false;
 	forget_timers(k);
 	reap_old_network(k);
 	k->interrupts = 0;

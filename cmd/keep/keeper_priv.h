@@ -70,6 +70,7 @@ struct keeper {
 	bool gone;	    /* the sentry has ended */
 	bool forced;	    /* it is not waited for */
 	unsigned int ooms;  /* processes ended for want of memory */
+	bool told_started;  /* the sentry has said so */
 	bool stopped;	    /* by a stop or restart */
 	bool timed_out;	    /* --timeout */
 	int status;	    /* for the shell */

@@ -19,6 +19,9 @@
 #include "cmd/lib/terminal.h"
 #include "sentry/control/config.h"
 
+/* More than a socket holds, so that all that was said before a death is heard then. */
+#define MESSAGES_A_ROUND 1024
+
 void sentry_tell(struct keeper *k, const char *fmt, ...)
 {
 	char text[64];
@@ -134,8 +137,13 @@ static void said(struct keeper *k, char *text)
 {
 	int status, at = 0;
 
+	/* What is told once is heard once: a sentry that was taken over may say it for ever. */
+	if (k->done && strncmp(text, "answer ", 7) != 0)
+		return;
 	if (strcmp(text, "started") == 0) {
-		keeper_started(k);
+		if (!k->told_started)
+			keeper_started(k);
+		k->told_started = true;
 	} else if (strncmp(text, "answer ", 7) == 0) {
 		answered(k, text + 7);
 	} else if (strncmp(text, "session ", 8) == 0) {
@@ -152,17 +160,20 @@ static void said(struct keeper *k, char *text)
 	}
 }
 
+/* Others wait for us too: a sentry that does not stop is heard again in the next round. */
 bool sentry_read(struct keeper *k)
 {
 	char text[CONFIG_MESSAGE_MAX + 1];
-	ssize_t n;
+	ssize_t n = 0;
 
-	while ((n = packet_receive(k->control.fd, text, CONFIG_MESSAGE_MAX, NULL, NULL, MSG_DONTWAIT)) > 0 ||
-		n == -EMSGSIZE) {
-		if (n < 0)
+	for (int i = 0; i < MESSAGES_A_ROUND; i++) {
+		n = packet_receive(k->control.fd, text, CONFIG_MESSAGE_MAX, NULL, NULL, MSG_DONTWAIT);
+		if (n == -EMSGSIZE)
 			continue;
+		if (n <= 0)
+			return n == -EAGAIN;
 		text[n] = '\0';
 		said(k, text);
 	}
-	return n == -EAGAIN;
+	return true;
 }

@@ -116,7 +116,7 @@ static void read_request(struct client *c)
 		client_refuse(c, EXIT_PICKET, "the request is no JSON object, or too long");
 	else
 		client_drop(c);
-	for (size_t i = 0; n > 0 && i < count; i++)
+	for (size_t i = 0; n >= 0 && i < count; i++)
 		close(fds[i]);
 	json_decref(request);
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -254,6 +255,24 @@ void volume_users(const struct volume *v, struct str_list *ret)
 	free(err);
 }
 
+/* What a making or a removal that was killed left: .NAME.PID, .NAME.gone.PID. */
+static void sweep(const char *folder)
+{
+	DIR *d = opendir(folder);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		const char *dot = strrchr(e->d_name, '.');
+		int64_t pid;
+
+		if (e->d_name[0] == '.' && dot != e->d_name && parse_number(dot + 1, 1, INT32_MAX, &pid) == 0 &&
+			kill((pid_t)pid, 0) < 0 && errno == ESRCH)
+			remove_tree(dirfd(d), e->d_name);
+	}
+	if (d)
+		closedir(d);
+}
+
 /* It loses its name first: a removal that is killed leaves no half of a volume. */
 int volume_remove(const struct volume *v, char **err)
 {
@@ -267,10 +286,15 @@ int volume_remove(const struct volume *v, char **err)
 	} else if (rename(v->dir, gone) < 0) {
 		r = entry_fail(err, errno, "cannot remove the volume %s", v->name);
 	} else {
-		remove_tree(AT_FDCWD, gone);
+		r = remove_tree(AT_FDCWD, gone);
+		if (r < 0)
+			entry_fail(err, -r, "cannot remove all of the volume %s; what is left is in %s", v->name, gone);
 	}
 	if (fd >= 0)
 		close(fd);
+	*slash = '\0';
+	sweep(v->dir);
+	*slash = '/';
 	free(upper);
 	free(gone);
 	return r;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* JSON strings of bytes that may be anything. */
+/* Bytes that may be anything: in JSON strings, and before people. */
 #include "cmd/lib/escape.h"
 
 #include <stdio.h>
@@ -67,4 +67,35 @@ size_t json_escape(const char *data, size_t len, size_t *at, char *buf, size_t s
 		*at += n;
 	}
 	return used;
+}
+
+size_t unprintable(const char *s)
+{
+	const unsigned char *u = (const unsigned char *)s;
+
+	if (*u < 0x20 || *u == 0x7f || !utf8_char(s, strnlen(s, 4)))
+		return 1;
+	if (u[0] == 0xc2 && u[1] < 0xa0)
+		return 2;
+	if (u[0] == 0xe2 && u[1] == 0x80 && ((u[2] >= 0x8e && u[2] <= 0x8f) || (u[2] >= 0xa8 && u[2] <= 0xae)))
+		return 3;
+	if (u[0] == 0xe2 && u[1] == 0x81 && u[2] >= 0xa6 && u[2] <= 0xa9)
+		return 3;
+	return 0;
+}
+
+void make_printable(char *text, const char *keep)
+{
+	char *out = text;
+
+	while (*text) {
+		size_t bad = strchr(keep, *text) ? 0 : unprintable(text), n = bad ? bad : utf8_char(text, strnlen(text, 4));
+
+		if (bad)
+			*out++ = '?';
+		else
+			out = (char *)memmove(out, text, n) + n;
+		text += n;
+	}
+	*out = '\0';
 }

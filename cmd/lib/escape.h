@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes as the inside of a JSON string, piece by piece. */
+/* Bytes that may be anything: as the inside of a JSON string, and shown to people. */
 #ifndef PICKET_CMD_ESCAPE_H
 #define PICKET_CMD_ESCAPE_H
 
@@ -13,5 +13,14 @@ size_t utf8_char(const char *s, size_t len);
  * becomes U+FFFD, a byte each. Returns the bytes written.
  */
 size_t json_escape(const char *data, size_t len, size_t *at, char *buf, size_t size);
+
+/*
+ * Bytes of the character at s that a terminal would do more with than show it, or that is no UTF-8: control characters (C1
+ * too, which are two bytes), and the marks that turn the direction of writing. 0: it is fine.
+ */
+size_t unprintable(const char *s);
+
+/* Put '?' in place of such characters, except those in `keep`. The text may become shorter. */
+void make_printable(char *text, const char *keep);
 
 #endif

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/lib/escape.h"
+
 bool use_colour(FILE *stream)
 {
 	const char *no = getenv("NO_COLOR"), *term = getenv("TERM"), *asked = getenv("PICKET_COLOR");
@@ -57,8 +59,9 @@ say(bool warning, int status, const char *fmt, va_list ap)
 
 	vsnprintf(text, sizeof(text), fmt, ap);
 	for (char *p = text; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = *p == '\n' || *p == '\t' ? ' ' : '?';
+		if (*p == '\n' || *p == '\t')
+			*p = ' ';
+	make_printable(text, "");
 	if (listener.fn) {
 		listener.fn(listener.arg, warning, status, text);
 		return;

@@ -2,37 +2,22 @@
 /* A report for people. Its strings are the guest's: what could speak to the terminal is shown as '?'. */
 #include "cmd/run/report.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "cmd/lib/escape.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/str.h"
 
 #define SHOWN 40 /* of each list */
 
-/* C0, DEL, C1 (c2 80–9f), and the marks that turn the direction of writing (e2 80 8e–8f, aa–ae, e2 81 a6–a9). */
-static size_t unsafe(const unsigned char *s)
-{
-	if (*s < ' ' || *s == 127)
-		return 1;
-	if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
-		return 2;
-	if (s[0] == 0xe2 && s[1] == 0x80 && ((s[2] >= 0x8e && s[2] <= 0x8f) || (s[2] >= 0xa8 && s[2] <= 0xae)))
-		return 3;
-	if (s[0] == 0xe2 && s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9)
-		return 3;
-	return 0;
-}
-
 static void put(FILE *out, const char *s)
 {
-	const unsigned char *u = (const unsigned char *)s;
+	char *shown = xstrdup(s);
 
-	while (*u) {
-		size_t n = unsafe(u);
-
-		fputc(n ? '?' : *u, out);
-		u += n ? n : 1;
-	}
+	make_printable(shown, "");
+	fputs(shown, out);
+	free(shown);
 }
 
 static const char *string(const json_t *o, const char *key)

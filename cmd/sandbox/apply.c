@@ -7,10 +7,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
+#include "cmd/lib/escape.h"
 #include "cmd/lib/message.h"
 #include "cmd/run/own.h"
 #include "cmd/sandbox/apply_fs.h"
@@ -30,15 +32,20 @@ static char *printable(const char *path)
 {
 	char *s = xstrdup(path);
 
-	for (char *c = s; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = '?';
+	make_printable(s, "");
 	return s;
 }
 
 /* ---- Choosing ---- */
 
 enum wanted { NOT_WANTED, LEADS_TO_WANTED, WANTED, NAMED };
+
+static bool is_named(const char *path)
+{
+	const char *last = strrchr(path, '/');
+
+	return strcasestr(path, "/.git") || (last && strcasecmp(last, "/HEAD") == 0);
+}
 
 static enum wanted is_wanted(struct apply *a, const char *path)
 {
@@ -48,7 +55,7 @@ static enum wanted is_wanted(struct apply *a, const char *path)
 		if (path_within(path, a->wanted.items[i])) {
 			a->found[i] = true;
 			/* Named is what is not meant by a name far above it. */
-			w = strstr(a->wanted.items[i], "/.git") ? NAMED : w > WANTED ? w : WANTED;
+			w = is_named(a->wanted.items[i]) ? NAMED : w > WANTED ? w : WANTED;
 		} else if (path_within(a->wanted.items[i], path) && w < LEADS_TO_WANTED) {
 			w = LEADS_TO_WANTED;
 		}
@@ -56,15 +63,33 @@ static enum wanted is_wanted(struct apply *a, const char *path)
 	return w;
 }
 
-/* What git itself runs: a script's way out of the sandbox, if it comes along unseen. */
-static bool is_run_by_git(const char *path)
+/*
+ * What git itself runs, or is led to it by: a script's way out of the sandbox, if it comes along unseen. Beside hooks and
+ * configuration in .git these are a .git that is a file or a link to a directory made elsewhere, what leads from one
+ * repository to another, commands that a rebase goes on with, and the HEAD of a bare repository, which makes git take any
+ * directory for one. Some file systems do not tell case.
+ */
+static bool is_run_by_git(const char *path, const struct upper_meta *meta)
 {
-	for (const char *p = strstr(path, "/.git/"); p; p = strstr(p + 1, "/.git/")) {
-		const char *rest = p + strlen("/.git/");
+	static const char *const begin[] = {"hooks", "config"}, *const names[] = {"commondir", "gitdir", "git-rebase-todo"};
+	const char *last = strrchr(path, '/');
 
-		if (strncmp(rest, "hooks", 5) == 0 || strncmp(rest, "config", 6) == 0 || strstr(rest, "/hooks") ||
-			strstr(rest, "/config"))
-			return true;
+	last = last ? last + 1 : path;
+	if (strcasecmp(last, ".git") == 0 && meta && !S_ISDIR(meta->mode))
+		return true;
+	if (strcasecmp(last, "HEAD") == 0 && !strcasestr(path, "/.git/"))
+		return true;
+	for (const char *p = strcasestr(path, "/.git/"); p; p = strcasestr(p + 1, "/.git/")) {
+		const char *rest = p + strlen("/.git");
+
+		for (; (rest = strchr(rest, '/')); rest++) {
+			for (size_t i = 0; i < sizeof(begin) / sizeof(begin[0]); i++)
+				if (strncasecmp(rest + 1, begin[i], strlen(begin[i])) == 0)
+					return true;
+			for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+				if (strcasecmp(rest + 1, names[i]) == 0)
+					return true;
+		}
 	}
 	return false;
 }
@@ -74,7 +99,7 @@ static bool is_ours(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
-	return strcmp(slash ? slash + 1 : path, ".picket.json") == 0;
+	return strcasecmp(slash ? slash + 1 : path, ".picket.json") == 0;
 }
 
 static bool confirmed(struct apply *a, char letter, const char *path)
@@ -139,8 +164,8 @@ static int each(void *ctx, const struct upper_change *c)
 		;
 	} else if (is_ours(path)) {
 		left_out(a, shown, "Picket reads that file, and no sandbox may write it");
-	} else if (w != NAMED && !a->o->force && is_run_by_git(path)) {
-		left_out(a, shown, "git runs what stands there; name it to take it");
+	} else if (w != NAMED && !a->o->force && is_run_by_git(path, c->kind == UPPER_DELETED ? NULL : c->meta)) {
+		left_out(a, shown, "git runs what stands there, or is led by it; name it to take it");
 	} else if (confirmed(a, letter, shown)) {
 		tell(a, apply_change(&a->target, c), letter, shown);
 	}

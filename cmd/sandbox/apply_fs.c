@@ -388,6 +388,7 @@ enum apply_result apply_parent(const struct apply_target *t, const struct upper_
 bool apply_leads_out(const char *path, const char *target)
 {
 	int depth = -1; /* of the directory that holds the link */
+	bool down = false;
 
 	if (target[0] == '/')
 		return true;
@@ -397,10 +398,11 @@ bool apply_leads_out(const char *path, const char *target)
 		size_t n = strcspn(target, "/");
 
 		if (n == 2 && strncmp(target, "..", 2) == 0) {
-			if (--depth < 0)
+			/* Behind a name, which may be a link, nobody can say where it leads. */
+			if (down || --depth < 0)
 				return true;
 		} else if (n && !(n == 1 && *target == '.')) {
-			depth++;
+			down = true;
 		}
 		target += n + (target[n] == '/');
 	}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/commands.h"
+#include "cmd/lib/escape.h"
 #include "cmd/lib/jtext.h"
 #include "cmd/lib/message.h"
 #include "cmd/sandbox/layers.h"
@@ -33,9 +34,7 @@ static void tell(struct diff *d, char letter, const char *below)
 			json_object_set_new(row, "share", jtext(d->view->share));
 		json_array_append_new(d->rows, row);
 	} else {
-		for (char *c = path; *c; c++)
-			if ((unsigned char)*c < ' ' || *c == 127)
-				*c = '?';
+		make_printable(path, "");
 		printf("%c %s\n", letter, path);
 	}
 	free(path);

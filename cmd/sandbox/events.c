@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
+#include "cmd/lib/escape.h"
 #include "cmd/keep/process.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/template.h"
@@ -131,8 +132,11 @@ static bool passes(const struct events *ev, const json_t *event)
 
 static void put_clean(const char *text)
 {
-	for (; *text; text++)
-		putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+	char *shown = xstrdup(text);
+
+	make_printable(shown, "");
+	fputs(shown, stdout);
+	free(shown);
 }
 
 /* docker's: TIME TYPE ACTION ID (NAME=VALUE, …), in local time. */

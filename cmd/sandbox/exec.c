@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * picket exec: a process in a running sandbox. Without a terminal it has our own descriptors; with one, bytes go
- * through us, who look for the detach keys.
+ * picket exec: a process in a running sandbox. Without a terminal of its own it has our own descriptors, but never our
+ * terminal: what the process leaves behind would read on what the user types when we have long ended. Then, and with one
+ * of its own, bytes go through us; with one we look for the detach keys.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,9 +31,18 @@
 
 /* As much of the command as the keeper is told, in bytes. */
 #define COMMAND_MAX 1024
+/* No pipe holds more, in bytes. */
+#define PIPE_SIZE_MAX (1 << 20)
 
 /* How long the last output of an ended process may take to come, in ms. */
 #define LAST_OUTPUT 2000
+
+/* Between our terminal and a pipe of the process's; descriptors are -1 when it has ended or is not needed. */
+struct flow {
+	int from, to;
+	char buf[PIECE];
+	size_t at, len;
+};
 
 struct exec {
 	const struct exec_options *o;
@@ -51,6 +61,7 @@ struct exec {
 	size_t out_at, out_len;
 	char in[PIECE + DETACH_KEYS_MAX]; /* typed, for the process */
 	size_t in_at, in_len;
+	struct flow flows[3]; /* by our descriptor */
 };
 
 /* ---- The request ---- */
@@ -60,9 +71,20 @@ static bool is_open(int fd)
 	return fcntl(fd, F_GETFD) >= 0;
 }
 
+/* The descriptor for the process: ours, or a pipe in place of our terminal. */
 static const char *lent(struct exec *x, int fd)
 {
-	return is_open(fd) ? launch_lend(&x->launch, fd) : "-1";
+	struct flow *f = &x->flows[fd];
+	int ends[2];
+
+	if (!is_open(fd))
+		return "-1";
+	if (!isatty(fd) || pipe2(ends, O_CLOEXEC) < 0)
+		return isatty(fd) ? "-1" : launch_lend(&x->launch, fd);
+	*(fd == STDIN_FILENO ? &f->to : &f->from) = ends[fd == STDIN_FILENO];
+	*(fd == STDIN_FILENO ? &f->from : &f->to) = fd;
+	fcntl(ends[fd == STDIN_FILENO], F_SETFL, O_NONBLOCK);
+	return launch_give(&x->launch, ends[fd != STDIN_FILENO]);
 }
 
 static int write_stdio(struct exec *x)
@@ -290,6 +312,57 @@ static void drain(struct exec *x)
 	}
 }
 
+/* ---- Bytes between our terminal and pipes ---- */
+
+static void flow_close(struct flow *f)
+{
+	if (f->from > STDERR_FILENO)
+		close(f->from);
+	if (f->to > STDERR_FILENO)
+		close(f->to);
+	f->from = f->to = -1;
+	f->len = 0;
+}
+
+/* One piece, in or out. False: there is nothing more now, or for ever. */
+static bool flow_move(struct flow *f)
+{
+	ssize_t n;
+
+	if (f->len) {
+		if (!pass(f->to, f->buf, &f->at, &f->len))
+			flow_close(f);
+		return f->to >= 0;
+	}
+	n = read(f->from, f->buf, sizeof(f->buf));
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return false;
+	f->at = 0;
+	f->len = n > 0 ? (size_t)n : 0;
+	if (n <= 0)
+		flow_close(f);
+	return n > 0;
+}
+
+/* All that the ended process has written is in the pipe; what others of the sandbox write there is nobody's. */
+static void flow_drain(struct flow *f)
+{
+	struct pollfd out = {.fd = f->to, .events = POLLOUT};
+
+	for (size_t moved = 0; f->from >= 0 && moved <= PIPE_SIZE_MAX; moved += f->len) {
+		while (f->len && poll(&out, 1, -1) >= 0)
+			flow_move(f);
+		if (f->from < 0 || !flow_move(f))
+			break;
+	}
+	flow_close(f);
+}
+
+static void flow_watch(const struct flow *f, struct pollfd *p)
+{
+	*p = (struct pollfd){.fd = f->len ? f->to : f->from, .events = f->len ? POLLOUT : POLLIN};
+}
+
 /* ---- The loop ---- */
 
 static void read_session(struct exec *x)
@@ -316,7 +389,7 @@ static void read_session(struct exec *x)
 
 static void serve(struct exec *x, int signals)
 {
-	enum { SESSION, SIGNALS, TYPED, TO_RELAY, FROM_RELAY, OUTPUT, COUNT };
+	enum { SESSION, SIGNALS, TYPED, TO_RELAY, FROM_RELAY, OUTPUT, FLOWS, COUNT = FLOWS + 3 };
 	struct pollfd fds[COUNT] = {[SESSION] = {.fd = x->sock, .events = POLLIN},
 		[SIGNALS] = {.fd = signals, .events = POLLIN},
 		[TYPED] = {.events = POLLIN},
@@ -332,6 +405,8 @@ static void serve(struct exec *x, int signals)
 		fds[TO_RELAY].fd = x->in_len ? x->relay : -1;
 		fds[FROM_RELAY].fd = output_open && !x->out_len ? x->relay : -1;
 		fds[OUTPUT].fd = x->out_len ? STDOUT_FILENO : -1;
+		for (int i = 0; i < 3; i++)
+			flow_watch(&x->flows[i], &fds[FLOWS + i]);
 		if (poll(fds, COUNT, -1) < 0)
 			continue;
 		if (fds[SIGNALS].revents)
@@ -344,11 +419,16 @@ static void serve(struct exec *x, int signals)
 			output_open = read_output(x);
 		if (fds[OUTPUT].fd >= 0 && fds[OUTPUT].revents && !pass(STDOUT_FILENO, x->out, &x->out_at, &x->out_len))
 			x->out_len = 0;
+		for (int i = 0; i < 3; i++)
+			if (fds[FLOWS + i].fd >= 0 && fds[FLOWS + i].revents)
+				flow_move(&x->flows[i]);
 		if (!x->done && fds[SESSION].revents)
 			read_session(x);
 	}
 	if (!x->left)
 		drain(x);
+	flow_drain(&x->flows[1]);
+	flow_drain(&x->flows[2]);
 }
 
 /* -d: only that it started is waited for. */
@@ -405,6 +485,8 @@ int cmd_exec(const void *opts, int argc, char **argv)
 
 	x->o = opts;
 	x->sock = x->tty = x->relay = -1;
+	for (int i = 0; i < 3; i++)
+		x->flows[i].from = x->flows[i].to = -1;
 	status = check_options(x);
 	status = status ? status : session_find(argv[0], false, &x->entry);
 	if (!status) {
@@ -414,6 +496,8 @@ int cmd_exec(const void *opts, int argc, char **argv)
 	}
 	launch_free(&x->launch);
 	free(x->command);
+	for (int i = 0; i < 3; i++)
+		flow_close(&x->flows[i]);
 	if (x->relay >= 0)
 		close(x->relay);
 	if (x->sock >= 0)

@@ -15,11 +15,14 @@
 
 #include "cmd/commands.h"
 #include "cmd/keep/ask.h"
+#include "cmd/lib/escape.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/str.h"
 #include "cmd/sandbox/session.h"
 
 #define COLUMNS_MAX 32
+#define BOOT_MAX (INT64_C(1) << 40)
+#define TEXT_MAX (64 << 20) /* of the sentry's answer, in bytes: more than its tasks can make */
 #define HZ 100 /* ticks of the times in stat */
 
 struct process {
@@ -69,23 +72,18 @@ static bool parse_line(char *line, struct process *p)
 	return parse_stat(stat, p);
 }
 
-/* Printable bytes alone, whatever the sentry's own cleaning was worth. */
-static void make_plain(char *text)
-{
-	for (; *text; text++)
-		if (((unsigned char)*text < 0x20 && *text != '\t' && *text != '\n') || *text == 0x7f)
-			*text = '?';
-}
-
 static int parse_all(struct listing *l)
 {
 	char *save = NULL, *line;
+	int64_t boot;
 
-	make_plain(l->text);
+	make_printable(l->text, "\t\n"); /* whatever the sentry's own cleaning was worth */
 	line = strtok_r(l->text, "\n", &save);
 	if (!line)
 		return -1;
-	l->boot = (time_t)strtoll(line, NULL, 10);
+	if (parse_number(line, 0, BOOT_MAX, &boot) < 0)
+		return -1;
+	l->boot = (time_t)boot;
 	while ((line = strtok_r(NULL, "\n", &save))) {
 		l->items = xrealloc(l->items, (l->count + 1) * sizeof(*l->items));
 		l->count += parse_line(line, &l->items[l->count]);
@@ -107,6 +105,8 @@ static int ask(const struct entry *e, struct listing *l)
 			keeper_error(r, answer));
 	json_decref(answer);
 	len = r < 0 ? 0 : lseek(fd, 0, SEEK_END);
+	if (r == 0 && (len < 0 || len > TEXT_MAX))
+		r = complain(EXIT_FAILED, "the sandbox %s does not tell its processes", e->config.name);
 	if (r == 0) {
 		l->text = xcalloc(1, (size_t)len + 1);
 		if (pread(fd, l->text, (size_t)len, 0) != len || parse_all(l) < 0)
@@ -140,7 +140,7 @@ static void clock_time(unsigned long ticks, char *ret)
 
 static time_t started(const struct listing *l, const struct process *p)
 {
-	return l->boot + (time_t)(p->start / HZ);
+	return l->boot + (p->start / HZ < BOOT_MAX ? (time_t)(p->start / HZ) : BOOT_MAX);
 }
 
 static unsigned long seconds_since(const struct listing *l, const struct process *p)

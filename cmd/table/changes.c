@@ -39,8 +39,8 @@ static const struct cmd_spec commands[] = {
 	{"apply", "[OPTIONS] SANDBOX [PATH…]", "do to the shared directory what a sandbox has changed in it",
 		"After a run with --share-cow: the changes below each PATH, or all, are done to the directory itself. Files that were "
 		"changed there since the sandbox was made are left as they are, and so are links that lead out of the directory and "
-		"what git runs (hooks, configuration), unless they are named or --force is given. Set-user-ID bits, owners and "
-		"devices stay in the sandbox.",
+		"what git runs or is led by (hooks, configuration, a .git that is no directory, a HEAD of its own), unless they "
+		"are named or --force is given. Set-user-ID bits, owners and devices stay in the sandbox.",
 		OPTS(apply_opts, apply_options), 1, -1, .complete = COMPLETE_SANDBOX, .then = COMPLETE_FILE,
 		.failure = EXIT_FAILED, .run = cmd_apply,
 		.examples = "apply --dry-run build # what would be done\n"

@@ -21,6 +21,11 @@
 
 struct hostfd { /* one per inode */
 	int fd;
+	/*
+	 * What it was given for. A terminal can mostly be read and written through any of the three: opened again by
+	 * /proc/PID/fd its output would be a way to what the user types for others.
+	 */
+	bool input, output;
 	bool regular, watched;
 	struct host_event event;
 };
@@ -41,8 +46,11 @@ static ssize_t hostfd_read(struct file *f, struct uio *dst, int64_t *pos)
 	struct hostfd *h = f->priv;
 	int64_t off = offset(f, h, pos);
 	ssize_t done = 0;
-	char *chunk = malloc(CHUNK);
+	char *chunk;
 
+	if (!h->input)
+		return -EBADF;
+	chunk = malloc(CHUNK);
 	if (!chunk)
 		return -ENOMEM;
 	while (dst->left) {
@@ -75,8 +83,11 @@ static ssize_t hostfd_write(struct file *f, struct uio *src, int64_t *pos)
 	struct hostfd *h = f->priv;
 	int64_t off = offset(f, h, pos);
 	ssize_t done = 0;
-	char *chunk = malloc(CHUNK);
+	char *chunk;
 
+	if (!h->output)
+		return -EBADF;
+	chunk = malloc(CHUNK);
 	if (!chunk)
 		return -ENOMEM;
 	while (src->left) {
@@ -296,6 +307,9 @@ int hostfd_file_create(struct kernel *k, int host_fd, int flags, struct file **r
 	inode->priv = h;
 	if (S_ISCHR(inode->mode))
 		inode->rdev = hs.st_rdev;
+	/* Of a file and of /dev/null the caller has said the rest by how they were opened. */
+	h->input = h->regular || S_ISCHR(inode->mode) || (flags & O_ACCMODE) != O_WRONLY;
+	h->output = h->regular || S_ISCHR(inode->mode) || (flags & O_ACCMODE) != O_RDONLY;
 	h->event = (struct host_event){.fd = host_fd, .queue = &inode->waiters};
 	err = h->regular ? -EPERM : host_loop_add(k->loop, &h->event);
 	h->watched = err == 0;

@@ -94,6 +94,20 @@ status "what git runs, by name" 0 "$picket" apply c .git/hooks
 check "  it is there" test -e .git/hooks/post-merge
 status "again: the rest" 1 "$picket" apply --all c
 
+# Other ways to what git runs, and a link that leads out by way of another.
+fill
+run --name g host --share-cow . -- sh -c 'mkdir -p sub/evil bare/objects bare/refs .GIT/Hooks .git/rebase-merge w d2
+  echo "gitdir: ./evil" >sub/.git; ln -s sub/evil d2/.git; echo "ref: refs/heads/x" >bare/HEAD; echo h >.GIT/Hooks/pre-push
+  echo ../sub/evil >.git/commondir; echo "exec id" >.git/rebase-merge/git-rebase-todo; echo ok >.git/description
+  echo {} >.Picket.json; ln -s .. w/l; ln -s w/l/.. out; ln -s ../w/l w/in' || exit 1
+status "apply --all of what leads git astray" 1 "$picket" apply --all g
+says "sub/.git is left out: git runs what stands there, or is led by it"
+check "  not done" test ! -e sub/.git -a ! -L d2/.git -a ! -e bare/HEAD -a ! -e .GIT/Hooks -a ! -e .git/commondir
+check "  nor this" test ! -e .git/rebase-merge/git-rebase-todo -a ! -e .Picket.json -a ! -L out
+check "  done" test -e .git/description -a -L w/l -a -L w/in -a -d sub/evil
+status "by name" 0 "$picket" apply g sub/.git bare/HEAD
+check "  they are there" test -e sub/.git -a -e bare/HEAD
+
 # The host's side is hostile too: links where directories were.
 fill
 mkdir "$work/outside" && echo safe >"$work/outside/y"

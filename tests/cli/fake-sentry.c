@@ -13,6 +13,8 @@
  *	wait              print each message of picket; end by the first signal
  *	stubborn          print each message, never end
  *	cat               copy standard input to standard output
+ *	flood TEXT        say TEXT on the control socket for ever
+ *	liar              answer each question with a descriptor made 1 TiB long, and with the text of a terminal's orders
  *	family            start two processes that outlive nothing, then wait
  */
 #include <dirent.h>
@@ -224,6 +226,46 @@ static void family(const struct config *c, FILE *out)
 	serve(c, out, true);
 }
 
+static void flood(const struct config *c)
+{
+	for (;;)
+		say(c, c->argv[1]);
+}
+
+static void lie(const struct config *c)
+{
+	char text[CONFIG_MESSAGE_MAX + 1], answer[128];
+	union {
+		char buf[CMSG_SPACE(sizeof(int) * 16)];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {.iov_base = text, .iov_len = CONFIG_MESSAGE_MAX};
+	ssize_t n;
+
+	for (;;) {
+		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+		unsigned int number;
+		struct cmsghdr *cmsg;
+		int fd;
+
+		n = recvmsg(c->control_fd, &msg, 0);
+		if (n <= 0)
+			exit(1);
+		text[n] = '\0';
+		cmsg = CMSG_FIRSTHDR(&msg);
+		if (cmsg && cmsg->cmsg_type == SCM_RIGHTS) {
+			memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+			if (ftruncate(fd, (off_t)1 << 40) < 0)
+				exit(1);
+			close(fd);
+		}
+		if (sscanf(text, "ask %u", &number) != 1)
+			continue;
+		snprintf(answer, sizeof(answer), "answer %u ok \033[31m\302\233memory=1e99999 \377", number);
+		say(c, answer);
+	}
+}
+
 static void copy_input(const struct config *c)
 {
 	char buf[4096];
@@ -279,6 +321,10 @@ int main(int argc, char **argv)
 		serve(c, out, what[0] == 's');
 	else if (strcmp(what, "family") == 0)
 		family(c, out);
+	else if (strcmp(what, "flood") == 0 && c->argc > 1)
+		flood(c);
+	else if (strcmp(what, "liar") == 0)
+		lie(c);
 	else if (strcmp(what, "cat") == 0)
 		copy_input(c);
 	else if (strcmp(what, "error") == 0) {
