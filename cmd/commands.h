@@ -237,6 +237,7 @@ int cmd_rm(const void *opts, int argc, char **argv);
 int cmd_ps(const void *opts, int argc, char **argv);
 int cmd_container_prune(const void *opts, int argc, char **argv);
 int cmd_image_prune(const void *opts, int argc, char **argv);
+int cmd_system_df(const void *opts, int argc, char **argv);
 int cmd_system_prune(const void *opts, int argc, char **argv);
 int cmd_run(const void *opts, int argc, char **argv);
 int cmd_volume_create(const void *opts, int argc, char **argv);

@@ -67,6 +67,12 @@ static const struct opt_spec image_prune_opts[] = {
 	{"force", 'f', OPT_FLAG, PRUNE(force), NULL, "do not ask"},
 };
 
+static const struct opt_spec df_opts[] = {
+	{"format", 0, OPT_STRING, LIST(format), "FORMAT", "table, json, a template, or table and a template",
+		COMPLETE_TEMPLATE},
+	{"verbose", 'v', OPT_REFUSED, 0, NULL, "picket images, ps -as and volume ls list each", .hidden = true},
+};
+
 static const struct opt_spec system_prune_opts[] = {
 	{"all", 'a', OPT_FLAG, PRUNE(all), NULL, "all images that no sandbox uses, not only those without a name"},
 	{"force", 'f', OPT_FLAG, PRUNE(force), NULL, "do not ask"},
@@ -124,6 +130,10 @@ static const struct cmd_spec commands[] = {
 	{"image prune", "[OPTIONS]", "remove images without a name, or all that no sandbox uses", NULL,
 		OPTS(image_prune_opts, prune_options), 0, 0, .failure = EXIT_FAILED, .run = cmd_image_prune,
 		.examples = "image prune -a # all that no sandbox uses; asks first"},
+	{"system df", "[OPTIONS]", "show what images, sandboxes and volumes take",
+		"RECLAIMABLE is what those take that nothing uses. Layers that images share count in each of them.",
+		OPTS(df_opts, list_options), 0, 0, .failure = EXIT_FAILED, .run = cmd_system_df,
+		.examples = "system df # in a table"},
 	{"system prune", "[OPTIONS]", "remove sandboxes that do not run, and images that nobody uses", NULL,
 		OPTS(system_prune_opts, prune_options), 0, 0, .failure = EXIT_FAILED, .run = cmd_system_prune,
 		.examples = "system prune # asks first\n"

@@ -475,6 +475,11 @@ E
 healthy
 h
 E
+  t "system df" 0 'docker system df --format "{{.Type}} {{.TotalCount}} {{.Active}}"' <<E
+Images [0-9]+ [0-9]+
+Containers 3 0
+Local Volumes [0-9]+ [0-9]+
+E
   t "container prune" 0 'docker container prune -f' <<E
 Deleted Containers:
 $ID
