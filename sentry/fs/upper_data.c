@@ -99,8 +99,8 @@ static ssize_t data_write(struct file *f, struct uio *src, int64_t *pos)
 		*pos += n;
 		if ((uint64_t)*pos > f->inode->size)
 			f->inode->size = (uint64_t)*pos;
-		upper_node(inode)->stale = true;
 	}
+	upper_node(inode)->stale = true; /* after a failure too: the host has noted the attempt */
 	return n;
 }
 
@@ -240,9 +240,12 @@ int upper_data_file(struct inode *inode, struct file **ret)
 		return r;
 	if (u->below) { /* what an unfinished copy has left */
 		const struct setattr none = {.valid = ATTR_SIZE};
+		bool before = u->copying;
 
 		u->copying = true;
 		r = upper_record(inode, false);
+		if (r < 0)
+			u->copying = before; /* nothing has begun: later records need not hold what this one had no room for */
 		if (r == 0)
 			r = data_setattr(f->inode, &none);
 		if (r < 0) {

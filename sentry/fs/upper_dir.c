@@ -354,22 +354,25 @@ static int lose_index(struct inode *inode)
 
 /*
  * A lower name of a file with several is about to go: the file must have an object, whose record counts. What copy-up made of
- * this very name is in the entry then.
+ * this very name is in the entry then; else after_lower_loss() is to follow, when the name has gone.
  */
-static int count_lower_name(const struct ovl_entry *e, struct inode *inode)
+static int before_lower_loss(const struct ovl_entry *e, struct inode *inode, bool *counts)
 {
 	int r;
 
+	*counts = false;
 	if (S_ISDIR(inode->mode) || (inode->nlink < 2 && !upper_node(inode)->indexed))
 		return 0;
 	r = upper_need_locked(inode);
-	if (r < 0 || e->there)
-		return r;
-	upper_node(inode)->links--;
-	r = upper_record(inode, true);
-	if (r < 0)
-		upper_node(inode)->links++;
+	*counts = r == 0 && !e->there;
 	return r;
+}
+
+/* The record follows the name: what a kill, or a full disk, leaves is too high by one. Too low, the last names would be lost. */
+static void after_lower_loss(struct inode *inode)
+{
+	upper_node(inode)->links--;
+	upper_record(inode, true);
 }
 
 /* --- operations ------------------------------------------------------------------------------------------------------------------------ */
@@ -453,17 +456,19 @@ static int remove_object(struct inode *dir, struct ovl_entry *e, struct inode *v
 
 int upper_remove(struct inode *dir, struct ovl_entry *e, struct inode *victim, bool is_dir)
 {
-	bool last = is_dir || victim->nlink <= 1, hid = false;
+	bool last = is_dir || victim->nlink <= 1, hid = false, counts = false;
 	int r = 0;
 
 	if (!e->there)
-		r = count_lower_name(e, victim);
+		r = before_lower_loss(e, victim, &counts);
 	if (r == 0)
 		r = upper_need_locked(dir);
 	if (r == 0 && e->covers && !e->white) {
 		r = make_whiteout(dir, e);
 		hid = r == 0;
 	}
+	if (r == 0 && counts)
+		after_lower_loss(victim);
 	if (r == 0 && e->there)
 		r = remove_object(dir, e, victim, last);
 	else if (r == 0 && last && upper_node(victim)->indexed)
@@ -497,18 +502,18 @@ static int have_name(struct inode *dir, struct ovl_entry *e, struct inode *inode
 	if (r < 0)
 		return r;
 	note_there(e, inode);
-	upper_node(inode)->links--;
-	return upper_record(inode, true);
+	after_lower_loss(inode);
+	return 0;
 }
 
 /* The object that is replaced, or the lower name that is covered. */
-static int before_replace(struct inode *dir, struct ovl_entry *e, struct inode *target, const char *host)
+static int before_replace(struct inode *dir, struct ovl_entry *e, struct inode *target, const char *host, bool *counts)
 {
 	bool last = S_ISDIR(target->mode) || target->nlink <= 1;
 
 	if (e->there)
 		return before_loss(target, dir, host, last);
-	return count_lower_name(e, target);
+	return before_lower_loss(e, target, counts);
 }
 
 static int do_rename(struct inode *odir, struct ovl_entry *old, struct inode *ndir, struct ovl_entry *new, char to[256], unsigned flags)
@@ -541,7 +546,7 @@ static int do_rename(struct inode *odir, struct ovl_entry *old, struct inode *nd
 int upper_rename(struct inode *odir, struct ovl_entry *old, struct inode *what, struct inode *ndir, struct ovl_entry *new,
 		 struct inode *target, bool exchange)
 {
-	bool replaced, last = target && (S_ISDIR(target->mode) || target->nlink <= 1);
+	bool replaced, counts = false, last = target && (S_ISDIR(target->mode) || target->nlink <= 1);
 	char to[256];
 	int r = have_name(odir, old, what);
 
@@ -552,7 +557,7 @@ int upper_rename(struct inode *odir, struct ovl_entry *old, struct inode *what, 
 	if (r == 0)
 		r = host_name(new, to);
 	if (r == 0 && target && !exchange)
-		r = before_replace(ndir, new, target, to);
+		r = before_replace(ndir, new, target, to, &counts);
 	if (r == 0 && !exchange && old->covers && !old->white)
 		r = make_whiteout(odir, old);
 	replaced = target && !exchange && new->there;
@@ -560,6 +565,8 @@ int upper_rename(struct inode *odir, struct ovl_entry *old, struct inode *what, 
 		r = do_rename(odir, old, ndir, new, to, exchange ? RENAME_EXCHANGE : replaced ? 0 : RENAME_NOREPLACE);
 	if (r < 0)
 		return r;
+	if (counts)
+		after_lower_loss(target);
 	if (replaced)
 		after_loss(target, last);
 	else if (target && !exchange && last) {

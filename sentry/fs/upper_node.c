@@ -514,12 +514,16 @@ static int move_to(struct inode *inode, struct inode *dir, struct ovl_entry *e)
 	return r;
 }
 
-/* Undo upper_make(). */
-static void unmake(struct inode *inode)
+/* Undo upper_make(), and put_in_index(). */
+static void unmake(struct inode *inode, bool in_index)
 {
 	struct upper *up = upper_of(inode);
 	struct upper_node *u = upper_node(inode);
+	char key[32];
 
+	snprintf(key, sizeof(key), "%016llx", (unsigned long long)inode->ino);
+	if (in_index)
+		host_unlink(up->index, key, false);
 	host_unlink(up->work, u->name, S_ISDIR(inode->mode));
 	u->on_host = false;
 	u->below = u->indexed = false;
@@ -549,7 +553,7 @@ static int copy_up(struct inode *inode)
 	char *name = strdup(u->name);
 	bool many = !S_ISDIR(inode->mode) && inode->nlink > 1;
 	struct ovl_entry *e = name ? ovl_names_find(t, name, len) : NULL;
-	bool had = e; /* its name is being changed */
+	bool had = e, in_index = false; /* had: its name is being changed */
 	int r = !name ? -ENOMEM : e && (e->there || e->white) ? -EUCLEAN : upper_load(dir);
 
 	if (r == 0)
@@ -566,19 +570,23 @@ static int copy_up(struct inode *inode)
 	}
 	inode_get(dir);
 	u->indexed = many;
-	u->links = many ? (int32_t)inode->nlink - 2 : 0;
+	/* Until it has its name: what a kill leaves has one in index/ alone. */
+	u->links = many ? (int32_t)inode->nlink - 1 : 0;
 	r = upper_make(inode);
 	if (r == 0) {
 		r = many ? put_in_index(inode) : 0;
+		in_index = many && r == 0;
 		if (r == 0)
 			r = move_to(inode, dir, e);
 		if (r < 0)
-			unmake(inode);
+			unmake(inode, in_index);
 		else if (many) {
 			char key[32];
 
 			snprintf(key, sizeof(key), "%016llx", (unsigned long long)inode->ino);
 			upper_set_place(inode, UPPER_IN_INDEX, NULL, key);
+			u->links--;
+			upper_record(inode, true); /* a failure leaves it too high by one */
 		}
 	}
 	if (r < 0) {
