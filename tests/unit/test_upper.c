@@ -158,11 +158,13 @@ struct tree {
 	char path[64];
 	char told[4096];
 	int upper, lower;
+	bool linked;
 };
 
 static void put(struct tree *t, const char *name, uint32_t mode, const char *from, uint16_t flags, const char *text)
 {
-	const struct upper_record r = {.mode = mode, .flags = flags, .origin = {.p = from, .len = from ? strlen(from) : 0}};
+	const struct upper_record r = {.mode = mode, .flags = flags, .ino = flags & UPPER_INDEXED ? 17 : 0,
+		.origin = {.p = from, .len = from ? strlen(from) : 0}};
 	struct upper_buf b = {0};
 	char path[256];
 	int fd;
@@ -253,13 +255,31 @@ static int tell(void *ctx, const struct upper_change *c)
 	return 0;
 }
 
+/* In the lower tree file, dir/a and deep/in/c are one file, number 17. */
+static int three_names(struct upper_lower *l, const uint64_t *numbers, size_t n,
+		       int (*each)(void *ctx, uint64_t number, const char *path), void *ctx)
+{
+	static const char *const names[] = {"file", "dir/a", "deep/in/c"};
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; numbers[i] == 17 && k < 3; k++)
+			if (each(ctx, 17, names[k]))
+				return -ENOMEM;
+	return 0;
+}
+
 static int walk(struct tree *t)
 {
 	struct upper_lower *l = upper_lower_dir(t->lower);
 	struct upper_error e = {0};
-	int r = upper_walk(t->upper, l, tell, t, &e);
+	int r;
 
+	if (t->linked)
+		l->links = three_names;
+	r = upper_walk(t->upper, l, tell, t, &e);
 	upper_lower_free(l);
+	if (r < 0)
+		print_message("%s\n", e.text);
 	assert_true((r < 0) == (e.text[0] != 0));
 	return r;
 }
@@ -322,6 +342,44 @@ static void test_hostile(void **state)
 	assert_true(walk(t) < 0);
 }
 
+/* One name is in the upper tree, another in a renamed directory, the third where nothing else has changed. */
+static void test_several_names(void **state)
+{
+	struct tree *t = *state;
+	char path[128];
+
+	t->linked = true;
+	host(t, "l/deep", NULL);
+	host(t, "l/deep/in", NULL);
+	host(t, "l/deep/in/c", "low file");
+	assert_int_equal(walk(t), 0);
+	assert_string_equal(t->told, "");
+	host(t, "u/index", NULL);
+	assert_int_equal(walk(t), 0);
+	assert_string_equal(t->told, "");
+	put(t, "u/index/0000000000000011", S_IFREG | 0644, "file", UPPER_INDEXED, "changed");
+	put(t, "u/root/file", S_IFREG | 0644, "file", UPPER_INDEXED, "changed");
+	host(t, "u/root/.picket.w", NULL);
+	whiteout(t, "u/root/.picket.w/dir");
+	put(t, "u/root/moved", S_IFDIR | 0755, "dir", 0, NULL);
+	assert_int_equal(walk(t), 0);
+	assert_string_equal(t->told, "P /deep \nP /deep/in \nC /deep/in/c changed\nD /dir \nC /file changed\nA /moved \n"
+				     "A /moved/a changed\nA /moved/b low b\n");
+	t->told[0] = '\0';
+	put(t, "u/root/deep", S_IFDIR | 0755, "deep", 0, NULL);
+	host(t, "u/root/deep/.picket.w", NULL);
+	whiteout(t, "u/root/deep/.picket.w/in");
+	assert_int_equal(walk(t), 0);
+	assert_non_null(strstr(t->told, "P /deep \nD /deep/in \nD /dir"));
+	snprintf(path, sizeof(path), "%s/u/index/0000000000000011", t->path);
+	unlink(path);
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	assert_true(walk(t) < 0);
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_true(walk(t) < 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +392,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_walk, start, stop),
 		cmocka_unit_test_setup_teardown(test_renamed, start, stop),
 		cmocka_unit_test_setup_teardown(test_opaque, start, stop),
+		cmocka_unit_test_setup_teardown(test_several_names, start, stop),
 		cmocka_unit_test_setup_teardown(test_hostile, start, stop),
 	};
 
