@@ -203,10 +203,10 @@ static void check_cgroup(struct finding *f, bool *no_namespaces)
 	else if (test_mode("noscope") || !probe_scope(dir, sizeof(dir), why, sizeof(why)))
 		found(f, VERDICT_OK, "no group that you may divide: limits are held by the sentry alone; %s",
 			test_mode("noscope") ? "scopes are switched off" : why);
-	else if (!scope_lingers())
+	else if (!scope_stays())
 		found(f, VERDICT_OK,
 			"limits are held by the host's kernel too, in scopes of your systemd; not those of detached sandboxes, since your "
-			"systemd ends with your last login: loginctl enable-linger lets it stay");
+			"systemd may end before them: loginctl enable-linger lets it stay");
 	else
 		found(f, VERDICT_OK, "limits are held by the host's kernel too, in scopes of your systemd below %.300s", dir);
 }

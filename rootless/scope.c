@@ -156,7 +156,7 @@ static size_t addresses(struct address ret[N_ADDRESSES])
 	struct stat st;
 	size_t n = 0;
 
-	if (bus && strncmp(bus, "unix:path=", 10) == 0 && strlen(bus) < ADDRESS_MAX)
+	if (bus && strncmp(bus, "unix:path=", 10) == 0 && !strchr(bus, ';') && strlen(bus) < ADDRESS_MAX)
 		ret[n++] = (struct address){0}, strcpy(ret[0].text, bus);
 	if (!dir || !*dir) { /* cron, su */
 		snprintf(own, sizeof(own), "/run/user/%u", (unsigned int)getuid());
@@ -322,11 +322,15 @@ int scope_group(struct cgroup *g, pid_t pid, const char *id, const struct cgroup
 	return r;
 }
 
-bool scope_lingers(void)
+bool scope_stays(void)
 {
-	const struct passwd *p = getpwuid(getuid());
-	char path[512];
+	const struct passwd *p;
+	char path[CGROUP_PATH_MAX], session[64];
 
+	snprintf(session, sizeof(session), "/user-%u.slice/session-", (unsigned int)getuid());
+	if (cgroup_dir(getpid(), path, sizeof(path)) && strstr(path, session))
+		return true;
+	p = getpwuid(getuid());
 	return p && (size_t)snprintf(path, sizeof(path), LINGER "%s", p->pw_name) < sizeof(path) &&
 	       access(path, F_OK) == 0;
 }

@@ -24,9 +24,9 @@ int scope_start(pid_t pid, const char *name, char *why, size_t len);
 int scope_group(struct cgroup *g, pid_t pid, const char *id, const struct cgroup_limits *limits, char *why, size_t len);
 
 /*
- * Whether the user's manager outlives the last login (`loginctl enable-linger`). If not, its scopes end with that login, also where
- * processes of the login itself go on.
+ * Whether the user's manager stays as long as this process: it ends with the user's last login, and its scopes with it. A process of a login
+ * keeps that login, where it may stay at all (KillUserProcesses=); others need `loginctl enable-linger`.
  */
-bool scope_lingers(void);
+bool scope_stays(void);
 
 #endif

@@ -424,8 +424,8 @@ void limits_group(const struct run_options *o, pid_t pid, const char *id, bool d
 		has = cgroup_place(NULL, NULL, place, sizeof(place));
 	if (has && cgroup_make(ret, place, has, id, &limits) == 0 && cgroup_enter(ret, pid) < 0)
 		cgroup_remove(ret);
-	/* A detached sandbox outlives the login, and must not end with a manager that does not. */
-	if (!has && !test_mode("nocgroup") && !test_mode("noscope") && (!detached || scope_lingers()))
+	/* A detached sandbox must not end with a manager that goes before it. */
+	if (!has && !test_mode("nocgroup") && !test_mode("noscope") && (!detached || scope_stays()))
 		scope_group(ret, pid, id, &limits, why, sizeof(why)); /* without it the sentry holds them; picket doctor says why */
 	if (!ret->dir[0])
 		ret->has = 0;

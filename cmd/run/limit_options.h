@@ -39,7 +39,7 @@ void limits_write(struct launch *l, const struct run_options *o, const struct cg
 
 /*
  * Where the user may make control groups, or the user's systemd makes one, and there are limits: a group of the sandbox's own for the process,
- * which has not started others. Without one the sentry holds them alone. `detached`: it is to outlive the login.
+ * which has not started others. Without one the sentry holds them alone. `detached`: nobody is waiting for it.
  */
 void limits_group(const struct run_options *o, pid_t pid, const char *id, bool detached, struct cgroup *ret);
 

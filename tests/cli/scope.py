@@ -6,6 +6,7 @@ this user has a systemd and its cgroup v2 has controllers (a login of an ordinar
 Use: scope.py BUILD-DIRECTORY. Prints "ok NAME" or "not ok NAME"; the exit status tells whether all passed.
 """
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -70,7 +71,7 @@ def ask(env, *before):
     """Result, milliseconds, the process, its group, the reason."""
     out = subprocess.run([*before, TRY], env={"PATH": PATH, **sanitizer, **env}, capture_output=True, text=True, timeout=30)
     words = out.stdout.rstrip("\n").split(" ", 4)
-    if len(words) < 5:
+    if len(words) < 5 or out.returncode:
         return -1, 0, 0, "", out.stdout + out.stderr
     return int(words[0]), int(words[1]), int(words[2]), words[3], words[4]
 
@@ -80,6 +81,8 @@ def test_absent():
     check("no systemd", r[0] < 0 and r[1] < 500 and "no systemd of the user's own" in r[4], r)
     r = ask({"XDG_RUNTIME_DIR": home, "DBUS_SESSION_BUS_ADDRESS": f"unixexec:path=/bin/touch,argv1={home}/touched"})
     check("only sockets are asked", r[0] < 0 and not os.path.exists(home + "/touched"), r)
+    r = ask({"XDG_RUNTIME_DIR": home, "DBUS_SESSION_BUS_ADDRESS": f"unix:path=/none;unixexec:path=/bin/touch,argv1={home}/touched"})
+    check("nor programs in a list", r[0] < 0 and not os.path.exists(home + "/touched"), r)
     r = ask({"XDG_RUNTIME_DIR": "/"})
     check("another user's directory is not looked at", r[0] < 0 and "no systemd of the user's own" in r[4], r)
 
@@ -205,7 +208,9 @@ def test_real():
         return
     limits = ("--memory", "100m", "--pids-limit", "17", "--cpus", "0.5")
     sleep = ("host", "--", "sh", "-c", "echo up; exec sleep 100")
-    lingers = os.path.exists("/var/lib/systemd/linger/" + __import__("pwd").getpwuid(os.getuid()).pw_name)
+    with open("/proc/self/cgroup") as f:
+        login = f"/user-{os.getuid()}.slice/session-" in f.read()
+    stays = login or os.path.exists("/var/lib/systemd/linger/" + pwd.getpwuid(os.getuid()).pw_name)
     for name, more in [("direct", ("--rm",)), ("kept", ())]:
         p = start(name, *more, *limits, *sleep)
         group = group_of(name)
@@ -218,7 +223,7 @@ def test_real():
         check(name + ": the group is gone", gone(group) and gone(os.path.dirname(group)), group)
     r = picket("start", "kept")
     check("start", r.returncode == 0, r.stderr)
-    check("a detached one is in a scope where systemd stays", (".scope/picket-" in group_of("kept")) == lingers, group_of("kept"))
+    check("a detached one is in a scope where systemd stays", (".scope/picket-" in group_of("kept")) == stays, group_of("kept"))
     picket("rm", "-f", "kept")
     p = start("crash", *limits, "--rm", *sleep)
     group = group_of("crash")
