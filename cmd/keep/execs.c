@@ -18,6 +18,9 @@
 /* Of a command that is longer an event has the beginning. */
 #define COMMAND_MAX 1024
 
+/* More are not remembered: the sentry has fewer at a time, but one that was taken over need not tell their ends. */
+#define EXECS_MAX 4096
+
 struct exec_process {
 	struct exec_process *next;
 	unsigned int number; /* of the question that started it */
@@ -56,6 +59,7 @@ void execs_add(struct keeper *k, unsigned int number, char *command)
 {
 	struct exec_process *x = xcalloc(1, sizeof(*x));
 	unsigned char random[32];
+	unsigned int count = 0;
 
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
 		memset(random, 0, sizeof(random));
@@ -67,6 +71,12 @@ void execs_add(struct keeper *k, unsigned int number, char *command)
 		x->command[COMMAND_MAX] = '\0';
 	x->next = k->execs;
 	k->execs = x;
+	for (struct exec_process **p = &k->execs; *p; p = &(*p)->next) {
+		if (++count > EXECS_MAX) { /* the oldest is the last */
+			drop(p);
+			break;
+		}
+	}
 }
 
 /* Its start may be told before the answer is. */

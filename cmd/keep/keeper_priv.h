@@ -79,7 +79,7 @@ struct keeper {
 	bool paused;
 	struct health *health; /* NULL: none is looked after */
 	struct question *questions;
-	unsigned int last_question;
+	unsigned int last_question, question_count;
 	struct exec_process *execs; /* that run (execs.c) */
 
 	/* across starts */

@@ -22,6 +22,9 @@
 /* More than a socket holds, so that all that was said before a death is heard then. */
 #define MESSAGES_A_ROUND 1024
 
+/* More are not asked of one that does not answer: health checks ask for ever. */
+#define QUESTIONS_MAX 1024
+
 void sentry_tell(struct keeper *k, const char *fmt, ...)
 {
 	char text[64];
@@ -42,18 +45,22 @@ void sentry_ask(struct keeper *k, const char *text, const int *fds, size_t count
 	char *message = xasprintf("ask %u %s", ++k->last_question, text);
 	struct question *q;
 	int r = k->control.fd < 0			  ? -ESRCH
+		: k->question_count >= QUESTIONS_MAX	  ? -EBUSY
 		: strlen(message) > CONFIG_MESSAGE_MAX ? -E2BIG
 						       : packet_send(k->control.fd, message, strlen(message), fds, count,
 								 MSG_DONTWAIT);
 
 	free(message);
 	if (r < 0) {
-		fn(k, arg, false, -r, r == -ESRCH || r == -EPIPE ? "the sandbox is not running" : strerror(-r));
+		fn(k, arg, false, -r, r == -ESRCH || r == -EPIPE ? "the sandbox is not running"
+			: r == -EBUSY		       ? "the sandbox does not answer"
+						       : strerror(-r));
 		return;
 	}
 	q = xcalloc(1, sizeof(*q));
 	*q = (struct question){.next = k->questions, .number = k->last_question, .fn = fn, .arg = arg};
 	k->questions = q;
+	k->question_count++;
 }
 
 void sentry_forget_questions(struct keeper *k)
@@ -62,6 +69,7 @@ void sentry_forget_questions(struct keeper *k)
 		struct question *q = k->questions;
 
 		k->questions = q->next;
+		k->question_count--;
 		q->fn(k, q->arg, false, ESRCH, "the sandbox ended");
 		free(q);
 	}
@@ -92,6 +100,7 @@ static void answered(struct keeper *k, const char *text)
 		if (q->number != number)
 			continue;
 		*p = q->next;
+		k->question_count--;
 		q->fn(k, q->arg, ok, error, text);
 		free(q);
 		return;

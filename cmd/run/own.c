@@ -65,34 +65,47 @@ char *home_dir(void)
 	return home && home[0] == '/' && strcmp(home, "/") != 0 ? resolved_path(home) : NULL;
 }
 
+static void add_new(struct str_list *list, char *path)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (strcmp(list->items[i], path) == 0) {
+			free(path);
+			return;
+		}
+	}
+	str_list_add(list, path);
+}
+
 static void add_below(struct str_list *list, const char *variable, const char *home, const char *below)
 {
 	const char *base = getenv(variable);
 
 	if (base && base[0] == '/')
-		str_list_add(list, xasprintf("%s/picket", base));
+		add_new(list, xasprintf("%s/picket", base));
 	else if (home)
-		str_list_add(list, xasprintf("%s/%s", home, below));
+		add_new(list, xasprintf("%s/%s", home, below));
 }
 
+/* The places as they are now, and those that a later command looks at which has not the variables of this one. */
 static void own_paths(struct str_list *ret)
 {
 	const char *store = getenv("PICKET_STORE"), *runtime = runtime_dir();
 	char *home = home_dir(), *config = config_dir(), fallback[64];
 
-	if (store && *store == '/')
-		str_list_add(ret, xstrdup(store));
-	else if (store && *store)
-		str_list_add(ret, resolved_path(store));
-	else
-		add_below(ret, "XDG_DATA_HOME", home, ".local/share/picket");
+	if (store && *store)
+		str_list_add(ret, *store == '/' ? xstrdup(store) : resolved_path(store));
+	add_below(ret, "XDG_DATA_HOME", home, ".local/share/picket");
+	if (home)
+		add_new(ret, xasprintf("%s/.local/share/picket", home));
 	if (config)
-		str_list_add(ret, xstrdup(config));
+		add_new(ret, xstrdup(config));
+	add_below(ret, "XDG_CONFIG_HOME", home, ".config/picket");
+	if (home)
+		add_new(ret, xasprintf("%s/.config/picket", home));
 	if (runtime)
-		str_list_add(ret, xstrdup(runtime));
-	/* A later command may have no XDG_RUNTIME_DIR, and look there. */
-	if (snap_runtime_fallback(fallback, sizeof(fallback)) == 0 && (!runtime || strcmp(runtime, fallback) != 0))
-		str_list_add(ret, xstrdup(fallback));
+		add_new(ret, xstrdup(runtime));
+	if (snap_runtime_fallback(fallback, sizeof(fallback)) == 0)
+		add_new(ret, xstrdup(fallback));
 	free(config);
 	free(home);
 }

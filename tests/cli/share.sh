@@ -99,6 +99,13 @@ rm -f "$work/there"
 gives "read only, and Picket's own is hidden" "project none" \
   run -v "$HOME:/x:ro" host sh -c 'echo $(ls -d /x/project | cut -d/ -f3) $(ls -A /x/.config | grep . || echo none)'
 
+# Variables that say where Picket's own is protect that, and what a later command without them reads.
+(
+  export PICKET_STORE="$work/store2" PICKET_CONFIG="$work/config2"
+  gives "with PICKET_STORE: the usual places are held too" "held held" run -v "$HOME:/x" host \
+    sh -c 'echo $(mkdir -p /x/.local/share/picket/sandboxes 2>/dev/null || echo held) $(mkdir -p /x/.config/picket 2>/dev/null && ls /x/.config/picket/config.json 2>/dev/null || echo held)'
+  [ "$failures" -eq 0 ]
+) || failures=$((failures + 1))
 mkdir guarded && echo '{}' >guarded/.picket.json
 gives ".picket.json can be read, not changed" "{}" run host --share . -- sh -c '
   cd guarded && mkdir deep && echo 1 >file
