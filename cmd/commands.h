@@ -16,6 +16,7 @@ struct run_options {
 	bool read_only;
 	bool rm;
 	bool init; /* --init */
+	bool ignored; /* --disable-content-trust */
 	const char *rootfs;
 	struct str_list env;
 	struct str_list env_files;
@@ -83,6 +84,7 @@ struct fetch_options {
 	bool quiet;
 	const char *tls_verify; /* "true", "false", NULL */
 	const char *input;	/* load */
+	bool ignored;		/* docker's, without a meaning here */
 };
 
 struct list_options {

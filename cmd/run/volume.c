@@ -251,6 +251,8 @@ static int mount_word(struct mount_words *m, char *word, const char *whole)
 	else if (value && (strcmp(word, "tmpfs-size") == 0 || strcmp(word, "tmpfs-mode") == 0)) {
 		snprintf(buf, sizeof(buf), "%s=%s", word + strlen("tmpfs-"), value);
 		return tmpfs_option(m->tmpfs, sizeof(m->tmpfs), buf);
+	} else if (value && (strcmp(word, "bind-propagation") == 0 || strcmp(word, "consistency") == 0)) {
+		return 0; /* mounts do not come in or go out */
 	} else if (!((strcmp(word, "ro") == 0 || strcmp(word, "readonly") == 0) && value &&
 			   strcmp(value, "false") == 0))
 		return complain(EXIT_PICKET, "unknown word \"%s\" in --mount %s", word, whole);

@@ -8,6 +8,7 @@ static const struct opt_spec pull_opts[] = {
 	{"tls-verify", 0, OPT_CHOICE, FETCH(tls_verify), "BOOL", "false: do not check the registry's certificate",
 		COMPLETE_WORDS, "true false"},
 	{"quiet", 'q', OPT_FLAG, FETCH(quiet), NULL, "show no progress"},
+	{"disable-content-trust", 0, OPT_FLAG, FETCH(ignored), NULL, "accepted: there is none", .hidden = true},
 	{"all-tags", 'a', OPT_REFUSED, 0, NULL, "name the tags that are wanted", .hidden = true},
 };
 

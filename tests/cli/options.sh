@@ -52,6 +52,10 @@ opts="-v $work/vol/file:/etc/one"
 gives "-v of a file" "data" 'cat /etc/one'
 opts="--mount type=bind,src=$work/vol,dst=/deep/er,readonly"
 gives "--mount" "data" 'cat /deep/er/file'
+opts="--mount type=bind,src=$work/vol,dst=/v,bind-propagation=rslave --disable-content-trust"
+gives "words of docker's without a meaning here" "data" 'cat /v/file'
+status "-a" 125 run -a stdout host true
+says "--attach is not offered"
 opts="--tmpfs /t:size=64k,mode=700,uid=5"
 gives "--tmpfs" "700 5 full" 'echo $(stat -c "%a %u" /t) $(head -c 100000 /dev/zero >/t/x 2>/dev/null || echo full)'
 opts="--tmpfs /x -v $work/vol:/x/y"
