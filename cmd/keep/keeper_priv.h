@@ -63,7 +63,7 @@ struct keeper {
 	uint64_t last_client;
 
 	struct watch signals, listener, control, sentry, snapd, network;
-	struct timer network_timer, kill_timer, timeout;
+	struct timer network_timer, kill_timer, timeout, listen_timer;
 
 	/* of this start */
 	bool done;	    /* a status is known */

@@ -18,6 +18,9 @@
 
 #define LISTEN_BACKLOG 128
 
+/* Without a free descriptor nobody is accepted for so long, in ms: who waits would be seen at once, again and again. */
+#define LISTEN_PAUSE 100
+
 static void client_ready(void *arg, short revents);
 
 struct client *client_add(struct keeper *k, int fd)
@@ -150,11 +153,24 @@ static size_t count_clients(const struct keeper *k)
 	return n;
 }
 
+static void listen_again(void *arg)
+{
+	struct keeper *k = arg;
+
+	if (k->listener.fd >= 0)
+		loop_watch(&k->loop, &k->listener);
+}
+
 static void connected(void *arg, short revents)
 {
 	struct keeper *k = arg;
 	int fd = accept4(k->listener.fd, NULL, NULL, SOCK_CLOEXEC);
 
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
+		loop_unwatch(&k->loop, &k->listener);
+		k->listen_timer = (struct timer){.fn = listen_again, .arg = k};
+		loop_timer(&k->loop, &k->listen_timer, LISTEN_PAUSE);
+	}
 	if (fd < 0)
 		return;
 	if (same_user(fd) && count_clients(k) < CLIENTS_MAX)
@@ -207,6 +223,7 @@ int serve_open(struct keeper *k)
 void serve_close(struct keeper *k)
 {
 	loop_unwatch(&k->loop, &k->listener);
+	loop_untimer(&k->loop, &k->listen_timer);
 	if (k->listener.fd >= 0)
 		close(k->listener.fd);
 	k->listener.fd = -1;

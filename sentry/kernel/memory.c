@@ -159,9 +159,9 @@ static void tell(struct kernel *k, struct thread_group *tg)
 }
 
 /* The limit holds in any case: where those that are spared are over it alone, or are all there is, the largest of them ends. */
-static void kill_one(struct kernel *k, struct look *l)
+static void kill_one(struct kernel *k, struct look *l, uint64_t limit)
 {
-	struct thread_group *tg = l->refuge && (!l->victim || l->spared > k->memory_limit) ? l->refuge : l->victim;
+	struct thread_group *tg = l->refuge && (!l->victim || l->spared > limit) ? l->refuge : l->victim;
 
 	if (!tg)
 		return;
@@ -176,7 +176,7 @@ static void *watch(void *arg)
 
 	for (uint64_t i = 1;; i++) {
 		struct look l = {.number = i};
-		uint64_t ours;
+		uint64_t ours, limit;
 
 		usleep(LOOK_EVERY_US);
 		l.sweep = i % SWEEP_EVERY == 0 && shared_mem_sweep_begin(k);
@@ -186,8 +186,9 @@ static void *watch(void *arg)
 		ours = atomic_load(&k->memory_used) + shared_mem_bytes(k);
 		l.total += ours;
 		l.spared += ours;
-		if (k->memory_limit && l.total > k->memory_limit)
-			kill_one(k, &l);
+		limit = atomic_load(&k->memory_limit); /* it may be taken back */
+		if (limit && l.total > limit)
+			kill_one(k, &l, limit);
 		tg_put(l.victim);
 		tg_put(l.refuge);
 	}

@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import resource
 import select
 import shutil
 import signal
@@ -393,6 +394,21 @@ def test_idle():
     p.wait()
     p.stdout.close()
     check("its end is noticed", ended("flood"))
+
+
+def test_full_table():
+    start("few", "sleep 60")
+    pid = state("few")["pid"]
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{pid}/fd")) + 10,) * 2)
+    many = [connect("few") for i in range(80)]
+    time.sleep(0.3)
+    before = cpu(pid)
+    time.sleep(1)
+    check("without a free descriptor it sleeps", cpu(pid) - before < 0.3, cpu(pid) - before)
+    for s in many:
+        s.close()
+    check("and answers when there are some", ask("few", {"do": "state"})["status"] == "running")
+    call("rm", "-f", "few")
 
 
 def connect(name):
