@@ -34,6 +34,7 @@ struct facts {
 	char *programs[3];
 	char snapshots[1024];
 	char group[CGROUP_PATH_MAX]; /* where control groups are made; "": nowhere */
+	bool in_scope;		     /* by the user's systemd */
 	char no_group[256];	     /* why not */
 };
 
@@ -84,7 +85,7 @@ static void find_group(struct facts *f)
 	if (!found && (test_mode("nocgroup") || test_mode("noscope")))
 		snprintf(f->no_group, sizeof(f->no_group), "switched off");
 	else if (!found)
-		found = probe_scope(f->group, sizeof(f->group), f->no_group, sizeof(f->no_group));
+		found = f->in_scope = probe_scope(f->group, sizeof(f->group), f->no_group, sizeof(f->no_group));
 	if (!found)
 		f->group[0] = '\0';
 }
@@ -116,8 +117,10 @@ static void print_facts_text(const struct facts *f)
 	printf("%-15s %s\n", "Snapshots", f->snapshots);
 	printf("%-15s %s\n", "Runtime", f->runtime ? f->runtime : "");
 	printf("%-15s %zu, %zu running\n", "Sandboxes", f->sandboxes, f->running);
-	printf("%-15s %s%s\n", "Limits", f->group[0] ? "control groups below " : "held by the sentry alone: ",
-		f->group[0] ? f->group : f->no_group);
+	if (f->group[0])
+		printf("%-15s %s below %s\n", "Limits", f->in_scope ? "scopes of your systemd" : "control groups", f->group);
+	else
+		printf("%-15s held by the sentry alone: %s\n", "Limits", f->no_group);
 	printf("%-15s ABI %d\n", "Landlock", landlock_abi());
 	for (size_t i = 0; i < 3; i++)
 		printf("%-15s %s\n", program_names[i], f->programs[i] ? f->programs[i] : "missing");
@@ -155,11 +158,12 @@ static int print_facts_template(const struct facts *f, const char *format)
 	int status;
 
 	uname(&host);
-	rows = json_pack("[{s:s s:s s:I s:I s:I s:I s:I s:s s:s s:s s:s s:I}]", "ServerVersion", PICKET_VERSION, "DockerRootDir",
+	rows = json_pack("[{s:s s:s s:I s:I s:I s:I s:I s:s s:s s:s s:s s:I s:s s:s}]", "ServerVersion", PICKET_VERSION, "DockerRootDir",
 		f->store, "Images", (json_int_t)f->images, "Containers", (json_int_t)f->sandboxes, "ContainersRunning",
 		(json_int_t)f->running, "ContainersStopped", (json_int_t)(f->sandboxes - f->running), "Mounts",
 		(json_int_t)f->mounts, "Driver", "picket", "OSType", "linux", "Architecture", host.machine,
-		"KernelVersion", host.release, "NCPU", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN));
+		"KernelVersion", host.release, "NCPU", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN),
+		"CgroupDriver", !f->group[0] ? "none" : f->in_scope ? "systemd" : "cgroupfs", "CgroupVersion", "2");
 	status = print_list(format, NULL, 0, rows, stdout);
 	json_decref(rows);
 	return status;

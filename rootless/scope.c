@@ -288,7 +288,7 @@ int scope_start(pid_t pid, const char *name, char *why, size_t len)
 	if (!n)
 		return finish(&q, -ENOENT, "there is no systemd of the user's own to ask");
 	if (!load())
-		return finish(&q, -ELIBACC, LIBRARY " is not installed, by which the user's systemd is asked");
+		return finish(&q, -ELIBACC, LIBRARY " is not installed or too old, by which the user's systemd is asked");
 	for (size_t i = 0; i < n && r < 0 && r != -ETIMEDOUT; i++)
 		r = ask(&q, &list[i], pid);
 	return r;

@@ -202,6 +202,15 @@ def limits_of(name, group):
           [str((100 << 20) + (64 << 20)), "290", "50000 100000"], [value(group, n) for n in ("memory.max", "pids.max", "cpu.max")])
 
 
+def test_none():
+    r = picket("info", "--format", "{{.CgroupDriver}}", more={"PICKET_TEST_MODE": "nocgroup"})
+    check("info without groups", r.stdout == "none\n", r.stdout + r.stderr)
+    r = picket("info", more={"PICKET_TEST_MODE": "nocgroup"})
+    check("info's line says why", "held by the sentry alone: switched off" in r.stdout, r.stdout)
+    r = picket("doctor", more={"PICKET_TEST_MODE": "noscope"})
+    check("doctor says why", "scopes are switched off" in r.stdout or "groups below" in r.stdout, r.stdout)
+
+
 def test_real():
     if not has_real():
         print("ok sandboxes in scopes # SKIP this user has no systemd with cgroup v2's controllers")
@@ -240,13 +249,16 @@ def test_real():
     p.wait()
     r = picket("doctor")
     check("doctor", "in scopes of your systemd" in r.stdout, r.stdout)
+    r = picket("info", "--format", "{{.CgroupDriver}} {{.CgroupVersion}}")
+    check("info", r.stdout == "systemd 2\n", r.stdout + r.stderr)
+    check("info's line", "scopes of your systemd below /sys/fs/cgroup/user.slice" in picket("info").stdout)
 
 
 if len(sys.argv) > 3 and sys.argv[2] == "--manager":
     stand_in(sys.argv[3], sys.argv[4])
     sys.exit(0)
 try:
-    for test in (test_absent, test_hung, test_stand_in, test_real):
+    for test in (test_absent, test_hung, test_stand_in, test_none, test_real):
         test()
 finally:
     shutil.rmtree(home, ignore_errors=True)
