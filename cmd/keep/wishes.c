@@ -174,9 +174,10 @@ int keeper_reload(struct keeper *k, char **err)
 
 void keeper_started(struct keeper *k)
 {
-	stream_all(k, false, STREAM_STARTED, "", 0);
+	/* Who asks after `run -d` has returned finds all of it. */
 	health_begin(k);
 	keeper_event(k, "start", NULL, 0);
+	stream_all(k, false, STREAM_STARTED, "", 0);
 	if (!k->again)
 		serve_tell(k, UNTIL_RUNNING);
 }

@@ -603,11 +603,13 @@ def test_killed_early():
 
 
 def test_health():
-    start("well", "touch /tmp/well; sleep 1.2; rm /tmp/well; sleep 60", "--health-cmd", "echo checked; test -e /tmp/well",
-          "--health-interval", "200ms", "--health-retries", "2")
-    check("it starts", state("well")["health"] in ("starting", "healthy"))
+    start("well", "sleep 60", "--health-cmd", "echo checked; test -e /tmp/well", "--health-interval", "200ms",
+          "--health-retries", "2", "--health-start-period", "60s")
+    check("it starts", state("well")["health"] == "starting")
+    call("exec", "well", "touch", "/tmp/well")
     check("healthy", until(lambda: state("well")["health"] == "healthy"))
     check("ps says so", b"(healthy)" in call("ps").stdout)
+    call("exec", "well", "rm", "/tmp/well")
     check("unhealthy after two failures", until(lambda: state("well")["health"] == "unhealthy"))
     h = json.loads(call("inspect", "well").stdout)[0]["State"]["Health"]
     check("inspect has the last checks", h["Status"] == "unhealthy" and h["FailingStreak"] >= 2 and
