@@ -15,6 +15,7 @@
 #include "cmd/lib/json.h"
 #include "cmd/lib/message.h"
 #include "cmd/options.h"
+#include "fuse-snap/distance.h"
 
 #ifndef PICKET_VERSION
 #define PICKET_VERSION "unknown"
@@ -132,6 +133,11 @@ static int run_command(int argc, char **argv)
 	/* `picket config frob`: config alone takes no arguments, so that the word was meant as a command. */
 	if (cmd->max_args == 0 && used == 1 && argc > 1 && argv[1][0] != '-' && is_command_group(cmd->name))
 		return unknown_of_group(cmd->name, argv[1]);
+	if (used == 2 && alias_preset(argc, argv)) {
+		/* In the place of the alias's second word. */
+		argv[1] = (char *)(uintptr_t)alias_preset(argc, argv);
+		used = 1;
+	}
 	status = parse_options(cmd, argc - used, argv + used, &p);
 	if (status == 0 && p.help) {
 		print_command_help(stdout, cmd);

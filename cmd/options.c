@@ -12,6 +12,7 @@
 
 #include "cmd/lib/message.h"
 #include "cmd/lib/str.h"
+#include "fuse-snap/distance.h"
 
 struct parser {
 	const struct cmd_spec *cmd;

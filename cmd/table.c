@@ -83,6 +83,17 @@ static const struct cmd_spec *match_one(const char *name)
 	return cmd;
 }
 
+const char *alias_preset(int argc, char *const *argv)
+{
+	for (size_t i = 0; argc > 1 && command_alias_at(i); i++) {
+		const struct cmd_alias *a = command_alias_at(i);
+
+		if (a->group && strcmp(a->group, argv[0]) == 0 && strcmp(a->name, argv[1]) == 0)
+			return a->preset;
+	}
+	return NULL;
+}
+
 const struct cmd_spec *match_command(int argc, char *const *argv, int *used)
 {
 	const struct cmd_spec *cmd = argc > 1 ? match_two(argv[0], argv[1]) : NULL;

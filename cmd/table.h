@@ -97,6 +97,7 @@ struct cmd_spec {
 struct cmd_alias {
 	const char *group, *name; /* group NULL: a one-word alias */
 	const char *command;
+	const char *preset; /* an option that stands before the others; NULL: none */
 };
 
 /* The commands of one file of rows (cmd/table/). What help lists under one title: cmd/help/sections.c. */
@@ -117,6 +118,9 @@ const struct cmd_spec *find_command(const char *name);
 
 /* Whether some command is called "GROUP …", or has such an alias. */
 bool is_command_group(const char *group);
+
+/* What the two-word alias that argv begins with sets; NULL: nothing, or there is none. */
+const char *alias_preset(int argc, char *const *argv);
 
 /*
  * The command that argv begins with, by name or alias; *used is the number of words that name it (1 or 2). NULL if

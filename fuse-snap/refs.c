@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "distance.h"
 #include "store_priv.h"
 
 #define REFS_HEAD "picket-refs 1\n"
@@ -276,8 +277,35 @@ static bool hex_matches(const struct wanted *w, const struct image_ref *r)
 	return false;
 }
 
-static int not_found(struct snap_error *e, const char *text)
+/* The name here that was probably meant, into `near`. */
+static bool find_near(const struct refs *refs, const char *text, char near[static REF_NAME_MAX + 1])
 {
+	const char *slash = strrchr(text, '/'), *found = NULL;
+	bool tagged = strchr(slash ? slash : text, ':');
+	char name[REF_NAME_MAX + 1];
+	size_t best = 0;
+
+	for (size_t i = 0; i < refs->n; i++) {
+		const char *familiar = ref_familiar(refs->v[i].name), *latest = strstr(familiar, ":latest");
+
+		snprintf(name, sizeof(name), "%.*s", (int)(!tagged && latest && !latest[strlen(":latest")] ? (size_t)(latest - familiar) : strlen(familiar)),
+			familiar);
+		if (word_nearer(text, name, found, &best) == name) {
+			strcpy(near, name);
+			found = near;
+		}
+	}
+	return found;
+}
+
+static int not_found(const struct refs *refs, struct snap_error *e, const char *text)
+{
+	char near[REF_NAME_MAX + 1];
+
+	if (find_near(refs, text, near))
+		return snap_fail(e, ENOENT,
+			"no image '%.100s' here; did you mean %.100s? 'picket pull %.100s' fetches it, 'picket images' lists what is here",
+			text, near, text);
 	return snap_fail(e, ENOENT,
 		"no image '%.200s' here: 'picket pull %.200s' fetches it, 'picket images' lists what is here", text,
 		text);
@@ -306,7 +334,7 @@ static int find_ref(const struct refs *refs, const char *text, bool *by_id, stru
 		*by_id = true;
 	}
 	if (!hit)
-		return not_found(e, text);
+		return not_found(refs, e, text);
 	*ret = *hit;
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "cmd/commands.h"
 #include "cmd/config/config.h"
+#include "fuse-snap/distance.h"
 
 static const struct {
 	const char *name, *help;

@@ -19,6 +19,7 @@
 #include "cmd/keep/record_priv.h"
 #include "cmd/lib/mode.h"
 #include "fuse-snap/client.h"
+#include "fuse-snap/distance.h"
 #include "fuse-snap/store.h"
 #include "net/err.h"
 
@@ -853,6 +854,25 @@ int entry_remove_damaged(const char *text, char **err)
 	return r;
 }
 
+/* With a name that is nearly the same, if there is one. */
+static void no_such(const char *text, char **err)
+{
+	struct entry_list all = {0};
+	const char *near = NULL;
+	char *ignored = NULL;
+	size_t best = 0;
+
+	gather("", 0, &all, &ignored);
+	for (size_t i = 0; i < all.count; i++)
+		near = word_nearer(text, all.items[i].config.name, near, &best);
+	if (near)
+		err_set(err, "no such sandbox: %s; did you mean %s? picket ps -a lists all", text, near);
+	else
+		err_set(err, "no such sandbox: %s; picket ps -a lists them", text);
+	entry_list_free(&all);
+	free(ignored);
+}
+
 int entry_find(const char *text, struct entry *ret, char **err)
 {
 	struct entry_list list = {0};
@@ -884,7 +904,7 @@ int entry_find(const char *text, struct entry *ret, char **err)
 	else if (r == -ENOTUNIQ)
 		err_set(err, "\"%s\" is the beginning of %zu ids of sandboxes: write more digits", text, list.count);
 	else
-		err_set(err, "no such sandbox: %s; picket ps -a lists them", text);
+		no_such(text, err);
 	entry_list_free(&list);
 	return r;
 }

@@ -177,28 +177,3 @@ const char *human_age(int64_t when, int64_t now, char *buf, size_t len)
 	snprintf(buf, len, "just now");
 	return buf;
 }
-
-size_t word_distance(const char *a, const char *b, size_t limit)
-{
-	size_t la = strlen(a), lb = strlen(b), row[64];
-
-	if (lb >= sizeof(row) / sizeof(row[0]) || la > lb + limit || lb > la + limit)
-		return limit + 1;
-	for (size_t j = 0; j <= lb; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= la; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= lb; j++) {
-			size_t change = diagonal + (a[i - 1] != b[j - 1]);
-			size_t insert = row[j - 1] + 1, drop = row[j] + 1;
-
-			diagonal = row[j];
-			row[j] = change < insert ? change : insert;
-			if (drop < row[j])
-				row[j] = drop;
-		}
-	}
-	return row[lb] > limit ? limit + 1 : row[lb];
-}

@@ -45,7 +45,4 @@ const char *human_size(uint64_t bytes, char *buf, size_t len);
 /* "3 hours ago" into buf; `when` in seconds since 1970, 0 is unknown. */
 const char *human_age(int64_t when, int64_t now, char *buf, size_t len);
 
-/* Number of single-letter changes between two words, at most `limit` + 1. */
-size_t word_distance(const char *a, const char *b, size_t limit);
-
 #endif

@@ -105,7 +105,7 @@ static int add_ranges(struct port_list *ret, struct port p, const uint16_t host[
 int ports_parse(const char *text, struct port_list *ret, char **err)
 {
 	char *copy = xstrdup(text), *guest, *host = NULL, *ip = NULL;
-	uint16_t hosts[2] = {0}, guests[2];
+	uint16_t hosts[2] = {0}, guests[2] = {0};
 	struct port p = {0};
 	int r = protocol(copy, &p.udp, err);
 

@@ -132,7 +132,7 @@ static const struct cmd_alias aliases[] = {
 	{"image", "import", "import"},
 	{"image", "history", "history"},
 	{"image", "rm", "rmi"},
-	{"image", "inspect", "inspect"},
+	{"image", "inspect", "inspect", "--type=image"},
 	{"image", "mount", "mount"},
 	{"image", "umount", "umount"},
 	{"image", "unmount", "umount"},

@@ -151,7 +151,7 @@ static const struct cmd_alias aliases[] = {
 	{"container", "wait", "wait"},
 	{"container", "rm", "rm"},
 	{"container", "rename", "rename"},
-	{"container", "inspect", "inspect"},
+	{"container", "inspect", "inspect", "--type=container"},
 };
 
 const struct cmd_group life_group = {commands, COUNT(commands), aliases, COUNT(aliases)};

@@ -41,8 +41,11 @@ static void serve(struct mq_sleeper *s, int result)
 	task_wake(s->task);
 }
 
-/* Sleep in *list*. lock held, released meanwhile. */
-static int wait_in(struct task *t, struct mqueue *q, struct list_head *list, struct mq_sleeper *s, int64_t deadline_ns)
+/*
+ * Sleep in *list*. lock held, released meanwhile. Not inlined: gcc 12 would take the sleeper, off the list by then, for one that outlives
+ * its frame.
+ */
+static __attribute__((noinline)) int wait_in(struct task *t, struct mqueue *q, struct list_head *list, struct mq_sleeper *s, int64_t deadline_ns)
 {
 	int r = 0;
 
@@ -56,10 +59,9 @@ static int wait_in(struct task *t, struct mqueue *q, struct list_head *list, str
 		lock_acquire(&q->fs->lock);
 	}
 	t->block_reason = NULL;
-	if (s->result != WAITING)
-		return s->result;
+	/* Served or not, it leaves the list here, before the caller's frame is gone. */
 	list_del(&s->link);
-	return r;
+	return s->result != WAITING ? s->result : r;
 }
 
 /* --- sending and receiving -------------------------------------------------------------------------------------------- */

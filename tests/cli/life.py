@@ -68,6 +68,7 @@ def test_create_start():
     sid = out("create", "--name", "one", *HOST, "sh", "-c", "echo hello; exit 3")
     assert re.fullmatch("[0-9a-f]{64}", sid), sid
     equal(status("one"), "created 0")
+    fails(1, "no such sandbox: ome; did you mean one?", "start", "ome")
     equal(os.readlink(store("names/one")), sid)
     r = run("start", "-a", "one")
     equal((r.stdout, r.returncode), ("hello\n", 3))

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "cmd/lib/str.h"
+#include "fuse-snap/distance.h"
 
 static void test_sizes(void **state)
 {
@@ -66,6 +67,25 @@ static void test_distance(void **state)
 	assert_int_equal(word_distance("a", "a", 2), 0);
 }
 
+static void test_nearer(void **state)
+{
+	static const char *const names[] = {"web", "webserver", "database", "db"};
+	static const struct {
+		const char *typed, *meant;
+	} words[] = {{"webservr", "webserver"}, {"wep", "web"}, {"databse2", "database"}, {"d", NULL}, {"mail", NULL}, {"", NULL}};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		const char *near = NULL;
+		size_t best = 0;
+
+		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
+			near = word_nearer(words[i].typed, names[k], near, &best);
+		assert_int_equal(!near, !words[i].meant);
+		if (near)
+			assert_string_equal(near, words[i].meant);
+	}
+}
+
 static void test_variables(void **state)
 {
 	struct str_list l = {0};
@@ -87,6 +107,7 @@ int main(void)
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_human),
 		cmocka_unit_test(test_distance),
+		cmocka_unit_test(test_nearer),
 		cmocka_unit_test(test_variables),
 	};
 
