@@ -115,7 +115,7 @@ int collect_environment(struct str_list *env, const struct run_options *o, char 
 	if (o->tty)
 		env_set(env, xstrdup("TERM=xterm"));
 	for (; image && *image; image++)
-		if (strchr(*image, '='))
+		if (strchr(*image, '=') && **image != '=')
 			env_set(env, xstrdup(*image));
 	return chosen(env, o);
 }

@@ -275,9 +275,13 @@ static int mount_volume(struct task *t, const struct config_layer *l, struct roo
 	char what[300];
 	int r;
 
-	if (l->upper_fd < 0) /* of a sandbox that is dropped: a directory of its own layer does as well */
-		return rootfs_make_dirs(t, l->target);
 	snprintf(what, sizeof(what), "the volume at %.250s", l->target);
+	if (l->upper_fd < 0) { /* of a sandbox that is dropped: a directory of its own layer does as well */
+		r = rootfs_make_dirs(t, l->target);
+		if (r < 0)
+			snprintf(err->text, sizeof(err->text), "%s: cannot make the directory: %s", what, strerror(-r));
+		return r;
+	}
 	r = overlay_create(t->kernel, NULL, &opt, &sb);
 	if (r < 0)
 		return rootfs_layer_error(err, r, what);
