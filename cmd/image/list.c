@@ -7,7 +7,6 @@
 
 #include "cmd/commands.h"
 #include "cmd/lib/columns.h"
-#include "cmd/lib/json.h"
 #include "cmd/lib/message.h"
 #include "fuse-snap/store.h"
 
@@ -34,15 +33,15 @@ static uint64_t image_size(const struct store *s, const struct image_ref *ref)
 	return size;
 }
 
-/* ISO 8601, or as docker's lists have it; "" if unknown. */
-static const char *time_text(int64_t when, bool iso, char *buf, size_t len)
+/* As docker's lists have it; "" if unknown. */
+static const char *time_text(int64_t when, char *buf, size_t len)
 {
 	time_t t = (time_t)when;
 	struct tm tm;
 
 	buf[0] = '\0';
 	if (when > 0 && gmtime_r(&t, &tm))
-		strftime(buf, len, iso ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%d %H:%M:%S +0000 UTC", &tm);
+		strftime(buf, len, "%Y-%m-%d %H:%M:%S +0000 UTC", &tm);
 	return buf;
 }
 
@@ -73,23 +72,6 @@ static void image_read(struct image *i, const struct store *s, const struct imag
 	digest_text(&ref->manifest, i->digest);
 }
 
-static void print_json(struct json *j, const struct store *s, const struct image *i)
-{
-	char when[32];
-
-	jw_open(j, NULL, '{');
-	jw_string(j, "name", *i->ref->name ? ref_familiar(i->ref->name) : "");
-	jw_string(j, "reference", i->ref->name);
-	jw_string(j, "id", i->id);
-	jw_string(j, "digest", i->digest);
-	jw_string(j, "platform", i->ref->platform);
-	jw_number(j, "layers", (int64_t)i->ref->layers);
-	jw_number(j, "size", (int64_t)image_size(s, i->ref));
-	jw_string(j, "created", time_text(i->record.created, true, when, sizeof(when)));
-	jw_string(j, "pulled", time_text(i->ref->pulled, true, when, sizeof(when)));
-	jw_close(j, '}');
-}
-
 static const struct list_column columns[] = {
 	{"Repository", "REPOSITORY", COLUMN_SHOWN},
 	{"Tag", "TAG", COLUMN_SHOWN},
@@ -99,19 +81,22 @@ static const struct list_column columns[] = {
 	{"Size", "SIZE", COLUMN_SHOWN},
 	{"CreatedAt", "CREATED AT", 0},
 	{"Platform", "PLATFORM", 0},
+	{"Layers", "LAYERS", 0},
+	{"PulledAt", "PULLED AT", 0},
 };
 
 #define COLUMN_COUNT (sizeof(columns) / sizeof(columns[0]))
 
 static json_t *image_row(const struct store *s, const struct image *i, bool whole)
 {
-	char id[DIGEST_TEXT_LEN + 1], age[64], when[40], size[32];
+	char id[DIGEST_TEXT_LEN + 1], age[64], when[40], pulled[40], size[32];
 
 	snprintf(id, sizeof(id), whole ? "%s" : "%.12s", whole ? i->id : strchr(i->id, ':') + 1);
-	return json_pack("{s:s s:s s:s s:s s:s s:s s:s s:s}", "Repository", i->repository, "Tag", i->tag, "Digest", i->digest, "ID", id,
+	return json_pack("{s:s s:s s:s s:s s:s s:s s:s s:s s:I s:s}", "Repository", i->repository, "Tag", i->tag, "Digest", i->digest, "ID", id,
 		"CreatedSince", human_age(i->record.created, time(NULL), age, sizeof(age)), "Size",
 		human_size(image_size(s, i->ref), size, sizeof(size)), "CreatedAt",
-		time_text(i->record.created, false, when, sizeof(when)), "Platform", i->ref->platform);
+		time_text(i->record.created, when, sizeof(when)), "Platform", i->ref->platform, "Layers",
+		(json_int_t)i->ref->layers, "PulledAt", time_text(i->ref->pulled, pulled, sizeof(pulled)));
 }
 
 /* --- which are wanted -------------------------------------------------------------------------------------------------------------- */
@@ -215,7 +200,7 @@ static int read_filter(const struct store *s, const char *word, struct image_fil
 
 /* --- the command --------------------------------------------------------------------------------------------------------------------- */
 
-/* As rows of --format's list, as JSON with keys of Picket's own, or only the numbers. */
+/* As rows of --format's list, or only the numbers. */
 static int print_images(const struct images_options *o, const struct store *s, const struct image *images, size_t n)
 {
 	struct list_column shown[COLUMN_COUNT];
@@ -225,15 +210,6 @@ static int print_images(const struct images_options *o, const struct store *s, c
 	if (o->quiet && !o->format) {
 		for (size_t i = 0; i < n; i++)
 			printf(o->no_trunc ? "%s\n" : "%.12s\n", o->no_trunc ? images[i].id : strchr(images[i].id, ':') + 1);
-		return 0;
-	}
-	if (o->format && strcmp(o->format, "json") == 0) {
-		struct json j = {.out = stdout};
-
-		jw_open(&j, NULL, '[');
-		for (size_t i = 0; i < n; i++)
-			print_json(&j, s, &images[i]);
-		jw_close(&j, ']');
 		return 0;
 	}
 	memcpy(shown, columns, sizeof(shown));

@@ -24,10 +24,12 @@ status "mistyped option" 1 "$picket" images --fromat json
 says "did you mean --format?"
 status "version" 0 "$picket" version
 status "--version" 0 "$picket" --version
-for c in "version" "images" "doctor" "info"; do
+for c in "version" "doctor" "info"; do
   status "$c --format json" 0 "$picket" "$c" --format json
   check "  is JSON" json
 done
+status "images --format json, of none" 0 "$picket" images --format json
+check "  is nothing" test ! -s "$work/out"
 status "info --format" 0 "$picket" info --format '{{.Images}} {{.OSType}}'
 says "0 linux"
 status "info of nothing such" 1 "$picket" info --format '{{.Nothing}}'

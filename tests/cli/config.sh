@@ -37,7 +37,7 @@ gives "the file" '{"run":{"network":"none","env":["A=1","B=2"],"read-only":true}
   python3 -c 'import json, sys; print(json.dumps(json.load(open(sys.argv[1])), separators=(",", ":")))' "$config"
 check "is the user's alone" test "$(stat -c %a "$config")" = 600
 status "it is used" 0 "$picket" images
-says '['
+check "  no table" test ! -s "$work/out"
 status "the command line is stronger" 0 "$picket" images --format table
 says REPOSITORY
 status "a variable is stronger" 0 env PICKET_IMAGES_FORMAT=table "$picket" images
@@ -108,7 +108,7 @@ status "a directory that others may change" 1 "$picket" images
 one_sentence
 chmod 700 "$(dirname "$config")"
 status "the user's own" 0 "$picket" images
-says '['
+check "  no table" test ! -s "$work/out"
 rm "$config"
 mkfifo "$config"
 status "no regular file" 1 timeout 5 "$picket" images

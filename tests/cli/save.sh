@@ -9,8 +9,8 @@ cd "$work" || exit 1
 
 status "tag" 0 "$picket" tag odd:1 other/name:2
 status "  both are there" 0 "$picket" images --format json
-says '"other/name:2"'
-says '"odd:1"'
+says '"Repository":"other/name","Tag":"2"'
+says '"Repository":"odd","Tag":"1"'
 status "tag of nothing" 1 "$picket" tag none x
 status "tag with a digest" 1 "$picket" tag odd:1 "x@sha256:$(printf '%064d' 0)"
 status "history" 0 "$picket" history odd:1
