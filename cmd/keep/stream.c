@@ -119,17 +119,24 @@ bool stream_lags(const struct keeper *k, bool anybody)
 	return false;
 }
 
-/* The foreground client is gone, without a word: killed, or its terminal was. */
+/*
+ * The foreground client is gone, without a word: killed, or its terminal was. What ran in a terminal is told by SIGHUP, as
+ * natively, and has a moment for what it wants to save.
+ */
 static void hung_up(struct client *c)
 {
 	struct keeper *k = c->k;
 	bool foreground = c->foreground, ends = c->input_ends;
 
 	client_drop(c);
-	if (foreground)
+	if (foreground && k->run->o->tty) {
+		keeper_stop(k, SIGHUP);
+		keeper_kill_soon(k);
+	} else if (foreground) {
 		keeper_kill(k);
-	else if (ends)
+	} else if (ends) {
 		input_end(k);
+	}
 }
 
 static void detach(struct client *c)
