@@ -52,7 +52,7 @@ struct mm {
 	_Atomic int n_groups;	 /* thread groups that live in it: more than one between vfork and exec */
 	struct user_ns *user_ns; /* of its program, held: who may look into it though it is not dumpable. NULL: the initial one */
 	bool limited;	  /* the stub has limits of its own */
-	bool lock_future; /* mlockall(MCL_FUTURE); lock */
+	_Atomic bool lock_future; /* mlockall(MCL_FUTURE); changed under lock, also read without it */
 };
 
 struct mm *mm_alloc(struct kernel *k, struct aspace *as);
