@@ -215,6 +215,14 @@ static void raw_echo(void)
 	show("no literal in raw");
 }
 
+/* Linux works through what was typed in a thread of its own. */
+static void awaited(void)
+{
+	struct pollfd pfd = {.fd = m, .events = POLLIN | POLLPRI};
+
+	poll(&pfd, 1, 2000);
+}
+
 static void extproc(void)
 {
 	char buf[100];
@@ -250,14 +258,18 @@ static void extproc(void)
 	n = read(m, buf, sizeof(buf));
 	printf("flush %zd %o", n, buf[0]);
 	T("\023");
+	awaited();
 	n = read(m, buf, sizeof(buf));
 	printf(", stop %zd %o", n, buf[0]);
 	T("\021");
+	awaited();
 	n = read(m, buf, sizeof(buf));
 	printf(", start %zd %o", n, buf[0]);
 	T("\003");
+	awaited();
 	n = read(m, buf, sizeof(buf));
 	printf(", intr %zd %o", n, buf[0]);
+	awaited();
 	n = read(m, buf, sizeof(buf));
 	printf(" then");
 	bytes(buf, n);
@@ -338,9 +350,11 @@ static void old_calls(void)
 		unsigned char line, cc[8];
 	} t;
 	int v = -1;
+	ssize_t n;
 
 	set(0, 0, 0, 0, 0);
-	printf("tcgeta %d %o %o %o %o", ioctl(s, TCGETA, &t), t.i, t.o, t.c, t.l);
+	n = ioctl(s, TCGETA, &t);
+	printf("tcgeta %zd %o %o %o %o", n, t.i, t.o, t.c, t.l);
 	t.l &= ~ECHO;
 	printf(" tcseta %d", ioctl(s, TCSETA, &t));
 	printf(" w %d f %d\n", ioctl(s, TCSETAW, &t), ioctl(s, TCSETAF, &t));
