@@ -47,6 +47,8 @@ load()
 image_id = json.loads(run("inspect", "box:1").stdout)[0]["Id"]
 r = run("run", "--name", "kept", "--network", "none", "-l", "own=1", "box:1", "sh", "-c", "echo one >>/file; cat /file")
 check("a run of an image is kept", (r.stdout, r.returncode) == ("one\n", 0), r)
+r = run("image", "inspect", "kept")
+check("image inspect sees images alone", r.returncode == 1 and "no image 'kept' here" in r.stderr)
 r = run("inspect", "kept")
 c = json.loads(r.stdout)[0]
 check("inspect names the image", c["Image"] == image_id and c["Config"]["Image"] == "box:1")
