@@ -4,11 +4,15 @@
 
 Use: hostile.py BUILD-DIRECTORY [FILTER], as an ordinary user. Prints "ok NAME" or "not ok NAME"; the exit status tells whether all passed.
 """
+import array
+import json
 import os
 import pty
+import random
 import resource
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -47,10 +51,6 @@ def begin(picket, *args):
 
 
 def keeper_of(name):
-    r = call(FAKE, "inspect", "--format", "{{.State.KeeperPid}}", name)
-    if r.returncode == 0 and r.stdout.strip().isdigit():
-        return int(r.stdout)
-    import json
     ident = os.readlink(work + "/store/names/" + name)
     return json.load(open(f"{work}/store/sandboxes/{ident}/state.json"))["pid"]
 
@@ -96,6 +96,48 @@ def test_flood_foreground():
     p.wait()
     os.close(r)
     check("  rm", call(FAKE, "rm", "-f", "front").returncode == 0)
+
+
+def test_control():
+    """Anything on the keeper's socket: it goes on, and keeps no descriptor."""
+    begin(REAL, "-i", "--name", "asked", "host", "--", "sleep", "300")
+    keeper = keeper_of("asked")
+    path = work + "/run/picket/" + os.readlink(work + "/store/names/asked")[:12] + "/control.sock"
+    before = len(os.listdir(f"/proc/{keeper}/fd"))
+    rnd = random.Random(4)
+    values = [None, True, -1, 1 << 62, 1e300, "", "x" * 50000, "\0", [], {}, "top", "exec", "../..", "next-exit"]
+    held = []
+    for _ in range(400):
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.settimeout(0.2)
+        message = rnd.choice([
+            b"", os.urandom(900), b"[" * 60000, b'{"a":' * 12000, b"x" * 65536, b"x" * 100000,
+            *[json.dumps({"do": rnd.choice(["state", "ask", "exec", "attach", "update", "reload", "wait", 5, [], "x"]),
+                          rnd.choice(["text", "limits", "condition", "command", "no_stdin"]): rnd.choice(values)}).encode()
+              for _ in range(8)]])
+        fds = [os.open("/dev/null", os.O_RDONLY) for _ in range(rnd.choice([0, 0, 1, 3, 16, 40]))]
+        try:
+            s.connect(path)
+            s.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else [])
+            for _ in range(rnd.randrange(3)):
+                s.send(rnd.choice([b"i", b"I", b"w", b"d", b"a", b"\0", b"w70000 -1", b"i" * 32000, b"q" * 40000]))
+        except OSError:
+            pass
+        for f in fds:
+            os.close(f)
+        held.append(s)
+        if len(held) > 100:
+            held.pop(rnd.randrange(100)).close()
+    for s in held:
+        s.close()
+    end = time.time() + 10
+    while len(os.listdir(f"/proc/{keeper}/fd")) > before and time.time() < end:
+        time.sleep(0.1)
+    after = len(os.listdir(f"/proc/{keeper}/fd"))
+    check("anything on the control socket: no descriptor stays", after <= before, (before, after))
+    r = call(REAL, "exec", "asked", "echo", "here")
+    check("  the keeper goes on", r.stdout == b"here\n" and resident(keeper) < 40, (r.stderr, resident(keeper)))
+    call(REAL, "rm", "-f", "asked")
 
 
 def test_liar():
