@@ -150,7 +150,10 @@ static int create_init(struct kernel *k, struct failure *f)
 	fs_set_cwd(t->fs, &root);
 	lock_acquire(&k->tasklist_lock);
 	tid = pid_attach(k, t);
-	t->tid = tg->pid = tg->pgid = tg->sid = tid;
+	t->tid = tid;
+	tg->pid = tid;
+	tg->pgid = tid;
+	tg->sid = tid;
 	tg->leader = t;
 	tg->n_threads = 1;
 	atomic_init(&tg->n_live, 1);

@@ -66,7 +66,7 @@ static int parse(char *text, uint64_t *v, int n, uint64_t min, uint64_t max)
 		int r = parse(text, &n, 1, min, max);                                                                  \
                                                                                                                        \
 		if (r == 1)                                                                                            \
-			task_ipc_ns(v)->field = (__typeof__(task_ipc_ns(v)->field))n;                                  \
+			task_ipc_ns(v)->field = (__typeof__(+task_ipc_ns(v)->field))n;                                 \
 		return r < 0 ? r : 0;                                                                                  \
 	}
 

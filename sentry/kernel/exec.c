@@ -489,7 +489,8 @@ static int commit(struct task *t, struct file *f, const char *path, struct exec_
 	robust_list_exit(t); /* in the old memory */
 	futex_release_owned(t, false);
 	t->sas_sp = t->sas_size = 0;
-	t->clear_child_tid = t->robust_list = 0;
+	t->clear_child_tid = 0;
+	t->robust_list = 0;
 	t->tg->exec_done = true;
 	t->exit_signal = SIGCHLD;
 	t->personality &= ~(unsigned)READ_IMPLIES_EXEC;
