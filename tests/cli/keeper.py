@@ -397,18 +397,18 @@ def test_idle():
 
 
 def test_full_table():
-    start("few", "sleep 60")
-    pid = state("few")["pid"]
+    start("crowded", "sleep 60")
+    pid = state("crowded")["pid"]
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{pid}/fd")) + 10,) * 2)
-    many = [connect("few") for i in range(80)]
+    many = [connect("crowded") for i in range(80)]
     time.sleep(0.3)
     before = cpu(pid)
     time.sleep(1)
     check("without a free descriptor it sleeps", cpu(pid) - before < 0.3, cpu(pid) - before)
     for s in many:
         s.close()
-    check("and answers when there are some", ask("few", {"do": "state"})["status"] == "running")
-    call("rm", "-f", "few")
+    check("and answers when there are some", ask("crowded", {"do": "state"})["status"] == "running")
+    call("rm", "-f", "crowded")
 
 
 def connect(name):
