@@ -126,6 +126,7 @@ check("and ends well", run.end() == 0)
 
 # The same with the real sentry and real programs.
 if os.path.exists(build + "/sentry/picket-sentry"):
+    os.unlink(work + "/bin/picket-sentry")  # the last one may not be quite gone
     shutil.copy(build + "/sentry/picket-sentry", work + "/bin/picket-sentry")
     run = Run("-it", "-e", "PS1=ready> ", "host", "--", "bash", "--norc", "--noprofile")
     check("bash starts", run.read(b"ready> "))
