@@ -98,7 +98,7 @@ def mangle(top):
             elif os.path.isdir(p):
                 shutil.rmtree(p)
                 os.symlink(work + "/outside", p)
-            else:
+            elif os.path.isfile(p):  # a fifo would wait for a reader
                 with open(p, "wb") as f:
                     f.write(rnd.choice([b"", b"../../outside/secret", b"/" * 5000, b"a\0b", os.urandom(50)]))
         except OSError:
