@@ -132,9 +132,11 @@ def main(argv):
                    check=True)
     subprocess.run([picket, "load", work + "/layout"], env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.environ["PICKET_STORE"] = store
-    for network in ("none", "slirp"):
-        starts.append(("picket run IMAGE true, network %s" % network,
-                       {"native": wall(["/bin/true"]), "picket": wall([picket, "run", "--network", network, "bench:1", "true"])}))
+    for kept in ("--rm", "--keep"):
+        for network in ("none", "slirp"):
+            starts.append(("picket run %s IMAGE true, network %s" % (kept, network),
+                           {"native": wall(["/bin/true"]),
+                            "picket": wall([picket, "run", kept, "--network", network, "bench:1", "true"])}))
     table("Start to end, wall", "ms", starts, columns)
     table("Calls", "µs", calls(found, work), columns)
     table("Memory of an idle sandbox, all processes", "MiB", idle(found), columns[1:])
