@@ -86,25 +86,6 @@ static void read_xattrs(struct packer *p, int fd)
 	}
 }
 
-static char tar_type(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG:
-		return '0';
-	case S_IFLNK:
-		return '2';
-	case S_IFCHR:
-		return '3';
-	case S_IFBLK:
-		return '4';
-	case S_IFDIR:
-		return '5';
-	case S_IFIFO:
-		return '6';
-	}
-	return 0;
-}
-
 static int put_entry(struct packer *p, const struct stat *st, char type, const char *link)
 {
 	struct tar_entry en = {

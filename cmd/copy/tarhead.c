@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define OCTAL_SIZE_MAX 077777777777ull /* 11 digits */
 #define OCTAL_ID_MAX 07777777u	       /* 7 digits */
@@ -189,4 +190,24 @@ void tar_head_free(struct tar_head *p)
 {
 	free(p->data);
 	*p = (struct tar_head){0};
+}
+
+char tar_type(uint32_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return '0';
+	case S_IFLNK:
+		return '2';
+	case S_IFCHR:
+		return '3';
+	case S_IFBLK:
+		return '4';
+	case S_IFDIR:
+		return '5';
+	case S_IFIFO:
+		return '6';
+	default:
+		return 0;
+	}
 }

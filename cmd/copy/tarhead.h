@@ -9,6 +9,9 @@
 
 #include "fuse-snap/tar.h"
 
+/** tar_type - the type byte of an entry of this mode; 0: it is in no archive (a socket). */
+char tar_type(uint32_t mode);
+
 struct tar_head {
 	char *data; /* len bytes, whole blocks */
 	size_t len, cap;

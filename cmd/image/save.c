@@ -104,26 +104,6 @@ static size_t collect_xattrs(struct layer_tar *l, uint32_t ino, struct tar_xattr
 	return n;
 }
 
-static char type_of(uint32_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG:
-		return '0';
-	case S_IFLNK:
-		return '2';
-	case S_IFCHR:
-		return '3';
-	case S_IFBLK:
-		return '4';
-	case S_IFDIR:
-		return '5';
-	case S_IFIFO:
-		return '6';
-	default:
-		return 0; /* sockets are in no layer */
-	}
-}
-
 static void put_whiteout(struct layer_tar *l, size_t at, const char *name, size_t len)
 {
 	struct tar_entry e = {.type = '0', .path = l->path};
@@ -146,7 +126,7 @@ static int put_inode(struct layer_tar *l, uint32_t ino)
 
 	if (!i)
 		return damaged(l);
-	e.type = i->flags & SNAP_INODE_LINK ? '1' : type_of(i->mode);
+	e.type = i->flags & SNAP_INODE_LINK ? '1' : tar_type(i->mode);
 	if (!e.type)
 		return 0;
 	e.mode = i->mode;

@@ -74,26 +74,6 @@ static int put_data(struct layer_tar *l, const struct upper_change *c)
 	return 0;
 }
 
-static char type_of(uint32_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG:
-		return '0';
-	case S_IFLNK:
-		return '2';
-	case S_IFCHR:
-		return '3';
-	case S_IFBLK:
-		return '4';
-	case S_IFDIR:
-		return '5';
-	case S_IFIFO:
-		return '6';
-	default:
-		return 0;
-	}
-}
-
 #define XATTRS_MAX 64
 
 static size_t collect_xattrs(const struct upper_meta *m, struct tar_xattr *x)
@@ -111,7 +91,7 @@ static int put_object(struct layer_tar *l, const struct upper_change *c, const c
 {
 	const struct upper_meta *m = c->meta;
 	struct tar_xattr xattrs[XATTRS_MAX];
-	struct tar_entry e = {.path = path, .type = type_of(m->mode), .mode = m->mode, .uid = m->uid, .gid = m->gid,
+	struct tar_entry e = {.path = path, .type = tar_type(m->mode), .mode = m->mode, .uid = m->uid, .gid = m->gid,
 		.mtime_sec = m->mtime.tv_sec, .mtime_nsec = (uint32_t)m->mtime.tv_nsec, .xattrs = xattrs};
 	char *slashed = NULL;
 	int r = 0;
