@@ -109,10 +109,23 @@ static void take_attributes(struct inode *inode, const struct kstat *st)
 	inode->btime = st->btime;
 }
 
+struct inode *ovl_publish(struct overlay *ov, struct inode *inode)
+{
+	struct inode *other;
+
+	ovl_node(inode)->cached = true;
+	other = icache_insert(&ov->cache, &ovl_node(inode)->entry);
+	if (!other)
+		return inode;
+	ovl_node(inode)->cached = false;
+	inode_put(inode);
+	return other;
+}
+
 int ovl_node_for_lower(struct super_block *sb, struct inode *lower, struct inode **ret)
 {
 	struct overlay *ov = sb->priv;
-	struct inode *inode = icache_get(&ov->cache, (uintptr_t)lower, 0), *other;
+	struct inode *inode = icache_get(&ov->cache, (uintptr_t)lower, 0);
 	struct kstat st;
 	int r;
 
@@ -135,14 +148,7 @@ int ovl_node_for_lower(struct super_block *sb, struct inode *lower, struct inode
 		inode_put(inode);
 		return r;
 	}
-	ovl_node(inode)->cached = true;
-	other = icache_insert(&ov->cache, &ovl_node(inode)->entry);
-	if (other) {
-		ovl_node(inode)->cached = false;
-		inode_put(inode);
-		inode = other;
-	}
-	*ret = inode;
+	*ret = ovl_publish(ov, inode);
 	return 0;
 }
 

@@ -127,6 +127,9 @@ static inline bool ovl_kept(const struct inode *inode)
 
 /* An inode without identity. NULL: no memory. */
 struct inode *ovl_node_alloc(struct super_block *sb, uint32_t mode);
+
+/* Make a filled inode known by its entry's key. Returns the one to use: it, or, *inode* being put, another's who was first. */
+struct inode *ovl_publish(struct overlay *ov, struct inode *inode);
 /* The overlay inode of a lower object (reference consumed, also on failure); held. */
 int ovl_node_for_lower(struct super_block *sb, struct inode *lower, struct inode **ret);
 /* A new inode made above. */

@@ -198,7 +198,7 @@ static int fill_node(struct inode *inode, const struct object *o, struct inode *
 static int node_of(struct super_block *sb, struct object *o, struct inode **ret)
 {
 	struct overlay *ov = sb->priv;
-	struct inode *inode, *lower, *other;
+	struct inode *inode, *lower;
 	int r = lower_of_record(ov, &o->rec, &lower);
 
 	if (r < 0)
@@ -214,14 +214,7 @@ static int node_of(struct super_block *sb, struct object *o, struct inode **ret)
 		inode_put(inode);
 		return r;
 	}
-	ovl_node(inode)->cached = true;
-	other = icache_insert(&ov->cache, &ovl_node(inode)->entry);
-	if (other) {
-		ovl_node(inode)->cached = false;
-		inode_put(inode);
-		inode = other;
-	}
-	*ret = inode;
+	*ret = ovl_publish(ov, inode);
 	return 0;
 }
 
