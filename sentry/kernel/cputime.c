@@ -454,8 +454,8 @@ void cpu_limit_free(struct thread_group *tg)
 	tg->cpu_limit = NULL;
 }
 
-void usage_note_peak(struct task *t)
+void usage_note_peak(struct kernel *k, struct aspace *as)
 {
-	if (t->kernel->report)
-		report_memory(t->kernel, (uint64_t)host_peak_rss(t) << 10);
+	if (k->report)
+		report_memory(k, (uint64_t)aspace_peak_rss(k, as) << 10);
 }

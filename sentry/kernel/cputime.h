@@ -56,8 +56,8 @@ void usage_children(struct task *t, struct rusage *ru);
 /* What a child used, with its own children; *final* (held by the caller, or NULL): the host's account of its stub. */
 struct usage_final;
 struct usage_final *usage_final_of(struct thread_group *c); /* of a zombie: a reference, or NULL */
-/* The address space of *t* ends: its peak counts for --report, which looks at the living only now and then. */
-void usage_note_peak(struct task *t);
+/* The address space *as* ends, or is about to be killed: its peak counts for --report, which looks at the living only now and then. */
+void usage_note_peak(struct kernel *k, struct aspace *as);
 void usage_of_child(struct task *t, const struct cpu_times *times, struct usage_final *final, struct rusage *ru);
 /* The child *c* has been waited for: all that it and its children used is now among the children's of *tg*. tasklist_lock held. */
 void usage_adopt(struct thread_group *tg, struct thread_group *c);

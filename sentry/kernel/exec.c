@@ -425,7 +425,7 @@ static void switch_mm(struct task *t, struct exec_image *im)
 	struct gthread *old_th = t->th;
 
 	if (old)
-		usage_note_peak(t);
+		usage_note_peak(t->kernel, old->as);
 	tg_set_aspace(t->tg, im->as);
 	lock_acquire(&t->tg->siglock);
 	lock_acquire(&t->cred_lock);

@@ -361,7 +361,7 @@ static void drop_resources(struct task *t, bool last)
 	if (!mm)
 		return;
 	if (last) {
-		usage_note_peak(t);
+		usage_note_peak(t->kernel, mm->as);
 		tg_set_aspace(t->tg, NULL); /* while it can still be asked */
 	}
 	lock_acquire(&t->cred_lock);

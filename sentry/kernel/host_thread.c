@@ -10,30 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * The file *name* of the host thread of *t*, or of its whole process: up to *room* - 1 bytes, and a NUL. False: there is none, or
- * the host hides it.
- */
-static bool read_file(struct task *t, bool process, const char *name, char *text, size_t room)
+/* The file *path* of the host's /proc: up to *room* - 1 bytes, and a NUL. False: it is not there, or the host hides it. */
+static bool read_path(struct kernel *k, const char *path, char *text, size_t room)
 {
-	char path[64];
-	pid_t pid = 0, tid = 0;
 	ssize_t n;
 	int fd;
 
-	lock_acquire(&t->tg->siglock);
-	if (t->th) {
-		tid = gthread_host_tid(t->th);
-		pid = aspace_host_pid(gthread_aspace(t->th));
-	}
-	lock_release(&t->tg->siglock);
-	if (!tid || t->kernel->proc_fd < 0)
+	if (k->proc_fd < 0)
 		return false;
-	if (process)
-		snprintf(path, sizeof(path), "%d/%s", (int)pid, name);
-	else
-		snprintf(path, sizeof(path), "%d/task/%d/%s", (int)pid, (int)tid, name);
-	fd = host_open_beneath(t->kernel->proc_fd, path, O_RDONLY, 0);
+	fd = host_open_beneath(k->proc_fd, path, O_RDONLY, 0);
 	if (fd < 0)
 		return false;
 	n = host_pread(fd, text, room - 1, 0);
@@ -42,6 +27,27 @@ static bool read_file(struct task *t, bool process, const char *name, char *text
 		return false;
 	text[n] = 0;
 	return true;
+}
+
+/* The same for the file *name* of the host thread of *t*, or of its whole process. */
+static bool read_file(struct task *t, bool process, const char *name, char *text, size_t room)
+{
+	char path[64];
+	pid_t pid = 0, tid = 0;
+
+	lock_acquire(&t->tg->siglock);
+	if (t->th) {
+		tid = gthread_host_tid(t->th);
+		pid = aspace_host_pid(gthread_aspace(t->th));
+	}
+	lock_release(&t->tg->siglock);
+	if (!tid)
+		return false;
+	if (process)
+		snprintf(path, sizeof(path), "%d/%s", (int)pid, name);
+	else
+		snprintf(path, sizeof(path), "%d/task/%d/%s", (int)pid, (int)tid, name);
+	return read_path(t->kernel, path, text, room);
 }
 
 static bool parse_stat(char *text, struct host_thread *ret)
@@ -69,12 +75,24 @@ uint64_t host_thread_ns(struct task *t)
 	return read_file(t, false, "schedstat", text, sizeof(text)) ? strtoull(text, NULL, 10) : 0;
 }
 
+static long peak_in(const char *status)
+{
+	const char *p = strstr(status, "VmHWM:");
+
+	return p ? strtol(p + 6, NULL, 10) : 0;
+}
+
 long host_peak_rss(struct task *t)
 {
-	char text[4096], *p;
+	char text[4096];
 
-	if (!read_file(t, true, "status", text, sizeof(text)))
-		return 0;
-	p = strstr(text, "VmHWM:");
-	return p ? strtol(p + 6, NULL, 10) : 0;
+	return read_file(t, true, "status", text, sizeof(text)) ? peak_in(text) : 0;
+}
+
+long aspace_peak_rss(struct kernel *k, struct aspace *as)
+{
+	char path[32], text[4096];
+
+	snprintf(path, sizeof(path), "%d/status", (int)aspace_host_pid(as));
+	return read_path(k, path, text, sizeof(text)) ? peak_in(text) : 0;
 }

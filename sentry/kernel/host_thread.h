@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct aspace;
+struct kernel;
 struct task;
 
 struct host_thread {
@@ -25,3 +27,5 @@ bool host_thread_stat(struct task *t, bool process, struct host_thread *ret);
 uint64_t host_thread_ns(struct task *t);
 /* The largest resident set of its process so far, in KiB; 0 likewise. */
 long host_peak_rss(struct task *t);
+/* The same of the process behind *as*, which the caller holds. No lock is taken. */
+long aspace_peak_rss(struct kernel *k, struct aspace *as);

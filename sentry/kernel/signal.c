@@ -313,6 +313,7 @@ static bool kill_aspace(struct task *t)
 	lock_release(&t->cred_lock);
 	if (!as || (shares && kill_later(t->tg, as)))
 		return alive;
+	usage_note_peak(t->kernel, as); /* afterwards the host may have taken its memory away */
 	aspace_kill(as);
 	aspace_put(as);
 	return alive;

@@ -152,8 +152,9 @@ def memory():
     """A short run is over before anybody has looked; its peak is the kernel's."""
     r, _, _ = report("host", "--", "dash", "-c", "true")
     check("memory of a short run", 500_000 < r["resources"]["memory_peak"] < 20_000_000, r["resources"])
-    r, _, _ = report("host", "--", "python3", "-c", "b'x' * 50_000_000")
-    check("memory at its peak", 50_000_000 < r["resources"]["memory_peak"] < 120_000_000, r["resources"])
+    # Several times: the host takes the memory of a process away as soon as it is killed, so a late look sees none.
+    peaks = [report("host", "--", "python3", "-c", "b'x' * 50_000_000")[0]["resources"]["memory_peak"] for _ in range(8)]
+    check("memory at its peak", all(50_000_000 < p < 120_000_000 for p in peaks), peaks)
 
 
 def at_once():
