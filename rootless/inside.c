@@ -136,13 +136,18 @@ static bool is_dynamic(int fd)
 
 /*
  * The guest's root binds any port and pings, as root does everywhere: in a network namespace of our own, ports below
- * 1024 and ICMP echo sockets are opened to its users. Where /proc/sys cannot be written those two things are refused
- * inside.
+ * 1024 and ICMP echo sockets are opened to its users.
  */
-static void loosen_network(void)
+static void configure_network(struct child *c)
 {
-	write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
-	write_file("/proc/sys/net/ipv4/ping_group_range", "0 0");
+	char msg[SANDBOX_MSG_MAX] = {SANDBOX_MSG_ERROR, 'f'}, *err = NULL;
+
+	check(c, root_loopback_up(), "bring up the loopback interface");
+	if (netns_configure(c->opt->sysctls, c->opt->n_sysctls, &err) == 0)
+		return;
+	snprintf(msg + 2, sizeof(msg) - 2, "%s", err ? err : "out of memory");
+	send(c->sock, msg, strlen(msg), MSG_NOSIGNAL);
+	_exit(125);
 }
 
 static void enter_namespaces(struct child *c)
@@ -151,10 +156,8 @@ static void enter_namespaces(struct child *c)
 	check(c, sethostname("picket", 6) < 0 ? -errno : 0, "name the sandbox's uts namespace");
 	/* A host that masks its own /proc (a container) allows no second one; the sentry can do without. */
 	c->proc = root_private_proc();
-	if (!c->opt->host_network && !c->opt->join) {
-		check(c, root_loopback_up(), "bring up the loopback interface");
-		loosen_network();
-	}
+	if (!c->opt->host_network && !c->opt->join)
+		configure_network(c);
 	c->root = root_prepare(is_dynamic(c->sentry));
 	check(c, c->root, "make the sandbox's empty root");
 }

@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "rootless/netns.h"
+
 /* Descriptor numbers inside the sentry. */
 #define SANDBOX_CONFIG_FD 3
 #define SANDBOX_PROC_FD 4
@@ -25,7 +27,9 @@
 struct sandbox_options {
 	const char *sentry; /* path of picket-sentry */
 	bool no_namespaces; /* run without any namespace: no_new_privs and no capabilities only */
-	bool host_network;  /* share the caller's network namespace */
+	bool host_network;  /* share the caller's network namespace (which may be a container's: netns.h) */
+	const struct netns_sysctl *sysctls; /* of the network namespace that is made */
+	size_t n_sysctls;
 	bool join;	    /* share this one, of another sandbox: */
 	int join_net;	    /* the namespace, */
 	int join_user;	    /* and the user namespace that owns it */

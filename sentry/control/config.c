@@ -352,7 +352,7 @@ static int record_network(struct parser *p, const char *s)
 {
 	static const char *const names[] = {
 		[CONFIG_NET_NONE] = "none", [CONFIG_NET_SLIRP] = "slirp", [CONFIG_NET_HOST] = "host",
-		[CONFIG_NET_CONTAINER] = "container"};
+		[CONFIG_NET_CONTAINER] = "container", [CONFIG_NET_GIVEN] = "given"};
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(s, names[i]) == 0) {

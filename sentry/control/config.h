@@ -80,7 +80,7 @@ enum config_keyword {
 /* --- the reader (sentry/control/config.c) ------------------------------------------------------------------------- */
 
 enum config_root { CONFIG_ROOT_UNSET, CONFIG_ROOT_IS_SNAP, CONFIG_ROOT_IS_DIR, CONFIG_ROOT_IS_HOST };
-enum config_network { CONFIG_NET_NONE, CONFIG_NET_SLIRP, CONFIG_NET_HOST, CONFIG_NET_CONTAINER };
+enum config_network { CONFIG_NET_NONE, CONFIG_NET_SLIRP, CONFIG_NET_HOST, CONFIG_NET_CONTAINER, CONFIG_NET_GIVEN };
 
 struct config_pack {
 	uint32_t number;

@@ -88,9 +88,11 @@ int net_create(struct kernel *k)
 	list_init(&net->netlink_all);
 	net->ioctl_fd = net->route_fd = -1;
 	/*
-	 * Without a namespace of its own the sandbox has the host's network, and gets that only if it was asked for.
+	 * Without a namespace of its own the sandbox has the host's network, and gets that only if it was asked for; or one that
+	 * who starts it has entered before.
 	 */
-	net->inet = k->config && (!k->config->nouserns || k->config->network == CONFIG_NET_HOST);
+	net->inet = k->config && (!k->config->nouserns || k->config->network == CONFIG_NET_HOST ||
+				  k->config->network == CONFIG_NET_GIVEN);
 	if (net->inet)
 		err = open_host(net);
 	open_proc(net, k->config ? k->config->proc_fd : -1);
