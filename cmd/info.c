@@ -13,7 +13,7 @@
 #include "cmd/lib/mode.h"
 #include "cmd/run/mounts.h"
 #include "cmd/lib/programs.h"
-#include "cmd/keep/process.h"
+#include "cmd/keep/runtime.h"
 #include "cmd/lib/columns.h"
 #include "cmd/keep/record.h"
 #include "fuse-snap/client.h"

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "cmd/complete/complete.h"
-#include "cmd/keep/process.h"
+#include "cmd/keep/runtime.h"
 #include "cmd/keep/record.h"
 #include "cmd/run/mounts.h"
 #include "fuse-snap/store.h"

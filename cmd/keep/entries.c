@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd/keep/process.h"
+#include "cmd/keep/runtime.h"
 #include "cmd/keep/record_priv.h"
 #include "cmd/lib/mode.h"
 #include "fuse-snap/client.h"

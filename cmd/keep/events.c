@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd/keep/process.h"
+#include "cmd/keep/runtime.h"
 #include "cmd/lib/jtext.h"
 #include "cmd/lib/str.h"
 #include "cmd/lib/when.h"

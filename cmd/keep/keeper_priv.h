@@ -10,7 +10,7 @@
 
 #include "cmd/keep/keeper.h"
 #include "cmd/keep/log.h"
-#include "cmd/keep/loop.h"
+#include "cmd/lib/loop.h"
 #include "cmd/keep/record.h"
 #include "cmd/keep/settings.h"
 #include "cmd/keep/stream.h"

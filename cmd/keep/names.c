@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd/keep/process.h"
+#include "cmd/keep/runtime.h"
 #include "cmd/keep/record_priv.h"
 #include "net/err.h"
 

@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd/keep/process.h"
+#include "cmd/keep/runtime.h"
+#include "cmd/lib/process.h"
 #include "cmd/keep/record_priv.h"
 #include "cmd/lib/jtext.h"
 #include "net/err.h"

@@ -18,7 +18,7 @@
 #include "cmd/commands.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/programs.h"
-#include "cmd/keep/process.h"
+#include "cmd/keep/runtime.h"
 #include "fuse-snap/client.h"
 
 /* The type of picket-snapd's tree mounts. */

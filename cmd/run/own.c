@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "cmd/config/config.h"
-#include "cmd/keep/process.h"
+#include "cmd/keep/runtime.h"
 #include "fuse-snap/client.h"
 
 char *resolved_path(const char *path)

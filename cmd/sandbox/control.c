@@ -14,7 +14,7 @@
 #include "cmd/commands.h"
 #include "cmd/keep/events.h"
 #include "cmd/keep/ask.h"
-#include "cmd/keep/process.h"
+#include "cmd/lib/process.h"
 #include "cmd/keep/volumes.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/signals.h"

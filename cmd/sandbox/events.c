@@ -14,7 +14,7 @@
 
 #include "cmd/commands.h"
 #include "cmd/lib/escape.h"
-#include "cmd/keep/process.h"
+#include "cmd/keep/runtime.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/template.h"
 #include "cmd/lib/when.h"

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
-#include "cmd/keep/process.h"
+#include "cmd/lib/process.h"
 #include "cmd/keep/record.h"
 #include "cmd/keep/record_priv.h"
 #include "cmd/lib/signals.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The keeper's poll loop. */
-#include "cmd/keep/loop.h"
+#include "cmd/lib/loop.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -19,7 +19,4 @@ bool process_lives(pid_t pid, uint64_t start, const char *boot);
 /* End it, and no later one with its pid, by SIGKILL. Whether it lived. */
 bool process_end(pid_t pid, uint64_t start, const char *boot);
 
-/* The runtime directory; NULL after a complaint. Static. */
-const char *runtime_dir(void);
-
 #endif

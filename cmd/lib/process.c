@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Telling a process from a later one with its pid. */
-#include "cmd/keep/process.h"
+#include "cmd/lib/process.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -9,22 +9,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include "cmd/lib/message.h"
-#include "fuse-snap/client.h"
-
-const char *runtime_dir(void)
-{
-	static char path[4096];
-	struct snap_error e;
-
-	if (path[0] == '\0' && snap_runtime_dir(path, sizeof(path), &e) < 0) {
-		path[0] = '\0';
-		complain(EXIT_PICKET, "%s", e.text);
-		return NULL;
-	}
-	return path;
-}
 
 /* Read a small file of /proc into buf, with a NUL behind; false if there is none. */
 static bool read_small(const char *path, char *buf, size_t size)
