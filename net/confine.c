@@ -40,7 +40,7 @@ static void allow_path(int rules, const char *path)
 
 	if (fd < 0)
 		return;
-	landlock_allow(rules, fd, false);
+	landlock_allow(rules, fd, 0);
 	close(fd);
 }
 
@@ -64,7 +64,7 @@ void confine(const struct store *s, const char *source, bool network)
 	allow_path(rules, getenv("SSL_CERT_FILE"));
 	if (source)
 		allow_path(rules, source);
-	if (!landlock_allow(rules, store_dirfd(s), true))
+	if (!landlock_allow(rules, store_dirfd(s), LANDLOCK_WRITE))
 		landlock_enforce(rules);
 	close(rules);
 }

@@ -73,11 +73,54 @@ static int empty_bounding_set(void)
 	return 0;
 }
 
+#define SECUREBITS                                                                                                     \
+	((unsigned long)(SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED | \
+		SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED))
+
+/* Permitted and effective: `have`, inheritable: `inherit`. */
+static int set_capabilities(uint64_t have, uint64_t inherit)
+{
+	cap_t caps = cap_init();
+	int r = caps ? 0 : -ENOMEM;
+
+	for (cap_value_t cap = 0; r == 0 && cap < 64; cap++) {
+		const uint64_t bit = (uint64_t)1 << cap;
+
+		if (((have & bit) && (cap_set_flag(caps, CAP_PERMITTED, 1, &cap, CAP_SET) < 0 ||
+					     cap_set_flag(caps, CAP_EFFECTIVE, 1, &cap, CAP_SET) < 0)) ||
+			((inherit & bit) && cap_set_flag(caps, CAP_INHERITABLE, 1, &cap, CAP_SET) < 0))
+			r = -errno;
+	}
+	if (r == 0 && cap_set_proc(caps) < 0)
+		r = -errno;
+	cap_free(caps);
+	return r;
+}
+
+int harden_keep_capabilities(uint64_t keep)
+{
+	const uint64_t setpcap = (uint64_t)1 << CAP_SETPCAP;
+	int r;
+
+	/* Nothing becomes inheritable that the bounding set has not; nothing ambient that is not inheritable. */
+	r = set_capabilities(keep | setpcap, keep);
+	if (r < 0)
+		return r;
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return -errno;
+	for (int cap = 0; cap < 64; cap++)
+		if ((keep >> cap & 1) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+			return -errno;
+	r = empty_bounding_set();
+	if (r < 0)
+		return r;
+	if (prctl(PR_SET_SECUREBITS, SECUREBITS, 0, 0, 0) < 0)
+		return -errno;
+	return set_capabilities(keep, keep);
+}
+
 int harden_drop_capabilities(void)
 {
-	const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
-				   SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
-				   SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
 	cap_t none;
 	int r;
 
@@ -86,7 +129,7 @@ int harden_drop_capabilities(void)
 	r = empty_bounding_set();
 	if (r < 0)
 		return r;
-	if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0 && errno != EPERM)
+	if (prctl(PR_SET_SECUREBITS, SECUREBITS, 0, 0, 0) < 0 && errno != EPERM)
 		return -errno;
 	none = cap_init();
 	if (!none)

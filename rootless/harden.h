@@ -22,6 +22,12 @@ int harden_close_except(int first, const int *keep, size_t count);
  */
 int harden_drop_capabilities(void);
 
+/*
+ * The same but for the capabilities `keep` (bits), which the thread keeps, and ambient: a program it executes that is not privileged itself has
+ * them too, and can drop them, but get no others.
+ */
+int harden_keep_capabilities(uint64_t keep);
+
 /* prctl(PR_SET_NO_NEW_PRIVS). */
 int harden_no_new_privs(void);
 
@@ -40,8 +46,11 @@ int landlock_abi(void);
  */
 int landlock_create(unsigned int flags);
 
-/* Allow reading beneath the directory (or of the file) `fd`, and with `write` everything but making device nodes. */
-int landlock_allow(int rules, int fd, bool write);
+#define LANDLOCK_WRITE (1u << 0)     /* everything but making device nodes */
+#define LANDLOCK_WHITEOUTS (1u << 1) /* character devices too: the kernel has rules of its own for all but 0:0 */
+
+/* Allow reading beneath the directory (or of the file) `fd`, and what `what` says (LANDLOCK_WRITE …). */
+int landlock_allow(int rules, int fd, unsigned int what);
 
 /* Enforce the rule set on the calling thread (and what it starts), after no_new_privs. Does not close `rules`. */
 int landlock_enforce(int rules);

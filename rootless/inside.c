@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #include "rootless/harden.h"
+#include "rootless/ids.h"
 #include "rootless/root.h"
 
 struct child {
@@ -150,9 +152,25 @@ static void configure_network(struct child *c)
 	_exit(125);
 }
 
+/* The parent maps the ids, and this process is user 0 of them until its namespaces stand. */
+static void await_ids(struct child *c)
+{
+	char msg[SANDBOX_MSG_MAX];
+	ssize_t n;
+
+	do {
+		n = recv(c->sock, msg, sizeof(msg), 0);
+	} while (n < 0 && errno == EINTR);
+	if (n < 1 || msg[0] != SANDBOX_MSG_MAPPED)
+		_exit(125);
+}
+
 static void enter_namespaces(struct child *c)
 {
-	map_ids(c);
+	if (c->opt->ids == SANDBOX_IDS_ONE)
+		map_ids(c);
+	else if (c->opt->ids == SANDBOX_IDS_ALL)
+		await_ids(c);
 	check(c, sethostname("picket", 6) < 0 ? -errno : 0, "name the sandbox's uts namespace");
 	/* A host that masks its own /proc (a container) allows no second one; the sentry can do without. */
 	c->proc = root_private_proc();
@@ -307,6 +325,26 @@ static void prefer_as_victim(void)
 	write_file("/proc/self/oom_score_adj", "500");
 }
 
+/*
+ * The sentry of files with real owners: no user of the guest's and not root, with the capabilities to give files the owners, modes and
+ * capabilities that they have inside, and to reach them whatever these are. They count for files whose ids its user namespace has; which
+ * files those can be at all is what it was given.
+ */
+static void become_owner(struct child *c)
+{
+	const uint64_t keep = (uint64_t)1 << CAP_CHOWN | (uint64_t)1 << CAP_DAC_OVERRIDE | (uint64_t)1 << CAP_FOWNER |
+			      (uint64_t)1 << CAP_FSETID | (uint64_t)1 << CAP_SETFCAP;
+	struct pollfd pfd = {.fd = c->sock};
+
+	check(c, ids_become(c->opt->uid, c->opt->gid), "take the sentry's own user");
+	check(c, harden_keep_capabilities(keep), "drop the sandbox's capabilities");
+	/* Another user has no death signal any more. The parent's end of the socket tells whether it has died meanwhile. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		give_up(c, false, errno, "cannot tie the sandbox to its parent");
+	if (poll(&pfd, 1, 0) > 0 && (pfd.revents & POLLHUP))
+		_exit(125);
+}
+
 static void execute(struct child *c)
 {
 	static char name[] = "picket-sentry", option[] = "--config-fd", number[] = "3";
@@ -315,7 +353,10 @@ static void execute(struct child *c)
 	static char tunables[] = "GLIBC_TUNABLES=glibc.pthread.rseq=0";
 	char *envp[] = {tunables, NULL};
 
-	check(c, harden_drop_capabilities(), "drop the sandbox's capabilities");
+	if (c->opt->ids == SANDBOX_IDS_ONE)
+		check(c, harden_drop_capabilities(), "drop the sandbox's capabilities");
+	else
+		become_owner(c);
 	check(c, harden_no_new_privs(), "set no_new_privs");
 	syscall(SYS_execveat, c->sentry, "", argv, envp, AT_EMPTY_PATH);
 	give_up(c, false, errno, "cannot execute %s", c->opt->sentry);

@@ -85,7 +85,7 @@ int landlock_create(unsigned int flags)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-int landlock_allow(int rules, int fd, bool write)
+int landlock_allow(int rules, int fd, unsigned int what)
 {
 	const uint64_t file_rights = FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV;
 	struct path_beneath_attr rule = {.fd = fd};
@@ -95,8 +95,10 @@ int landlock_allow(int rules, int fd, bool write)
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	rule.rights = FS_EXECUTE | FS_READ_FILE | FS_READ_DIR;
-	if (write)
+	if (what & LANDLOCK_WRITE)
 		rule.rights = all & ~(FS_MAKE_CHAR | FS_MAKE_BLOCK | FS_IOCTL_DEV);
+	if (what & LANDLOCK_WHITEOUTS)
+		rule.rights |= FS_MAKE_CHAR;
 	if (!S_ISDIR(st.st_mode))
 		rule.rights &= file_rights;
 	return syscall(SYS_landlock_add_rule, rules, RULE_PATH_BENEATH, &rule, 0) < 0 ? -errno : 0;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "net/err.h"
+#include "rootless/ids.h"
 
 #ifndef CLONE_NEWCGROUP
 #define CLONE_NEWCGROUP 0x02000000
@@ -30,11 +31,12 @@ static void close_fd(int *fd)
 
 static unsigned long namespace_flags(const struct sandbox_options *opt)
 {
-	unsigned long flags =
-		CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+	unsigned long flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 
 	if (opt->no_namespaces)
 		return 0;
+	if (opt->ids != SANDBOX_IDS_IN_PLACE)
+		flags |= CLONE_NEWUSER;
 	return opt->host_network || opt->join ? flags : flags | CLONE_NEWNET;
 }
 
@@ -92,23 +94,66 @@ static long spawn_joined(const struct sandbox_options *opt, int *sv, int parent,
 	return pid;
 }
 
-int sandbox_spawn(const struct sandbox_options *opt, struct sandbox *out, char **err)
+/* The child waits for its ids, which only its parent's user namespace can give it. */
+static int map_ids(const struct sandbox_options *opt, long pid, int sock, char **err)
 {
+	const char done[] = {SANDBOX_MSG_MAPPED};
+	int r;
+
+	if (opt->ids != SANDBOX_IDS_ALL)
+		return 0;
+	r = ids_map_all((pid_t)pid);
+	if (r < 0)
+		return err_set(err, "cannot map the ids of the sandbox's user namespace: %s", strerror(-r));
+	return send(sock, done, sizeof(done), MSG_NOSIGNAL) < 0 ? err_set(err, "the sandbox's first process died") : 0;
+}
+
+/* What the sentry will be; and whether the caller may be asked for a sentry in its own user namespace. */
+static int prepare_ids(struct sandbox_options *opt, char **err)
+{
+	int r;
+
+	if (opt->ids == SANDBOX_IDS_ONE)
+		return 0;
+	if (opt->no_namespaces || opt->join || (opt->ids == SANDBOX_IDS_IN_PLACE && ids_first_namespace()))
+		return err_set(err, "files with real owners need a user namespace of the sandbox's own");
+	r = ids_choose(getpid(), &opt->uid, &opt->gid);
+	return r < 0 ? err_set(err, "cannot choose the sentry's user: %s", strerror(-r)) : 0;
+}
+
+/* clone(2) and not clone3(2): container seccomp profiles answer the latter with ENOSYS. */
+static long spawn_child(const struct sandbox_options *opt, int *sv, int parent, int *pidfd)
+{
+	long pid = syscall(SYS_clone, namespace_flags(opt) | CLONE_PIDFD | SIGCHLD, NULL, pidfd, NULL, NULL);
+
+	if (pid == 0) {
+		close(sv[0]);
+		sandbox_child(opt, sv[1], parent);
+	}
+	return pid;
+}
+
+int sandbox_spawn(const struct sandbox_options *options, struct sandbox *out, char **err)
+{
+	struct sandbox_options own = *options, *opt = &own;
 	int sv[2], parent, pidfd = -1;
 	long pid;
 
 	*out = (struct sandbox){.pidfd = -1, .setup_sock = -1};
+	if (prepare_ids(opt, err) < 0)
+		return -1;
+	out->uid = opt->uid;
+	out->gid = opt->gid;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		return err_set(err, "cannot make a socket for the sandbox: %s", strerror(errno));
 	parent = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	if (opt->join) {
 		pid = spawn_joined(opt, sv, parent, &pidfd);
 	} else {
-		/* clone(2) and not clone3(2): container seccomp profiles answer the latter with ENOSYS. */
-		pid = syscall(SYS_clone, namespace_flags(opt) | CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL, NULL);
-		if (pid == 0) {
-			close(sv[0]);
-			sandbox_child(opt, sv[1], parent);
+		pid = spawn_child(opt, sv, parent, &pidfd);
+		if (pid < 0 && opt->ids == SANDBOX_IDS_ALL && is_mode_error(errno) && !ids_first_namespace()) {
+			opt->ids = SANDBOX_IDS_IN_PLACE;
+			pid = spawn_child(opt, sv, parent, &pidfd);
 		}
 	}
 	if (pid < 0)
@@ -125,6 +170,10 @@ int sandbox_spawn(const struct sandbox_options *opt, struct sandbox *out, char *
 	out->pid = (pid_t)pid;
 	out->pidfd = pidfd;
 	out->setup_sock = sv[0];
+	if (map_ids(opt, pid, sv[0], err) < 0) {
+		sandbox_kill(out);
+		return -1;
+	}
 	return 0;
 }
 

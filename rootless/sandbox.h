@@ -24,6 +24,17 @@
 #define SANDBOX_FIRST_FD 10 /* the caller's descriptors, in order */
 #define SANDBOX_FDS_MAX 4096
 
+/* Which ids the sandbox's user namespace has. docs/rootless.md, "Real owners". */
+enum sandbox_ids {
+	SANDBOX_IDS_ONE, /* the caller's, as 0 */
+	/*
+	 * All of the caller's own namespace, in which it is user 0 with its capabilities. The sentry is a user of no one else's, and has capabilities
+	 * over files. In a namespace made for it; where the host gives none, in the caller's itself, unless that is the first.
+	 */
+	SANDBOX_IDS_ALL,
+	SANDBOX_IDS_IN_PLACE, /* the same in the caller's own namespace, which is not the first */
+};
+
 struct sandbox_options {
 	const char *sentry; /* path of picket-sentry */
 	bool no_namespaces; /* run without any namespace: no_new_privs and no capabilities only */
@@ -33,6 +44,7 @@ struct sandbox_options {
 	bool join;	    /* share this one, of another sandbox: */
 	int join_net;	    /* the namespace, */
 	int join_user;	    /* and the user namespace that owns it */
+	enum sandbox_ids ids;
 	uid_t uid;	    /* the caller's effective ids, which a new user namespace does not tell any more */
 	gid_t gid;
 };
@@ -41,6 +53,8 @@ struct sandbox {
 	pid_t pid;	   /* child of the caller; 0: none */
 	int pidfd;	   /* -1 when the kernel has none */
 	int setup_sock;	   /* private */
+	uid_t uid;	   /* what the sentry is in the caller's user namespace, with SANDBOX_IDS_ALL and _IN_PLACE */
+	gid_t gid;
 	bool proc;	   /* after sandbox_ready: SANDBOX_PROC_FD will be a /proc of the pid namespace */
 	bool mode_missing; /* after a failed sandbox_ready: the host refused the namespaces, not something else */
 };
@@ -74,6 +88,7 @@ void sandbox_child(const struct sandbox_options *opt, int sock, int parent_pidfd
 /* The first bytes of the set-up messages. */
 #define SANDBOX_MSG_READY 'R' /* child: then '1' or '0' for proc */
 #define SANDBOX_MSG_ERROR 'E' /* child: then 'm' (mode missing) or 'f', then a sentence */
+#define SANDBOX_MSG_MAPPED 'M' /* parent: the ids are mapped */
 #define SANDBOX_MSG_FDS 'F'   /* parent: struct sandbox_fds_msg; descriptors with SCM_RIGHTS, the configuration first */
 #define SANDBOX_MSG_MAX 512
 #define SANDBOX_BATCH 200 /* descriptors in one message; the kernel's limit is 253 */

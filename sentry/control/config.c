@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -188,23 +189,64 @@ static int check_path(struct parser *p, const char *path)
 	return 0;
 }
 
+/* `ro` or `rw`, then what is wanted of owners, set-user-ID programs, devices … in any order, with commas between. */
+static int parse_bind_options(struct parser *p, const char *s, struct config_bind *b)
+{
+	static const struct {
+		const char *word;
+		unsigned flag;
+	} words[] = {{"nosuid", MS_NOSUID}, {"nodev", MS_NODEV}, {"noexec", MS_NOEXEC}, {"noatime", MS_NOATIME},
+		{"nodiratime", MS_NODIRATIME}, {"owners", 0}};
+	const size_t n_words = sizeof(words) / sizeof(words[0]);
+	size_t n = strcspn(s, ","), i;
+
+	b->writable = n == 2 && memcmp(s, "rw", 2) == 0;
+	if (!b->writable && (n != 2 || memcmp(s, "ro", 2) != 0))
+		return fail(p, "neither ro nor rw");
+	for (s += n; *s; s += n) {
+		n = strcspn(++s, ",");
+		for (i = 0; i < n_words; i++)
+			if (strlen(words[i].word) == n && memcmp(s, words[i].word, n) == 0)
+				break;
+		if (i == n_words)
+			return fail(p, "unknown option of a bind");
+		b->flags |= words[i].flag;
+		b->owners |= !words[i].flag;
+	}
+	return 0;
+}
+
 static int record_bind(struct parser *p, char **a)
 {
-	bool rw = strcmp(a[2], "rw") == 0;
-	struct config_bind *b;
-	int r, fd;
+	struct config_bind made = {.target = a[0]}, *b;
+	int r = parse_bind_options(p, a[2], &made);
 
-	if (!rw && strcmp(a[2], "ro") != 0)
-		return fail(p, "neither ro nor rw");
-	r = check_path(p, a[0]);
 	if (r == 0)
-		r = parse_fd(p, a[1], &fd);
+		r = check_path(p, a[0]);
+	if (r == 0)
+		r = parse_fd(p, a[1], &made.fd);
 	if (r < 0)
 		return r;
 	b = APPEND(p->c->binds, p->c->n_binds);
 	if (!b)
 		return -ENOMEM;
-	*b = (struct config_bind){.target = a[0], .fd = fd, .writable = rw};
+	*b = made;
+	return 0;
+}
+
+static int record_root_bind(struct parser *p, char **a)
+{
+	struct config_bind made = {.target = NULL};
+	int r = set_root(p, CONFIG_ROOT_IS_BIND);
+
+	if (r == 0)
+		r = parse_bind_options(p, a[1], &made);
+	if (r == 0)
+		r = parse_fd(p, a[0], &made.fd);
+	if (r < 0)
+		return r;
+	p->c->root_bind = made;
+	p->c->root_fd = made.fd;
 	return 0;
 }
 
@@ -441,6 +483,8 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 		return record_pack(p, a);
 	case CONFIG_ROOT_DIR:
 		return record_root_fd(p, CONFIG_ROOT_IS_DIR, a[0]);
+	case CONFIG_ROOT_BIND:
+		return record_root_bind(p, a);
 	case CONFIG_ROOT_HOST:
 		return set_root(p, CONFIG_ROOT_IS_HOST);
 	case CONFIG_HOST_DIR:

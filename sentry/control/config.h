@@ -34,6 +34,7 @@
 	X(ROOT_SNAP, "root-snap", 1, 0)  \
 	X(PACK, "pack", 2, 1)            \
 	X(ROOT_DIR, "root-dir", 1, 0)    \
+	X(ROOT_BIND, "root-bind", 2, 0)  \
 	X(ROOT_HOST, "root-host", 0, 0)  \
 	X(HOST_DIR, "host-dir", 2, 1)    \
 	X(HOST_LINK, "host-link", 2, 1)  \
@@ -79,7 +80,7 @@ enum config_keyword {
 
 /* --- the reader (sentry/control/config.c) ------------------------------------------------------------------------- */
 
-enum config_root { CONFIG_ROOT_UNSET, CONFIG_ROOT_IS_SNAP, CONFIG_ROOT_IS_DIR, CONFIG_ROOT_IS_HOST };
+enum config_root { CONFIG_ROOT_UNSET, CONFIG_ROOT_IS_SNAP, CONFIG_ROOT_IS_DIR, CONFIG_ROOT_IS_BIND, CONFIG_ROOT_IS_HOST };
 enum config_network { CONFIG_NET_NONE, CONFIG_NET_SLIRP, CONFIG_NET_HOST, CONFIG_NET_CONTAINER, CONFIG_NET_GIVEN };
 
 struct config_pack {
@@ -91,9 +92,11 @@ struct config_host_entry { /* host-dir: fd >= 0, target NULL; host-link: fd -1 *
 	int fd;
 };
 struct config_bind {
-	const char *target;
+	const char *target; /* of root-bind: NULL */
 	int fd;
 	bool writable;
+	bool owners;	/* files have the owners, modes and capabilities on disk that they have inside */
+	unsigned flags; /* MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_NODIRATIME */
 };
 struct config_layer { /* volume: lower -1; cow: upper -1 for memory */
 	const char *target;
@@ -149,6 +152,7 @@ struct config {
 	size_t argc, n_env;
 	enum config_root root;
 	int root_fd;
+	struct config_bind root_bind; /* CONFIG_ROOT_IS_BIND: its fd is root_fd too */
 	struct config_pack *packs;
 	struct config_host_entry *host_entries;
 	struct config_bind *binds;

@@ -92,6 +92,40 @@ static int lower_host(struct kernel *k, const struct config *c, struct super_blo
 	return r < 0 ? fail(err, r, "cannot use the host's directories") : 0;
 }
 
+/* Without real owners programs of the host are the host user's: their set-user-ID bits and device numbers mean nothing inside. */
+static unsigned bind_flags(const struct config_bind *b)
+{
+	return b->flags | (b->owners ? 0 : MS_NOSUID | MS_NODEV) | (b->writable ? 0 : MS_RDONLY);
+}
+
+/* The host's directory is the root itself. */
+static int root_bind(struct kernel *k, const struct config *c, struct super_block **ret, struct rootfs_error *err)
+{
+	const struct hostfs_options opt = {.read_only = !c->root_bind.writable, .owners = c->root_bind.owners};
+	int r = hostfs_create(k, c->root_fd, &opt, ret);
+
+	if (r == -ENOSYS)
+		return fail(err, r, "host directories need openat2(2): Linux 5.6, and a container that allows it");
+	return r < 0 ? fail(err, r, "cannot use the root directory") : 0;
+}
+
+static int mount_as_root(struct kernel *k, struct super_block *sb, unsigned flags, struct rootfs_error *err)
+{
+	int r = k->mounts ? 0 : mount_ns_create(k, k->user_ns, true, &k->mounts);
+
+	if (!r && !k->nsproxy->mnt) {
+		mount_ns_get(k->mounts);
+		k->nsproxy->mnt = k->mounts;
+	}
+	if (!r)
+		r = mount_add(k->mounts, NULL, sb, NULL, flags, NULL);
+	if (r < 0) {
+		super_put(sb);
+		return fail(err, r, "cannot mount the root");
+	}
+	return 0;
+}
+
 int rootfs_mount_root(struct kernel *k, const struct config *c, struct rootfs_error *err)
 {
 	struct super_block *lower, *sb;
@@ -109,6 +143,9 @@ int rootfs_mount_root(struct kernel *k, const struct config *c, struct rootfs_er
 	case CONFIG_ROOT_IS_HOST:
 		r = lower_host(k, c, &lower, err);
 		break;
+	case CONFIG_ROOT_IS_BIND:
+		r = root_bind(k, c, &sb, err);
+		return r < 0 ? r : mount_as_root(k, sb, bind_flags(&c->root_bind) & ~(unsigned)MS_RDONLY, err);
 	case CONFIG_ROOT_UNSET:
 		r = fail(err, r, "no root file system");
 		break;
@@ -122,18 +159,7 @@ int rootfs_mount_root(struct kernel *k, const struct config *c, struct rootfs_er
 		super_put(lower);
 		return rootfs_layer_error(err, r, "the sandbox's layer of writes");
 	}
-	r = k->mounts ? 0 : mount_ns_create(k, k->user_ns, true, &k->mounts);
-	if (!r && !k->nsproxy->mnt) {
-		mount_ns_get(k->mounts);
-		k->nsproxy->mnt = k->mounts;
-	}
-	if (!r)
-		r = mount_add(k->mounts, NULL, sb, NULL, 0, NULL);
-	if (r < 0) {
-		super_put(sb);
-		return fail(err, r, "cannot mount the root");
-	}
-	return 0;
+	return mount_as_root(k, sb, 0, err);
 }
 
 /* --- names ----------------------------------------------------------------------------------------------------------------- */
@@ -439,7 +465,7 @@ static int mount_bind_volume(struct task *t, const struct config *c, const struc
 {
 	_Static_assert(sizeof(struct host_object) == sizeof(struct config_hide), "one layout");
 	_Static_assert(sizeof(struct host_place) == sizeof(struct config_place), "one layout");
-	const struct hostfs_options opt = {.read_only = !b->writable, .guard = b->writable,
+	const struct hostfs_options opt = {.read_only = !b->writable, .guard = b->writable && !b->owners, .owners = b->owners,
 		.hidden = (const struct host_object *)(const void *)c->hidden, .n_hidden = c->n_hidden,
 		.places = (const struct host_place *)(const void *)c->places, .n_places = c->n_places};
 	struct super_block *sb;
@@ -453,8 +479,7 @@ static int mount_bind_volume(struct task *t, const struct config *c, const struc
 		return fail(err, r, "volume at %s", b->target);
 	if (t->kernel->report && b->writable)
 		sb->reported = strdup(b->target);
-	/* Programs of the host are the host user's: their set-user-ID bits and device numbers mean nothing inside. */
-	return rootfs_mount_at(t, b->target, sb, MS_NOSUID | MS_NODEV | (b->writable ? 0 : MS_RDONLY), err);
+	return rootfs_mount_at(t, b->target, sb, bind_flags(b), err);
 }
 
 /* --- order ----------------------------------------------------------------------------------------------------------------- */

@@ -226,13 +226,15 @@ static int restrict_files(const struct config *c, struct failure *f)
 		return failure_set(f, 125, "cannot prepare the sandbox: out of memory");
 	if (c->root == CONFIG_ROOT_IS_DIR)
 		g[n++] = (struct host_grant){.fd = c->root_fd};
+	if (c->root == CONFIG_ROOT_IS_BIND)
+		g[n++] = (struct host_grant){.fd = c->root_fd, .writable = c->root_bind.writable, .whiteouts = c->root_bind.owners};
 	if (c->proc_fd >= 0) /* maps and statm of the stubs */
 		g[n++] = (struct host_grant){.fd = c->proc_fd};
 	for (size_t i = 0; i < c->n_host_entries; i++)
 		if (c->host_entries[i].fd >= 0)
 			g[n++] = (struct host_grant){.fd = c->host_entries[i].fd};
 	for (size_t i = 0; i < c->n_binds; i++)
-		g[n++] = (struct host_grant){.fd = c->binds[i].fd, .writable = c->binds[i].writable};
+		g[n++] = (struct host_grant){.fd = c->binds[i].fd, .writable = c->binds[i].writable, .whiteouts = c->binds[i].owners};
 	if (c->upper_fd >= 0)
 		g[n++] = (struct host_grant){.fd = c->upper_fd, .writable = true};
 	for (size_t i = 0; i < c->n_layers; i++) {

@@ -120,6 +120,7 @@ static struct super_block *hostfs_super(struct kernel *k, const struct hostfs_op
 	fs->lower = opt->lower;
 	fs->hide = fs->system = opt->hide;
 	fs->guard = opt->guard;
+	fs->owners = opt->owners;
 	fs->hidden = opt->hidden;
 	fs->n_hidden = opt->n_hidden;
 	fs->places = opt->places;

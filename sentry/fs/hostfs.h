@@ -16,7 +16,7 @@
 struct hostfs {
 	uint64_t root_dev;
 	uint32_t own_uid, own_gid;
-	bool lower, hide, system, guard;
+	bool lower, hide, system, guard, owners;
 	const struct host_object *hidden;
 	size_t n_hidden;
 	const struct host_place *places;
@@ -100,6 +100,24 @@ ssize_t hostfs_getxattr(struct inode *inode, const char *name, void *buf, size_t
 int hostfs_setxattr(struct inode *inode, const char *name, const void *buf, size_t size, int flags);
 ssize_t hostfs_listxattr(struct inode *inode, char *buf, size_t size);
 int hostfs_removexattr(struct inode *inode, const char *name);
+
+/* A descriptor of the object for what needs no reading or writing, for the caller to close: a copy of an open one, or O_PATH. */
+int host_node_handle(struct inode *inode);
+/* The inode of a file without a name beside *dir*; *fd* is its descriptor, taken over on success. */
+int host_node_orphan(struct inode *dir, const struct statx *st, int fd, struct inode **ret);
+
+/* Owners: hostfs_owner.c. How something is made: with the bits *first*, then it gets its owner, then the bits *mode*. */
+struct host_birth {
+	uint32_t first, mode, uid, gid;
+	bool owned;
+};
+void host_birth(struct inode *dir, uint32_t mode, const struct cred *cred, struct host_birth *b);
+/* The regular file just opened gets owner and mode. */
+int host_birth_fd(const struct host_birth *b, int fd);
+/* What has just been made under *name* gets owner and mode; its attributes in *st*. If that fails it is gone again. */
+int host_birth_name(struct inode *dir, int dirfd, const char *name, const struct host_birth *b, struct statx *st);
+int host_set_owner(struct inode *inode, const struct setattr *attr);
+int hostfs_tmpfile(struct inode *dir, uint32_t mode, const struct cred *cred, struct inode **ret);
 
 /* Is that name one that the guest may not touch? */
 static inline bool host_guarded(const struct hostfs *fs, const char *name)

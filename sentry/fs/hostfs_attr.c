@@ -5,6 +5,7 @@
  * Owners: the host user who runs the sandbox is root inside, as in a rootless container of podman; everybody else of a
  * volume is nobody (65534). In `host` mode and below an overlay the system's own files keep root as their owner. There is no
  * other owner to give a file to: chown(2) is EPERM unless it changes nothing. Times, modes and sizes are the host's.
+ * With real owners (hostfs_owner.c) ids are the host's too.
  */
 #include "fs/hostfs.h"
 
@@ -17,6 +18,8 @@
 
 static uint32_t map_id(const struct hostfs *fs, uint32_t id, uint32_t own)
 {
+	if (fs->owners)
+		return id;
 	if (id == own)
 		return 0;
 	if (fs->system)
@@ -182,6 +185,21 @@ static int node_fd(struct inode *inode, bool writable, bool *opened)
 	return fd >= 0 ? fd : host_node_open(inode, writable ? O_WRONLY : O_RDONLY);
 }
 
+int host_node_handle(struct inode *inode)
+{
+	struct hostfs *fs = hostfs_of(inode);
+	struct host_node *n = host_node_of(inode);
+	int fd = -EBADF;
+
+	lock_acquire(&fs->lock);
+	if (n->fd >= 0 || n->spare_fd >= 0)
+		fd = host_dup(n->fd >= 0 ? n->fd : n->spare_fd);
+	else if (!list_empty(&n->handles))
+		fd = host_dup(list_first(&n->handles, struct host_handle, link)->fd);
+	lock_release(&fs->lock);
+	return fd >= 0 ? fd : host_node_open(inode, O_PATH);
+}
+
 static int set_size(struct inode *inode, uint64_t size)
 {
 	bool was_open;
@@ -204,7 +222,7 @@ static int set_mode(struct inode *inode, uint32_t mode)
 	bool was_open;
 	int r, fd;
 
-	if (!S_ISDIR(inode->mode) && (mode & (S_ISUID | S_ISGID)))
+	if (!hostfs_of(inode)->owners && !S_ISDIR(inode->mode) && (mode & (S_ISUID | S_ISGID)))
 		return -EPERM; /* a program that runs with the host user's identity for others */
 	if (S_ISLNK(inode->mode))
 		return -EOPNOTSUPP;
@@ -213,7 +231,7 @@ static int set_mode(struct inode *inode, uint32_t mode)
 		r = host_fchmod(fd, mode & 07777);
 	} else {
 		fd = host_node_open(inode, O_PATH);
-		r = fd < 0 ? fd : host_chmod_path(fd, mode & 07777);
+		r = fd < 0 ? fd : host_chmod_path(inode->sb->kernel->proc_fd, fd, mode & 07777);
 	}
 	host_close(fd);
 	if (r == 0)
@@ -256,9 +274,13 @@ int hostfs_setattr(struct inode *inode, const struct setattr *attr)
 		return -EROFS;
 	if (atomic_load_explicit(&host_node_of(inode)->guarded, memory_order_relaxed))
 		return -EPERM;
-	if (((attr->valid & ATTR_UID) && attr->uid != inode->uid) || ((attr->valid & ATTR_GID) && attr->gid != inode->gid))
+	if (hostfs_of(inode)->owners) {
+		if (attr->valid & (ATTR_UID | ATTR_GID))
+			r = host_set_owner(inode, attr);
+	} else if (((attr->valid & ATTR_UID) && attr->uid != inode->uid) || ((attr->valid & ATTR_GID) && attr->gid != inode->gid)) {
 		return -EPERM;
-	if (attr->valid & ATTR_SIZE)
+	}
+	if (r == 0 && (attr->valid & ATTR_SIZE))
 		r = set_size(inode, attr->size);
 	if (r == 0 && (attr->valid & ATTR_MODE) && (attr->mode & 07777) != (inode->mode & 07777))
 		r = set_mode(inode, attr->mode);
@@ -267,11 +289,12 @@ int hostfs_setattr(struct inode *inode, const struct setattr *attr)
 	return r;
 }
 
-/* --- extended attributes: user.* alone ---------------------------------------------------------------------------------------- */
+/* --- extended attributes: user.* alone, unless owners are real ---------------------------------------------------------------------------------------- */
 
-static bool user_name(const char *name)
+/* What else there is the host decides: it lets security.capability be set where it lets set-user-ID programs be made. */
+static bool kept_name(const struct inode *inode, const char *name)
 {
-	return strncmp(name, "user.", 5) == 0;
+	return strncmp(name, "user.", 5) == 0 || (hostfs_of(inode)->owners && strncmp(name, "system.", 7) != 0);
 }
 
 static int xattr_fd(struct inode *inode)
@@ -286,7 +309,7 @@ ssize_t hostfs_getxattr(struct inode *inode, const char *name, void *buf, size_t
 	ssize_t r;
 	int fd;
 
-	if (!user_name(name))
+	if (!kept_name(inode, name))
 		return -EOPNOTSUPP;
 	fd = xattr_fd(inode);
 	if (fd < 0)
@@ -300,7 +323,7 @@ int hostfs_setxattr(struct inode *inode, const char *name, const void *buf, size
 {
 	int r, fd;
 
-	if (!user_name(name))
+	if (!kept_name(inode, name))
 		return -EOPNOTSUPP;
 	fd = xattr_fd(inode);
 	if (fd < 0)
@@ -314,7 +337,7 @@ int hostfs_removexattr(struct inode *inode, const char *name)
 {
 	int r, fd;
 
-	if (!user_name(name))
+	if (!kept_name(inode, name))
 		return -EOPNOTSUPP;
 	fd = xattr_fd(inode);
 	if (fd < 0)
@@ -324,15 +347,15 @@ int hostfs_removexattr(struct inode *inode, const char *name)
 	return r;
 }
 
-/* Keep the user.* names of a list, in place. */
-static size_t keep_user_names(char *list, size_t len)
+/* Keep the names of a list that are shown, in place. */
+static size_t keep_names(const struct inode *inode, char *list, size_t len)
 {
 	size_t out = 0;
 
 	for (size_t at = 0; at < len;) {
 		size_t n = strnlen(list + at, len - at) + 1;
 
-		if (at + n <= len && user_name(list + at)) {
+		if (at + n <= len && kept_name(inode, list + at)) {
 			memmove(list + out, list + at, n);
 			out += n;
 		}
@@ -356,7 +379,7 @@ ssize_t hostfs_listxattr(struct inode *inode, char *buf, size_t size)
 	}
 	host_close(fd);
 	if (n > 0) {
-		n = (ssize_t)keep_user_names(list, (size_t)n);
+		n = (ssize_t)keep_names(inode, list, (size_t)n);
 		if (size > 0 && (size_t)n > size)
 			n = -ERANGE;
 		else if (size > 0)

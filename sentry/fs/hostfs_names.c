@@ -52,50 +52,74 @@ static int hostfs_lookup(struct inode *dir, const char *name_in, size_t len, str
 }
 
 /* Set-user-ID and set-group-ID programs of the host user are nothing a sandbox may make on the host. */
-static int check_new_mode(uint32_t mode)
+static int check_new_mode(const struct hostfs *fs, uint32_t mode)
 {
-	return !S_ISDIR(mode) && (mode & (S_ISUID | S_ISGID)) ? -EPERM : 0;
+	return !fs->owners && !S_ISDIR(mode) && (mode & (S_ISUID | S_ISGID)) ? -EPERM : 0;
 }
 
-static int host_create(int dirfd, const char *name, uint32_t mode, int *ret_fd)
+static int make_regular(struct inode *dir, int dirfd, const char *name, const struct host_birth *b, int *ret_fd, struct statx *st)
 {
-	int fd;
+	int fd = host_open_beneath(dirfd, name, O_CREAT | O_EXCL | O_RDWR, b->first), r;
 
-	switch (mode & S_IFMT) {
-	case S_IFDIR:
-		return host_mkdir(dirfd, name, mode & 01777);
-	case S_IFREG:
-		fd = host_open_beneath(dirfd, name, O_CREAT | O_EXCL | O_RDWR, mode & 07777);
-		if (fd < 0)
-			return fd;
+	if (fd < 0)
+		return fd;
+	r = host_birth_fd(b, fd);
+	if (r < 0)
+		host_unlink(dirfd, name, false);
+	else
+		r = host_stat(fd, "", st);
+	if (r < 0)
+		host_close(fd);
+	else
 		*ret_fd = fd;
-		return 0;
+	return r;
+}
+
+/* *ret_fd*: of a regular file. */
+static int host_create(struct inode *dir, int dirfd, const char *name, const struct host_birth *b, uint64_t rdev, int *ret_fd,
+	struct statx *st)
+{
+	int r = -EPERM;
+
+	switch (b->mode & S_IFMT) {
+	case S_IFREG:
+		return make_regular(dir, dirfd, name, b, ret_fd, st);
+	case S_IFDIR:
+		r = host_mkdir(dirfd, name, b->first & 01777);
+		break;
 	case S_IFIFO:
 	case S_IFSOCK:
-		return host_mknod(dirfd, name, mode & (S_IFMT | 0777));
+		r = host_mknod(dirfd, name, b->first & (S_IFMT | 0777), 0);
+		break;
+	case S_IFCHR:
+	case S_IFBLK: /* the host allows whiteouts, and nothing else in a user namespace */
+		if (b->owned)
+			r = host_mknod(dirfd, name, b->first & (S_IFMT | 0777), rdev);
+		break;
 	default:
-		return -EPERM;
+		break;
 	}
+	return r < 0 ? r : host_birth_name(dir, dirfd, name, b, st);
 }
 
 static int hostfs_create_op(struct inode *dir, const char *name_in, size_t len, uint32_t mode, uint64_t rdev,
 			    const struct cred *cred, struct inode **ret)
 {
 	char name[VFS_NAME_MAX + 1];
+	struct host_birth b;
 	struct statx st;
 	int r = name_copy(name, name_in, len), fd = -1, dirfd;
 
 	if (r == 0)
-		r = host_held(dir, name) ? -EPERM : check_new_mode(mode);
+		r = host_held(dir, name) ? -EPERM : check_new_mode(hostfs_of(dir), mode);
 	if (r < 0)
 		return r;
+	host_birth(dir, mode, cred, &b);
 	dirfd = host_dir_get(dir);
 	if (dirfd < 0)
 		return dirfd;
 	platform_host_block_begin(dir->sb->kernel->platform);
-	r = host_create(dirfd, name, mode, &fd);
-	if (r == 0)
-		r = fd >= 0 ? host_stat(fd, "", &st) : host_stat(dirfd, name, &st);
+	r = host_create(dir, dirfd, name, &b, rdev, &fd, &st);
 	platform_host_block_end(dir->sb->kernel->platform);
 	host_dir_put(dir);
 	if (r == 0)
@@ -116,6 +140,7 @@ static int hostfs_symlink(struct inode *dir, const char *name_in, size_t len, co
 			  struct inode **ret)
 {
 	char name[VFS_NAME_MAX + 1];
+	struct host_birth b;
 	struct statx st;
 	int r = name_copy(name, name_in, len), dirfd;
 
@@ -123,37 +148,57 @@ static int hostfs_symlink(struct inode *dir, const char *name_in, size_t len, co
 		r = -EPERM;
 	if (r < 0)
 		return r;
+	host_birth(dir, S_IFLNK | 0777, cred, &b);
 	dirfd = host_dir_get(dir);
 	if (dirfd < 0)
 		return dirfd;
 	r = host_symlink(target, dirfd, name);
 	if (r == 0)
-		r = host_stat(dirfd, name, &st);
+		r = host_birth_name(dir, dirfd, name, &b, &st);
 	host_dir_put(dir);
 	return r < 0 ? r : host_node_get(dir, name, &st, ret);
 }
 
+/* Give *target* the name: by the one it has, or, if it has none yet, by its descriptor. */
+static int link_node(struct inode *target, int dirfd, const char *name)
+{
+	char oname[VFS_NAME_MAX + 1];
+	struct inode *oparent;
+	int r, ofd = host_place_get(target, oname, &oparent);
+
+	if (ofd >= 0) {
+		r = host_link(ofd, oname, dirfd, name);
+		host_place_put(oparent);
+		return r;
+	}
+	ofd = target->linkable ? host_node_handle(target) : ofd;
+	if (ofd < 0)
+		return ofd;
+	r = host_link_fd(target->sb->kernel->proc_fd, ofd, dirfd, name);
+	host_close(ofd);
+	return r;
+}
+
 static int hostfs_link(struct inode *dir, const char *name_in, size_t len, struct inode *target)
 {
-	char name[VFS_NAME_MAX + 1], oname[VFS_NAME_MAX + 1];
-	struct inode *oparent;
-	int r = name_copy(name, name_in, len), dirfd, ofd;
+	char name[VFS_NAME_MAX + 1];
+	int r = name_copy(name, name_in, len), dirfd;
 	struct statx st;
 
 	if (r == 0 && (host_held(dir, name) || atomic_load(&host_node_of(target)->guarded)))
 		r = -EPERM;
 	if (r < 0)
 		return r;
-	ofd = host_place_get(target, oname, &oparent);
-	if (ofd < 0)
-		return ofd;
 	dirfd = host_dir_get(dir);
-	r = dirfd < 0 ? dirfd : host_link(ofd, oname, dirfd, name);
-	if (r == 0 && host_stat(dirfd, name, &st) == 0)
+	if (dirfd < 0)
+		return dirfd;
+	r = link_node(target, dirfd, name);
+	if (r == 0 && host_stat(dirfd, name, &st) == 0) {
 		host_fill_inode(target, &st);
-	if (dirfd >= 0)
-		host_dir_put(dir);
-	host_place_put(oparent);
+		if (target->linkable)
+			host_set_place(target, dir, name);
+	}
+	host_dir_put(dir);
 	return r;
 }
 
@@ -256,6 +301,7 @@ const struct inode_ops hostfs_dir_ops = {
 	.unlink = hostfs_unlink,
 	.rmdir = hostfs_rmdir,
 	.rename = hostfs_rename,
+	.tmpfile = hostfs_tmpfile,
 	.getattr = hostfs_getattr,
 	.setattr = hostfs_setattr,
 	.getxattr = hostfs_getxattr,

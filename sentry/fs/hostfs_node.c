@@ -257,8 +257,8 @@ static int node_open_once(struct inode *inode, int flags)
 	pfd = host_place_get(inode, name, &parent);
 	if (pfd < 0)
 		return pfd;
-	/* O_NONBLOCK: should a fifo stand there now, the open must not wait for its other end. */
-	fd = host_open_beneath(pfd, name, flags | O_NONBLOCK | O_NOCTTY, 0);
+	/* O_NONBLOCK: should a fifo stand there now, the open must not wait for its other end. O_PATH goes with neither. */
+	fd = host_open_beneath(pfd, name, flags & O_PATH ? flags : flags | O_NONBLOCK | O_NOCTTY, 0);
 	host_place_put(parent);
 	if (fd < 0)
 		return fd == -ENOENT ? -ESTALE : fd;
@@ -319,6 +319,31 @@ struct inode *host_node_alloc(struct super_block *sb, uint32_t mode)
 	list_init(&n->handles);
 	inode->priv = n;
 	return inode;
+}
+
+int host_node_orphan(struct inode *dir, const struct statx *st, int fd, struct inode **ret)
+{
+	struct hostfs *fs = hostfs_of(dir);
+	struct inode *inode = host_node_alloc(dir->sb, st->stx_mode), *other;
+
+	if (!inode)
+		return -ENOMEM;
+	host_node_of(inode)->entry.key1 = host_stx_dev(st);
+	host_node_of(inode)->entry.key2 = st->stx_ino;
+	inode->ino = host_ino(fs, host_stx_dev(st), st->stx_ino);
+	host_fill_inode(inode, st);
+	/* An inode of that number that is still known was another file's, which is gone on the host. */
+	other = icache_insert(&fs->cache, &host_node_of(inode)->entry);
+	if (other) {
+		icache_remove(&fs->cache, &host_node_of(other)->entry);
+		inode_put(other);
+		other = icache_insert(&fs->cache, &host_node_of(inode)->entry);
+		if (other)
+			inode_put(other);
+	}
+	host_node_of(inode)->spare_fd = fd;
+	*ret = inode;
+	return 0;
 }
 
 /* Remember where *inode* was seen. */

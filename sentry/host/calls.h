@@ -38,6 +38,8 @@
 	CALL(renameat2, "writable volumes")                                                                            \
 	CALL(fchmod, "writable volumes")                                                                               \
 	CALL(fchmodat2, "writable volumes, of O_PATH descriptors")                                                     \
+	CALL(fchmodat, "the same, by /proc/self/fd, on kernels before 6.6")                                            \
+	CALL(fchownat, "files with real owners; refused by the kernel unless the sentry was given CAP_CHOWN")          \
 	CALL(utimensat, "writable volumes")                                                                            \
 	CALL(ftruncate, "writable volumes, memory files, slots of new stubs")                                          \
 	CALL(fallocate, "writable volumes, holes in memory files")                                                     \

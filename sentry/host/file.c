@@ -40,7 +40,7 @@ int host_open_beneath(int dirfd, const char *name, int flags, uint32_t mode)
 {
 	struct open_how how = {
 		.flags = (uint64_t)(flags | O_CLOEXEC | O_NOFOLLOW),
-		.mode = flags & O_CREAT ? mode & 07777 : 0,
+		.mode = flags & (O_CREAT | __O_TMPFILE) ? mode & 07777 : 0,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
 
@@ -102,9 +102,34 @@ int host_mkdir(int dirfd, const char *name, uint32_t mode)
 	return HOST_CALL(mkdirat(dirfd, name, mode));
 }
 
-int host_mknod(int dirfd, const char *name, uint32_t mode)
+int host_mknod(int dirfd, const char *name, uint32_t mode, uint64_t rdev)
 {
-	return HOST_CALL(mknodat(dirfd, name, mode, 0));
+	return HOST_CALL(mknodat(dirfd, name, mode, rdev));
+}
+
+int host_chown(int fd, uint32_t uid, uint32_t gid)
+{
+	return HOST_CALL(fchownat(fd, "", uid, gid, AT_EMPTY_PATH));
+}
+
+/* The way to what a descriptor is, below a /proc. */
+struct fd_path {
+	char name[32];
+};
+
+static const char *fd_path(struct fd_path *p, int fd)
+{
+	snprintf(p->name, sizeof(p->name), "self/fd/%d", fd);
+	return p->name;
+}
+
+int host_link_fd(int proc, int fd, int dirfd, const char *name)
+{
+	struct fd_path p;
+
+	if (proc < 0)
+		return HOST_CALL(linkat(fd, "", dirfd, name, AT_EMPTY_PATH));
+	return HOST_CALL(linkat(proc, fd_path(&p, fd), dirfd, name, AT_SYMLINK_FOLLOW));
 }
 
 int host_symlink(const char *target, int dirfd, const char *name)
@@ -133,11 +158,14 @@ int host_fchmod(int fd, uint32_t mode)
 	return HOST_CALL(fchmod(fd, mode));
 }
 
-int host_chmod_path(int fd, uint32_t mode)
+int host_chmod_path(int proc, int fd, uint32_t mode)
 {
 	int r = (int)HOST_CALL(syscall(__NR_fchmodat2, fd, "", mode, AT_EMPTY_PATH));
+	struct fd_path p;
 
-	return r == -ENOSYS ? -EOPNOTSUPP : r;
+	if (r != -ENOSYS)
+		return r;
+	return proc < 0 ? -EOPNOTSUPP : (int)HOST_CALL(syscall(__NR_fchmodat, proc, fd_path(&p, fd), mode));
 }
 
 int host_utimens(int dirfd, const char *name, const struct timespec ts[2])

@@ -30,13 +30,17 @@ ssize_t host_getdents(int fd, void *buf, size_t len); /* struct linux_dirent64 r
 int64_t host_lseek(int fd, int64_t off, int whence);
 ssize_t host_readlink(int dirfd, const char *name, char *buf, size_t size);
 int host_mkdir(int dirfd, const char *name, uint32_t mode);
-int host_mknod(int dirfd, const char *name, uint32_t mode); /* fifo or socket */
+int host_mknod(int dirfd, const char *name, uint32_t mode, uint64_t rdev);
 int host_symlink(const char *target, int dirfd, const char *name);
 int host_link(int odirfd, const char *oname, int ndirfd, const char *nname);
+/* A name for the file of a descriptor. *proc*: of a /proc of the sentry's pid namespace, or -1 (-ENOENT on kernels before 6.10). */
+int host_link_fd(int proc, int fd, int dirfd, const char *name);
+int host_chown(int fd, uint32_t uid, uint32_t gid); /* of an O_PATH descriptor too; UINT32_MAX: as it is */
 int host_unlink(int dirfd, const char *name, bool dir);
 int host_rename(int odirfd, const char *oname, int ndirfd, const char *nname, unsigned flags);
 int host_fchmod(int fd, uint32_t mode);
-int host_chmod_path(int fd, uint32_t mode); /* of an O_PATH descriptor: -EOPNOTSUPP before Linux 6.6 */
+/* Of an O_PATH descriptor; before Linux 6.6 by way of *proc*, as above: -EOPNOTSUPP without. */
+int host_chmod_path(int proc, int fd, uint32_t mode);
 /* UTIME_OMIT and UTIME_NOW as utimensat(2); *name* empty: *fd* itself. */
 int host_utimens(int dirfd, const char *name, const struct timespec ts[2]);
 int host_ftruncate(int fd, uint64_t size);

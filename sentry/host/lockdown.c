@@ -219,7 +219,7 @@ int host_restrict_files(const struct host_grant *grants, size_t n)
 	if (rules < 0)
 		return rules;
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = landlock_allow(rules, grants[i].fd, grants[i].writable);
+		r = landlock_allow(rules, grants[i].fd, grants[i].writable ? LANDLOCK_WRITE | (grants[i].whiteouts ? LANDLOCK_WHITEOUTS : 0) : 0);
 	if (r == 0)
 		r = landlock_enforce(rules);
 	close(rules);

@@ -8,6 +8,7 @@
 struct host_grant {
 	int fd;	       /* a directory or file that was given to the sandbox */
 	bool writable;
+	bool whiteouts; /* character devices 0:0 are made there; other devices the kernel refuses */
 };
 
 /*

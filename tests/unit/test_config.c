@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "control/config.h"
@@ -78,6 +79,24 @@ static void test_minimal(void **state)
 	config_free(c);
 }
 
+static void test_binds(void **state)
+{
+	struct config *c;
+	const char *err;
+
+	assert_int_equal(PARSE(V "arg\0sh\0root-bind\0" "3\0rw,owners,noexec\0bind\0/v\0" "4\0ro,nosuid,owners,nodev\0"
+				 "bind\0/w\0" "5\0ro,noatime,nodiratime", &c, &err), 0);
+	assert_int_equal(c->root, CONFIG_ROOT_IS_BIND);
+	assert_int_equal(c->root_fd, 3);
+	assert_true(c->root_bind.writable && c->root_bind.owners);
+	assert_int_equal(c->root_bind.flags, MS_NOEXEC);
+	assert_true(!c->binds[0].writable && c->binds[0].owners);
+	assert_int_equal(c->binds[0].flags, MS_NOSUID | MS_NODEV);
+	assert_false(c->binds[1].owners);
+	assert_int_equal(c->binds[1].flags, MS_NOATIME | MS_NODIRATIME);
+	config_free(c);
+}
+
 static void test_refused(void **state)
 {
 	static const struct {
@@ -88,6 +107,8 @@ static void test_refused(void **state)
 		{"", 0}, {V, sizeof(V) - 2}, BAD("arg\0sh\0root-dir\0" "3"), BAD("version\0" "2\0arg\0sh\0root-dir\0" "3"),
 		BAD(V "root-dir\0" "3"), BAD(V "arg\0sh"), BAD(MINIMAL "\0bogus\0x"), BAD(MINIMAL "\0root-host"),
 		BAD(MINIMAL "\0bind\0/x\0" "3"), BAD(MINIMAL "\0bind\0x\0" "3\0rw"), BAD(MINIMAL "\0bind\0/x\0" "3\0wo"),
+		BAD(MINIMAL "\0bind\0/x\0" "3\0rw,"), BAD(MINIMAL "\0bind\0/x\0" "3\0rw,suid"), BAD(MINIMAL "\0bind\0/x\0" "3\0owners"),
+		BAD(MINIMAL "\0root-bind\0" "4\0rw"), BAD(V "arg\0sh\0root-bind\0x\0rw"), BAD(V "arg\0sh\0root-bind\0" "4\0"),
 		BAD(MINIMAL "\0bind\0/x\0-3\0rw"), BAD(MINIMAL "\0bind\0/x\0+3\0rw"), BAD(MINIMAL "\0bind\0/x\0\0rw"),
 		BAD(MINIMAL "\0bind\0/x\0" "99999999999999999999\0rw"), BAD(MINIMAL "\0file\0/x\0" "888\0"),
 		BAD(MINIMAL "\0file\0/x\0" "0100000\0"), BAD(MINIMAL "\0pack\0" "0\0" "1"),
@@ -129,7 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_minimal),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_binds), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_read),
 	};
 
