@@ -19,7 +19,7 @@
 struct launch;
 
 #define SPEC_VERSION "1.2.0"	       /* of the specification, that we implement */
-#define SPEC_BYTES_MAX (32u << 20)     /* of a config.json */
+#define SPEC_BYTES_MAX (8u << 20)     /* of a config.json */
 
 struct spec_user {
 	uint32_t uid, gid, umask; /* umask: SPEC_NO_UMASK if the configuration has none */
