@@ -8,6 +8,7 @@
 
 #include "cmd/lib/process.h"
 #include "cmd/runtime/delete.h"
+#include "cmd/runtime/groups.h"
 #include "cmd/runtime/hooks.h"
 #include "cmd/runtime/log.h"
 #include "cmd/runtime/runtime.h"
@@ -91,10 +92,9 @@ int container_delete(struct container *c, bool force)
 	return r;
 }
 
-/* Control groups. */
 int container_clean(const struct container *c)
 {
-	return 0;
+	return group_remove(c->state);
 }
 
 static int run_delete(const struct runtime *rt, int argc, char **argv)

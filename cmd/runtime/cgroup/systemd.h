@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Groups that systemd makes: transient scopes. org.freedesktop.systemd1(5). */
+#ifndef PICKET_RUNTIME_CGROUP_SYSTEMD_H
+#define PICKET_RUNTIME_CGROUP_SYSTEMD_H
+
+#include "cmd/runtime/cgroup/group.h"
+#include "cmd/runtime/cgroup/host.h"
+
+/* Have a scope made with `pid` in it; g gets its directories. Waits until the process is there. */
+int cg_systemd_make(struct cg *g, const struct cg_host *h, const struct cg_request *rq, pid_t pid, char **err);
+
+/* Tell systemd of new limits, or it would write the old ones again when it reads its units anew. */
+int cg_systemd_update(const struct cg *g, const struct cg_resources *r, char **err);
+
+/* End the scope. */
+void cg_systemd_stop(const struct cg *g);
+
+#endif

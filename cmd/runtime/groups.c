@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* Control groups and the limits that the sentry keeps, for create and delete. */
+#include "cmd/runtime/groups.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/lib/message.h"
+#include "cmd/run/launch.h"
+#include "cmd/runtime/log.h"
+#include "cmd/runtime/runtime.h"
+#include "cmd/runtime/spec/spec.h"
+#include "cmd/runtime/state.h"
+
+#define NOTE "cgroup"
+
+static int hand_up(char *err)
+{
+	fail("%s", err ? err : "out of memory");
+	free(err);
+	return -1;
+}
+
+bool group_rootless(const struct runtime *rt)
+{
+	unsigned int inside, outside, count;
+	FILE *f;
+	bool all;
+
+	if (rt->rootless && strcmp(rt->rootless, "auto") != 0)
+		return strcmp(rt->rootless, "true") == 0;
+	f = geteuid() == 0 ? fopen("/proc/self/uid_map", "re") : NULL;
+	all = f && fscanf(f, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 && outside == 0 && count == UINT32_MAX;
+	if (f)
+		fclose(f);
+	return !all;
+}
+
+int group_check(const struct spec *s)
+{
+	struct cg_resources r;
+	char *err = NULL;
+
+	if (cg_resources_read(&r, s->resources, &err) < 0)
+		return hand_up(err);
+	cg_resources_free(&r);
+	return 0;
+}
+
+int group_make(const struct runtime *rt, const struct spec *s, const char *id, pid_t monitor, json_t *state)
+{
+	bool disabled = rt->cgroup_manager && strcmp(rt->cgroup_manager, "disabled") == 0;
+	struct cg_resources res;
+	struct cg_request rq = {.driver = disabled ? CG_DISABLED : rt->systemd_cgroup ? CG_SYSTEMD : CG_CGROUPFS, .id = id,
+		.path = s->cgroups_path, .resources = &res, .annotations = s->annotations, .rootless = group_rootless(rt)};
+	char *err = NULL, *warning = NULL;
+	struct cg g;
+	int r = cg_resources_read(&res, s->resources, &err);
+
+	if (r < 0)
+		return hand_up(err);
+	r = cg_make(&g, &rq, monitor, &warning, &err);
+	cg_resources_free(&res);
+	if (warning)
+		warn("%s", warning);
+	free(warning);
+	if (r < 0)
+		return hand_up(err);
+	if (g.version != CG_NONE && json_object_set_new(state, NOTE, cg_save(&g)) < 0) {
+		cg_remove(&g, NULL);
+		cg_free(&g);
+		return fail("out of memory");
+	}
+	cg_free(&g);
+	return 0;
+}
+
+static void record(struct launch *l, enum config_keyword keyword, uint64_t v)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, v);
+	launch_record(l, keyword, text);
+}
+
+int group_launch(const struct spec *s, const json_t *state, struct launch *l)
+{
+	struct cg_resources r;
+	char *err = NULL;
+	struct cg g = {0};
+
+	if (cg_resources_read(&r, s->resources, &err) < 0)
+		return hand_up(err);
+	cg_load(&g, json_object_get(state, NOTE));
+	if (cg_sentry_memory(&r))
+		record(l, CONFIG_MEMORY, cg_sentry_memory(&r));
+	if (cg_sentry_pids(&r))
+		record(l, CONFIG_PIDS, cg_sentry_pids(&r) > UINT32_MAX ? 0 : cg_sentry_pids(&r));
+	if (cg_sentry_cpus(&r)) {
+		record(l, CONFIG_CPUS, cg_sentry_cpus(&r));
+		if (cg_dir(&g, "cpu"))
+			launch_word(l, CONFIG_CPUS_HELD);
+	}
+	cg_resources_free(&r);
+	cg_free(&g);
+	return 0;
+}
+
+void group_of(const struct container *c, struct cg *ret)
+{
+	if (cg_load(ret, json_object_get(c->state, NOTE)) < 0)
+		*ret = (struct cg){0};
+}
+
+int group_remove(const json_t *state)
+{
+	char *err = NULL;
+	struct cg g;
+	int r;
+
+	if (cg_load(&g, json_object_get(state, NOTE)) < 0)
+		return 0;
+	r = cg_remove(&g, &err);
+	cg_free(&g);
+	return r < 0 ? hand_up(err) : 0;
+}
