@@ -3,7 +3,7 @@
 """Make an OCI image layout: from this machine's static busybox, or from a directory tree.
 
 usage: mkimage.py --busybox LAYOUT NAME[:TAG]
-       mkimage.py --tree DIRECTORY LAYOUT NAME[:TAG]
+       mkimage.py --tree DIRECTORY LAYOUT NAME[:TAG] [COMMAND …]
 """
 import gzip
 import hashlib
@@ -66,14 +66,14 @@ def tree_layer(tree):
     return out.getvalue()
 
 
-def write(layout, layer, ref):
+def write(layout, layer, ref, command=("/bin/sh",)):
     os.makedirs(os.path.join(layout, "blobs", "sha256"), exist_ok=True)
     name, _, tag = ref.partition(":")
     diff_id = "sha256:" + hashlib.sha256(layer).hexdigest()
     layer_digest, layer_size = blob(layout, gzip.compress(layer, 1, mtime=0))
     config = {
         "architecture": "amd64", "os": "linux",
-        "config": {"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], "Cmd": ["/bin/sh"]},
+        "config": {"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], "Cmd": list(command)},
         "rootfs": {"type": "layers", "diff_ids": [diff_id]},
     }
     config_digest, config_size = blob(layout, json.dumps(config).encode())
@@ -99,8 +99,8 @@ def write(layout, layer, ref):
 def main(argv):
     if len(argv) == 4 and argv[1] == "--busybox":
         write(argv[2], busybox_layer(), argv[3])
-    elif len(argv) == 5 and argv[1] == "--tree":
-        write(argv[3], tree_layer(argv[2]), argv[4])
+    elif len(argv) >= 5 and argv[1] == "--tree":
+        write(argv[3], tree_layer(argv[2]), argv[4], argv[5:] or ("/bin/sh",))
     else:
         sys.exit(__doc__)
 

@@ -100,18 +100,33 @@ def remove_groups(name):
             time.sleep(0.05)
 
 
-def live(needle):
-    """Processes of this test (they are all of its pid namespace) with a word in their command line: [(pid, command line)]."""
+def live(*names):
+    """Processes of this test (they are all of its pid namespace) whose program's name begins so: [(pid, command line)]."""
     found = []
     for p in os.listdir("/proc"):
         if p.isdigit():
             try:
-                line = open("/proc/%s/cmdline" % p, "rb").read().replace(b"\0", b" ").decode(errors="replace")
+                words = open("/proc/%s/cmdline" % p, "rb").read().decode(errors="replace").split("\0")
             except OSError:
                 continue
-            if needle in line:
-                found.append((int(p), line.strip()))
+            if os.path.basename(words[0]).startswith(names):
+                found.append((int(p), " ".join(words).strip()))
     return found
+
+
+def nothing_left(seconds=5.0):
+    """What is still there of shims, runtimes and sandboxes when all should have ended: "" if nothing."""
+    end = time.monotonic() + seconds
+    while True:
+        left = live("containerd-shim", "runc", "picket-", "monitor")
+        if not left or time.monotonic() > end:
+            break
+        time.sleep(0.1)
+    mounts = [line.split()[4] for line in open("/proc/self/mountinfo") if "rootfs" in line or "/netns/" in line]
+    # The groups of a pod itself are the kubelet's to remove.
+    names = {os.path.relpath(d, top) for top in group_dirs(group()) for d, _, _ in os.walk(top) if d != top}
+    groups = sorted(g for g in names if not re.fullmatch(r"kubepods(/burstable(/pod[^/]*)?)?", g))
+    return "\n".join([*("process %d %s" % p for p in left), *("mount " + m for m in mounts), *("group " + g for g in groups)])
 
 
 def until(what, check, seconds=20.0, step=0.05):
@@ -191,10 +206,11 @@ class Bench:
                  "[plugins.%s]" % cri]
         stream = ['  stream_server_address = "127.0.0.1"', '  stream_server_port = "0"']
         if images:
-            lines += ["  disable_apparmor = true", '[plugins."io.containerd.grpc.v1.cri"]', *stream,
+            # A root without CAP_SYS_RESOURCE cannot go below its own score.
+            lines += ["  disable_apparmor = true", "  restrict_oom_score_adj = true", '[plugins."io.containerd.grpc.v1.cri"]', *stream,
                       "[plugins.%s.pinned_images]" % images, '  sandbox = "docker.io/library/pause:1"']
         else:
-            lines += [*stream, "  disable_apparmor = true", '  sandbox_image = "docker.io/library/pause:1"',
+            lines += [*stream, "  disable_apparmor = true", "  restrict_oom_score_adj = true", '  sandbox_image = "docker.io/library/pause:1"',
                       "  netns_mounts_under_state_dir = true"]
         lines += ["[plugins.%s.cni]" % cri, '  conf_dir = "%s/cni"' % w, ("  bin_dir = %s" if major < 2 else "  bin_dirs = [%s]") % '"/usr/lib/cni"',
                   "[plugins.%s.containerd]" % cri, '  default_runtime_name = "%s"' % self.default]
@@ -225,12 +241,12 @@ class Bench:
             raise AssertionError("ctr %s: status %d\n%s%s" % (" ".join(argv), p.returncode, p.stdout, p.stderr))
         return p
 
-    def load(self, name, tree=None, namespace=None):
-        """An image docker.io/library/NAME: this machine's busybox, or a directory tree."""
+    def load(self, name, tree=None, namespace=None, command=()):
+        """An image docker.io/library/NAME: this machine's busybox, or a directory tree and its command."""
         layout = os.path.join(self.work, "image-" + name.replace(":", "-"))
         if not os.path.isdir(layout):
             what = ["--tree", tree] if tree else ["--busybox"]
-            subprocess.run([sys.executable, os.path.join(LIB, "mkimage.py"), *what, layout, name], check=True)
+            subprocess.run([sys.executable, os.path.join(LIB, "mkimage.py"), *what, layout, name, *command], check=True)
             subprocess.run(["tar", "-C", layout, "-cf", layout + ".tar", "."], check=True)
         self.ctr("images", "import", layout + ".tar", namespace=namespace)
 
@@ -238,7 +254,7 @@ class Bench:
         tree = os.path.join(self.work, "pause")
         os.makedirs(tree, exist_ok=True)
         subprocess.run(["cc", "-Os", "-static", "-s", "-o", os.path.join(tree, "pause"), os.path.join(HERE, "pause.c")], check=True)
-        self.load("pause:1", tree, namespace)
+        self.load("pause:1", tree, namespace, ["/pause"])
 
 
 class Report:
@@ -269,9 +285,9 @@ class Report:
 
 
 def picket_runtime(build):
-    """The program under test: as it was built, or the static one."""
-    for place in ("cmd/runtime/picket-runtime", "cmd/picket-runtime"):
-        path = os.path.join(build, place)
-        if os.access(path, os.X_OK):
-            return path
-    return None
+    """The program under test, if it can create containers."""
+    path = os.path.join(build, "cmd", "picket-runtime")
+    if not os.access(path, os.X_OK):
+        return None
+    verbs = subprocess.run([path, "--help"], capture_output=True, text=True).stdout
+    return path if re.search(r"^ +create ", verbs, re.M) else None

@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench  # noqa: E402
-from bench import live, until  # noqa: E402
+from bench import until  # noqa: E402
 
 IMAGE = "docker.io/library/busybox:1"
 
@@ -266,8 +266,9 @@ def main():
             r.ok("runc: " + part.__name__, good, "" if good else results["runc", part.__name__])
             if picket:
                 r.same("picket-runtime: " + part.__name__, results["runc", part.__name__], results["picket", part.__name__])
+    left = bench.nothing_left()
+    r.ok("nothing is left", not left, left)
     b.stop()
-    r.ok("nothing is left", not live("containerd-shim") and not live("picket"), live(""))
     r.end()
 
 
