@@ -155,15 +155,17 @@ static int v1_cpu(const struct cg *g, const struct cg_cpu *c, char **err)
 }
 
 /* The same files on both. */
-static int cpuset(const struct cg *g, const struct cg_cpu *c, char **err)
+static int cpuset(const struct cg *g, const struct cg_resources *res, char **err)
 {
+	const struct cg_cpu *c = &res->cpu;
 	int r = c->cpus && *c->cpus ? cg_write(g, "cpuset", "cpuset.cpus", err, "%s", c->cpus) : 0;
 
 	return r == 0 && c->mems && *c->mems ? cg_write(g, "cpuset", "cpuset.mems", err, "%s", c->mems) : r;
 }
 
-static int v1_blkio(const struct cg *g, const struct cg_blkio *b, char **err)
+static int v1_blkio(const struct cg *g, const struct cg_resources *res, char **err)
 {
+	const struct cg_blkio *b = &res->blkio;
 	bool bfq = !cg_has(g, "blkio", "blkio.weight");
 	int r = 0;
 
@@ -184,8 +186,9 @@ static int v1_blkio(const struct cg *g, const struct cg_blkio *b, char **err)
 	return r == 0 ? put_devices(g, "blkio.throttle.write_iops_device", "", &b->write_iops, err) : r;
 }
 
-static int hugetlb(const struct cg *g, const struct cg_pairs *p, char **err)
+static int hugetlb(const struct cg *g, const struct cg_resources *res, char **err)
 {
+	const struct cg_pairs *p = &res->hugepages;
 	const char *end = g->version == CG_V2 ? "max" : "limit_in_bytes";
 	int r = 0;
 
@@ -202,8 +205,9 @@ static int hugetlb(const struct cg *g, const struct cg_pairs *p, char **err)
 	return r;
 }
 
-static int rdma(const struct cg *g, const struct cg_pairs *p, char **err)
+static int rdma(const struct cg *g, const struct cg_resources *res, char **err)
 {
+	const struct cg_pairs *p = &res->rdma;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < p->count; i++)
@@ -220,30 +224,32 @@ static int v1_network(const struct cg *g, const struct cg_resources *r, char **e
 	return e;
 }
 
-static int apply_v1(const struct cg *g, const struct cg_resources *r, char **err)
+static int v1_memory_part(const struct cg *g, const struct cg_resources *r, char **err)
 {
-	int e = r->unified.count ? cg_fail(err, -EINVAL, "invalid configuration: cannot use unified on cgroup v1") : 0;
+	return v1_memory(g, &r->memory, err);
+}
 
-	if (e == 0)
-		e = cpuset(g, &r->cpu, err);
-	if (e == 0)
-		e = v1_memory(g, &r->memory, err);
-	if (e == 0)
-		e = v1_cpu(g, &r->cpu, err);
-	if (e == 0 && r->pids)
-		e = r->pids < 0 ? cg_write(g, "pids", "pids.max", err, "max") : put(g, "pids", "pids.max", host_pids(r->pids), err);
-	if (e == 0)
-		e = v1_blkio(g, &r->blkio, err);
-	if (e == 0)
-		e = hugetlb(g, &r->hugepages, err);
-	if (e == 0)
-		e = v1_network(g, r, err);
-	return e == 0 ? rdma(g, &r->rdma, err) : e;
+static int v1_cpu_part(const struct cg *g, const struct cg_resources *r, char **err)
+{
+	return v1_cpu(g, &r->cpu, err);
+}
+
+static int v1_pids(const struct cg *g, const struct cg_resources *r, char **err)
+{
+	if (!r->pids)
+		return 0;
+	return r->pids < 0 ? cg_write(g, "pids", "pids.max", err, "max") : put(g, "pids", "pids.max", host_pids(r->pids), err);
+}
+
+static int v1_unified(const struct cg *g, const struct cg_resources *r, char **err)
+{
+	return r->unified.count ? cg_fail(err, -EINVAL, "invalid configuration: cannot use unified on cgroup v1") : 0;
 }
 
 /* What `update` says of swap is memory and swap together: the memory that it does not say is the group's. */
-static int v2_memory(const struct cg *g, const struct cg_memory *said, char **err)
+static int v2_memory(const struct cg *g, const struct cg_resources *res, char **err)
 {
+	const struct cg_memory *said = &res->memory;
 	struct cg_memory m = *said;
 	uint64_t now;
 	int64_t swap;
@@ -265,8 +271,9 @@ static int v2_memory(const struct cg *g, const struct cg_memory *said, char **er
 	return r;
 }
 
-static int v2_cpu(const struct cg *g, const struct cg_cpu *c, char **err)
+static int v2_cpu(const struct cg *g, const struct cg_resources *res, char **err)
 {
+	const struct cg_cpu *c = &res->cpu;
 	unsigned long long period = c->period ? c->period : PERIOD;
 	int r = 0;
 
@@ -286,8 +293,9 @@ static int v2_cpu(const struct cg *g, const struct cg_cpu *c, char **err)
 	return r;
 }
 
-static int v2_io(const struct cg *g, const struct cg_blkio *b, char **err)
+static int v2_io(const struct cg *g, const struct cg_resources *res, char **err)
 {
+	const struct cg_blkio *b = &res->blkio;
 	bool bfq = cg_has(g, "", "io.bfq.weight");
 	int r = 0;
 
@@ -311,7 +319,7 @@ static int v2_io(const struct cg *g, const struct cg_blkio *b, char **err)
 }
 
 /* Each line of a value is a write of its own. What we add to limits is added here too. */
-static int v2_unified(const struct cg *g, const struct cg_pair *p, char **err)
+static int unified_line(const struct cg *g, const struct cg_pair *p, char **err)
 {
 	char *copy = strdup(p->value), *save = NULL, *end;
 	long long v = strtoll(p->value, &end, 10);
@@ -333,30 +341,46 @@ static int v2_unified(const struct cg *g, const struct cg_pair *p, char **err)
 	return r;
 }
 
-static int apply_v2(const struct cg *g, const struct cg_resources *r, char **err)
+static int v2_unified(const struct cg *g, const struct cg_resources *r, char **err)
 {
-	int e = cpuset(g, &r->cpu, err);
+	int e = 0;
 
-	if (e == 0)
-		e = v2_memory(g, &r->memory, err);
-	if (e == 0)
-		e = v2_cpu(g, &r->cpu, err);
-	if (e == 0 && r->pids)
-		e = put_max(g, "pids.max", host_pids(r->pids), err);
-	if (e == 0)
-		e = v2_io(g, &r->blkio, err);
-	if (e == 0)
-		e = hugetlb(g, &r->hugepages, err);
-	if (e == 0)
-		e = rdma(g, &r->rdma, err);
 	for (size_t i = 0; e == 0 && i < r->unified.count; i++)
-		e = v2_unified(g, &r->unified.items[i], err);
+		e = unified_line(g, &r->unified.items[i], err);
 	return e;
 }
 
-int cg_apply(const struct cg *g, const struct cg_resources *r, char **err)
+static int v2_pids(const struct cg *g, const struct cg_resources *r, char **err)
 {
-	if (!r || g->version == CG_NONE)
-		return 0;
-	return g->version == CG_V1 ? apply_v1(g, r, err) : apply_v2(g, r, err);
+	return r->pids ? put_max(g, "pids.max", host_pids(r->pids), err) : 0;
+}
+
+typedef int part_fn(const struct cg *g, const struct cg_resources *r, char **err);
+
+static part_fn *const v1_parts[] = {v1_unified, cpuset, v1_memory_part, v1_cpu_part, v1_pids, v1_blkio, hugetlb, v1_network, rdma};
+static part_fn *const v2_parts[] = {cpuset, v2_memory, v2_cpu, v2_pids, v2_io, hugetlb, rdma, v2_unified};
+
+bool cg_refused(int r)
+{
+	return r == -EPERM || r == -EACCES || r == -EROFS || r == -ENOENT || r == -ENODEV || r == -EBUSY || r == -EOPNOTSUPP;
+}
+
+int cg_apply(const struct cg *g, const struct cg_resources *r, char **refused, char **err)
+{
+	part_fn *const *parts = g->version == CG_V1 ? v1_parts : v2_parts;
+	size_t n = g->version == CG_V1 ? sizeof(v1_parts) / sizeof(v1_parts[0]) : sizeof(v2_parts) / sizeof(v2_parts[0]);
+
+	for (size_t i = 0; r && g->version != CG_NONE && i < n; i++) {
+		char *why = NULL;
+		int e = parts[i](g, r, &why);
+
+		if (e < 0 && refused && cg_refused(e))
+			e = cg_fail(refused, 0, "%s", why);
+		else if (e < 0)
+			cg_fail(err, e, "%s", why);
+		free(why);
+		if (e < 0)
+			return e;
+	}
+	return 0;
 }

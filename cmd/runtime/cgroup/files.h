@@ -24,8 +24,14 @@ uint64_t cg_keyed(const char *text, const char *key);
 int cg_write_file(const char *path, const char *text, char **err);
 char *cg_read_file(const char *path);
 
-/* All limits that `r` says; the group has processes in it or not. */
-int cg_apply(const struct cg *g, const struct cg_resources *r, char **err);
+/*
+ * All limits that `r` says; the group has processes in it or not. With `refused` those that cannot be set for want of rights or controllers are left out, and
+ * *refused becomes the first reason.
+ */
+int cg_apply(const struct cg *g, const struct cg_resources *r, char **refused, char **err);
+
+/* An error that says: no right, or no such controller. */
+bool cg_refused(int r);
 
 /* v1: give a new group of cpuset its parents' processors and memory nodes, without which no process may enter it. */
 int cg_fill_cpuset(const char *dir, char **err);

@@ -20,12 +20,6 @@
 #define ENTER_TRIES 5
 #define ENTER_PAUSE 30000 /* us */
 
-/* The rights a rootless caller may lack; what is missing then. */
-static bool refused(int r)
-{
-	return r == -EPERM || r == -EACCES || r == -EROFS || r == -ENOENT || r == -ENODEV || r == -EBUSY || r == -EOPNOTSUPP;
-}
-
 static void drop_dir(struct cg *g, size_t i)
 {
 	free(g->dirs[i].name);
@@ -148,7 +142,7 @@ static int make_all(struct cg *g, bool rootless, char **warning, char **err)
 		char *why = NULL;
 		int r = make_dirs(g->dirs[i].path, g->dirs[i].name, &why);
 
-		if (r < 0 && rootless && refused(r)) {
+		if (r < 0 && rootless && cg_refused(r)) {
 			cg_fail(warning, 0, "no control group: %s", why);
 			drop_dir(g, i);
 		} else if (r < 0) {
@@ -169,7 +163,7 @@ static int enter_all(struct cg *g, pid_t pid, bool rootless, char **warning, cha
 		char *why = NULL;
 		int r = enter(g->dirs[i].path, pid, &why);
 
-		if (r < 0 && rootless && refused(r)) {
+		if (r < 0 && rootless && cg_refused(r)) {
 			cg_fail(warning, 0, "no control group: %s", why);
 			rmdir(g->dirs[i].path);
 			drop_dir(g, i);
@@ -188,13 +182,14 @@ static int enter_all(struct cg *g, pid_t pid, bool rootless, char **warning, cha
 /* Limits; those of controllers that a rootless caller does not have are a warning. */
 static int limit(const struct cg *g, const struct cg_request *rq, char **warning, char **err)
 {
-	char *why = NULL;
-	int r = cg_apply(g, rq->resources, &why);
+	char *why = NULL, *refused = NULL;
+	int r = cg_apply(g, rq->resources, rq->rootless ? &refused : NULL, &why);
 
-	if (r < 0 && rq->rootless && refused(r))
-		r = cg_fail(warning, 0, "limits are held by the sentry alone: %s", why);
-	else if (r < 0)
+	if (r < 0)
 		cg_fail(err, r, "error setting cgroup config: %s", why);
+	else if (refused)
+		cg_fail(warning, 0, "not all limits can be set: %s", refused);
+	free(refused);
 	free(why);
 	return r;
 }
@@ -316,5 +311,5 @@ int cg_update(const struct cg *g, const struct cg_resources *r, char **err)
 {
 	int e = g->unit ? cg_systemd_update(g, r, err) : 0;
 
-	return e == 0 ? cg_apply(g, r, err) : e;
+	return e == 0 ? cg_apply(g, r, NULL, err) : e;
 }
