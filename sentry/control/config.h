@@ -69,7 +69,8 @@
 	X(CAPS, "caps", 1, 0)            \
 	X(NO_NEW_PRIVS, "no-new-privs", 0, 0) \
 	X(GROUP_ADD, "group-add", 1, 1)  \
-	X(DOMAINNAME, "domainname", 1, 0)
+	X(DOMAINNAME, "domainname", 1, 0) \
+	X(SECCOMP, "seccomp", 1, 0)
 
 enum config_keyword {
 #define CONFIG_ENUM(name, keyword, args, repeat) CONFIG_##name,
@@ -170,7 +171,7 @@ struct config {
 	int stdio[3];
 	uint16_t rows, cols;
 	bool tty_utf8;
-	int control_fd, trace_fd, report_fd, proc_fd, guest_fd;
+	int control_fd, trace_fd, report_fd, proc_fd, guest_fd, seccomp_fd;
 	enum config_network network;
 	uint64_t memory; /* bytes, 0: no limit */
 	uint32_t pids;	 /* 0: the default */

@@ -11,6 +11,7 @@
 #include "fs/fs.h"
 #include "fs/nsfs.h"
 #include "fs/tty.h"
+#include "host/file.h"
 #include "host/lockdown.h"
 #include "host/loop.h"
 #include "host/machine.h"
@@ -19,6 +20,7 @@
 #include "kernel/memory.h"
 #include "kernel/pid.h"
 #include "kernel/pid_ns.h"
+#include "kernel/seccomp.h"
 #include "kernel/task_internal.h"
 #include "kernel/report.h"
 #include "kernel/timers.h"
@@ -35,6 +37,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <linux/filter.h>
 #include <linux/futex.h>
 #include <unistd.h>
 
@@ -84,12 +87,34 @@ static struct kernel *kernel_alloc(const struct config *c)
 	return k;
 }
 
+/* The container's filter, an array of struct sock_filter in a file of the runtime's. */
+static int load_profile(struct kernel *k, const struct config *c, bool *no_waitv, struct failure *f)
+{
+	const size_t size = (BPF_MAXINSNS + 1) * sizeof(struct sock_filter);
+	struct sock_filter *insns;
+	ssize_t n;
+
+	if (c->seccomp_fd < 0)
+		return 0;
+	insns = malloc(size);
+	n = insns ? host_pread(c->seccomp_fd, insns, size, 0) : -ENOMEM;
+	close(c->seccomp_fd);
+	if (n >= 0)
+		n = (size_t)n % sizeof(*insns) ? -EINVAL
+					       : seccomp_set_profile(k, insns, (unsigned)((size_t)n / sizeof(*insns)), no_waitv);
+	free(insns);
+	return n < 0 ? failure_set(f, 125, "cannot load the seccomp profile: %s", strerror((int)-n)) : 0;
+}
+
 static int create_services(struct kernel *k, const struct config *c, struct failure *f)
 {
 	struct platform_options opt = {.proc_fd = c->proc_fd, .pool_size = POOL_SIZE, .poller = k->n_cpus > 1};
 	const char *why = NULL;
-	int r = platform_create(&opt, &kernel_platform_client, &k->platform, &why);
+	int r;
 
+	if (load_profile(k, c, &opt.no_waitv, f))
+		return -1;
+	r = platform_create(&opt, &kernel_platform_client, &k->platform, &why);
 	if (r)
 		return failure_set(f, 125, "cannot start guest processes: %s (%s)", why ? why : "platform", strerror(-r));
 	k->user_ns = user_ns_init(k);

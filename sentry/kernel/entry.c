@@ -63,6 +63,8 @@ static int64_t serve_syscall(struct task *t, const struct guest_entry *e)
 	atomic_fetch_add_explicit(&t->syscalls, 1, memory_order_relaxed);
 	t->syscall_nr = e->call.nr;
 	work = atomic_load_explicit(&t->work, memory_order_relaxed);
+	if (work == SYSCALL_WORK_SECCOMP && seccomp_lets_pass(t, e->call.nr))
+		work = 0;
 	if ((work || t->pt.entered_tf) && e->full)
 		return syscall_with_work(t);
 	work &= ~SYSCALL_WORK_TRACED;

@@ -10,6 +10,7 @@
 #include "kernel/futex.h"
 #include "kernel/pid.h"
 #include "kernel/robust.h"
+#include "kernel/seccomp.h"
 #include "kernel/syscall_work.h"
 #include "kernel/task_internal.h"
 #include "kernel/time.h"
@@ -608,7 +609,9 @@ int kernel_exec_first(struct task *t, const char *path, char *const *argv, char 
 
 	if (r)
 		return r;
-	r = kernel_exec_file(t, f, path, argv, envp);
+	r = seccomp_begin(t);
+	if (!r)
+		r = kernel_exec_file(t, f, path, argv, envp);
 	file_put(f);
 	return r;
 }

@@ -96,6 +96,8 @@ struct kernel {
 
 
 	struct net_state *net;
+	struct seccomp_filter *seccomp; /* held: what first programs begin with (seccomp_set_profile()), or NULL */
+	bool no_waitv;			/* it never allows futex_waitv(2) */
 	struct ipc_ns *ipc;  /* the initial one */
 	struct trace *trace; /* NULL: no trace */
 	struct report *report; /* NULL: nobody asked for one (kernel/report.h) */

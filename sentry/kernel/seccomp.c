@@ -19,7 +19,9 @@
 #define NR_READ 0
 #define NR_WRITE 1
 #define NR_RT_SIGRETURN 15
+#define NR_EXECVE 59
 #define NR_EXIT 60
+#define NR_FUTEX_WAITV 449
 #define SYS_SECCOMP_CODE 1 /* si_code of SIGSYS */
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
@@ -193,6 +195,10 @@ static void fill_cache(struct seccomp_filter *f)
 	for (uint32_t nr = 0; nr < SECCOMP_CACHE_CALLS; nr++)
 		if ((!f->prev || (f->prev->allowed[nr / 64] >> nr % 64 & 1)) && seccomp_bpf_always_allows(&f->prog, AUDIT_ARCH_X86_64, nr))
 			f->allowed[nr / 64] |= 1ull << nr % 64;
+	/* What the profile never allows is not native for anybody. */
+	for (uint32_t nr = 0; nr < SECCOMP_CACHE_CALLS && !f->watches; nr++)
+		f->watches = platform_call_is_native(nr) && !(f->allowed[nr / 64] >> nr % 64 & 1) &&
+			     !(nr == NR_FUTEX_WAITV && f->kernel->no_waitv);
 }
 
 /* Link *f* to the task's chain, which nobody changes meanwhile but the other threads' TSYNC. siglock held; *f* is consumed on success. */
@@ -290,6 +296,59 @@ void seccomp_inherit(struct task *t, struct task *c)
 	atomic_store(&c->no_new_privs, atomic_load(&t->no_new_privs));
 	if (seccomp_mode(c))
 		atomic_fetch_or(&c->work, SYSCALL_WORK_SECCOMP);
+}
+
+int seccomp_set_profile(struct kernel *k, const struct sock_filter *insns, unsigned n, bool *no_waitv)
+{
+	struct seccomp_filter *f;
+	uint32_t verdict;
+	int r = n && n <= BPF_MAXINSNS ? seccomp_bpf_check(insns, n) : -EINVAL;
+
+	if (!r)
+		r = filter_alloc(k, insns, n, &f);
+	if (r)
+		return r;
+	f->count = 1;
+	f->chain_cost = f->cost + CHAIN_PENALTY;
+	k->no_waitv = seccomp_bpf_constant(&f->prog, AUDIT_ARCH_X86_64, NR_FUTEX_WAITV, &verdict) &&
+		      (int32_t)(verdict & SECCOMP_RET_ACTION_FULL) < (int32_t)SECCOMP_RET_LOG;
+	fill_cache(f);
+	k->seccomp = f;
+	*no_waitv = k->no_waitv;
+	return 0;
+}
+
+int seccomp_begin(struct task *t)
+{
+	struct seccomp_filter *f = t->kernel->seccomp;
+	const struct seccomp_data data = {.nr = NR_EXECVE, .arch = AUDIT_ARCH_X86_64};
+	uint32_t verdict = f ? seccomp_bpf_run(&f->prog, &data) : SECCOMP_RET_ALLOW;
+
+	if (!f || atomic_load(&t->seccomp))
+		return 0;
+	switch (verdict & SECCOMP_RET_ACTION_FULL) {
+	case SECCOMP_RET_ALLOW:
+	case SECCOMP_RET_LOG:
+		break;
+	case SECCOMP_RET_TRACE:
+		return -ENOSYS;
+	case SECCOMP_RET_ERRNO:
+		return (verdict & SECCOMP_RET_DATA) ? -(int)(verdict & SECCOMP_RET_DATA) : -EPERM;
+	default:
+		return -EPERM;
+	}
+	refs_get(&f->refs);
+	atomic_store(&t->seccomp, f);
+	atomic_store(&t->seccomp_mode, SECCOMP_MODE_FILTER);
+	atomic_fetch_or(&t->work, SYSCALL_WORK_SECCOMP);
+	return 0;
+}
+
+bool seccomp_watches(const struct task *t)
+{
+	const struct seccomp_filter *f = atomic_load(&t->seccomp);
+
+	return (atomic_load(&t->work) & SYSCALL_WORK_SECCOMP) && (!f || f->watches);
 }
 
 void seccomp_exit(struct task *t)
@@ -478,6 +537,13 @@ enum seccomp_light seccomp_enter_light(struct task *t, const struct guest_syscal
 	default:
 		return SECCOMP_FULL;
 	}
+}
+
+bool seccomp_lets_pass(const struct task *t, uint64_t nr)
+{
+	const struct seccomp_filter *f = atomic_load(&t->seccomp);
+
+	return f && always_allowed(f, nr);
 }
 
 bool seccomp_enter(struct task *t, struct guest_syscall *c, int64_t *ret)

@@ -26,6 +26,7 @@ struct seccomp_filter {
 	unsigned cost;	      /* its length as Linux counts it, and that of the chain */
 	unsigned chain_cost;
 	bool wait_killable;
+	bool watches; /* the whole chain: it may refuse calls that guests otherwise make natively */
 	uint64_t allowed[SECCOMP_CACHE_CALLS / 64]; /* calls that the whole chain always allows */
 	struct seccomp_prog prog;
 };
@@ -39,6 +40,19 @@ int64_t seccomp_set_filter(struct task *t, uint32_t flags, uint64_t addr);
 void seccomp_inherit(struct task *t, struct task *c);
 /* The task has ended. Idempotent. No locks held. */
 void seccomp_exit(struct task *t);
+
+/*
+ * The filter that every first program of the sandbox and of a session begins with (a container's profile): k->seccomp. Before the platform
+ * is made, which is told by *no_waitv* that the filter never allows futex_waitv(2). 0, -EINVAL for what Linux would not accept, -ENOMEM.
+ */
+int seccomp_set_profile(struct kernel *k, const struct sock_filter *insns, unsigned n, bool *no_waitv);
+/* Put *t*, which has no address space yet, under it. 0, or what execve(2) under the filter would fail with. Idempotent. */
+int seccomp_begin(struct task *t);
+/* Must calls be seen that *t* would otherwise make natively? */
+bool seccomp_watches(const struct task *t);
+/* Does *t* have filters that all allow *nr* whatever its arguments are? */
+bool seccomp_lets_pass(const struct task *t, uint64_t nr);
+
 /* SECCOMP_MODE_*, and the number of filters, of any task. */
 int seccomp_mode(const struct task *t);
 unsigned seccomp_n_filters(struct task *t);

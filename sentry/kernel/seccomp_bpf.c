@@ -366,14 +366,15 @@ uint32_t seccomp_bpf_run(const struct seccomp_prog *p, const struct seccomp_data
 	}
 }
 
-bool seccomp_bpf_always_allows(const struct seccomp_prog *p, uint32_t arch, uint32_t nr)
+bool seccomp_bpf_constant(const struct seccomp_prog *p, uint32_t arch, uint32_t nr, uint32_t *verdict)
 {
 	uint32_t a = 0;
 
 	for (const struct seccomp_insn *i = p->insn;; i++) {
 		switch ((enum op)i->op) {
 		case OP_RET_K:
-			return i->k == SECCOMP_RET_ALLOW;
+			*verdict = i->k;
+			return true;
 		case OP_LD_ABS:
 			if (i->k == offsetof(struct seccomp_data, nr) / 4)
 				a = nr;
@@ -400,4 +401,11 @@ bool seccomp_bpf_always_allows(const struct seccomp_prog *p, uint32_t arch, uint
 			return false;
 		}
 	}
+}
+
+bool seccomp_bpf_always_allows(const struct seccomp_prog *p, uint32_t arch, uint32_t nr)
+{
+	uint32_t verdict;
+
+	return seccomp_bpf_constant(p, arch, nr, &verdict) && verdict == SECCOMP_RET_ALLOW;
 }

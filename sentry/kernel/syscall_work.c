@@ -34,7 +34,7 @@ void task_watch_group(struct task *t)
 
 static bool watch_wanted(struct task *t)
 {
-	return t->tg->watch_all || (atomic_load(&t->work) & (SYSCALL_WORK_TRACE | SYSCALL_WORK_SECCOMP));
+	return t->tg->watch_all || (atomic_load(&t->work) & SYSCALL_WORK_TRACE) || seccomp_watches(t);
 }
 
 /*
@@ -43,7 +43,7 @@ static bool watch_wanted(struct task *t)
  */
 void task_watch(struct task *t)
 {
-	bool must = (atomic_load(&t->work) & SYSCALL_WORK_SECCOMP) || t->tg->watch_all;
+	bool must = seccomp_watches(t) || t->tg->watch_all;
 
 	atomic_fetch_and(&t->flags, ~TIF_WATCH);
 	if (!watch_wanted(t) || (!must && atomic_load(&t->mm->n_groups) > 1))

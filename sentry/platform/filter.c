@@ -385,7 +385,7 @@ bool filter_is_light(uint32_t nr)
 }
 
 /* *action* for what the guest may do without the sentry, else go to *other*; the number is loaded. */
-static void native_calls(struct builder *b, unsigned other, uint32_t action)
+static void native_calls(struct builder *b, unsigned other, uint32_t action, bool waitv)
 {
 	native_futex(b, other, action);
 	native_mmap(b, other, action);
@@ -395,10 +395,22 @@ static void native_calls(struct builder *b, unsigned other, uint32_t action)
 	native_mremap(b, other, action);
 	native_set_fs(b, other, action);
 	when(b, __NR_sched_yield, action);
-	when(b, NR_FUTEX_WAITV, action);
+	if (waitv)
+		when(b, NR_FUTEX_WAITV, action);
 }
 
-unsigned filter_build(struct sock_filter *prog, unsigned max)
+bool platform_call_is_native(uint32_t nr)
+{
+	static const uint16_t native[] = {__NR_futex, __NR_mmap, __NR_munmap, __NR_mprotect, __NR_madvise, __NR_mremap, __NR_arch_prctl,
+		__NR_sched_yield, NR_FUTEX_WAITV};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(native); i++)
+		if (native[i] == nr)
+			return true;
+	return false;
+}
+
+unsigned filter_build(struct sock_filter *prog, unsigned max, bool waitv)
 {
 	struct builder b = {.insn = prog, .max = max};
 	unsigned not_allowed = new_label(&b), outside = new_label(&b), trap = new_label(&b), arch_ok = new_label(&b);
@@ -409,7 +421,7 @@ unsigned filter_build(struct sock_filter *prog, unsigned max)
 	place(&b, arch_ok);
 
 	load_nr(&b);
-	native_calls(&b, not_allowed, SECCOMP_RET_ALLOW);
+	native_calls(&b, not_allowed, SECCOMP_RET_ALLOW, waitv);
 
 	place(&b, not_allowed);
 	load(&b, offsetof(struct seccomp_data, instruction_pointer) + 4);
@@ -425,6 +437,8 @@ unsigned filter_build(struct sock_filter *prog, unsigned max)
 	trap_bases(&b, trap);
 	for (unsigned i = 0; i < ARRAY_SIZE(full_calls); i++)
 		jump_eq(&b, full_calls[i], trap);
+	if (!waitv)
+		jump_eq(&b, NR_FUTEX_WAITV, trap);
 	ret(&b, SECCOMP_RET_USER_NOTIF);
 	place(&b, trap);
 	ret(&b, SECCOMP_RET_TRAP);
@@ -446,7 +460,7 @@ unsigned filter_build_watch(struct sock_filter *prog, unsigned max, uint64_t nat
 	jump_eq(&b, NR_FUTEX_WAITV, first);
 	place(&b, guest);
 	load_nr(&b);
-	native_calls(&b, other, SECCOMP_RET_TRAP);
+	native_calls(&b, other, SECCOMP_RET_TRAP, true);
 	place(&b, other);
 	place(&b, first);
 	ret(&b, SECCOMP_RET_ALLOW);

@@ -242,8 +242,8 @@ struct platform {
 	} stats;
 };
 
-/* filter.c: build the stub's filter; returns the number of instructions, at most STUB_FILTER_MAX. */
-unsigned filter_build(struct sock_filter *prog, unsigned max);
+/* filter.c: build the stub's filter; returns the number of instructions, at most STUB_FILTER_MAX. waitv: futex_waitv(2) is native. */
+unsigned filter_build(struct sock_filter *prog, unsigned max, bool waitv);
 /*
  * The filter that is put over it (gthread_watch_all()): TRAP for what the first one lets the guest do natively, but for futex calls
  * whose ip is *native_ip*; ALLOW for the rest, which the first one decides. At most STUB_WATCH_MAX instructions.

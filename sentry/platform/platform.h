@@ -73,6 +73,7 @@ struct platform_options {
 	int proc_fd;	    /* /proc of the stubs' pid namespace, or -1 */
 	unsigned pool_size; /* ready stubs kept */
 	bool poller;	    /* allow the poller */
+	bool no_waitv;	    /* nobody may call futex_waitv(2): it is not native, but comes as a full entry */
 };
 
 /*
@@ -213,6 +214,8 @@ int64_t gthread_futex_wake(struct gthread *th, uint64_t addr, int count);
  * negative errno (-EIO: the stub did not do it).
  */
 int gthread_watch_all(struct gthread *th);
+/* Is *nr* one of these calls (whatever its arguments are)? */
+bool platform_call_is_native(uint32_t nr);
 bool aspace_watched(struct aspace *as);
 /*
  * The address of a system call instruction from which futex(2) is native also in a watched address space, with a trap (SIGILL)

@@ -183,7 +183,7 @@ static int send_setup(struct platform *p)
 	if (!s)
 		return -ENOMEM;
 	_Static_assert(sizeof(struct sock_filter) == 8, "an instruction is eight bytes");
-	s->n_insns = filter_build((struct sock_filter *)s->insns, STUB_FILTER_MAX);
+	s->n_insns = filter_build((struct sock_filter *)s->insns, STUB_FILTER_MAX, !p->opt.no_waitv);
 	s->n_watch = filter_build_watch((struct sock_filter *)s->watch, STUB_WATCH_MAX, p->hello.native + 2);
 	s->notify_flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 	if (!s->n_insns || !s->n_watch)

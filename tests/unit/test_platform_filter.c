@@ -88,7 +88,7 @@ static uint32_t call(int nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
 
 static int setup(void **state)
 {
-	first_len = filter_build(first, STUB_FILTER_MAX);
+	first_len = filter_build(first, STUB_FILTER_MAX, true);
 	watch_len = filter_build_watch(watch, STUB_WATCH_MAX, NATIVE_IP);
 	return first_len && watch_len ? 0 : -1;
 }
