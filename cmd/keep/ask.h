@@ -26,7 +26,5 @@ int keeper_ask(const struct entry *e, json_t *request, const int *fds, size_t co
 /* What went wrong, for a sentence: the keeper's own words, or those of the errno. Valid while `answer` is. */
 const char *keeper_error(int result, const json_t *answer);
 
-/* The status of an answer that will be another one in a moment: the sandbox is still starting. */
-#define ASK_AGAIN 75
 
 #endif

@@ -13,6 +13,9 @@
 #define ASK_SIZE_MAX 65536 /* of a request or an answer, in bytes */
 #define ASK_FDS_MAX 32
 
+/* The status of an answer that will be another one in a moment: the sandbox is still starting. */
+#define ASK_AGAIN 75
+
 /* Send a request ("do" and its arguments) with descriptors, which stay the caller's. 0 or a negative errno. */
 int keeper_send(int sock, const json_t *request, const int *fds, size_t count);
 

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the monitor share. */
+#ifndef PICKET_RUNTIME_MONITOR_PRIV_H
+#define PICKET_RUNTIME_MONITOR_PRIV_H
+
+#include <stdbool.h>
+
+#include "cmd/lib/link.h"
+#include "cmd/lib/loop.h"
+#include "cmd/lib/server.h"
+#include "cmd/run/launch.h"
+#include "cmd/runtime/monitor.h"
+#include "rootless/sandbox.h"
+
+struct monitor {
+	const struct monitor_options *o; /* until the container is kept */
+	int birth;			 /* the socket to create; -1: it is done */
+	int dir;			 /* ROOT/ID */
+	struct sandbox sandbox;
+	struct launch launch;
+	int control[2]; /* ours and the sentry's, until it is handed over */
+
+	struct loop loop;
+	struct watch create, signals, control_watch, sentry;
+	struct sentry_link link;
+	struct server server;
+	struct timer kill_timer;
+
+	bool ready;   /* the sentry holds the first program, or has */
+	bool started; /* it was told to go, */
+	bool running; /* and has said that it runs */
+	bool paused;
+	bool ending;  /* somebody sent SIGKILL */
+	bool gone;    /* the sentry has ended */
+	int status;   /* of the first program, for the shell; -1: not known */
+	char *error;  /* why it could not be started */
+	struct peer *starter; /* who waits for `start`; NULL: nobody */
+};
+
+/* monitor_requests.c: what the control socket is asked. */
+void monitor_request(struct peer *p, const json_t *request, const int *fds, size_t count);
+void monitor_dropped(struct peer *p);
+
+/* The sentry has said that the program runs, or why it does not: answer who waits. */
+void monitor_tell_starter(struct monitor *m);
+
+/* A signal for the first program. */
+void monitor_signal(struct monitor *m, int sig);
+
+/* monitor_launch.c: the sentry's process and its configuration. 0, or -1 after fail(). */
+int monitor_spawn(struct monitor *m);
+int monitor_configure(struct monitor *m);
+int monitor_hand_over(struct monitor *m);
+
+#endif
