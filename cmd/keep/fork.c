@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The keeper as a process of its own. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,25 +10,7 @@
 
 #include "cmd/keep/keeper_priv.h"
 #include "cmd/lib/message.h"
-
-/*
- * Let go of all that the caller's surroundings have open: what is Picket's own is close-on-exec, what came by execve is
- * not. A pipe that the keeper held would never end for who reads it.
- */
-static void close_inherited(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	struct dirent *e;
-
-	while (d && (e = readdir(d))) {
-		int fd = atoi(e->d_name), flags = fd > 2 ? fcntl(fd, F_GETFD) : -1;
-
-		if (flags >= 0 && !(flags & FD_CLOEXEC))
-			close(fd);
-	}
-	if (d)
-		closedir(d);
-}
+#include "cmd/lib/process.h"
 
 static void leave_terminal(struct run *r)
 {
@@ -51,7 +32,7 @@ static _Noreturn void be_keeper(struct run *r, int client, bool detached)
 	leave_terminal(r);
 	r->detached = detached;
 	run_spawn(r); /* a failure comes again, when there is somebody to tell */
-	close_inherited();
+	process_close_inherited(3);
 	_exit(keeper_run(r, KEEPER_STDIO_STREAM, client, detached));
 }
 

@@ -2,6 +2,7 @@
 /* Telling a process from a later one with its pid. */
 #include "cmd/lib/process.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -63,4 +64,19 @@ bool process_end(pid_t pid, uint64_t start, const char *boot)
 bool process_lives(pid_t pid, uint64_t start, const char *boot)
 {
 	return pid > 0 && start && strcmp(boot, boot_id()) == 0 && process_start(pid) == start;
+}
+
+void process_close_inherited(int from)
+{
+	DIR *d = opendir("/proc/self/fd");
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		int fd = atoi(e->d_name), flags = fd >= from ? fcntl(fd, F_GETFD) : -1;
+
+		if (flags >= 0 && !(flags & FD_CLOEXEC))
+			close(fd);
+	}
+	if (d)
+		closedir(d);
 }

@@ -19,4 +19,10 @@ bool process_lives(pid_t pid, uint64_t start, const char *boot);
 /* End it, and no later one with its pid, by SIGKILL. Whether it lived. */
 bool process_end(pid_t pid, uint64_t start, const char *boot);
 
+/*
+ * Close what came by execve from the caller's surroundings (what is ours is close-on-exec), from number `from` on: a pipe that a
+ * process in the background held would never end for who reads it.
+ */
+void process_close_inherited(int from);
+
 #endif

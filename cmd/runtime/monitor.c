@@ -296,6 +296,7 @@ static _Noreturn void be_monitor(const struct monitor_options *o, int birth)
 
 	m = (struct monitor){.o = o, .birth = birth, .dir = o->c->dir, .status = -1, .sandbox = {.pidfd = -1, .setup_sock = -1},
 		.control = {-1, -1}};
+	container_unlock(o->c); /* the copy of create's, which would hold as long */
 	setsid();
 	prctl(PR_SET_NAME, "picket-monitor");
 	log_to(tell_create, &m);

@@ -16,6 +16,7 @@
 
 #define PACKS_MAX 1024u /* as SNAP_MAX_PACKS */
 #define RECORD_ARGS_MAX 4
+#define FD_NUMBER_MAX 1023
 
 struct keyword {
 	const char *name;
@@ -372,6 +373,21 @@ static int record_stdio(struct parser *p, char **a)
 	return 0;
 }
 
+static int record_fd(struct parser *p, char **a)
+{
+	struct config_fd *f = APPEND(p->c->fds, p->c->n_fds);
+	uint64_t number = 0;
+	int r;
+
+	if (!f)
+		return -ENOMEM;
+	r = parse_uint(p, a[0], FD_NUMBER_MAX, &number);
+	if (!r)
+		r = parse_fd(p, a[1], &f->fd);
+	f->number = (int)number;
+	return r || number > 2 ? r : fail(p, "standard input and output are not given so");
+}
+
 static int record_tty(struct parser *p, char **a)
 {
 	uint64_t rows, cols, utf8;
@@ -517,6 +533,8 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 		return record_stdio(p, a);
 	case CONFIG_TTY:
 		return record_tty(p, a);
+	case CONFIG_FD:
+		return record_fd(p, a);
 	case CONFIG_CONTROL:
 		return parse_fd(p, a[0], &c->control_fd);
 	case CONFIG_NETWORK:
@@ -531,6 +549,9 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 		return parse_fd(p, a[0], &c->report_fd);
 	case CONFIG_PROC:
 		return parse_fd(p, a[0], &c->proc_fd);
+	case CONFIG_HOLD:
+		c->hold = true;
+		return 0;
 	case CONFIG_NOUSERNS:
 		c->nouserns = true;
 		return 0;
@@ -726,6 +747,7 @@ void config_free(struct config *c)
 	free(c->layers);
 	free(c->files);
 	free(c->secrets);
+	free(c->fds);
 	free(c->hidden);
 	free(c->places);
 	config_limits_free(&c->limits);

@@ -70,7 +70,9 @@
 	X(NO_NEW_PRIVS, "no-new-privs", 0, 0) \
 	X(GROUP_ADD, "group-add", 1, 1)  \
 	X(DOMAINNAME, "domainname", 1, 0) \
-	X(SECCOMP, "seccomp", 1, 0)
+	X(SECCOMP, "seccomp", 1, 0)      \
+	X(HOLD, "hold", 0, 0)            \
+	X(FD, "fd", 2, 1)
 
 enum config_keyword {
 #define CONFIG_ENUM(name, keyword, args, repeat) CONFIG_##name,
@@ -106,6 +108,9 @@ struct config_layer { /* volume: lower -1; cow: upper -1 for memory */
 };
 struct config_tmpfs {
 	const char *target, *options;
+};
+struct config_fd { /* a descriptor of the host, and its number in the first process */
+	int number, fd;
 };
 struct config_secret {
 	const char *name;
@@ -167,7 +172,10 @@ struct config {
 	struct config_hide *hidden;
 	struct config_place *places;
 	size_t n_packs, n_host_entries, n_binds, n_tmpfs, n_files, n_secrets, n_hidden, n_places;
+	struct config_fd *fds;
+	size_t n_fds;
 	bool root_ro, tty, nouserns;
+	bool hold; /* the first program waits for `go` */
 	int stdio[3];
 	uint16_t rows, cols;
 	bool tty_utf8;

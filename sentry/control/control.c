@@ -17,6 +17,25 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Who waits in hold() looks again. */
+static void wake_held(struct kernel *k, uint32_t how)
+{
+	if (how)
+		atomic_fetch_or(&k->go, how);
+	else
+		atomic_fetch_add(&k->go, HOLD_STEP);
+	syscall(SYS_futex, &k->go, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+/* From outside: its default action holds for the first process too. */
+static int send_outside(struct thread_group *tg, void *arg)
+{
+	struct ksiginfo info = {.signo = *(int *)arg, .code = SI_KERNEL};
+
+	signal_send_group(tg, &info);
+	return 0;
+}
+
 static void handle(struct kernel *k, const char *msg, const int *fds, unsigned n_fds)
 {
 	unsigned rows, cols;
@@ -32,15 +51,18 @@ static void handle(struct kernel *k, const char *msg, const int *fds, unsigned n
 		if (k->console && rows < 65536 && cols < 65536)
 			console_winsize(k->console, rows, cols);
 	} else if (sscanf(msg, "signal %d", &sig) == 1 && sig > 0 && sig <= KSIG_MAX) {
-		/* From outside: its default action holds for the first process too. */
 		struct thread_group *tg = tg_find(k, 1);
 
 		if (tg) {
-			struct ksiginfo info = {.signo = sig, .code = SI_KERNEL};
-
-			signal_send_group(tg, &info);
+			send_outside(tg, &sig);
 			tg_put(tg);
 		}
+		wake_held(k, 0);
+	} else if (sscanf(msg, "signal-all %d", &sig) == 1 && sig > 0 && sig <= KSIG_MAX) {
+		tg_for_each(k, send_outside, &sig);
+		wake_held(k, 0);
+	} else if (!strcmp(msg, "go")) {
+		wake_held(k, HOLD_GO);
 	} else if (!strcmp(msg, "network up") || !strcmp(msg, "network none")) {
 		atomic_store(&k->network_settled, 1);
 		syscall(SYS_futex, &k->network_settled, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);

@@ -11,6 +11,10 @@ int sandbox_run(int config_fd);
 
 /* --- control socket ------------------------------------------------------------------------------------------------- */
 
+/* kernel.go */
+#define HOLD_GO 1u
+#define HOLD_STEP 2u
+
 /* Listen for winsize and signal messages; a closed peer ends the sandbox at once. */
 int control_create(struct kernel *k);
 /* One message, from any thread. */

@@ -109,22 +109,23 @@ static const char *env_path(char *const *envp)
 	return DEFAULT_PATH;
 }
 
-static int exec_in_path(struct task *t, const struct config *c, char *const *envp)
+/* Try *fn* with the name in each directory of PATH until it succeeds. */
+static int in_path(struct task *t, const struct config *c, char *const *envp, char *path,
+	int (*fn)(struct task *t, const char *path, char *const *argv, char *const *envp))
 {
 	const char *p = env_path(envp), *name = c->argv[0];
 	int r, best = -ENOENT;
 
 	for (; *p; p += *p == ':') {
 		size_t n = strcspn(p, ":");
-		char path[VFS_PATH_MAX];
 
-		if (n + strlen(name) + 2 > sizeof(path)) {
+		if (n + strlen(name) + 2 > VFS_PATH_MAX) {
 			p += n;
 			continue;
 		}
-		snprintf(path, sizeof(path), "%.*s/%s", n ? (int)n : 1, n ? p : ".", name);
+		snprintf(path, VFS_PATH_MAX, "%.*s/%s", n ? (int)n : 1, n ? p : ".", name);
 		p += n;
-		r = kernel_exec_first(t, path, (char *const *)(uintptr_t)c->argv, envp);
+		r = fn(t, path, (char *const *)(uintptr_t)c->argv, envp);
 		if (!r)
 			return 0;
 		/* As execvp: what is there but cannot be run counts more than what is not there. */
@@ -180,9 +181,53 @@ static int exec_guest(struct task *t, const struct config *c, int host_fd, char 
 	return r ? failure_set(f, 125, "cannot start " GUEST_NAME ": %s", strerror(-r)) : 0;
 }
 
+static int check_path(struct task *t, const char *path, char *const *argv, char *const *envp)
+{
+	return kernel_exec_check(t, path);
+}
+
+/* The words of runc, by which engines tell what went wrong. */
+static int not_found(const char *name, int r, struct failure *f)
+{
+	const char *why = strerror(-r);
+
+	if (r == -ENOENT || r == -ENOTDIR)
+		return strchr(name, '/') ? failure_set(f, 127, "exec: \"%s\": stat %s: %s", name, name,
+						   r == -ENOENT ? "no such file or directory" : "not a directory")
+					 : failure_set(f, 127, "exec: \"%s\": executable file not found in $PATH", name);
+	if (r == -ENOMEM || r == -EAGAIN)
+		return failure_set(f, 125, "cannot start %s: %s", name, why);
+	return failure_set(f, 126, "exec: \"%s\": %c%s", name, (*why | 0x20), why + 1);
+}
+
+int program_find(struct task *t, const struct config *c, char *const *envp, char *path, struct failure *f)
+{
+	const char *name = c->argc ? c->argv[0] : "";
+	int r;
+
+	if (!*name)
+		return failure_set(f, 127, "exec: \"\": executable file not found in $PATH");
+	if (strchr(name, '/')) {
+		r = strlen(name) < VFS_PATH_MAX ? kernel_exec_check(t, name) : -ENAMETOOLONG;
+		if (!r)
+			strcpy(path, name);
+	} else {
+		r = in_path(t, c, envp, path, check_path);
+	}
+	return r ? not_found(name, r, f) : 0;
+}
+
+int program_exec_found(struct task *t, const struct config *c, const char *path, char *const *envp, struct failure *f)
+{
+	int r = kernel_exec_first(t, path, (char *const *)(uintptr_t)c->argv, envp);
+
+	return r ? not_found(c->argv[0], r, f) : 0;
+}
+
 int program_exec(struct task *t, const struct config *c, int guest_fd, char *const *envp, struct failure *f)
 {
 	const char *name = c->argc ? c->argv[0] : "";
+	char path[VFS_PATH_MAX];
 	int r;
 
 	if (!*name)
@@ -192,7 +237,7 @@ int program_exec(struct task *t, const struct config *c, int guest_fd, char *con
 	if (strchr(name, '/'))
 		r = kernel_exec_first(t, name, (char *const *)(uintptr_t)c->argv, envp);
 	else
-		r = exec_in_path(t, c, envp);
+		r = in_path(t, c, envp, path, kernel_exec_first);
 	if (!r)
 		return 0;
 	if (r == -ENOENT && name[0] == '-')

@@ -188,6 +188,20 @@ static int create_init(struct kernel *k, struct failure *f)
 	return 0;
 }
 
+/* A descriptor that came from outside, at its number. What it can do is the host's to say. */
+static int open_given(struct kernel *k, const struct config_fd *d)
+{
+	struct file *f;
+	int mode = host_access_mode(d->fd), r = mode < 0 ? mode : hostfd_file_create(k, d->fd, mode, &f);
+
+	if (!r) {
+		r = fd_install(k->init, f, false, d->number);
+		if (r < 0)
+			file_put(f);
+	}
+	return r < 0 ? r : 0;
+}
+
 static int open_stdio(struct kernel *k, const struct config *c, struct failure *f)
 {
 	struct task *t = k->init;
@@ -208,6 +222,8 @@ static int open_stdio(struct kernel *k, const struct config *c, struct failure *
 		r = fd_install(t, files[i], false, i);
 		r = r < 0 ? r : 0;
 	}
+	for (size_t i = 0; !r && i < c->n_fds; i++)
+		r = open_given(k, &c->fds[i]);
 	if (r)
 		return failure_set(f, 125, "cannot connect standard input and output: %s", strerror(-r));
 	if (c->tty)
@@ -287,6 +303,37 @@ static void wait_for_network(struct kernel *k, const struct config *c)
 		syscall(SYS_futex, &k->network_settled, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
 }
 
+/* Wait for the word to go. A signal that ends the program meanwhile ends the wait. */
+static bool hold(struct kernel *k)
+{
+	struct thread_group *tg = k->init->tg;
+
+	atomic_store(&k->held, true);
+	control_send_text(k, "ready");
+	for (;;) {
+		uint32_t now = atomic_load(&k->go);
+		bool killed;
+
+		lock_acquire(&tg->siglock);
+		killed = tg->group_exiting;
+		lock_release(&tg->siglock);
+		if (killed || (now & HOLD_GO))
+			return !killed;
+		syscall(SYS_futex, &k->go, FUTEX_WAIT_PRIVATE, now, NULL, NULL, 0);
+	}
+}
+
+static int run_held(struct kernel *k, const struct config *c, char *const *envp, struct failure *f)
+{
+	char path[VFS_PATH_MAX];
+
+	if (program_find(k->init, c, envp, path, f))
+		return -1;
+	if (!hold(k))
+		return failure_set(f, 125, "it was killed before it was started");
+	return program_exec_found(k->init, c, path, envp, f);
+}
+
 static int build(struct kernel *k, const struct config *c, struct failure *f)
 {
 	struct rootfs_error err;
@@ -320,7 +367,7 @@ static int build(struct kernel *k, const struct config *c, struct failure *f)
 		return -1;
 	report_begin(k);
 	wait_for_network(k, c);
-	return program_exec(k->init, c, c->guest_fd, envp, f);
+	return c->hold ? run_held(k, c, envp, f) : program_exec(k->init, c, c->guest_fd, envp, f);
 }
 
 void kernel_init_exited(struct kernel *k, int code)

@@ -466,7 +466,7 @@ int ask_exec(struct ask *a)
 	struct kernel *k = a->kernel;
 	struct session *s;
 
-	if (!atomic_load(&k->started))
+	if (!atomic_load(&k->started) && !atomic_load(&k->held))
 		return ask_fail(a, -EAGAIN, "the sandbox is still starting");
 	if (atomic_load(&k->exit_status) != -1)
 		return ask_fail(a, -ESRCH, "the sandbox has ended");

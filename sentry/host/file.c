@@ -222,6 +222,13 @@ bool host_is_readonly(int fd)
 	return flags >= 0 && (flags & O_ACCMODE) == O_RDONLY;
 }
 
+int host_access_mode(int fd)
+{
+	int flags = HOST_CALL(fcntl(fd, F_GETFL));
+
+	return flags < 0 ? flags : flags & O_ACCMODE;
+}
+
 int host_dup(int fd)
 {
 	return HOST_CALL(fcntl(fd, F_DUPFD_CLOEXEC, 3));

@@ -55,6 +55,8 @@ int host_memfd(const char *name);
 int host_add_seals(int fd, unsigned seals); /* F_SEAL_*, of a memfd */
 /* Was *fd* opened for reading only? */
 bool host_is_readonly(int fd);
+/* O_RDONLY, O_WRONLY or O_RDWR: how it was opened. */
+int host_access_mode(int fd);
 int host_dup(int fd); /* close-on-exec */
 /* Who the host takes us for; also clears the process's umask. At set-up only. */
 void host_identity(uint32_t *uid, uint32_t *gid);

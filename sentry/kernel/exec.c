@@ -602,6 +602,16 @@ int kernel_exec_file(struct task *t, struct file *f, const char *path, char *con
 	return (int)r;
 }
 
+int kernel_exec_check(struct task *t, const char *path)
+{
+	struct file *f;
+	int r = open_exec(t, path, &f);
+
+	if (!r)
+		file_put(f);
+	return r;
+}
+
 int kernel_exec_first(struct task *t, const char *path, char *const *argv, char *const *envp)
 {
 	struct file *f;

@@ -13,6 +13,8 @@ struct file;
  */
 int64_t do_execve(struct task *t, struct file *exe, const char *path, bool path_gone, uint64_t argv, uint64_t envp);
 /* The first program of the sandbox; t has no address space yet. */
+/* Whether *t* may execute the file *path*, as far as can be told without reading it. 0 or a negative errno. */
+int kernel_exec_check(struct task *t, const char *path);
 int kernel_exec_first(struct task *t, const char *path, char *const *argv, char *const *envp);
 /* The same with an open file, which stays the caller's; *path* is what the program is called. */
 int kernel_exec_file(struct task *t, struct file *f, const char *path, char *const *argv, char *const *envp);

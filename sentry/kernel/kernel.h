@@ -123,6 +123,8 @@ struct kernel {
 	_Atomic uint32_t n_logins;    /* sessions that /proc/PID/loginuid has begun */
 	_Atomic int exit_status; /* of init, wait(2) encoding */
 	_Atomic int network_settled; /* picket has said how the network came out */
+	_Atomic bool held;	     /* all stands, and the first program waits */
+	_Atomic uint32_t go;	     /* HOLD_GO: it may; the rest is changed to wake who waits */
 };
 
 /* CLOCK_REALTIME / CLOCK_MONOTONIC of the host, nanoseconds. */

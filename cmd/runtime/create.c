@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* `create`: a container with everything but its program. */
+#include "cmd/runtime/create.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cmd/lib/jtext.h"
+#include "cmd/lib/message.h"
+#include "cmd/lib/packet.h"
+#include "cmd/lib/process.h"
+#include "cmd/lib/str.h"
+#include "cmd/lib/when.h"
+#include "cmd/runtime/delete.h"
+#include "cmd/runtime/hooks.h"
+#include "cmd/runtime/log.h"
+#include "cmd/runtime/monitor.h"
+#include "cmd/runtime/spec/spec.h"
+#include "cmd/runtime/state.h"
+
+struct creation {
+	const struct runtime *rt;
+	const struct create_options *o;
+	struct spec *spec;
+	struct container *c;
+	struct monitor_link m;
+	int netns; /* the container's network namespace; -1: the caller's */
+};
+
+static int read_spec(struct creation *cr)
+{
+	char *bundle = realpath(cr->o->bundle ? cr->o->bundle : ".", NULL), *err = NULL;
+	int r = 0;
+
+	if (!bundle)
+		return fail("cannot open the bundle %s: %s", cr->o->bundle, strerror(errno));
+	if (spec_read(bundle, cr->o->config, &cr->spec, &err) < 0)
+		r = fail("%s", err);
+	free(err);
+	free(bundle);
+	return r;
+}
+
+static void tell_warnings(const struct spec *s)
+{
+	for (size_t i = 0; i < s->warnings.count; i++)
+		warn("%s", s->warnings.items[i]);
+}
+
+/* ---- What is written down ---- */
+
+/* The name of the user who asks, from the host's own file: no libraries of name services are loaded into a static program. */
+static char *owner_name(void)
+{
+	char line[1024], *name = NULL, *end;
+	FILE *f = fopen("/etc/passwd", "re");
+	unsigned long uid;
+
+	while (f && !name && fgets(line, sizeof(line), f)) {
+		char *colon = strchr(line, ':'), *second = colon ? strchr(colon + 1, ':') : NULL;
+
+		if (!second)
+			continue;
+		uid = strtoul(second + 1, &end, 10);
+		if (end > second + 1 && *end == ':' && uid == getuid())
+			name = xstrndup(line, (size_t)(colon - line));
+	}
+	if (f)
+		fclose(f);
+	return name ? name : xasprintf("%u", (unsigned int)getuid());
+}
+
+/* What both notes have. */
+static json_t *process_json(const struct creation *cr)
+{
+	return json_pack("{s:s, s:i, s:I, s:s}", "ociVersion", OCI_VERSION, "pid", (int)cr->m.pid, "start",
+		(json_int_t)process_start(cr->m.pid), "boot", boot_id());
+}
+
+static json_t *state_json(const struct creation *cr)
+{
+	json_t *v = process_json(cr);
+	char created[40], *owner = owner_name();
+
+	json_object_update(v, cr->c->state); /* what has been noted */
+	json_object_set_new(v, "id", json_string(cr->c->id));
+	json_object_set_new(v, "bundle", jtext(cr->spec->bundle));
+	json_object_set_new(v, "rootfs", jtext(cr->spec->root));
+	json_object_set_new(v, "created", json_string(format_when(now_real(), created, sizeof(created))));
+	json_object_set_new(v, "owner", jtext(owner));
+	json_object_set_new(v, "uid", json_integer(geteuid()));
+	if (cr->spec->annotations)
+		json_object_set(v, "annotations", cr->spec->annotations);
+	if (cr->spec->hooks)
+		json_object_set(v, "hooks", cr->spec->hooks);
+	free(owner);
+	return v;
+}
+
+/* Complete, by rename: whoever sees the file can read it. */
+static int write_pid_file(const char *path, pid_t pid)
+{
+	char *beside = xasprintf("%s.%d.tmp", path, (int)getpid());
+	int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), r = 0;
+
+	if (fd < 0 || dprintf(fd, "%d", (int)pid) < 0 || rename(beside, path) < 0) {
+		r = fail("cannot write the pid file %s: %s", path, strerror(errno));
+		unlink(beside);
+	}
+	if (fd >= 0)
+		close(fd);
+	free(beside);
+	return r;
+}
+
+static int send_pidfd(const char *path, pid_t pid)
+{
+	int dir = -1, sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct sockaddr_un to;
+
+	r = sock < 0 || pidfd < 0 ? -errno : socket_address(path, &to, &dir);
+	if (r == 0 && connect(sock, (struct sockaddr *)&to, sizeof(to)) < 0)
+		r = -errno;
+	if (r == 0)
+		r = packet_send(sock, "pidfd", 5, &pidfd, 1, 0);
+	for (int *fd = (int[]){dir, sock, pidfd, -1}, i = 0; i < 3; i++)
+		if (fd[i] >= 0)
+			close(fd[i]);
+	return r < 0 ? fail("cannot send the pidfd to %s: %s", path, strerror(-r)) : 0;
+}
+
+/* ---- The steps ---- */
+
+/* The namespace that the monitor is in, for hooks that belong into the container. */
+static void open_netns(struct creation *cr)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)cr->m.pid);
+	cr->netns = open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static int run_hooks(struct creation *cr, const char *kind, int netns)
+{
+	return hooks_run(cr->spec->hooks, kind, cr->c, CONTAINER_CREATING, netns);
+}
+
+static int begin(struct creation *cr)
+{
+	struct monitor_options mo = {.rt = cr->rt, .c = cr->c, .spec = cr->spec, .console = -1, .preserve_fds = cr->o->preserve_fds};
+
+	if (monitor_fork(&mo, &cr->m) < 0)
+		return -1;
+	if (container_note(cr->c, process_json(cr)) < 0)
+		return -1;
+	monitor_say(&cr->m, MONITOR_BEGIN);
+	return monitor_hear(&cr->m, MONITOR_MADE);
+}
+
+static int make_ready(struct creation *cr)
+{
+	if (run_hooks(cr, "prestart", -1) < 0 || run_hooks(cr, "createRuntime", -1) < 0)
+		return -1;
+	monitor_say(&cr->m, MONITOR_LAUNCH);
+	if (monitor_hear(&cr->m, MONITOR_READY) < 0)
+		return -1;
+	if (!hooks_any(cr->spec->hooks, "createContainer"))
+		return 0;
+	open_netns(cr);
+	return run_hooks(cr, "createContainer", cr->netns);
+}
+
+static int publish(struct creation *cr)
+{
+	if (cr->o->pidfd_socket && send_pidfd(cr->o->pidfd_socket, cr->m.pid) < 0)
+		return -1;
+	if (cr->o->pid_file && write_pid_file(cr->o->pid_file, cr->m.pid) < 0)
+		return -1;
+	if (container_write(cr->c, state_json(cr)) < 0) {
+		if (cr->o->pid_file)
+			unlink(cr->o->pid_file);
+		return -1;
+	}
+	monitor_say(&cr->m, MONITOR_KEEP);
+	return 0;
+}
+
+static int create(struct creation *cr)
+{
+	int r = begin(cr);
+
+	r = r < 0 ? r : make_ready(cr);
+	r = r < 0 ? r : publish(cr);
+	if (cr->netns >= 0)
+		close(cr->netns);
+	if (r == 0) {
+		close(cr->m.sock);
+		container_unlock(cr->c);
+		return 0;
+	}
+	if (cr->m.pid > 0)
+		monitor_kill(&cr->m);
+	container_clean(cr->c);
+	container_remove(cr->c);
+	container_close(cr->c);
+	return -1;
+}
+
+int container_create(const struct runtime *rt, const struct create_options *o, const char *id, struct container *ret)
+{
+	struct creation cr = {.rt = rt, .o = o, .c = ret, .netns = -1};
+	int r = read_spec(&cr);
+
+	if (r == 0)
+		r = container_make(rt, id, ret);
+	if (r == 0)
+		r = create(&cr);
+	if (r == 0)
+		tell_warnings(cr.spec);
+	spec_free(cr.spec);
+	return r;
+}
+
+/* ---- The verb ---- */
+
+static const struct option_row options[] = {
+	CREATE_OPTION_ROWS(struct { struct create_options o; }, o),
+	{OPTION_END},
+};
+
+static int run_create(const struct runtime *rt, int argc, char **argv)
+{
+	struct create_options o = {0};
+	struct container c;
+
+	if (options_words(options, &o, 1, 1, argc, argv) < 0 || container_create(rt, &o, argv[1], &c) < 0)
+		return 1;
+	container_close(&c);
+	return 0;
+}
+
+const struct verb verb_create = {"create", "[OPTIONS] ID", "create a container, whose program waits for start", run_create, options};

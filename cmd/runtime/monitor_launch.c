@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* The sentry of a container: its process, its configuration, and handing over. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cmd/lib/programs.h"
+#include "cmd/lib/str.h"
+#include "cmd/runtime/log.h"
+#include "cmd/runtime/monitor_priv.h"
+#include "cmd/runtime/runtime.h"
+#include "cmd/runtime/spec/spec.h"
+#include "cmd/runtime/state.h"
+#include "rootless/netns.h"
+
+/* The sentence of a library, as ours. */
+static int fail_with(char *err)
+{
+	fail("%s", err ? err : "out of memory");
+	free(err);
+	return -1;
+}
+
+/* Those of the network namespace; to be freed. */
+static struct netns_sysctl *net_sysctls(const struct spec *s, size_t *count)
+{
+	struct netns_sysctl *all = xcalloc(s->n_sysctls + 1, sizeof(*all));
+
+	*count = 0;
+	for (size_t i = 0; i < s->n_sysctls; i++)
+		if (strncmp(s->sysctls[i].name, "net.", 4) == 0 || strncmp(s->sysctls[i].name, "net/", 4) == 0)
+			all[(*count)++] = (struct netns_sysctl){s->sysctls[i].name, s->sysctls[i].value};
+	return all;
+}
+
+static enum netns_result enter_network(const struct spec *s, const struct netns_sysctl *sysctls, size_t count)
+{
+	const struct spec_namespace *ns = &s->ns[SPEC_NS_NETWORK];
+	struct netns_request r = {.kind = !ns->given ? NETNS_CALLER : ns->path ? NETNS_PATH : NETNS_NEW,
+		.path = ns->path,
+		.sysctls = sysctls,
+		.n_sysctls = count};
+	char *err = NULL;
+	enum netns_result result = netns_enter(&r, &err);
+
+	if (result == NETNS_FAILED)
+		fail_with(err);
+	return result;
+}
+
+int monitor_spawn(struct monitor *m)
+{
+	struct sandbox_options so = {.uid = geteuid(), .gid = getegid()};
+	struct netns_sysctl *sysctls = net_sysctls(m->o->spec, &so.n_sysctls);
+	enum netns_result net = enter_network(m->o->spec, sysctls, so.n_sysctls);
+	char *sentry = net == NETNS_FAILED ? NULL : find_program("picket-sentry"), *err = NULL;
+	int r = sentry ? 0 : -1;
+
+	so.sentry = sentry;
+	so.host_network = net != NETNS_REFUSED;
+	so.sysctls = sysctls;
+	so.ids = geteuid() == 0 ? SANDBOX_IDS_ALL : SANDBOX_IDS_ONE;
+	if (r == 0 && sandbox_spawn(&so, &m->sandbox, &err) < 0)
+		r = fail_with(err);
+	free(sentry);
+	free(sysctls);
+	return r;
+}
+
+/* ---- The configuration ---- */
+
+/* The caller's own descriptors; with a terminal they are the terminal's, from create's console. */
+static void write_stdio(struct monitor *m)
+{
+	struct launch *l = &m->launch;
+	char number[16];
+
+	launch_record(l, CONFIG_STDIO, launch_lend(l, STDIN_FILENO), launch_lend(l, STDOUT_FILENO), launch_lend(l, STDERR_FILENO));
+	for (int i = 0; i < m->o->preserve_fds; i++) {
+		snprintf(number, sizeof(number), "%d", 3 + i);
+		launch_record(l, CONFIG_FD, number, launch_lend(l, 3 + i));
+	}
+}
+
+static int write_spec(struct monitor *m)
+{
+	struct spec *s = m->o->spec;
+	struct launch *l = &m->launch;
+	int root = open(s->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char user[32];
+
+	if (root < 0)
+		return fail("cannot open the root directory %s: %s", s->root, strerror(errno));
+	for (size_t i = 0; i < s->process.n_args; i++)
+		launch_record(l, CONFIG_ARG, s->process.args[i]);
+	for (size_t i = 0; i < s->process.n_env; i++)
+		launch_record(l, CONFIG_ENV, s->process.env[i]);
+	launch_record(l, CONFIG_CWD, s->process.cwd);
+	snprintf(user, sizeof(user), "%u:%u", s->process.user.uid, s->process.user.gid);
+	launch_record(l, CONFIG_USER, user);
+	if (s->hostname)
+		launch_record(l, CONFIG_HOSTNAME, s->hostname);
+	launch_record(l, CONFIG_ROOT_BIND, launch_give_host(l, root, !s->root_readonly), geteuid() == 0 ? "rw,owners" : "rw");
+	launch_record(l, CONFIG_ROOT_RO, s->root_readonly ? "1" : "0");
+	return 0;
+}
+
+/* What the sentry is called by means nothing to anybody: engines' ids may be of any form. */
+static void write_id(struct launch *l)
+{
+	unsigned char random[16] = {0};
+	char text[2 * sizeof(random) + 1];
+
+	if (getrandom(random, sizeof(random), 0) < 0)
+		random[0] = (unsigned char)getpid();
+	for (size_t i = 0; i < sizeof(random); i++)
+		snprintf(text + 2 * i, 3, "%02x", random[i]);
+	launch_record(l, CONFIG_ID, text);
+}
+
+int monitor_configure(struct monitor *m)
+{
+	struct launch *l = &m->launch;
+	const struct spec_namespace *net = &m->o->spec->ns[SPEC_NS_NETWORK];
+	char proc[16], *err = NULL;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, m->control) < 0)
+		return fail("cannot make a socket for the sentry: %s", strerror(errno));
+	launch_record(l, CONFIG_VERSION, CONFIG_FORMAT);
+	write_id(l);
+	if (write_spec(m) < 0)
+		return -1;
+	write_stdio(m);
+	launch_record(l, CONFIG_CONTROL, launch_lend(l, m->control[1]));
+	launch_record(l, CONFIG_NETWORK, net->given && !net->path ? "container" : "host");
+	launch_word(l, CONFIG_HOLD);
+	if (sandbox_ready(&m->sandbox, &err) < 0)
+		return fail_with(err);
+	snprintf(proc, sizeof(proc), "%d", SANDBOX_PROC_FD);
+	if (m->sandbox.proc)
+		launch_record(l, CONFIG_PROC, proc);
+	return 0;
+}
+
+int monitor_hand_over(struct monitor *m)
+{
+	struct launch *l = &m->launch;
+	char *err = NULL;
+	int config, r;
+
+	if (l->len > CONFIG_SIZE_MAX)
+		return fail("the configuration is too long: %zu bytes, %u are possible", l->len, CONFIG_SIZE_MAX);
+	config = launch_finish(l);
+	if (config < 0)
+		return fail("cannot write the sentry's configuration: %s", strerror(errno));
+	r = sandbox_exec(&m->sandbox, config, l->fds, l->fd_kinds, l->fd_count, &err);
+	close(config);
+	close(m->control[1]); /* ours is the sentry's only peer: its end of file means that the sentry is gone */
+	m->control[1] = -1;
+	launch_free(l);
+	return r < 0 ? fail_with(err) : 0;
+}
