@@ -373,6 +373,8 @@ static int fill(struct file *f, struct task *t)
 
 	if (gone(o))
 		err = -ESRCH;
+	else if (e->live && e->live(e, t, o, &s))
+		;
 	else if (e->text)
 		seq_puts(&s, e->text);
 	else if (e->show)

@@ -82,6 +82,7 @@ struct kentry {
 	 */
 	uint64_t (*poll)(const struct kobj *o, struct waiter *w);
 	const char *text;  /* constant contents (files) or target (links), in place of show and readlink */
+	bool (*live)(const struct kentry *e, struct task *t, const struct kobj *o, struct seq *s); /* instead of text, unless false; may be NULL */
 	unsigned flags;	   /* KERNFS_* */
 	uintptr_t arg;	   /* free for show/store functions that serve several entries */
 	const struct file_ops *fops; /* regular files that are not text (NULL: text) */

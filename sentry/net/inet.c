@@ -74,6 +74,20 @@ static int inet_wrap(struct kernel *k, int fd, int family, int type, int protoco
 	return 0;
 }
 
+/* The range of groups that /proc/sys/net/ipv4/ping_group_range tells. */
+static bool may_ping(struct task *t)
+{
+	uint64_t range = atomic_load(&t->kernel->net->ping_range);
+	uint32_t low = (uint32_t)(range >> 32), high = (uint32_t)range;
+
+	if (t->cred->egid >= low && t->cred->egid <= high)
+		return true;
+	for (uint32_t i = 0; i < t->cred->n_groups; i++)
+		if (t->cred->groups[i] >= low && t->cred->groups[i] <= high)
+			return true;
+	return false;
+}
+
 int inet_create(struct task *t, int family, int type, int protocol, struct socket **ret)
 {
 	struct kernel *k = t->kernel;
@@ -84,6 +98,8 @@ int inet_create(struct task *t, int family, int type, int protocol, struct socke
 	err = check_kind(t, family, type, &protocol);
 	if (err)
 		return err;
+	if (type == SOCK_DGRAM && protocol != IPPROTO_UDP && !may_ping(t))
+		return -EACCES;
 	fd = host_socket(family, type == SOCK_RAW ? SOCK_DGRAM : type, protocol);
 	if (fd == -EACCES && type == SOCK_RAW)
 		return -EPERM;
@@ -111,12 +127,26 @@ static void inet_free(struct socket *s)
 	free(inet_of(s));
 }
 
+/* Ports that are root's; the host has its own idea of them in its own namespace. */
+static bool may_bind(struct task *t, const struct socket *s, const struct net_addr *addr)
+{
+	uint16_t port;
+
+	if (addr->sa.sa_family != AF_INET && addr->sa.sa_family != AF_INET6)
+		return true;
+	port = ntohs(addr->sa.sa_family == AF_INET ? addr->in.sin_port : addr->in6.sin6_port);
+	return !port || port >= atomic_load_explicit(&t->kernel->net->port_start, memory_order_relaxed) || s->protocol == IPPROTO_ICMP ||
+	       s->protocol == IPPROTO_ICMPV6 || net_capable(t, CAP_NET_BIND_SERVICE);
+}
+
 static int inet_bind(struct task *t, struct socket *s, const struct net_addr *addr)
 {
 	int err = inet_check_addr(addr);
 
 	if (!err && netns_isolated(s->net_ns))
 		err = -EADDRNOTAVAIL; /* loopback is not spoken there, docs/sockets.md */
+	if (!err && !may_bind(t, s, addr))
+		err = -EACCES;
 	return err ? err : host_bind(inet_of(s)->fd, &addr->ss, addr->len);
 }
 

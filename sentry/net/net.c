@@ -77,6 +77,7 @@ int net_create(struct kernel *k)
 
 	if (!net)
 		return -ENOMEM;
+	atomic_init(&net->ping_range, INT32_MAX);
 	lock_init(&net->route_lock, RANK_SOCKET_PEER);
 	lock_init(&net->names_lock, RANK_SOCKET_PEER);
 	lock_init(&net->flight_lock, RANK_SOCKET_PEER);

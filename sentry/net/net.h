@@ -27,6 +27,9 @@ struct net_proc_file {
 
 struct net_state {
 	bool inet; /* AF_INET and AF_INET6 may be opened: a namespace of our own, or the host's by --network host */
+	/* Who may what, that the host allows the sentry in any case: */
+	_Atomic uint32_t port_start; /* the lowest port for those without CAP_NET_BIND_SERVICE */
+	_Atomic uint64_t ping_range; /* groups that get ICMP echo sockets, the lowest << 32 | the highest */
 	_Atomic uint32_t n_inet; /* host sockets of the guest … */
 	uint32_t max_inet;	 /* … and their limit: half of the sentry's descriptors */
 	int ioctl_fd;		 /* host socket for interface ioctls, -1 without inet */
