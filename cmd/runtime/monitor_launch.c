@@ -13,9 +13,9 @@
 #include "cmd/runtime/log.h"
 #include "cmd/runtime/monitor_priv.h"
 #include "cmd/runtime/runtime.h"
+#include "cmd/runtime/seccomp.h"
 #include "cmd/runtime/spec/spec.h"
 #include "cmd/runtime/state.h"
-#include "rootless/netns.h"
 
 /* The sentence of a library, as ours. */
 static int fail_with(char *err)
@@ -25,49 +25,17 @@ static int fail_with(char *err)
 	return -1;
 }
 
-/* Those of the network namespace; to be freed. */
-static struct netns_sysctl *net_sysctls(const struct spec *s, size_t *count)
-{
-	struct netns_sysctl *all = xcalloc(s->n_sysctls + 1, sizeof(*all));
-
-	*count = 0;
-	for (size_t i = 0; i < s->n_sysctls; i++)
-		if (strncmp(s->sysctls[i].name, "net.", 4) == 0 || strncmp(s->sysctls[i].name, "net/", 4) == 0)
-			all[(*count)++] = (struct netns_sysctl){s->sysctls[i].name, s->sysctls[i].value};
-	return all;
-}
-
-static enum netns_result enter_network(const struct spec *s, const struct netns_sysctl *sysctls, size_t count)
-{
-	const struct spec_namespace *ns = &s->ns[SPEC_NS_NETWORK];
-	struct netns_request r = {.kind = !ns->given ? NETNS_CALLER : ns->path ? NETNS_PATH : NETNS_NEW,
-		.path = ns->path,
-		.sysctls = sysctls,
-		.n_sysctls = count};
-	char *err = NULL;
-	enum netns_result result = netns_enter(&r, &err);
-
-	if (result == NETNS_FAILED)
-		fail_with(err);
-	return result;
-}
-
 int monitor_spawn(struct monitor *m)
 {
 	struct sandbox_options so = {.uid = geteuid(), .gid = getegid()};
-	struct netns_sysctl *sysctls = net_sysctls(m->o->spec, &so.n_sysctls);
-	enum netns_result net = enter_network(m->o->spec, sysctls, so.n_sysctls);
-	char *sentry = net == NETNS_FAILED ? NULL : find_program("picket-sentry"), *err = NULL;
+	char *sentry = monitor_network_enter(m, &so) < 0 ? NULL : find_program("picket-sentry"), *err = NULL;
 	int r = sentry ? 0 : -1;
 
 	so.sentry = sentry;
-	so.host_network = net != NETNS_REFUSED;
-	so.sysctls = sysctls;
 	so.ids = geteuid() == 0 ? SANDBOX_IDS_ALL : SANDBOX_IDS_ONE;
 	if (r == 0 && sandbox_spawn(&so, &m->sandbox, &err) < 0)
 		r = fail_with(err);
 	free(sentry);
-	free(sysctls);
 	return r;
 }
 
@@ -125,8 +93,8 @@ static void write_id(struct launch *l)
 int monitor_configure(struct monitor *m)
 {
 	struct launch *l = &m->launch;
-	const struct spec_namespace *net = &m->o->spec->ns[SPEC_NS_NETWORK];
 	char proc[16], *err = NULL;
+	int filter;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, m->control) < 0)
 		return fail("cannot make a socket for the sentry: %s", strerror(errno));
@@ -136,7 +104,11 @@ int monitor_configure(struct monitor *m)
 		return -1;
 	write_stdio(m);
 	launch_record(l, CONFIG_CONTROL, launch_lend(l, m->control[1]));
-	launch_record(l, CONFIG_NETWORK, net->given && !net->path ? "container" : "host");
+	monitor_network_records(m);
+	if (seccomp_translate(m->o->spec->seccomp, &filter, &err) < 0)
+		return fail_with(err);
+	if (filter >= 0)
+		launch_record(l, CONFIG_SECCOMP, launch_give(l, filter));
 	launch_word(l, CONFIG_HOLD);
 	if (sandbox_ready(&m->sandbox, &err) < 0)
 		return fail_with(err);

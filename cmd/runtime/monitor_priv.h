@@ -18,6 +18,8 @@ struct monitor {
 	int dir;			 /* ROOT/ID */
 	struct sandbox sandbox;
 	struct launch launch;
+	enum netns_result network;    /* what became of the network namespace */
+	struct netns_sysctl *sysctls; /* of it */
 	int control[2]; /* ours and the sentry's, until it is handed over */
 
 	struct loop loop;
@@ -51,5 +53,12 @@ void monitor_signal(struct monitor *m, int sig);
 int monitor_spawn(struct monitor *m);
 int monitor_configure(struct monitor *m);
 int monitor_hand_over(struct monitor *m);
+
+/*
+ * monitor_network.c: enter the container's network namespace, and let *so* say what the sentry's process does about it. 0, or -1 after fail().
+ * The records of the launch configuration that follow from it.
+ */
+int monitor_network_enter(struct monitor *m, struct sandbox_options *so);
+void monitor_network_records(struct monitor *m);
 
 #endif
