@@ -115,6 +115,24 @@ void group_of(const struct container *c, struct cg *ret)
 		*ret = (struct cg){0};
 }
 
+int group_enter(const struct runtime *rt, const struct container *c, pid_t pid)
+{
+	char *err = NULL;
+	struct cg g;
+	int r;
+
+	group_of(c, &g);
+	r = cg_enter(&g, pid, &err);
+	cg_free(&g);
+	if (r >= 0)
+		return 0;
+	if (!group_rootless(rt))
+		return hand_up(err);
+	warn("%s", err ? err : "the control group cannot be entered");
+	free(err);
+	return 0;
+}
+
 int group_remove(const json_t *state)
 {
 	char *err = NULL;

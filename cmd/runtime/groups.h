@@ -28,6 +28,9 @@ int group_make(const struct runtime *rt, const struct spec *s, const char *id, p
 /* Records memory, pids, cpus … of the launch configuration; `state` is what group_make() noted. 0, or -1. */
 int group_launch(const struct spec *s, const json_t *state, struct launch *l);
 
+/* Put the monitor of an exec into the container's group; in a rootless one a refusal is a warning. 0, or -1. */
+int group_enter(const struct runtime *rt, const struct container *c, pid_t pid);
+
 /* The group of a container, to be freed with cg_free(); one without a group gives an empty one. */
 void group_of(const struct container *c, struct cg *ret);
 

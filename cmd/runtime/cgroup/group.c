@@ -239,6 +239,15 @@ static int make_unit(struct cg *g, const struct cg_host *h, const struct cg_requ
 	return r;
 }
 
+int cg_enter(const struct cg *g, pid_t pid, char **err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < g->count; i++)
+		r = enter(g->dirs[i].path, pid, err);
+	return r;
+}
+
 int cg_make(struct cg *g, const struct cg_request *rq, pid_t pid, char **warning, char **err)
 {
 	struct cg_host h;

@@ -60,6 +60,9 @@ struct cg_request {
  */
 int cg_make(struct cg *g, const struct cg_request *rq, pid_t pid, char **warning, char **err);
 
+/* Put one more process in: the monitor of an exec, before it starts anything. */
+int cg_enter(const struct cg *g, pid_t pid, char **err);
+
 /* What state.json keeps of it (a new object), and back. cg_load: 0, or -EINVAL for what is no such object. */
 json_t *cg_save(const struct cg *g);
 int cg_load(struct cg *g, const json_t *saved);
