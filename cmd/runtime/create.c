@@ -20,6 +20,7 @@
 #include "cmd/lib/str.h"
 #include "cmd/lib/when.h"
 #include "cmd/runtime/delete.h"
+#include "cmd/runtime/groups.h"
 #include "cmd/runtime/hooks.h"
 #include "cmd/runtime/log.h"
 #include "cmd/runtime/monitor.h"
@@ -44,6 +45,8 @@ static int read_spec(struct creation *cr)
 		return fail("cannot open the bundle %s: %s", cr->o->bundle, strerror(errno));
 	if (spec_read(bundle, cr->o->config, &cr->spec, &err) < 0)
 		r = fail("%s", err);
+	else
+		r = group_check(cr->spec);
 	free(err);
 	free(bundle);
 	return r;
@@ -157,10 +160,16 @@ static int run_hooks(struct creation *cr, const char *kind, int netns)
 static int begin(struct creation *cr)
 {
 	struct monitor_options mo = {.rt = cr->rt, .c = cr->c, .spec = cr->spec, .console = -1, .preserve_fds = cr->o->preserve_fds};
+	json_t *note;
 
 	if (monitor_fork(&mo, &cr->m) < 0)
 		return -1;
-	if (container_note(cr->c, process_json(cr)) < 0)
+	note = process_json(cr);
+	if (group_plan(cr->rt, cr->spec, cr->c->id, note) < 0) {
+		json_decref(note);
+		return -1;
+	}
+	if (container_note(cr->c, note) < 0 || group_make(cr->rt, cr->spec, cr->c->id, cr->m.pid, cr->c->state) < 0)
 		return -1;
 	monitor_say(&cr->m, MONITOR_BEGIN);
 	return monitor_hear(&cr->m, MONITOR_MADE);

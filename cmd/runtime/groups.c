@@ -10,6 +10,8 @@
 
 #include "cmd/lib/message.h"
 #include "cmd/run/launch.h"
+#include "cmd/runtime/cgroup/files.h"
+#include "cmd/runtime/cgroup/host.h"
 #include "cmd/runtime/log.h"
 #include "cmd/runtime/runtime.h"
 #include "cmd/runtime/spec/spec.h"
@@ -50,32 +52,70 @@ int group_check(const struct spec *s)
 	return 0;
 }
 
-int group_make(const struct runtime *rt, const struct spec *s, const char *id, pid_t monitor, json_t *state)
+static struct cg_request request(const struct runtime *rt, const struct spec *s, const char *id, const struct cg_resources *res)
 {
 	bool disabled = rt->cgroup_manager && strcmp(rt->cgroup_manager, "disabled") == 0;
-	struct cg_resources res;
-	struct cg_request rq = {.driver = disabled ? CG_DISABLED : rt->systemd_cgroup ? CG_SYSTEMD : CG_CGROUPFS, .id = id,
-		.path = s->cgroups_path, .resources = &res, .annotations = s->annotations, .rootless = group_rootless(rt)};
-	char *err = NULL, *warning = NULL;
-	struct cg g;
-	int r = cg_resources_read(&res, s->resources, &err);
 
-	if (r < 0)
-		return hand_up(err);
-	r = cg_make(&g, &rq, monitor, &warning, &err);
-	cg_resources_free(&res);
+	return (struct cg_request){.driver = disabled ? CG_DISABLED : rt->systemd_cgroup ? CG_SYSTEMD : CG_CGROUPFS, .id = id,
+		.path = s->cgroups_path, .resources = res, .annotations = s->annotations, .rootless = group_rootless(rt)};
+}
+
+/* Note it; one without a group has no such member. */
+static int note(json_t *state, const struct cg *g)
+{
+	json_object_del(state, NOTE);
+	return g->version == CG_NONE || json_object_set_new(state, NOTE, cg_save(g)) == 0 ? 0 : fail("out of memory");
+}
+
+static void tell(char *warning)
+{
 	if (warning)
 		warn("%s", warning);
 	free(warning);
+}
+
+int group_plan(const struct runtime *rt, const struct spec *s, const char *id, json_t *state)
+{
+	struct cg_request rq = request(rt, s, id, NULL);
+	char *err = NULL, *warning = NULL;
+	struct cg g;
+	int r;
+
+	r = cg_plan(&g, &rq, &warning, &err);
+	tell(warning);
 	if (r < 0)
 		return hand_up(err);
-	if (g.version != CG_NONE && json_object_set_new(state, NOTE, cg_save(&g)) < 0) {
-		cg_remove(&g, NULL);
+	r = note(state, &g);
+	cg_free(&g);
+	return r;
+}
+
+int group_make(const struct runtime *rt, const struct spec *s, const char *id, pid_t monitor, json_t *state)
+{
+	struct cg_resources res;
+	struct cg_request rq = request(rt, s, id, &res);
+	char *err = NULL, *warning = NULL;
+	struct cg g;
+	int r;
+
+	if (cg_load(&g, json_object_get(state, NOTE)) < 0)
+		return 0;
+	if (cg_resources_read(&res, s->resources, &err) < 0) {
 		cg_free(&g);
-		return fail("out of memory");
+		return hand_up(err);
+	}
+	r = cg_make(&g, &rq, monitor, &warning, &err);
+	cg_resources_free(&res);
+	tell(warning);
+	if (r == 0 && note(state, &g) < 0) {
+		cg_remove(&g, NULL);
+		r = -1;
+	} else if (r < 0) {
+		json_object_del(state, NOTE);
+		hand_up(err);
 	}
 	cg_free(&g);
-	return 0;
+	return r < 0 ? -1 : 0;
 }
 
 static void record(struct launch *l, enum config_keyword keyword, uint64_t v)
@@ -86,26 +126,48 @@ static void record(struct launch *l, enum config_keyword keyword, uint64_t v)
 	launch_record(l, keyword, text);
 }
 
-int group_launch(const struct spec *s, const json_t *state, struct launch *l)
+/* Whether a process of this group has a quota of its own, which the sentry then needs not hold. */
+static bool quota_held(void)
+{
+	struct cg_host h;
+	struct cg g = {0};
+	char *text = NULL;
+	bool held = false;
+
+	if (cg_host_read(&h, "/proc/self", NULL) == 0) {
+		g.version = h.version;
+		for (size_t i = 0; i < h.count; i++) {
+			char *path;
+
+			if (asprintf(&path, "%s%s", h.items[i].mount, h.items[i].own) >= 0)
+				cg_add_dir(&g, h.items[i].name, path, NULL);
+		}
+		text = cg_read(&g, "cpu", h.version == CG_V2 ? "cpu.max" : "cpu.cfs_quota_us");
+		held = text && *text != 'm' && *text != '-';
+		cg_host_free(&h);
+	}
+	free(text);
+	cg_free(&g);
+	return held;
+}
+
+int group_launch(const struct spec *s, struct launch *l)
 {
 	struct cg_resources r;
 	char *err = NULL;
-	struct cg g = {0};
 
 	if (cg_resources_read(&r, s->resources, &err) < 0)
 		return hand_up(err);
-	cg_load(&g, json_object_get(state, NOTE));
 	if (cg_sentry_memory(&r))
 		record(l, CONFIG_MEMORY, cg_sentry_memory(&r));
 	if (cg_sentry_pids(&r))
 		record(l, CONFIG_PIDS, cg_sentry_pids(&r) > UINT32_MAX ? 0 : cg_sentry_pids(&r));
 	if (cg_sentry_cpus(&r)) {
 		record(l, CONFIG_CPUS, cg_sentry_cpus(&r));
-		if (cg_dir(&g, "cpu"))
+		if (quota_held())
 			launch_word(l, CONFIG_CPUS_HELD);
 	}
 	cg_resources_free(&r);
-	cg_free(&g);
 	return 0;
 }
 

@@ -2,8 +2,8 @@
 /*
  * The control group of a container, for the verbs: what cgroup/group.h does, with this program's options, log and state. Failures have been said with fail().
  *
- * `create`: after the fork of the monitor and before MONITOR_BEGIN group_make(); it notes the group as member "cgroup" of the state that goes into
- * making.json and state.json. With the launch configuration group_launch(). `delete` and a create that failed: group_remove().
+ * `create`: group_plan() notes which group it will be, as member "cgroup" of what goes into making.json, so that delete --force finds it whenever create is
+ * killed; after that, and before MONITOR_BEGIN, group_make(). With the launch configuration group_launch(). `delete` and a create that failed: group_remove().
  */
 #ifndef PICKET_RUNTIME_GROUPS_H
 #define PICKET_RUNTIME_GROUPS_H
@@ -22,11 +22,14 @@ struct spec;
 /* Read linux.resources, which is wrong or not; before anything is made. 0, or -1. */
 int group_check(const struct spec *s);
 
-/* Make the group of container `id`, with `monitor` in it, and note it in `state`. 0, or -1: then nothing is left, and the monitor may have been killed. */
+/* Which group container `id` will have, noted in `state`. 0, or -1. */
+int group_plan(const struct runtime *rt, const struct spec *s, const char *id, json_t *state);
+
+/* Make it, with `monitor` in it, and note it again. 0, or -1: then nothing is left, and the monitor may have been killed. */
 int group_make(const struct runtime *rt, const struct spec *s, const char *id, pid_t monitor, json_t *state);
 
-/* Records memory, pids, cpus … of the launch configuration; `state` is what group_make() noted. 0, or -1. */
-int group_launch(const struct spec *s, const json_t *state, struct launch *l);
+/* Records memory, pids, cpus of the launch configuration, of a process (the monitor) that is in the group already. 0, or -1. */
+int group_launch(const struct spec *s, struct launch *l);
 
 /* Put the monitor of an exec into the container's group; in a rootless one a refusal is a warning. 0, or -1. */
 int group_enter(const struct runtime *rt, const struct container *c, pid_t pid);

@@ -10,6 +10,7 @@
 
 #include "cmd/lib/programs.h"
 #include "cmd/lib/str.h"
+#include "cmd/runtime/groups.h"
 #include "cmd/runtime/log.h"
 #include "cmd/runtime/monitor_priv.h"
 #include "cmd/runtime/runtime.h"
@@ -110,6 +111,8 @@ int monitor_configure(struct monitor *m)
 	if (filter >= 0)
 		launch_record(l, CONFIG_SECCOMP, launch_give(l, filter));
 	launch_word(l, CONFIG_HOLD);
+	if (group_launch(m->o->spec, l) < 0)
+		return -1;
 	if (sandbox_ready(&m->sandbox, &err) < 0)
 		return fail_with(err);
 	snprintf(proc, sizeof(proc), "%d", SANDBOX_PROC_FD);

@@ -204,23 +204,19 @@ static bool empty(const struct cg *g)
 	return none;
 }
 
-static int make_files(struct cg *g, const struct cg_host *h, const struct cg_request *rq, pid_t pid, char **warning, char **err)
+static int make_files(struct cg *g, const struct cg_request *rq, pid_t pid, char **warning, char **err)
 {
-	int r = cg_locate(g, h, rq->path, rq->id, err);
+	int r = make_all(g, rq->rootless, warning, err);
 
 	if (r == 0)
-		r = make_all(g, rq->rootless, warning, err);
-	if (r == 0)
 		r = limit(g, rq, warning, err);
-	if (r == 0)
-		g->shared = !empty(g);
 	return r == 0 ? enter_all(g, pid, rq->rootless, warning, err) : r;
 }
 
-static int make_unit(struct cg *g, const struct cg_host *h, const struct cg_request *rq, pid_t pid, char **warning, char **err)
+static int make_unit(struct cg *g, const struct cg_request *rq, pid_t pid, char **warning, char **err)
 {
 	char *why = NULL;
-	int r = cg_systemd_make(g, h, rq, pid, &why);
+	int r = cg_systemd_make(g, rq, pid, &why);
 
 	if (r < 0 && r != -EINVAL && rq->rootless) {
 		cg_free(g);
@@ -248,7 +244,7 @@ int cg_enter(const struct cg *g, pid_t pid, char **err)
 	return r;
 }
 
-int cg_make(struct cg *g, const struct cg_request *rq, pid_t pid, char **warning, char **err)
+int cg_plan(struct cg *g, const struct cg_request *rq, char **warning, char **err)
 {
 	struct cg_host h;
 	int r;
@@ -261,10 +257,24 @@ int cg_make(struct cg *g, const struct cg_request *rq, pid_t pid, char **warning
 	if (r == 0 && h.version == CG_NONE)
 		r = rq->rootless ? cg_fail(warning, 0, "no control group: cgroups are not mounted") :
 				   cg_fail(err, -ENOENT, "mountpoint for cgroup not found");
-	g->headroom = HEADROOM;
-	if (r == 0 && h.version != CG_NONE)
-		r = rq->driver == CG_SYSTEMD ? make_unit(g, &h, rq, pid, warning, err) : make_files(g, &h, rq, pid, warning, err);
+	else if (r == 0)
+		r = rq->driver == CG_SYSTEMD ? cg_systemd_plan(g, &h, rq, err) : cg_locate(g, &h, rq->path, rq->id, err);
 	cg_host_free(&h);
+	g->headroom = HEADROOM;
+	g->shared = r == 0 && !empty(g);
+	if (r < 0 || g->version == CG_NONE)
+		cg_free(g);
+	return r;
+}
+
+int cg_make(struct cg *g, const struct cg_request *rq, pid_t pid, char **warning, char **err)
+{
+	int r;
+
+	*warning = NULL;
+	if (g->version == CG_NONE)
+		return 0;
+	r = rq->driver == CG_SYSTEMD ? make_unit(g, rq, pid, warning, err) : make_files(g, rq, pid, warning, err);
 	if (r < 0) {
 		if (g->count)
 			kill(pid, SIGKILL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Control groups of containers: where `linux.cgroupsPath` says, on cgroup v1, v2 and both at once, made by ourselves or by systemd; with
- * `linux.resources`. Life: cg_make (the group, its limits, the monitor in it), cg_save into state.json; later commands cg_load and cg_update, cg_pids,
+ * `linux.resources`. Life: cg_plan, cg_save into a note, cg_make (the group, its limits, the monitor in it), cg_save into state.json; later commands cg_load and cg_update, cg_pids,
  * cg_freeze …; cg_remove at delete. docs/limits.md, docs/oci.md.
  *
  * Functions that can fail return 0 or a negative errno, with a sentence in *err, to be freed.
@@ -54,9 +54,14 @@ struct cg_request {
 };
 
 /*
- * Make the group, set its limits, and put `pid` (the monitor, which has started nothing yet) into it. After a failure nothing is left, and the process may have
- * been killed; its parent reaps it. A rootless caller
- * that is refused goes on without a group: 0, g->version is CG_NONE, and *warning says why (to be freed; else NULL).
+ * Which group it will be, for a note that outlives this process; nothing is made. A rootless caller without any hierarchies, and CG_DISABLED, get none:
+ * g->version is CG_NONE, and *warning may say why (to be freed; else NULL).
+ */
+int cg_plan(struct cg *g, const struct cg_request *rq, char **warning, char **err);
+
+/*
+ * Make the group that was planned, set its limits, and put `pid` (the monitor, which has started nothing yet) into it. After a failure nothing is left, and
+ * the process may have been killed; its parent reaps it. A rootless caller that is refused goes on with less or without a group, and *warning says why.
  */
 int cg_make(struct cg *g, const struct cg_request *rq, pid_t pid, char **warning, char **err);
 

@@ -256,7 +256,7 @@ static int one_string(struct dbus *d, const char *member, const char *a, const c
  * The directories: below the manager's own group, which is known by where the process is now; on v1 the hierarchies that systemd does not
  * fill have the same path.
  */
-static int find_dirs(struct cg *g, const struct cg_host *h, pid_t pid, char **err)
+static int find_dirs(struct cg *g, pid_t pid, char **err)
 {
 	char proc[64], *path = NULL;
 	struct cg_host now;
@@ -272,23 +272,22 @@ static int find_dirs(struct cg *g, const struct cg_host *h, pid_t pid, char **er
 	}
 	if (r == 0 && !path)
 		r = cg_fail(err, -EIO, "systemd said that it made %s, but the process is not in it", g->unit);
-	cg_host_free(&now);
-	for (size_t i = 0; r == 0 && i < h->count; i++) {
+	for (size_t i = 0; r == 0 && i < now.count; i++) {
 		char *dir;
 
-		if (h->version == CG_V2 && *h->items[i].name)
+		if (now.version == CG_V2 && *now.items[i].name)
 			continue;
-		if (asprintf(&dir, "%s%s", h->items[i].mount, path) < 0)
+		if (asprintf(&dir, "%s%s", now.items[i].mount, path) < 0)
 			dir = NULL;
-		r = cg_add_dir(g, h->items[i].name, dir, err);
+		r = cg_add_dir(g, now.items[i].name, dir, err);
 	}
+	cg_host_free(&now);
 	free(path);
 	return r;
 }
 
-int cg_systemd_make(struct cg *g, const struct cg_host *h, const struct cg_request *rq, pid_t pid, char **err)
+int cg_systemd_plan(struct cg *g, const struct cg_host *h, const struct cg_request *rq, char **err)
 {
-	struct dbus d = {.fd = -1};
 	struct cg_unit u;
 	int r = cg_unit_parse(&u, rq->path, rq->id, err);
 
@@ -296,8 +295,20 @@ int cg_systemd_make(struct cg *g, const struct cg_host *h, const struct cg_reque
 		return r;
 	g->version = h->version;
 	g->user = rq->rootless;
-	g->unit = strdup(u.name);
-	r = g->unit ? open_manager(&d, g->user, TIMEOUT, err) : -ENOMEM;
+	g->unit = u.name;
+	u.name = NULL;
+	cg_unit_free(&u);
+	return 0;
+}
+
+int cg_systemd_make(struct cg *g, const struct cg_request *rq, pid_t pid, char **err)
+{
+	struct dbus d = {.fd = -1};
+	struct cg_unit u;
+	int r = cg_unit_parse(&u, rq->path, rq->id, err);
+
+	if (r == 0)
+		r = open_manager(&d, g->user, TIMEOUT, err);
 	if (r == 0) {
 		char *why = NULL;
 		const char *slice = *u.slice ? u.slice : g->user ? "user.slice" : "system.slice";
@@ -314,7 +325,7 @@ int cg_systemd_make(struct cg *g, const struct cg_host *h, const struct cg_reque
 		free(why);
 	}
 	if (r == 0)
-		r = find_dirs(g, h, pid, err);
+		r = find_dirs(g, pid, err);
 	else if (r == -EEXIST || d.fd < 0) {
 		/* It is not ours to be stopped. */
 		free(g->unit);

@@ -6,8 +6,11 @@
 #include "cmd/runtime/cgroup/group.h"
 #include "cmd/runtime/cgroup/host.h"
 
+/* The name of its unit. */
+int cg_systemd_plan(struct cg *g, const struct cg_host *h, const struct cg_request *rq, char **err);
+
 /* Have a scope made with `pid` in it; g gets its directories. Waits until the process is there. */
-int cg_systemd_make(struct cg *g, const struct cg_host *h, const struct cg_request *rq, pid_t pid, char **err);
+int cg_systemd_make(struct cg *g, const struct cg_request *rq, pid_t pid, char **err);
 
 /* Tell systemd of new limits, or it would write the old ones again when it reads its units anew. */
 int cg_systemd_update(const struct cg *g, const struct cg_resources *r, char **err);
