@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #define PACKS_MAX 1024u /* as SNAP_MAX_PACKS */
-#define RECORD_ARGS_MAX 4
 #define FD_NUMBER_MAX 1023
+#define RECORD_ARGS_MAX 7
 
 struct keyword {
 	const char *name;
@@ -570,6 +570,16 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 	case CONFIG_GROUP_ADD:
 	case CONFIG_DOMAINNAME:
 		return config_limits_record(&c->limits, kw, a, &p->err);
+	case CONFIG_BARE:
+	case CONFIG_IDS:
+	case CONFIG_CAP_SETS:
+	case CONFIG_MOUNT:
+	case CONFIG_DEVICES:
+	case CONFIG_DEVICE:
+	case CONFIG_MASK:
+	case CONFIG_READONLY:
+	case CONFIG_PROPAGATION:
+		return config_bare_record(&c->bare, kw, a, &p->err);
 	case CONFIG_KEYWORD_COUNT:
 		break;
 	}
@@ -579,7 +589,8 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 static bool of_session(unsigned kw)
 {
 	return kw == CONFIG_VERSION || kw == CONFIG_ARG || kw == CONFIG_ENV || kw == CONFIG_CWD || kw == CONFIG_USER ||
-	       kw == CONFIG_STDIO || kw == CONFIG_TTY || kw == CONFIG_GUEST;
+	       kw == CONFIG_STDIO || kw == CONFIG_TTY || kw == CONFIG_GUEST || kw == CONFIG_IDS || kw == CONFIG_CAP_SETS || kw == CONFIG_GROUP_ADD ||
+	       kw == CONFIG_ULIMIT || kw == CONFIG_NO_NEW_PRIVS || kw == CONFIG_OOM_ADJ;
 }
 
 static int parse_record(struct parser *p)
@@ -751,6 +762,7 @@ void config_free(struct config *c)
 	free(c->hidden);
 	free(c->places);
 	config_limits_free(&c->limits);
+	config_bare_free(&c->bare);
 	free(c->bytes);
 	free(c);
 }

@@ -72,7 +72,16 @@
 	X(DOMAINNAME, "domainname", 1, 0) \
 	X(SECCOMP, "seccomp", 1, 0)      \
 	X(HOLD, "hold", 0, 0)            \
-	X(FD, "fd", 2, 1)
+	X(FD, "fd", 2, 1)                \
+	X(BARE, "bare", 0, 0)            \
+	X(IDS, "ids", 3, 0)              \
+	X(CAP_SETS, "cap-sets", 5, 0)    \
+	X(MOUNT, "mount", 7, 1)          \
+	X(DEVICES, "devices", 0, 0)      \
+	X(DEVICE, "device", 7, 1)        \
+	X(MASK, "mask", 1, 1)            \
+	X(READONLY, "readonly", 1, 1)    \
+	X(PROPAGATION, "propagation", 1, 0)
 
 enum config_keyword {
 #define CONFIG_ENUM(name, keyword, args, repeat) CONFIG_##name,
@@ -137,13 +146,47 @@ struct config_limits {
 	uint64_t shm_size; /* bytes, 0: the default */
 	int oom_score_adj;
 	bool cpus_held;	   /* by the host: nothing is left to do */
-	bool caps_given, no_new_privs;
+	bool caps_given, no_new_privs, oom_given;
 	uint64_t caps; /* the most that anybody inside has, by bit */
 	const char *domainname;
 	struct config_ulimit *ulimits;
 	struct config_sysctl *sysctls;
 	const char **groups; /* names or numbers */
 	size_t n_ulimits, n_sysctls, n_groups;
+};
+/* What picket-runtime asks for: config_bare.c, control/rootfs_bare.c. */
+enum config_mount_type { CONFIG_MOUNT_FS, CONFIG_MOUNT_BIND, CONFIG_MOUNT_NODE };
+struct config_mount {
+	const char *target, *type, *source;
+	enum config_mount_type kind;
+	int fd;		      /* bind: of the host, else -1 */
+	uint32_t flags;	      /* MS_* that are kept with a mount */
+	uint32_t propagation; /* MS_SHARED …, with MS_REC; 0: none */
+	const char *options;  /* of the file system */
+};
+struct config_device {
+	const char *path;
+	uint32_t mode; /* with the type */
+	uint64_t rdev;
+	uint32_t uid, gid;
+};
+struct config_ids {
+	uint32_t uid, gid, umask; /* umask: UINT32_MAX: as it is */
+};
+struct config_cap_sets {
+	uint64_t bounding, effective, permitted, inheritable, ambient;
+};
+struct config_bare {
+	bool on;	   /* nothing is mounted or made but what is named here */
+	bool ids_given, sets_given;
+	bool devices_given; /* those that every container has */
+	struct config_ids ids;
+	struct config_cap_sets sets;
+	struct config_mount *mounts;
+	struct config_device *devices;
+	const char **masked, **readonly;
+	size_t n_mounts, n_devices, n_masked, n_readonly;
+	uint32_t propagation; /* of the root */
 };
 struct config_file {
 	const char *path, *content;
@@ -184,6 +227,7 @@ struct config {
 	uint64_t memory; /* bytes, 0: no limit */
 	uint32_t pids;	 /* 0: the default */
 	struct config_limits limits;
+	struct config_bare bare;
 };
 
 /*
@@ -206,5 +250,8 @@ void config_free(struct config *c);
 /* A record of config_limits. 0, -EINVAL with *err, -ENOMEM. */
 int config_limits_record(struct config_limits *l, enum config_keyword kw, char *const *args, const char **err);
 void config_limits_free(struct config_limits *l);
+/* A record of config_bare; the same. */
+int config_bare_record(struct config_bare *b, enum config_keyword kw, char *const *args, const char **err);
+void config_bare_free(struct config_bare *b);
 
 #endif

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #define ENTRIES_MAX 256u
+#define GROUPS_MAX 65536u /* as Linux's NGROUPS_MAX */
 #define CPUS_MAX 1000000000000000ull /* a million processors */
 
 static int refuse(const char **err, const char *why)
@@ -38,10 +39,10 @@ static int limit(const char *s, uint64_t *ret, const char **err)
 	return strcmp(s, "-1") == 0 ? 0 : number(s, UINT64_MAX - 1, ret, err);
 }
 
-/* Room for one more; the arrays are short. */
-static void *one_more(void *array, size_t n, size_t elem, const char **err)
+/* Room for one more. */
+static void *one_more(void *array, size_t n, size_t elem, size_t max, const char **err)
 {
-	if (n >= ENTRIES_MAX) {
+	if (n >= max) {
 		*err = "too many records of one kind";
 		return NULL;
 	}
@@ -65,7 +66,7 @@ static int record_ulimit(struct config_limits *l, char *const *a, const char **e
 		return r;
 	if (u.soft > u.hard)
 		return refuse(err, "a soft limit above its hard one");
-	v = one_more(l->ulimits, l->n_ulimits, sizeof(*v), err);
+	v = one_more(l->ulimits, l->n_ulimits, sizeof(*v), ENTRIES_MAX, err);
 	if (!v)
 		return no_room(*err);
 	u.resource = (unsigned)resource;
@@ -82,7 +83,7 @@ static int record_sysctl(struct config_limits *l, char *const *a, const char **e
 	if (!a[0][0] || a[0][0] == '.' || strstr(a[0], "..") || strlen(a[0]) > 255 ||
 	    strspn(a[0], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != strlen(a[0]))
 		return refuse(err, "not the name of a kernel parameter");
-	v = one_more(l->sysctls, l->n_sysctls, sizeof(*v), err);
+	v = one_more(l->sysctls, l->n_sysctls, sizeof(*v), ENTRIES_MAX, err);
 	if (!v)
 		return no_room(*err);
 	l->sysctls = v;
@@ -92,7 +93,7 @@ static int record_sysctl(struct config_limits *l, char *const *a, const char **e
 
 static int record_group(struct config_limits *l, const char *s, const char **err)
 {
-	const char **v = one_more(l->groups, l->n_groups, sizeof(*v), err);
+	const char **v = one_more(l->groups, l->n_groups, sizeof(*v), GROUPS_MAX, err);
 
 	if (!v)
 		return no_room(*err);
@@ -106,6 +107,7 @@ static int record_oom(struct config_limits *l, const char *s, const char **err)
 	uint64_t v;
 	int r = number(s + (*s == '-'), 1000, &v, err);
 
+	l->oom_given = r == 0;
 	if (r == 0)
 		l->oom_score_adj = *s == '-' ? -(int)v : (int)v;
 	return r;

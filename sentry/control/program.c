@@ -34,6 +34,49 @@ int failure_set(struct failure *f, int code, const char *fmt, ...)
 	return -1;
 }
 
+/* Numbers alone, as picket-runtime gives them. */
+static int groups_of(const struct config_limits *l, uint32_t **ret)
+{
+	uint32_t *g = calloc(l->n_groups + 1, sizeof(*g));
+
+	for (size_t i = 0; g && i < l->n_groups; i++)
+		g[i] = (uint32_t)strtoul(l->groups[i], NULL, 10);
+	*ret = g;
+	return g ? 0 : -ENOMEM;
+}
+
+/* The process is described in full: nothing is looked up but its home directory. */
+static int become_ids(struct task *t, const struct config *c, char *home, struct failure *f)
+{
+	const struct config_ids *ids = &c->bare.ids;
+	const struct config_cap_sets *sets = &c->bare.sets;
+	struct config_limits l = c->limits;
+	uint32_t *groups = NULL;
+	struct cred *n = NULL;
+
+	if (rootfs_find_home(t, ids->uid, home) == 0 && groups_of(&l, &groups) == 0)
+		n = cred_alloc_root(t->kernel->user_ns);
+	if (!n) {
+		free(groups);
+		return failure_set(f, 125, "cannot prepare the sandbox: out of memory");
+	}
+	n->uid = n->euid = n->suid = n->fsuid = ids->uid;
+	n->gid = n->egid = n->sgid = n->fsgid = ids->gid;
+	cred_set_groups(n, groups, (uint32_t)l.n_groups);
+	n->cap_bounding &= sets->bounding;
+	n->cap_effective &= sets->effective;
+	n->cap_permitted &= sets->permitted;
+	n->cap_inheritable = sets->inheritable;
+	n->cap_ambient = sets->ambient & n->cap_permitted & n->cap_inheritable;
+	if (!l.oom_given)
+		l.oom_score_adj = t->kernel->config->limits.oom_score_adj;
+	limits_process(t, &l, n);
+	task_cred_replace(t, n);
+	if (ids->umask != UINT32_MAX)
+		t->fs->umask = ids->umask;
+	return 0;
+}
+
 int program_become_user(struct task *t, const struct config *c, char *home, struct failure *f)
 {
 	const struct config_limits *l = &t->kernel->config->limits; /* of the sandbox: those of a session bring none */
@@ -41,6 +84,8 @@ int program_become_user(struct task *t, const struct config *c, char *home, stru
 	struct rootfs_error err;
 	struct cred *n;
 
+	if (c->bare.ids_given)
+		return become_ids(t, c, home, f);
 	if (rootfs_resolve_user(t, c->user ? c->user : "", &u, &err))
 		return failure_set(f, 125, "%s", err.text);
 	if (rootfs_add_groups(t, l->groups, l->n_groups, &u, &err)) {

@@ -539,6 +539,11 @@ int rootfs_populate(struct task *init, const struct config *c, struct rootfs_err
 	int r = 0;
 
 	init->fs->umask = 022;
+	if (c->bare.on) {
+		r = rootfs_populate_bare(init, &c->bare, err);
+		init->fs->umask = umask;
+		return r;
+	}
 	if (c->root == CONFIG_ROOT_IS_HOST)
 		r = make_host_dirs(init, err);
 	if (r == 0)

@@ -19,6 +19,8 @@ struct kernel;
 struct config;
 struct config_tmpfs;
 struct config_layer;
+struct config_bare;
+struct path;
 struct super_block;
 struct task;
 
@@ -54,3 +56,11 @@ int rootfs_resolve_user(struct task *init, const char *spec, struct rootfs_user 
 int rootfs_add_groups(struct task *init, const char *const *names, size_t n, struct rootfs_user *u, struct rootfs_error *err);
 /* Set init->fs->cwd; then, for --read-only, the root mount becomes read-only. The last step. */
 int rootfs_enter_cwd(struct task *init, const char *cwd, const struct rootfs_user *owner, struct rootfs_error *err);
+/* Copy what is in *from* into the empty directory *target*, with owners and modes. */
+int rootfs_copy_up(struct task *t, const struct path *from, const char *target, struct rootfs_error *err);
+/* rootfs_bare.c: the tree of a container that picket-runtime makes. */
+int rootfs_populate_bare(struct task *init, const struct config_bare *c, struct rootfs_error *err);
+/* Its terminal, which is there now, at /dev/console. */
+void rootfs_bare_console(struct task *init);
+/* Home directory of user *uid* by the sandbox's /etc/passwd, "/" if unknown. *home* has 4096 bytes. -ENOMEM. */
+int rootfs_find_home(struct task *t, uint32_t uid, char *home);

@@ -265,6 +265,11 @@ static int fill(struct task *t, const struct path *from, const char *target, str
 	return r;
 }
 
+int rootfs_copy_up(struct task *t, const struct path *from, const char *target, struct rootfs_error *err)
+{
+	return fill(t, from, target, err);
+}
+
 /* --- mounting -------------------------------------------------------------------------------------------------------------------------- */
 
 static int mount_volume(struct task *t, const struct config_layer *l, struct rootfs_error *err)

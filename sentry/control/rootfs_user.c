@@ -125,6 +125,25 @@ static int find_user(struct task *t, const char *user, struct rootfs_user *u, st
 	return 0;
 }
 
+int rootfs_find_home(struct task *t, uint32_t uid, char *home)
+{
+	char *text = read_table(t, "/etc/passwd"), *at = text, *f[FIELDS_MAX];
+	uint32_t id;
+
+	if (!text)
+		return -ENOMEM;
+	strcpy(home, "/");
+	while (next_row(&at, f)) {
+		if (!parse_id(f[2], &id) || id != uid)
+			continue;
+		if (f[5][0] && strlen(f[5]) < sizeof(((struct rootfs_user *)0)->home))
+			strcpy(home, f[5]);
+		break;
+	}
+	free(text);
+	return 0;
+}
+
 static int find_group(struct task *t, const char *group, uint32_t *ret_gid, bool *found)
 {
 	char *text = read_table(t, "/etc/group"), *at = text, *f[FIELDS_MAX];

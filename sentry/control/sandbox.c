@@ -36,6 +36,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
@@ -241,9 +242,11 @@ static int populate(struct kernel *k, const struct config *c, char ***envp, stru
 		return failure_set(f, 125, "%s", err.text);
 	if (open_stdio(k, c, f))
 		return -1;
-	if (rootfs_resolve_user(k->init, c->user ? c->user : "", &u, &err) ||
-	    rootfs_place_secrets(k->init, c, &u, &err) ||
-	    rootfs_enter_cwd(k->init, c->cwd && *c->cwd ? c->cwd : "/", &u, &err))
+	if (c->bare.on && c->tty)
+		rootfs_bare_console(k->init);
+	if (!c->bare.on && (rootfs_resolve_user(k->init, c->user ? c->user : "", &u, &err) || rootfs_place_secrets(k->init, c, &u, &err)))
+		return failure_set(f, 125, "%s", err.text);
+	if (rootfs_enter_cwd(k->init, c->cwd && *c->cwd ? c->cwd : "/", c->bare.on ? NULL : &u, &err))
 		return failure_set(f, 125, "%s", err.text);
 	free(u.groups);
 	if (limits_apply(k->init, &c->limits, &err))
@@ -259,7 +262,7 @@ static int populate(struct kernel *k, const struct config *c, char ***envp, stru
 /* Paths of the host lead only beneath what the command line named. Without landlock namespaces and the call list remain. */
 static int restrict_files(const struct config *c, struct failure *f)
 {
-	struct host_grant *g = calloc(c->n_binds + c->n_host_entries + 2 * c->n_layers + 3, sizeof(*g));
+	struct host_grant *g = calloc(c->bare.n_mounts + c->n_binds + c->n_host_entries + 2 * c->n_layers + 3, sizeof(*g));
 	size_t n = 0;
 	int r;
 
@@ -276,6 +279,9 @@ static int restrict_files(const struct config *c, struct failure *f)
 			g[n++] = (struct host_grant){.fd = c->host_entries[i].fd};
 	for (size_t i = 0; i < c->n_binds; i++)
 		g[n++] = (struct host_grant){.fd = c->binds[i].fd, .writable = c->binds[i].writable, .whiteouts = c->binds[i].owners};
+	for (size_t i = 0; i < c->bare.n_mounts; i++)
+		if (c->bare.mounts[i].fd >= 0)
+			g[n++] = (struct host_grant){.fd = c->bare.mounts[i].fd, .writable = !(c->bare.mounts[i].flags & MS_RDONLY), .whiteouts = true};
 	if (c->upper_fd >= 0)
 		g[n++] = (struct host_grant){.fd = c->upper_fd, .writable = true};
 	for (size_t i = 0; i < c->n_layers; i++) {

@@ -3,6 +3,7 @@
 #include "fs/fs.h"
 #include "ipc/ipc.h"
 #include "kernel/pid_ns.h"
+#include "syscalls/mount.h"
 #include "syscalls/names.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#define KEPT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_STRICTATIME | MS_RELATIME)
+#define KEPT_FLAGS MOUNT_KEPT_FLAGS
 #define PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
 
 /* A size of tmpfs's options: bytes with k, m or g. */
@@ -146,7 +147,7 @@ static int make_mqueue(struct task *t, struct super_block **ret)
 	return 0;
 }
 
-static int make_super(struct task *t, const char *type, char *data, unsigned *flags, struct super_block **ret)
+int mount_make_super(struct task *t, const char *type, char *data, unsigned *flags, struct super_block **ret)
 {
 	struct user_ns *mine = t->cred->user_ns;
 	int r = -ENODEV;
@@ -174,7 +175,7 @@ static int make_super(struct task *t, const char *type, char *data, unsigned *fl
 }
 
 /* What the first mount was called; two may come at once where the file system is shared (mqueue). */
-static void name_source(struct super_block *sb, const char *source)
+void mount_name_source(struct super_block *sb, const char *source)
 {
 	char *name = strdup(source);
 
@@ -191,11 +192,11 @@ static int new_mount(struct task *t, const struct path *at, const char *source, 
 {
 	unsigned locks = flags & KEPT_FLAGS;
 	struct super_block *sb;
-	int r = make_super(t, type, data, &locks, &sb);
+	int r = mount_make_super(t, type, data, &locks, &sb);
 
 	if (r < 0)
 		return r;
-	name_source(sb, source);
+	mount_name_source(sb, source);
 	r = at->mnt->ns == task_mount_ns(t) ? mount_add(at->mnt->ns, at, sb, NULL, locks, NULL) : -EINVAL;
 	if (r < 0)
 		super_put(sb);

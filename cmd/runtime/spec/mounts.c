@@ -133,6 +133,8 @@ static void read_option(struct reader *r, const char *at, const struct type *t, 
 	if (o) {
 		unsigned long set = o->set & ~(unsigned long)EVERY;
 
+		if (set & MS_NOSYMFOLLOW)
+			reader_fail(r, "%soptions: \"%.100s\" is not supported", at, option);
 		m->flags = (m->flags & ~o->clear) | set;
 		m->flags_cleared = (m->flags_cleared & ~set) | (o->clear & ~set);
 		if (o->set & EVERY) {

@@ -143,7 +143,7 @@ void spec_process_free(struct spec_process *p);
 
 /*
  * Append to *l* what the configuration asks for, and open what it names (root, binds) as this process: `bare`, arg, env, cwd, ids, groups, caps, ulimits,
- * umask, hostname, root-dir, root-ro, mounts, devices, masked and read-only paths, sysctls. Not: version, id, stdio, tty, control, network, hold,
+ * umask, hostname, root-dir, root-ro, mounts, devices, masked and read-only paths, sysctls (without net.*), trace. Not: version, id, stdio, tty, control, network, hold,
  * seccomp, memory, pids. More warnings may come. 0, or -1 with a sentence in *err.
  */
 int spec_launch(struct spec *s, struct launch *l, char **err);
