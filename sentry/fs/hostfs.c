@@ -89,13 +89,20 @@ static int hostfs_statfs(struct super_block *sb, struct kstatfs *st)
 	return 0;
 }
 
+static void hostfs_free(struct hostfs *fs)
+{
+	if (fs)
+		free(fs->plain);
+	free(fs);
+}
+
 static void hostfs_destroy(struct super_block *sb)
 {
 	struct hostfs *fs = sb->priv;
 
 	icache_destroy(&fs->cache);
 	lock_destroy(&fs->lock);
-	free(fs);
+	hostfs_free(fs);
 }
 
 static const struct super_ops hostfs_super_ops = {
@@ -109,8 +116,10 @@ static struct super_block *hostfs_super(struct kernel *k, const struct hostfs_op
 	struct hostfs *fs = calloc(1, sizeof(*fs));
 	struct super_block *sb;
 
-	if (!fs || icache_init(&fs->cache) < 0) {
-		free(fs);
+	if (fs && opt->owners)
+		fs->plain = calloc(HOSTFS_PLAIN, sizeof(*fs->plain));
+	if (!fs || (opt->owners && !fs->plain) || icache_init(&fs->cache) < 0) {
+		hostfs_free(fs);
 		return NULL;
 	}
 	lock_init(&fs->lock, RANK_LEAF);
@@ -128,11 +137,12 @@ static struct super_block *hostfs_super(struct kernel *k, const struct hostfs_op
 	sb = super_alloc(k, "hostfs", &hostfs_super_ops, fs);
 	if (!sb) {
 		icache_destroy(&fs->cache);
-		free(fs);
+		hostfs_free(fs);
 		return NULL;
 	}
 	sb->read_only = opt->read_only || opt->lower;
 	sb->lower = opt->lower;
+	sb->posix_acl = opt->owners;
 	sb->no_dcache = !opt->lower;
 	return sb;
 }

@@ -13,6 +13,13 @@
 #define HOSTFS_NOBODY 65534u
 #define HOSTFS_RETRIES 4
 
+/* A file that had no access lists when it had this change time. */
+struct host_plain {
+	uint64_t dev, ino;
+	int64_t sec;
+	uint32_t nsec;
+};
+
 struct hostfs {
 	uint64_t root_dev;
 	uint32_t own_uid, own_gid;
@@ -25,7 +32,10 @@ struct hostfs {
 	struct lock lock; /* RANK_LEAF: places, directory descriptors and lists of handles of all nodes */
 	struct list_head fds; /* of directories with a descriptor, most recently used first */
 	unsigned n_fds;
+	struct host_plain *plain; /* with real owners: HOSTFS_PLAIN of them, by a hash */
 };
+
+#define HOSTFS_PLAIN 1024u
 
 struct host_node {
 	struct icache_entry entry; /* host device and inode number */
@@ -38,6 +48,10 @@ struct host_node {
 	unsigned fd_users;
 	struct list_head fd_link;
 	struct list_head handles; /* struct host_handle, open files */
+	struct timespec ctime; /* last seen */
+	bool acl_known;	      /* the access lists in the inode are those of that time */
+	bool mapped;	      /* it may be opened again when its name is gone */
+	int last_fd;	      /* of a file whose name is gone, which is still in use; -1 */
 	int spare_fd;	      /* of a file just created: for the open that follows, whatever its mode says; -1 */
 	/* the root of `host` mode */
 	struct host_top *top;
@@ -76,8 +90,14 @@ void host_dir_put(struct inode *dir);
 /* The parent directory's descriptor and the object's name in *name* (VFS_NAME_MAX + 1); *ret_parent is put with host_place_put(). */
 int host_place_get(struct inode *inode, char *name, struct inode **ret_parent);
 void host_place_put(struct inode *parent);
-/* Open the object itself (not a directory's entry) and make sure that it still is the one this inode stands for. */
+/*
+ * Open the object itself (not a directory's entry) and make sure that it still is the one this inode stands for. -ESTALE: something else is
+ * at its place now, or nothing; whoever came by a name looks it up again. host_node_open() says -ENOENT to that.
+ */
 int host_node_open(struct inode *inode, int flags);
+int host_node_open_stale(struct inode *inode, int flags);
+/* The name *name* of *dirfd* is about to go: keep what opens *inode* if it is in use. *inode* may be NULL. */
+void host_node_keep(struct inode *inode, int dirfd, const char *name);
 /* An inode of that kind, without identity or place. NULL: no memory. */
 struct inode *host_node_alloc(struct super_block *sb, uint32_t mode);
 /* The inode for what *st* describes, seen as *name* in *parent*; held. */
@@ -101,6 +121,8 @@ int hostfs_setxattr(struct inode *inode, const char *name, const void *buf, size
 ssize_t hostfs_listxattr(struct inode *inode, char *buf, size_t size);
 int hostfs_removexattr(struct inode *inode, const char *name);
 
+/* A descriptor that reads or writes, for the caller to close: a copy of an open one, or one opened for it (*opened* false). */
+int host_node_fd(struct inode *inode, bool writable, bool *opened);
 /* A descriptor of the object for what needs no reading or writing, for the caller to close: a copy of an open one, or O_PATH. */
 int host_node_handle(struct inode *inode);
 /* The inode of a file without a name beside *dir*; *fd* is its descriptor, taken over on success. */
@@ -117,6 +139,9 @@ int host_birth_fd(const struct host_birth *b, int fd);
 /* What has just been made under *name* gets owner and mode; its attributes in *st*. If that fails it is gone again. */
 int host_birth_name(struct inode *dir, int dirfd, const char *name, const struct host_birth *b, struct statx *st);
 int host_set_owner(struct inode *inode, const struct setattr *attr);
+/* Access lists: hostfs_acl.c. */
+int hostfs_acl_load(struct inode *inode);
+int hostfs_acl_changed(struct inode *inode);
 int hostfs_tmpfile(struct inode *dir, uint32_t mode, const struct cred *cred, struct inode **ret);
 
 /* Is that name one that the guest may not touch? */

@@ -76,6 +76,18 @@ static struct timespec to_timespec(const struct statx_timestamp *ts)
 	return (struct timespec){.tv_sec = ts->tv_sec, .tv_nsec = ts->tv_nsec};
 }
 
+/* What was known of its access lists is for another change time. Two readers at once: both see the file as it is. */
+static void host_seen_change(struct inode *inode, struct timespec ctime)
+{
+	struct host_node *n = host_node_of(inode);
+
+	LOCK_SCOPE(&hostfs_of(inode)->lock);
+	if (n->ctime.tv_sec != ctime.tv_sec || n->ctime.tv_nsec != ctime.tv_nsec) {
+		n->ctime = ctime;
+		n->acl_known = false;
+	}
+}
+
 void host_fill_inode(struct inode *inode, const struct statx *st)
 {
 	const struct hostfs *fs = hostfs_of(inode);
@@ -85,6 +97,8 @@ void host_fill_inode(struct inode *inode, const struct statx *st)
 	inode->gid = map_id(fs, st->stx_gid, fs->own_gid);
 	inode->nlink = st->stx_nlink;
 	inode->size = st->stx_size;
+	if (fs->owners)
+		host_seen_change(inode, to_timespec(&st->stx_ctime));
 	if (S_ISCHR(st->stx_mode) || S_ISBLK(st->stx_mode))
 		inode->rdev = makedev(st->stx_rdev_major, st->stx_rdev_minor);
 }
@@ -102,7 +116,7 @@ static int stat_open(struct inode *inode, struct statx *st)
 	else if (!list_empty(&n->handles))
 		fd = list_first(&n->handles, struct host_handle, link)->fd;
 	else
-		fd = n->spare_fd;
+		fd = n->spare_fd >= 0 ? n->spare_fd : n->last_fd;
 	if (fd >= 0) /* under the lock: nobody closes it meanwhile */
 		r = host_stat(fd, "", st);
 	lock_release(&fs->lock);
@@ -136,7 +150,7 @@ static int stat_node(struct inode *inode, struct statx *st)
 	r = -ESTALE;
 	for (int i = 0; i < HOSTFS_RETRIES && r == -ESTALE; i++)
 		r = stat_place(inode, st);
-	return r == -ESTALE ? -ENOENT : r;
+	return r;
 }
 
 int hostfs_getattr(struct inode *inode, struct kstat *ret)
@@ -158,11 +172,8 @@ int hostfs_getattr(struct inode *inode, struct kstat *ret)
 	return 0;
 }
 
-/*
- * Run *fn* on a descriptor of the node: one that is open (writable if asked), else one opened for it. The list of handles is not held
- * meanwhile: the descriptor is duplicated.
- */
-static int node_fd(struct inode *inode, bool writable, bool *opened)
+/* The list of handles is not held while the descriptor is used: it is duplicated. */
+int host_node_fd(struct inode *inode, bool writable, bool *opened)
 {
 	struct hostfs *fs = hostfs_of(inode);
 	struct host_node *n = host_node_of(inode);
@@ -185,25 +196,10 @@ static int node_fd(struct inode *inode, bool writable, bool *opened)
 	return fd >= 0 ? fd : host_node_open(inode, writable ? O_WRONLY : O_RDONLY);
 }
 
-int host_node_handle(struct inode *inode)
-{
-	struct hostfs *fs = hostfs_of(inode);
-	struct host_node *n = host_node_of(inode);
-	int fd = -EBADF;
-
-	lock_acquire(&fs->lock);
-	if (n->fd >= 0 || n->spare_fd >= 0)
-		fd = host_dup(n->fd >= 0 ? n->fd : n->spare_fd);
-	else if (!list_empty(&n->handles))
-		fd = host_dup(list_first(&n->handles, struct host_handle, link)->fd);
-	lock_release(&fs->lock);
-	return fd >= 0 ? fd : host_node_open(inode, O_PATH);
-}
-
 static int set_size(struct inode *inode, uint64_t size)
 {
 	bool was_open;
-	int r, fd = node_fd(inode, true, &was_open);
+	int r, fd = host_node_fd(inode, true, &was_open);
 
 	if (fd < 0)
 		return fd;
@@ -226,7 +222,7 @@ static int set_mode(struct inode *inode, uint32_t mode)
 		return -EPERM; /* a program that runs with the host user's identity for others */
 	if (S_ISLNK(inode->mode))
 		return -EOPNOTSUPP;
-	fd = S_ISREG(inode->mode) || S_ISDIR(inode->mode) ? node_fd(inode, false, &was_open) : -EACCES;
+	fd = S_ISREG(inode->mode) || S_ISDIR(inode->mode) ? host_node_fd(inode, false, &was_open) : -EACCES;
 	if (fd >= 0) {
 		r = host_fchmod(fd, mode & 07777);
 	} else {
@@ -258,7 +254,7 @@ static int set_times(struct inode *inode, const struct setattr *attr)
 		if (r != -ENOENT)
 			return r;
 	}
-	fd = node_fd(inode, false, &was_open); /* roots, and files whose name is gone */
+	fd = host_node_fd(inode, false, &was_open); /* roots, and files whose name is gone */
 	if (fd < 0)
 		return fd;
 	r = host_utimens(fd, "", ts);
@@ -301,7 +297,7 @@ static int xattr_fd(struct inode *inode)
 {
 	bool was_open;
 
-	return S_ISREG(inode->mode) || S_ISDIR(inode->mode) ? node_fd(inode, false, &was_open) : -EOPNOTSUPP;
+	return S_ISREG(inode->mode) || S_ISDIR(inode->mode) ? host_node_fd(inode, false, &was_open) : -EOPNOTSUPP;
 }
 
 ssize_t hostfs_getxattr(struct inode *inode, const char *name, void *buf, size_t size)

@@ -90,9 +90,9 @@ static int open_host(struct inode *inode, int flags, bool *writable)
 	*writable = write;
 	platform_host_block_begin(inode->sb->kernel->platform);
 	/* Linux maps and copies up through descriptors that can be read too; the mode may allow writing alone. */
-	fd = host_node_open(inode, (write ? O_RDWR : O_RDONLY) | (flags & (O_SYNC | O_DSYNC)));
+	fd = host_node_open_stale(inode, (write ? O_RDWR : O_RDONLY) | (flags & (O_SYNC | O_DSYNC)));
 	if (fd == -EACCES && (flags & O_ACCMODE) == O_WRONLY)
-		fd = host_node_open(inode, O_WRONLY | (flags & (O_SYNC | O_DSYNC)));
+		fd = host_node_open_stale(inode, O_WRONLY | (flags & (O_SYNC | O_DSYNC)));
 	platform_host_block_end(inode->sb->kernel->platform);
 	return fd;
 }
@@ -212,6 +212,7 @@ static int hostfs_mmap(struct task *t, struct file *f, uint64_t off, uint64_t le
 {
 	if ((flags & MAP_SHARED) && (prot & PROT_WRITE) && !handle_of(f)->writable)
 		return -EACCES;
+	host_node_of(f->inode)->mapped = true;
 	*ret = (struct mmap_info){.host_fd = handle_of(f)->fd, .host_off = off, .host_len = UINT64_MAX};
 	return 0;
 }

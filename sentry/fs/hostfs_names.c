@@ -215,6 +215,7 @@ static int remove_entry(struct inode *dir, const char *name_in, size_t len, stru
 	if (dirfd < 0)
 		return dirfd;
 	platform_host_block_begin(dir->sb->kernel->platform);
+	host_node_keep(victim, dirfd, name);
 	r = host_unlink(dirfd, name, is_dir);
 	platform_host_block_end(dir->sb->kernel->platform);
 	host_dir_put(dir);
@@ -254,6 +255,8 @@ static int hostfs_rename(struct inode *odir, const char *oname_in, size_t olen, 
 		return nfd;
 	}
 	platform_host_block_begin(odir->sb->kernel->platform);
+	if (target && !(flags & RENAME_EXCHANGE))
+		host_node_keep(target, nfd, nname);
 	r = host_rename(ofd, oname, nfd, nname, flags & (RENAME_NOREPLACE | RENAME_EXCHANGE));
 	platform_host_block_end(odir->sb->kernel->platform);
 	host_dir_put(ndir);
@@ -308,6 +311,8 @@ const struct inode_ops hostfs_dir_ops = {
 	.setxattr = hostfs_setxattr,
 	.listxattr = hostfs_listxattr,
 	.removexattr = hostfs_removexattr,
+	.acl_load = hostfs_acl_load,
+	.acl_changed = hostfs_acl_changed,
 	.open = hostfs_open,
 };
 
@@ -324,6 +329,8 @@ const struct inode_ops hostfs_file_ops = {
 	.setxattr = hostfs_setxattr,
 	.listxattr = hostfs_listxattr,
 	.removexattr = hostfs_removexattr,
+	.acl_load = hostfs_acl_load,
+	.acl_changed = hostfs_acl_changed,
 	.open = hostfs_open,
 };
 

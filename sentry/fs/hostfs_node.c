@@ -270,13 +270,99 @@ static int node_open_once(struct inode *inode, int flags)
 	return fd;
 }
 
-int host_node_open(struct inode *inode, int flags)
+/* A copy of a descriptor that the node has of itself. */
+static int own_fd(struct inode *inode)
 {
-	int fd = -ESTALE;
+	struct hostfs *fs = hostfs_of(inode);
+	struct host_node *n = host_node_of(inode);
+	int fd = n->fd;
+
+	LOCK_SCOPE(&fs->lock);
+	if (fd < 0)
+		fd = n->last_fd >= 0 ? n->last_fd : n->spare_fd;
+	if (fd < 0 && !list_empty(&n->handles))
+		fd = list_first(&n->handles, struct host_handle, link)->fd;
+	return fd < 0 ? -EBADF : host_dup(fd);
+}
+
+/* Once more what is open already, whatever has become of its name. */
+static int open_again(struct inode *inode, int flags)
+{
+	int own = own_fd(inode), fd;
+
+	if (own < 0 || (flags & O_PATH))
+		return own;
+	fd = host_reopen(inode->sb->kernel->proc_fd, own, flags | O_NONBLOCK | O_NOCTTY);
+	host_close(own);
+	return fd;
+}
+
+int host_node_open_stale(struct inode *inode, int flags)
+{
+	int fd = -ESTALE, again;
 
 	for (int i = 0; i < HOSTFS_RETRIES && fd == -ESTALE; i++)
 		fd = node_open_once(inode, flags);
+	if (fd != -ESTALE && fd != -ENOENT)
+		return fd;
+	again = S_ISREG(inode->mode) ? open_again(inode, flags) : -EBADF;
+	return again == -EBADF ? -ESTALE : again;
+}
+
+int host_node_open(struct inode *inode, int flags)
+{
+	int fd = host_node_open_stale(inode, flags);
+
 	return fd == -ESTALE ? -ENOENT : fd;
+}
+
+int host_node_handle(struct inode *inode)
+{
+	int fd = own_fd(inode);
+
+	return fd >= 0 ? fd : host_node_open(inode, O_PATH);
+}
+
+static void keep_dir(struct inode *dir)
+{
+	struct hostfs *fs = hostfs_of(dir);
+	struct host_node *n = host_node_of(dir);
+
+	if (host_dir_get(dir) < 0)
+		return;
+	lock_acquire(&fs->lock);
+	n->fd_users--;
+	if (!n->pinned) {
+		n->pinned = true;
+		list_del(&n->fd_link);
+		list_init(&n->fd_link);
+		fs->n_fds--;
+	}
+	lock_release(&fs->lock);
+}
+
+void host_node_keep(struct inode *inode, int dirfd, const char *name)
+{
+	struct host_node *n = inode ? host_node_of(inode) : NULL;
+	int fd;
+
+	if (!n)
+		return;
+	if (S_ISDIR(inode->mode)) {
+		keep_dir(inode);
+		return;
+	}
+	if (n->last_fd >= 0 || (!n->mapped && !atomic_load_explicit(&inode->n_files, memory_order_relaxed)))
+		return;
+	fd = host_open_beneath(dirfd, name, O_PATH, 0);
+	if (fd >= 0 && check_identity(inode, fd) == 0) {
+		LOCK_SCOPE(&hostfs_of(inode)->lock);
+		if (n->last_fd < 0) {
+			n->last_fd = fd;
+			fd = -1;
+		}
+	}
+	host_close(fd);
 }
 /* --- nodes --------------------------------------------------------------------------------------------------------------- */
 
@@ -313,7 +399,7 @@ struct inode *host_node_alloc(struct super_block *sb, uint32_t mode)
 		free(n);
 		return NULL;
 	}
-	n->fd = n->spare_fd = -1;
+	n->fd = n->spare_fd = n->last_fd = -1;
 	n->entry.inode = inode;
 	list_init(&n->fd_link);
 	list_init(&n->handles);
@@ -416,6 +502,7 @@ void hostfs_free_inode(struct inode *inode)
 	lock_release(&fs->lock);
 	host_close(n->fd);
 	host_close(n->spare_fd);
+	host_close(n->last_fd);
 	for (size_t i = 0; i < n->n_top; i++) {
 		free(n->top[i].name);
 		inode_put(n->top[i].inode);

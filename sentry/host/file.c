@@ -50,6 +50,25 @@ int host_open_beneath(int dirfd, const char *name, int flags, uint32_t mode)
 	return (int)HOST_CALL(syscall(__NR_openat2, dirfd, name, &how, sizeof(how)));
 }
 
+/* The way to what a descriptor is, below a /proc. */
+struct fd_path {
+	char name[32];
+};
+
+static const char *fd_path(struct fd_path *p, int fd)
+{
+	snprintf(p->name, sizeof(p->name), "self/fd/%d", fd);
+	return p->name;
+}
+
+int host_reopen(int proc, int fd, int flags)
+{
+	struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC)};
+	struct fd_path p;
+
+	return proc < 0 ? -EBADF : (int)HOST_CALL(syscall(__NR_openat2, proc, fd_path(&p, fd), &how, sizeof(how)));
+}
+
 void host_close(int fd)
 {
 	if (fd >= 0)
@@ -110,17 +129,6 @@ int host_mknod(int dirfd, const char *name, uint32_t mode, uint64_t rdev)
 int host_chown(int fd, uint32_t uid, uint32_t gid)
 {
 	return HOST_CALL(fchownat(fd, "", uid, gid, AT_EMPTY_PATH));
-}
-
-/* The way to what a descriptor is, below a /proc. */
-struct fd_path {
-	char name[32];
-};
-
-static const char *fd_path(struct fd_path *p, int fd)
-{
-	snprintf(p->name, sizeof(p->name), "self/fd/%d", fd);
-	return p->name;
 }
 
 int host_link_fd(int proc, int fd, int dirfd, const char *name)

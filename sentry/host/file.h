@@ -19,6 +19,8 @@ struct uio;
 
 /* Open *name* (one component, or ".") beneath *dirfd*: O_CLOEXEC, O_NOFOLLOW and openat2's RESOLVE_BENEATH are added. */
 int host_open_beneath(int dirfd, const char *name, int flags, uint32_t mode);
+/* Open the file of a descriptor once more. *proc*: a /proc of the sentry's pid namespace, or -1: -EBADF. */
+int host_reopen(int proc, int fd, int flags);
 void host_close(int fd);
 ssize_t host_pread(int fd, void *buf, size_t len, uint64_t off);
 #define HOST_APPEND UINT64_MAX /* as the offset of a write: at the end, wherever that is by then */

@@ -42,12 +42,17 @@ static int stat_name(struct task *t, int dirfd, uint64_t path, int flags, struct
 	} else {
 		r = copy_in_path(t, path, flags & AT_EMPTY_PATH, &name);
 	}
-	if (!r)
+	for (int i = 0; !r; i++) {
+		path_put(&p);
 		r = vfs_walk(t, dirfd, name, walk | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0), &p);
-	if (!r && p.dentry->inode->ops && p.dentry->inode->ops->visible && !p.dentry->inode->ops->visible(t, p.dentry->inode))
-		r = -ENOENT;
-	if (!r)
-		r = inode_getattr(p.dentry->inode, k);
+		if (!r && p.dentry->inode->ops && p.dentry->inode->ops->visible && !p.dentry->inode->ops->visible(t, p.dentry->inode))
+			r = -ENOENT;
+		if (!r)
+			r = inode_getattr(p.dentry->inode, k);
+		if (r != -ESTALE)
+			break;
+		r = i < VFS_STALE_TRIES ? 0 : -ENOENT;
+	}
 	if (!r && at) {
 		*at = p;
 		p = (struct path){0};

@@ -210,9 +210,13 @@ ssize_t acl_get(struct task *t, struct inode *inode, const char *name, void *buf
 	uint32_t version = ACL_XATTR_VERSION;
 	struct posix_acl *a;
 	size_t need;
+	int r;
 
 	if (!inode->sb->posix_acl || S_ISLNK(inode->mode))
 		return -EOPNOTSUPP;
+	r = acl_load(inode);
+	if (r < 0)
+		return r;
 	a = acl_hold(inode, slot_of(inode, name));
 	if (!a)
 		return -ENODATA;
@@ -238,6 +242,8 @@ ssize_t acl_get(struct task *t, struct inode *inode, const char *name, void *buf
 
 size_t acl_list(struct inode *inode, char *list, size_t len, size_t size)
 {
+	if (inode->sb->posix_acl && acl_load(inode) < 0)
+		return len;
 	if (inode->acl && len + sizeof(ACL_ACCESS_NAME) <= size) {
 		memcpy(list + len, ACL_ACCESS_NAME, sizeof(ACL_ACCESS_NAME));
 		len += sizeof(ACL_ACCESS_NAME);
@@ -272,6 +278,11 @@ static uint32_t acl_mode(const struct posix_acl *a, bool *beyond)
 			mask = 010u | e->perm;
 	}
 	return mask ? (mode & ~070u) | (mask & 7) << 3 : mode;
+}
+
+int acl_load(struct inode *inode)
+{
+	return inode->ops && inode->ops->acl_load ? inode->ops->acl_load(inode) : 0;
 }
 
 static struct acl_entry *acl_find(struct posix_acl *a, enum acl_tag tag)
@@ -435,11 +446,14 @@ static uint32_t inherit_mode(struct posix_acl *a, uint32_t mode)
 
 int acl_birth_begin(struct task *t, struct inode *dir, uint32_t *mode, struct acl_birth *b)
 {
-	struct posix_acl *def = acl_hold(dir, &dir->default_acl);
+	struct posix_acl *def;
 	bool beyond;
-	int r = 0;
+	int r = acl_load(dir);
 
 	*b = (struct acl_birth){0};
+	if (r < 0)
+		return r;
+	def = acl_hold(dir, &dir->default_acl);
 	if (!def) {
 		*mode &= ~t->fs->umask;
 		return 0;

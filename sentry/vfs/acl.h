@@ -33,6 +33,9 @@ ssize_t acl_get(struct task *t, struct inode *inode, const char *name, void *buf
 /* Append the names of those that *inode* has to a list of *len* bytes with room for *size*; the new length. */
 size_t acl_list(struct inode *inode, char *list, size_t len, size_t size);
 
+/* Where a file system keeps the lists: have them in the inode. 0 or what reading them says. */
+int acl_load(struct inode *inode);
+
 /* The mode has been changed by chmod(2): the list follows. inode->lock held. -ENOMEM, -ENOSPC. */
 int acl_chmod(struct inode *inode);
 

@@ -101,6 +101,10 @@ int inode_permission(struct task *t, struct inode *inode, int mask)
 		return -EROFS;
 	if (inode->ops && inode->ops->permission)
 		return inode->ops->permission(t, inode, mask);
+	/* Who may pass any list need not have it read. */
+	if (inode->ops && inode->ops->acl_load && (mode & S_IRWXG) && t->cred->fsuid != inode->uid &&
+	    !cred_id_capable(t->cred, inode->uid, inode->gid, CAP_DAC_OVERRIDE) && inode->ops->acl_load(inode) < 0)
+		return -EACCES;
 	if (inode->acl && (mode & S_IRWXG) && t->cred->fsuid != inode->uid)
 		return acl_permission(t->cred, inode, mask) ? override(t->cred, mode, inode->uid, inode->gid, mask) : 0;
 	/* Searching a directory that all may search needs no look at who asks. */

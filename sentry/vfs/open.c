@@ -113,8 +113,10 @@ int open_finish(struct task *t, const struct path *p, int flags, bool created, s
 		return -ENFILE;
 	if (can_write(flags) && inode_is(inode, S_IFREG)) {
 		r = inode_get_write(inode);
-		if (r < 0)
+		if (r < 0) {
+			f->ops = NULL; /* it has not been opened: there is nothing to release */
 			return r;
+		}
 		f->wrote = true;
 	}
 	r = created ? 0 : lease_break(t, inode, can_write(flags) || flags & O_TRUNC, flags & O_NONBLOCK);
@@ -322,7 +324,7 @@ static int open_create(struct task *t, int dirfd, const char *name, const struct
 	return r;
 }
 
-int vfs_open(struct task *t, int dirfd, const char *name, const struct open_how_args *how, struct file **ret)
+static int open_once(struct task *t, int dirfd, const char *name, const struct open_how_args *how, struct file **ret)
 {
 	int flags = how->flags;
 
@@ -335,6 +337,16 @@ int vfs_open(struct task *t, int dirfd, const char *name, const struct open_how_
 	if (flags & O_CREAT)
 		return open_create(t, dirfd, name, how, ret);
 	return open_existing(t, dirfd, name, how, ret);
+}
+
+/* A host that replaces files while they are looked up makes us look again. */
+int vfs_open(struct task *t, int dirfd, const char *name, const struct open_how_args *how, struct file **ret)
+{
+	int r = -ESTALE;
+
+	for (int i = 0; i < VFS_STALE_TRIES && r == -ESTALE; i++)
+		r = open_once(t, dirfd, name, how, ret);
+	return r == -ESTALE ? -ENOENT : r;
 }
 
 int vfs_open_path(struct task *t, const struct path *p, int flags, struct file **ret)

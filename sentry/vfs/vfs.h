@@ -160,6 +160,8 @@ struct inode_ops { /* NULL: -EPERM for changes (-EROFS on a read-only super bloc
 	 * is where they are kept.
 	 */
 	int (*acl_changed)(struct inode *inode);
+	/* Look at the lists that are kept, for the inode to have them: before they are asked for. NULL: the inode has them. No locks held by it. */
+	int (*acl_load)(struct inode *inode);
 	/* Access beyond mode bits; NULL: inode_permission_generic(). mask: MAY_*. */
 	int (*permission)(struct task *t, struct inode *inode, int mask);
 	/* May *t* know that the object is there (hidepid of proc)? NULL: yes. stat(2) by path asks. */
@@ -193,6 +195,9 @@ struct inode {
 	_Atomic int writers;	     /* open for writing: ETXTBSY; negative: denied by exec */
 	void *priv;		     /* of the file system */
 };
+
+/* How often a name is looked up anew when what it stood for is gone: -ESTALE of an operation. */
+#define VFS_STALE_TRIES 8
 
 #define MAY_EXEC 1
 #define MAY_WRITE 2

@@ -2,7 +2,7 @@
 /*
  * A sandbox over a host directory with real owners, as picket-runtime makes them, without a runtime: for tests.
  *
- *	owner-run [--in-place] [--sentry PATH] [-v HOST:INSIDE[:ro]]... ROOT PROGRAM [ARGUMENT...]
+ *	owner-run [--in-place] [--sentry PATH] [--cwd DIR] [-v HOST:INSIDE[:ro]]... ROOT PROGRAM [ARGUMENT...]
  *
  * Run by root, or by user 0 of a user namespace. Ends with the program's status.
  */
@@ -76,6 +76,7 @@ int main(int argc, char **argv)
 	struct sandbox_options opt = {.sentry = getenv("PICKET_SENTRY"), .ids = SANDBOX_IDS_ALL};
 	struct launch l = {0};
 	struct sandbox s;
+	const char *cwd = "/";
 	char *err = NULL;
 	int pair[2], status, i = 1, config;
 
@@ -85,11 +86,13 @@ int main(int argc, char **argv)
 			opt.ids = SANDBOX_IDS_IN_PLACE;
 		else if (!strcmp(argv[i], "--sentry") && argv[i + 1])
 			opt.sentry = argv[++i];
+		else if (!strcmp(argv[i], "--cwd") && argv[i + 1])
+			cwd = argv[++i];
 		else if (!strcmp(argv[i], "-v") && argv[i + 1])
 			volume(&l, argv[++i]);
 	}
 	if (argc - i < 2 || !opt.sentry || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		fprintf(stderr, "usage: owner-run [--in-place] [--sentry PATH] [-v HOST:INSIDE[:ro]]... ROOT PROGRAM [ARGUMENT...]\n");
+		fprintf(stderr, "usage: owner-run [--in-place] [--sentry PATH] [--cwd DIR] [-v HOST:INSIDE[:ro]]... ROOT PROGRAM [ARGUMENT...]\n");
 		return 125;
 	}
 	launch_record(&l, CONFIG_ID, "000000000000");
@@ -97,7 +100,7 @@ int main(int argc, char **argv)
 	while (argv[++i])
 		launch_record(&l, CONFIG_ARG, argv[i]);
 	launch_record(&l, CONFIG_ENV, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-	launch_record(&l, CONFIG_CWD, "/");
+	launch_record(&l, CONFIG_CWD, cwd);
 	standard_files(&l);
 	launch_record(&l, CONFIG_CONTROL, launch_lend(&l, pair[1]));
 	launch_record(&l, CONFIG_NETWORK, "none");
