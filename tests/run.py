@@ -28,6 +28,9 @@ SRC = os.path.dirname(HERE)
 # Differential programs that are run once more on writes that are kept.
 KEPT = ("fs_", "overlay_", "xattr_", "acl_", "inotify_", "locks_", "dev_nodes", "fasync_", "lease_", "mm_mmap", "exec_files",
         "unix_", "aio_", "cap_exec")
+# And once more on a root file system with real owners.
+OWNER = KEPT + ("cap_", "cred_", "overlay_", "exec_", "mount_calls", "ns_user")
+NOT_OWNER = ("acl_fifo",) # lists of what is neither file nor directory are not seen there
 PRIVILEGED = ("cap_", "cred_", "mount_", "ns_", "acl_")
 
 
@@ -181,6 +184,30 @@ class Tests:
                     m.status, d.status, detail, d.err.decode(errors="replace")[-1200:])
             self.report(name, same, detail, m.seconds + d.seconds)
 
+    def owner(self):
+        """What they print over a directory with real owners is what they print natively, by root with many ids, in such a directory."""
+        out = os.path.join(self.work, "owner")
+        os.makedirs(out)
+        script = os.path.join(HERE, "owner", "run.sh")
+        for source in sorted(glob.glob(os.path.join(HERE, "diff", "*.c"))):
+            base = os.path.basename(source)[:-2]
+            name = "owner/" + base
+            if not base.startswith(OWNER) or base in NOT_OWNER or not self.wanted(name):
+                continue
+            if run(["unshare", "-r", "--map-auto", "true"]).status:
+                print("skipped %s: no subordinate ids" % name, flush=True)
+                continue
+            program = os.path.join(self.work, "diff", base)
+            if not os.path.exists(program):
+                program = os.path.join(out, base)
+                cc = run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-pthread", "-w", "-I", os.path.join(HERE, "diff"), "-o",
+                          program, source, "-lrt", "-lutil", "-lm"])
+                if cc.status:
+                    self.report(name, False, cc.err.decode(errors="replace"))
+                    continue
+            enter = ["unshare", "-r", "--map-auto", "--", "sh", script]
+            self.both(name, [*enter, "native", program], [*enter, "inside", program, self.build], 60, out)
+
     def programs(self):
         for script in sorted(glob.glob(os.path.join(HERE, "programs", "*.sh"))):
             name = "programs/" + os.path.basename(script)[:-3]
@@ -224,7 +251,7 @@ class Tests:
             self.scripts("long", 3600)
 
     def all(self):
-        for suite in (self.meson, self.diff, self.kept, self.programs, lambda: self.scripts("isolation"), lambda: self.scripts("kept", 300),
+        for suite in (self.meson, self.diff, self.kept, self.owner, self.programs, lambda: self.scripts("isolation"), lambda: self.scripts("kept", 300),
                       lambda: self.scripts("modes", 600), self.long_suites):
             suite()
 

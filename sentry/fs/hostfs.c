@@ -142,7 +142,7 @@ static struct super_block *hostfs_super(struct kernel *k, const struct hostfs_op
 	}
 	sb->read_only = opt->read_only || opt->lower;
 	sb->lower = opt->lower;
-	sb->posix_acl = opt->owners;
+	sb->posix_acl = sb->whiteouts = opt->owners;
 	sb->no_dcache = !opt->lower;
 	return sb;
 }

@@ -324,7 +324,7 @@ static int ovl_symlink(struct inode *dir, const char *name, size_t len, const ch
 
 	if (!inode)
 		return r;
-	inode_init_owner(inode, NULL, S_IFLNK | 0777, cred);
+	inode_init_owner(inode, dir, S_IFLNK | 0777, cred);
 	ovl_node(inode)->target = strdup(target);
 	inode->size = strlen(target);
 	if (ovl_node(inode)->target)
