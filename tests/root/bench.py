@@ -142,12 +142,14 @@ def until(what, check, seconds=20.0, step=0.05):
 
 
 class Bench:
-    """One containerd. Its programs may lie in a chroot (another release's), in which this one's file system is bound."""
+    """One containerd: this machine's, or another release's whose programs lie in the directory PICKET_CONTAINERD."""
 
-    def __init__(self, runtimes, containerd="containerd", ctr="ctr", chroot=None, default="runc", lib=None):
+    def __init__(self, runtimes, default="runc"):
         self.work = os.environ["PICKET_BENCH_WORK"]
         self.runtimes, self.default = runtimes, default
-        self.containerd, self.ctr_program, self.chroot, self.lib = containerd, ctr, chroot, lib
+        self.path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        if os.environ.get("PICKET_CONTAINERD"):
+            self.path = os.environ["PICKET_CONTAINERD"] + ":" + self.path
         self.socket = os.path.join(self.work, "containerd.sock")
         self.log = os.path.join(self.work, "containerd.log")
         self.process = None
@@ -155,15 +157,14 @@ class Bench:
 
     # --- containerd --------------------------------------------------------------------------------------------------
 
-    def command(self, *argv):
-        return [*(["chroot", self.chroot] if self.chroot else []), *argv]
+    def program(self, name):
+        return shutil.which(name, path=self.path)
 
     def environment(self):
-        env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
-        return dict(env, LD_LIBRARY_PATH=self.lib) if self.lib else env
+        return {"PATH": self.path, "HOME": "/root", "LANG": "C.UTF-8"}
 
     def version(self):
-        out = subprocess.run(self.command(self.containerd, "--version"), capture_output=True, text=True, env=self.environment()).stdout
+        out = subprocess.run([self.program("containerd"), "--version"], capture_output=True, text=True, env=self.environment()).stdout
         found = re.search(r" v?(\d+)\.(\d+)\.(\d+)", out)
         return tuple(int(n) for n in found.groups()) if found else (0, 0, 0)
 
@@ -175,7 +176,7 @@ class Bench:
 
     def launch(self):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.command(self.containerd, "--config", os.path.join(self.work, "config.toml")),
+            self.process = subprocess.Popen([self.program("containerd"), "--config", os.path.join(self.work, "config.toml")],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment())
         until("containerd answers", lambda: self.ctr("version", check=False, timeout=5).returncode == 0 or self.died(), 30)
 
@@ -232,7 +233,7 @@ class Bench:
     # --- ctr ---------------------------------------------------------------------------------------------------------
 
     def ctr_argv(self, *argv, namespace=None):
-        return self.command(self.ctr_program, "--address", self.socket, "--namespace", namespace or group(), *argv)
+        return [self.program("ctr"), "--address", self.socket, "--namespace", namespace or group(), *argv]
 
     def ctr(self, *argv, namespace=None, timeout=60, check=True, input=None):
         p = subprocess.run(self.ctr_argv(*argv, namespace=namespace), capture_output=True, text=True, errors="replace", timeout=timeout,

@@ -434,8 +434,12 @@ def accidents(s):
     s.tell("its parent is the shim", b"containerd-shim" in open("/proc/%d/cmdline" % parent, "rb").read())
     os.kill(parent, signal.SIGKILL)
     until("the pod is not ready", lambda: s.client.PodSandboxStatus(pod_sandbox_id=p.id).status.state == s.client.pb.SANDBOX_NOTREADY)
-    until("its processes are gone", lambda: not os.path.exists("/proc/%d" % pid))
     s.tell("shim killed", (s.client.state(id)[0], s.client.PodSandboxStatus(pod_sandbox_id=p.id).status.state))
+    # containerd up to 1.7 has them deleted; 2.x leaves containers of a shim that is gone to whoever finds them.
+    if s.b.version()[0] < 2:
+        until("its processes are gone", lambda: not os.path.exists("/proc/%d" % pid))
+    else:
+        os.kill(pid, signal.SIGKILL)
 
 
 PARTS = (pods, stopping, logs, resources, out_of_memory, security, odd_pods, streams, accidents)

@@ -80,7 +80,7 @@ class Script:
         """ctr on a terminal of its own: what appears on it. type is [(wait for this text, then type that)]."""
         pid, fd = pty.fork()
         if pid == 0:
-            os.execvpe("ctr", self.b.ctr_argv(*argv), self.b.environment())
+            os.execve(self.b.program("ctr"), self.b.ctr_argv(*argv), self.b.environment())
         if size:
             import fcntl, struct, termios
             fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
