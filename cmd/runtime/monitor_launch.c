@@ -55,29 +55,6 @@ static void write_stdio(struct monitor *m)
 	}
 }
 
-static int write_spec(struct monitor *m)
-{
-	struct spec *s = m->o->spec;
-	struct launch *l = &m->launch;
-	int root = open(s->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char user[32];
-
-	if (root < 0)
-		return fail("cannot open the root directory %s: %s", s->root, strerror(errno));
-	for (size_t i = 0; i < s->process.n_args; i++)
-		launch_record(l, CONFIG_ARG, s->process.args[i]);
-	for (size_t i = 0; i < s->process.n_env; i++)
-		launch_record(l, CONFIG_ENV, s->process.env[i]);
-	launch_record(l, CONFIG_CWD, s->process.cwd);
-	snprintf(user, sizeof(user), "%u:%u", s->process.user.uid, s->process.user.gid);
-	launch_record(l, CONFIG_USER, user);
-	if (s->hostname)
-		launch_record(l, CONFIG_HOSTNAME, s->hostname);
-	launch_record(l, CONFIG_ROOT_BIND, launch_give_host(l, root, !s->root_readonly), geteuid() == 0 ? "rw,owners" : "rw");
-	launch_record(l, CONFIG_ROOT_RO, s->root_readonly ? "1" : "0");
-	return 0;
-}
-
 /* What the sentry is called by means nothing to anybody: engines' ids may be of any form. */
 static void write_id(struct launch *l)
 {
@@ -101,8 +78,8 @@ int monitor_configure(struct monitor *m)
 		return fail("cannot make a socket for the sentry: %s", strerror(errno));
 	launch_record(l, CONFIG_VERSION, CONFIG_FORMAT);
 	write_id(l);
-	if (write_spec(m) < 0)
-		return -1;
+	if (spec_launch(m->o->spec, l, &err))
+		return fail_with(err);
 	write_stdio(m);
 	launch_record(l, CONFIG_CONTROL, launch_lend(l, m->control[1]));
 	monitor_network_records(m);

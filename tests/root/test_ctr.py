@@ -122,7 +122,7 @@ def first_programs(s):
     s.run("privileged", "c14", "sh", "-c", "grep ^CapE /proc/self/status", options=["--privileged"])
     s.run("no new privileges", "c15", "grep", "NoNewPrivs", "/proc/self/status")
     s.run("limits", "c16", "sh", "-c", "ulimit -n")
-    s.run("mounts", "c17", "sh", "-c", "cut -d' ' -f2,3 /proc/mounts | grep -v -e cgroup -e '^/ '")
+    s.run("mounts", "c17", "sh", "-c", "cut -d' ' -f2,3 /proc/mounts | grep -v -e cgroup -e '^/ ' -e /proc/acpi")
     s.run("devices", "c18", "sh", "-c", "ls /dev | tr '\\n' ' '")
     s.run("masked", "c19", "sh", "-c", "wc -c </proc/kcore; cat /proc/keys | wc -c; ls /proc/scsi /sys/firmware | wc -l; echo 1 >/proc/sys/kernel/hostname; echo $?")
     s.run("seccomp", "c20", "grep", "^Seccomp:", "/proc/self/status", options=["--seccomp"])
