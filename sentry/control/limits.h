@@ -15,6 +15,8 @@ struct task;
  * credentials and /proc is there. 0, or a negative errno and a sentence.
  */
 int limits_apply(struct task *init, const struct config_limits *l, struct rootfs_error *err);
+/* The kernel parameters alone. */
+int limits_set_sysctls(struct task *init, const struct config_limits *l, struct rootfs_error *err);
 /*
  * A process that is about to start from outside: its rlimits, and what nobody inside may have is taken from *n*, its credentials to
  * be.

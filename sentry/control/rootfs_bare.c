@@ -6,6 +6,7 @@
 #include "control/rootfs.h"
 
 #include "control/config.h"
+#include "control/limits.h"
 #include "fs/fs.h"
 #include "kernel/kernel.h"
 #include "kernel/task.h"
@@ -248,16 +249,16 @@ static bool has_mode(const char *options)
 	return strncmp(options, "mode=", 5) == 0 || strstr(options, ",mode=");
 }
 
-/* A tmpfs has the mode of the directory that it covers, as runc has it, unless one is given. */
-static int open_fs(struct builder *b, const struct config_mount *m, const struct path *below, char *options, struct super_block **ret)
+/* A tmpfs has the mode of the directory that it covers (*below*), as runc has it, unless one is given. */
+static int open_fs(struct builder *b, const struct config_mount *m, const struct dentry *below, char *options, struct super_block **ret)
 {
 	char data[4200];
 	unsigned flags = 0;
 	int r;
 
 	snprintf(data, sizeof(data), "%s", options);
-	if (strcmp(m->type, "tmpfs") == 0 && !has_mode(options))
-		snprintf(data, sizeof(data), "mode=%o%s%s", below->dentry ? below->dentry->inode->mode & 07777 : 0755u, *options ? "," : "", options);
+	if (strcmp(m->type, "tmpfs") == 0 && below && !has_mode(options))
+		snprintf(data, sizeof(data), "mode=%o%s%s", below->inode->mode & 07777, *options ? "," : "", options);
 	r = mount_make_super(b->t, m->type, data, &flags, ret);
 	if (r < 0)
 		return fail(b, r, "cannot mount %s at %.200s%s%.100s", m->type, m->target, *options ? " with " : "", options);
@@ -304,7 +305,7 @@ static int mount_fs(struct builder *b, const struct config_mount *m, char *path)
 	}
 	if (vfs_walk(b->t, AT_FDCWD, path, WALK_DIRECTORY, &below) < 0)
 		below = (struct path){0};
-	r = open_fs(b, m, &below, options, &sb);
+	r = open_fs(b, m, copy ? NULL : below.dentry, options, &sb);
 	free(options);
 	if (r == 0)
 		r = put_at(b, m->target, path, sb, NULL, copy ? m->flags & ~(unsigned)MS_RDONLY : m->flags);
@@ -445,11 +446,17 @@ static int make_devices(struct builder *b, const struct config_bare *c)
 
 /* --- masked and read-only paths -------------------------------------------------------------------------------------------- */
 
+static bool is_null(const struct inode *inode)
+{
+	return S_ISCHR(inode->mode) && inode->rdev == makedev(1, 3);
+}
+
 static int hide(struct builder *b, const char *name)
 {
 	const struct tmpfs_options opt = {.mode = 0755};
 	char path[VFS_PATH_MAX];
 	struct super_block *sb;
+	PATH_SCOPE null = {0};
 	PATH_SCOPE p = {0};
 	int r = vfs_walk(b->t, AT_FDCWD, name, WALK_FOLLOW, &p);
 
@@ -457,6 +464,10 @@ static int hide(struct builder *b, const char *name)
 		return 0;
 	if (r < 0)
 		return fail(b, r, "cannot hide %.200s", name);
+	if (!S_ISDIR(p.dentry->inode->mode) && vfs_walk(b->t, AT_FDCWD, "/dev/null", 0, &null) == 0 && is_null(null.dentry->inode)) {
+		r = mount_bind(b->t, &null, &p, MS_BIND);
+		return r < 0 ? fail(b, r, "cannot hide %.200s", name) : 0;
+	}
 	if (!S_ISDIR(p.dentry->inode->mode))
 		return put_node(b, name, S_IFCHR | 0666, makedev(1, 3), 0, 0, 0);
 	r = tmpfs_create(b->t->kernel, &opt, &sb);
@@ -496,6 +507,8 @@ int rootfs_populate_bare(struct task *init, const struct config_bare *c, struct 
 		r = make_devices(&b, c);
 	if (r == 0 && !init->kernel->devpts) /* for terminals, seen or not */
 		r = devpts_create(init->kernel, &init->kernel->devpts);
+	if (r == 0) /* now: /proc/sys may become read-only */
+		r = limits_set_sysctls(init, &init->kernel->config->limits, err);
 	for (size_t i = 0; i < c->n_readonly && r == 0; i++)
 		r = make_readonly(&b, c->readonly[i]);
 	for (size_t i = 0; i < c->n_masked && r == 0; i++)

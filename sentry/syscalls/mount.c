@@ -83,6 +83,26 @@ static int tmpfs_option(struct tmpfs_options *opt, char *o)
 	return r;
 }
 
+/* As Linux's shmem_show_options(): what is not as by default. */
+static void show_tmpfs_options(const struct tmpfs_options *opt, struct super_block *sb)
+{
+	char text[160];
+	size_t n = 0;
+
+	if (opt->size)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, ",size=%lluk", (unsigned long long)opt->size >> 10);
+	if (opt->max_inodes)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, ",nr_inodes=%llu", (unsigned long long)opt->max_inodes);
+	if (opt->mode != 01777)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, ",mode=%03o", opt->mode);
+	if (opt->uid)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, ",uid=%u", opt->uid);
+	if (opt->gid)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, ",gid=%u", opt->gid);
+	if (n)
+		sb->options = strdup(text + 1);
+}
+
 static int make_tmpfs(struct task *t, char *data, struct super_block **ret)
 {
 	struct tmpfs_options opt = {.mode = 01777, .uid = t->cred->fsuid, .gid = t->cred->fsgid};
@@ -100,7 +120,11 @@ static int make_tmpfs(struct task *t, char *data, struct super_block **ret)
 		opt.gid = make_kgid(t->cred->user_ns, opt.gid);
 	if (opt.uid == ID_INVALID || opt.gid == ID_INVALID)
 		return -EINVAL;
-	return tmpfs_create(t->kernel, &opt, ret);
+	int err = tmpfs_create(t->kernel, &opt, ret);
+
+	if (!err)
+		show_tmpfs_options(&opt, *ret);
+	return err;
 }
 
 /* procfs shows a pid namespace, sysfs a network: who mounts it must own that, and see all of one already. */
