@@ -27,7 +27,7 @@ static void wake_held(struct kernel *k, uint32_t how)
 	syscall(SYS_futex, &k->go, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-/* From outside: its default action holds for the first process too. */
+/* From outside: SIGKILL and SIGSTOP reach the first process too. */
 static int send_outside(struct thread_group *tg, void *arg)
 {
 	struct ksiginfo info = {.signo = *(int *)arg, .code = SI_KERNEL};

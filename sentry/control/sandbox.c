@@ -329,6 +329,19 @@ static bool hold(struct kernel *k)
 	}
 }
 
+/*
+ * As the first process of a pid namespace, what an OCI runtime starts gets of signals only those that it handles, and SIGKILL and SIGSTOP from
+ * outside: programs count on it (kill -TERM 1 inside does nothing), and engines on what it looks like. Until it is started anything ends it.
+ */
+static void protect_init(struct kernel *k)
+{
+	struct thread_group *tg = k->init->tg;
+
+	lock_acquire(&tg->siglock);
+	tg->unkillable = true;
+	lock_release(&tg->siglock);
+}
+
 static int run_held(struct kernel *k, const struct config *c, char *const *envp, struct failure *f)
 {
 	char path[VFS_PATH_MAX];
@@ -337,6 +350,7 @@ static int run_held(struct kernel *k, const struct config *c, char *const *envp,
 		return -1;
 	if (!hold(k))
 		return failure_set(f, 125, "it was killed before it was started");
+	protect_init(k);
 	return program_exec_found(k->init, c, path, envp, f);
 }
 
