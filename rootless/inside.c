@@ -320,9 +320,9 @@ static void say_ready(struct child *c)
 }
 
 /* When memory runs out on the host, a sandbox goes first, not the user's own programs. */
-static void prefer_as_victim(void)
+static void prefer_as_victim(const struct sandbox_options *opt)
 {
-	write_file("/proc/self/oom_score_adj", "500");
+	write_file("/proc/self/oom_score_adj", opt->oom_score_adj ? opt->oom_score_adj : "500");
 }
 
 /*
@@ -368,7 +368,7 @@ void sandbox_child(const struct sandbox_options *opt, int sock, int parent_pidfd
 
 	bind_life(&c, parent_pidfd);
 	reset_signals();
-	prefer_as_victim();
+	prefer_as_victim(c.opt);
 	check(&c, harden_limits(), "set the sandbox's limits");
 	c.sentry = open(opt->sentry, O_RDONLY | O_CLOEXEC);
 	if (c.sentry < 0)

@@ -45,6 +45,7 @@ struct sandbox_options {
 	int join_net;	    /* the namespace, */
 	int join_user;	    /* and the user namespace that owns it */
 	enum sandbox_ids ids;
+	const char *oom_score_adj; /* of the sentry and its stubs; NULL: 500, so that a sandbox goes before the user's programs */
 	uid_t uid;	    /* the caller's effective ids, which a new user namespace does not tell any more */
 	gid_t gid;
 };

@@ -12,6 +12,7 @@
 #include "cmd/run/launch.h"
 #include "cmd/runtime/cgroup/files.h"
 #include "cmd/runtime/cgroup/host.h"
+#include "cmd/runtime/cgroup/systemd.h"
 #include "cmd/runtime/log.h"
 #include "cmd/runtime/runtime.h"
 #include "cmd/runtime/spec/spec.h"
@@ -126,32 +127,34 @@ static void record(struct launch *l, enum config_keyword keyword, uint64_t v)
 	launch_record(l, keyword, text);
 }
 
-/* Whether a process of this group has a quota of its own, which the sentry then needs not hold. */
-static bool quota_held(void)
+/* The note was made before the group: a caller without rights may have got none. */
+void group_mine(struct container *c, struct cg *ret)
 {
+	const char *where = NULL;
 	struct cg_host h;
 	struct cg g = {0};
-	char *text = NULL;
-	bool held = false;
 
-	if (cg_host_read(&h, "/proc/self", NULL) == 0) {
-		g.version = h.version;
-		for (size_t i = 0; i < h.count; i++) {
-			char *path;
-
-			if (asprintf(&path, "%s%s", h.items[i].mount, h.items[i].own) >= 0)
-				cg_add_dir(&g, h.items[i].name, path, NULL);
-		}
-		text = cg_read(&g, "cpu", h.version == CG_V2 ? "cpu.max" : "cpu.cfs_quota_us");
-		held = text && *text != 'm' && *text != '-';
-		cg_host_free(&h);
+	*ret = (struct cg){0};
+	if (container_reload(c) < 0 || cg_load(&g, json_object_get(c->state, NOTE)) < 0 || cg_host_read(&h, "/proc/self", NULL) < 0) {
+		cg_free(&g);
+		return;
 	}
-	free(text);
-	cg_free(&g);
-	return held;
+	for (size_t i = 0; i < h.count && !where; i++) {
+		const char *own = h.items[i].own, *last = strrchr(own, '/');
+
+		if (h.version == CG_V2 ? !*h.items[i].name : strcmp(h.items[i].name, "memory") == 0)
+			where = last ? last + 1 : "";
+	}
+	if (where && g.unit && strcmp(where, g.unit) == 0 && !g.count)
+		cg_systemd_found(&g, &h, NULL);
+	if (where && cg_dir(&g, "memory") && strcmp(strrchr(cg_dir(&g, "memory"), '/') + 1, where) == 0)
+		*ret = g;
+	else
+		cg_free(&g);
+	cg_host_free(&h);
 }
 
-int group_launch(const struct spec *s, struct launch *l)
+int group_launch(const struct spec *s, const struct cg *g, struct launch *l)
 {
 	struct cg_resources r;
 	char *err = NULL;
@@ -164,9 +167,11 @@ int group_launch(const struct spec *s, struct launch *l)
 		record(l, CONFIG_PIDS, cg_sentry_pids(&r) > UINT32_MAX ? 0 : cg_sentry_pids(&r));
 	if (cg_sentry_cpus(&r)) {
 		record(l, CONFIG_CPUS, cg_sentry_cpus(&r));
-		if (quota_held())
-			launch_word(l, CONFIG_CPUS_HELD);
 	}
+	if (cg_has(g, "cpu", g->version == CG_V2 ? "cpu.max" : "cpu.cfs_quota_us"))
+		launch_word(l, CONFIG_CPUS_HELD);
+	if (cg_has(g, "memory", g->version == CG_V2 ? "memory.max" : "memory.limit_in_bytes"))
+		launch_word(l, CONFIG_MEMORY_HELD);
 	cg_resources_free(&r);
 	return 0;
 }

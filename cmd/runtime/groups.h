@@ -28,8 +28,11 @@ int group_plan(const struct runtime *rt, const struct spec *s, const char *id, j
 /* Make it, with `monitor` in it, and note it again. 0, or -1: then nothing is left, and the monitor may have been killed. */
 int group_make(const struct runtime *rt, const struct spec *s, const char *id, pid_t monitor, json_t *state);
 
-/* Records memory, pids, cpus of the launch configuration, of a process (the monitor) that is in the group already. 0, or -1. */
-int group_launch(const struct spec *s, struct launch *l);
+/* In the monitor: the container's group, if it is in it (to be freed with cg_free()); else an empty one. */
+void group_mine(struct container *c, struct cg *ret);
+
+/* Records memory, pids, cpus of the launch configuration; `g` is what group_mine() says. 0, or -1. */
+int group_launch(const struct spec *s, const struct cg *g, struct launch *l);
 
 /* Put the monitor of an exec into the container's group; in a rootless one a refusal is a warning. 0, or -1. */
 int group_enter(const struct runtime *rt, const struct container *c, pid_t pid);

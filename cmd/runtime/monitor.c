@@ -205,7 +205,10 @@ static void said(void *owner, char *text)
 		return;
 	if (strcmp(text, "ready") == 0 && !m->ready) {
 		m->ready = true;
+		monitor_guard(m);
 		say(m, MONITOR_READY);
+	} else if (strcmp(text, "memory over") == 0 || strcmp(text, "memory under") == 0) {
+		monitor_memory(m, text[7] == 'o');
 	} else if (strcmp(text, "started") == 0 && m->started) {
 		m->running = true;
 		monitor_tell_starter(m);

@@ -33,6 +33,7 @@ int monitor_spawn(struct monitor *m)
 	int r = sentry ? 0 : -1;
 
 	so.sentry = sentry;
+	so.oom_score_adj = monitor_oom_adj(m);
 	so.ids = geteuid() == 0 ? SANDBOX_IDS_ALL : SANDBOX_IDS_ONE;
 	if (r == 0 && sandbox_spawn(&so, &m->sandbox, &err) < 0)
 		r = fail_with(err);
@@ -88,7 +89,8 @@ int monitor_configure(struct monitor *m)
 	if (filter >= 0)
 		launch_record(l, CONFIG_SECCOMP, launch_give(l, filter));
 	launch_word(l, CONFIG_HOLD);
-	if (group_launch(m->o->spec, l) < 0)
+	group_mine(m->o->c, &m->group);
+	if (group_launch(m->o->spec, &m->group, l) < 0)
 		return -1;
 	if (sandbox_ready(&m->sandbox, &err) < 0)
 		return fail_with(err);

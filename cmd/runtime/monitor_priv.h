@@ -4,11 +4,13 @@
 #define PICKET_RUNTIME_MONITOR_PRIV_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "cmd/lib/link.h"
 #include "cmd/lib/loop.h"
 #include "cmd/lib/server.h"
 #include "cmd/run/launch.h"
+#include "cmd/runtime/cgroup/group.h"
 #include "cmd/runtime/monitor.h"
 #include "rootless/sandbox.h"
 
@@ -36,6 +38,8 @@ struct monitor {
 	bool gone;    /* the sentry has ended */
 	int status;   /* of the first program, for the shell; -1: not known */
 	char *error;  /* why it could not be started */
+	struct cg group;      /* that of the container, if it has one */
+	uint64_t memory_max, memory_held; /* the group's limit before it was held, and while it is; 0: it is not */
 	struct peer *starter; /* who waits for `start`; NULL: nobody */
 };
 
@@ -48,6 +52,15 @@ void monitor_tell_starter(struct monitor *m);
 
 /* A signal for the first program. */
 void monitor_signal(struct monitor *m, int sig);
+
+/* monitor_memory.c: the sentry says that the guest has more memory than its limit, or no longer. */
+void monitor_memory(struct monitor *m, bool over);
+
+/* What oom_score_adj the sentry and its stubs begin with (valid until the next call), … */
+const char *monitor_oom_adj(const struct monitor *m);
+
+/* … and when the stubs' is settled, less for the sentry: whatever the host ends is a process of the guest. */
+void monitor_guard(struct monitor *m);
 
 /* monitor_launch.c: the sentry's process and its configuration. 0, or -1 after fail(). */
 int monitor_spawn(struct monitor *m);

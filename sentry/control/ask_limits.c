@@ -144,6 +144,11 @@ int ask_limits(struct ask *a)
 	return r ? ask_fail(a, r, "cannot change the limits: %s", strerror(-r)) : 0;
 }
 
+void kernel_memory_over(struct kernel *k, bool over)
+{
+	control_send_text(k, over ? "memory over" : "memory under");
+}
+
 void kernel_oom(struct kernel *k, int pid, const char *comm)
 {
 	char text[64], name[TASK_COMM_LEN];

@@ -561,6 +561,7 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 		return parse_fd(p, a[0], &c->seccomp_fd);
 	case CONFIG_CPUS:
 	case CONFIG_CPUS_HELD:
+	case CONFIG_MEMORY_HELD:
 	case CONFIG_ULIMIT:
 	case CONFIG_SHM_SIZE:
 	case CONFIG_OOM_ADJ:

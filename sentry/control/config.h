@@ -62,6 +62,7 @@
 	X(GUEST, "guest", 1, 0)        \
 	X(CPUS, "cpus", 1, 0)            \
 	X(CPUS_HELD, "cpus-held", 0, 0)  \
+	X(MEMORY_HELD, "memory-held", 0, 0) \
 	X(ULIMIT, "ulimit", 3, 1)        \
 	X(SHM_SIZE, "shm-size", 1, 0)    \
 	X(OOM_ADJ, "oom-score-adj", 1, 0) \
@@ -146,6 +147,7 @@ struct config_limits {
 	uint64_t shm_size; /* bytes, 0: the default */
 	int oom_score_adj;
 	bool cpus_held;	   /* by the host: nothing is left to do */
+	bool memory_held;  /* the same: it is told who is over the limit, and ends him */
 	bool caps_given, no_new_privs, oom_given;
 	uint64_t caps; /* the most that anybody inside has, by bit */
 	const char *domainname;

@@ -122,6 +122,9 @@ int config_limits_record(struct config_limits *l, enum config_keyword kw, char *
 	case CONFIG_CPUS_HELD:
 		l->cpus_held = true;
 		return 0;
+	case CONFIG_MEMORY_HELD:
+		l->memory_held = true;
+		return 0;
 	case CONFIG_ULIMIT:
 		return record_ulimit(l, a, err);
 	case CONFIG_SHM_SIZE:

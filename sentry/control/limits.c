@@ -117,6 +117,7 @@ int limits_apply(struct task *t, const struct config_limits *l, struct rootfs_er
 		r = limits_set_sysctls(t, l, err);
 	if (l->cpus_held)
 		quota_held(k);
+	k->memory_held = l->memory_held;
 	if (r == 0 && quota_set(k, l->cpus))
 		r = fail(err, -EAGAIN, "cannot limit the processor time: no thread could be made");
 	return r;

@@ -2,6 +2,8 @@
 /* The sandbox's own beginning and end. */
 #pragma once
 
+#include <stdbool.h>
+
 struct kernel;
 struct session;
 
@@ -11,3 +13,5 @@ void kernel_init_exited(struct kernel *k, int code);
 void kernel_session_exited(struct session *s, int code);
 /* The memory limit has ended the process *pid*, a program named *comm*. From any thread. */
 void kernel_oom(struct kernel *k, int pid, const char *comm);
+/* Tell who holds the memory limit that the guest has more than it, or no longer. */
+void kernel_memory_over(struct kernel *k, bool over);

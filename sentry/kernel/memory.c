@@ -13,6 +13,7 @@
 
 #define LOOK_EVERY_US 100000
 #define SWEEP_EVERY 10 /* looks: reading all maps costs more */
+#define HELD_LOOKS 20  /* so long the host's cgroup has to end somebody */
 #define PAGE 4096
 
 int kernel_charge(struct kernel *k, uint64_t bytes)
@@ -170,9 +171,26 @@ static void kill_one(struct kernel *k, struct look *l, uint64_t limit)
 	signal_kill_group(tg);
 }
 
+/*
+ * The host's kernel chooses and ends, and counts it, where its group is what everybody looks at. `told` is the look at which it was told, 0: it was not. Whether
+ * it is ours to end somebody, since nothing has come of it.
+ */
+static bool ours_to_end(struct kernel *k, bool over, uint64_t look, uint64_t *told)
+{
+	if (!k->memory_held)
+		return over;
+	if (over && *told)
+		return look - *told >= HELD_LOOKS;
+	if (over != (*told != 0))
+		kernel_memory_over(k, over);
+	*told = over ? look : 0;
+	return false;
+}
+
 static void *watch(void *arg)
 {
 	struct kernel *k = arg;
+	uint64_t told = 0;
 
 	for (uint64_t i = 1;; i++) {
 		struct look l = {.number = i};
@@ -187,7 +205,7 @@ static void *watch(void *arg)
 		l.total += ours;
 		l.spared += ours;
 		limit = atomic_load(&k->memory_limit); /* it may be taken back */
-		if (limit && l.total > limit)
+		if (ours_to_end(k, limit && l.total > limit, i, &told))
 			kill_one(k, &l, limit);
 		tg_put(l.victim);
 		tg_put(l.refuge);

@@ -25,6 +25,10 @@ void kernel_init_exited(struct kernel *k, int code)
 {
 }
 
+void kernel_memory_over(struct kernel *k, bool over)
+{
+}
+
 void kernel_oom(struct kernel *k, int pid, const char *comm)
 {
 }

@@ -256,33 +256,42 @@ static int one_string(struct dbus *d, const char *member, const char *a, const c
  * The directories: below the manager's own group, which is known by where the process is now; on v1 the hierarchies that systemd does not
  * fill have the same path.
  */
+int cg_systemd_found(struct cg *g, const struct cg_host *h, char **err)
+{
+	const char *path = NULL;
+	int r = 0;
+
+	for (size_t i = 0; !path && i < h->count; i++) {
+		const char *last = strrchr(h->items[i].own, '/');
+
+		if (last && strcmp(last + 1, g->unit) == 0)
+			path = h->items[i].own;
+	}
+	if (!path)
+		return cg_fail(err, -EIO, "systemd said that it made %s, but the process is not in it", g->unit);
+	for (size_t i = 0; r == 0 && i < h->count; i++) {
+		char *dir;
+
+		if (h->version == CG_V2 && *h->items[i].name)
+			continue;
+		if (asprintf(&dir, "%s%s", h->items[i].mount, path) < 0)
+			dir = NULL;
+		r = cg_add_dir(g, h->items[i].name, dir, err);
+	}
+	return r;
+}
+
 static int find_dirs(struct cg *g, pid_t pid, char **err)
 {
-	char proc[64], *path = NULL;
 	struct cg_host now;
+	char proc[64];
 	int r;
 
 	snprintf(proc, sizeof(proc), "/proc/%d", (int)pid);
 	r = cg_host_read(&now, proc, err);
-	for (size_t i = 0; r == 0 && !path && i < now.count; i++) {
-		const char *last = strrchr(now.items[i].own, '/');
-
-		if (last && strcmp(last + 1, g->unit) == 0 && !(path = strdup(now.items[i].own)))
-			r = cg_fail(err, -ENOMEM, "out of memory");
-	}
-	if (r == 0 && !path)
-		r = cg_fail(err, -EIO, "systemd said that it made %s, but the process is not in it", g->unit);
-	for (size_t i = 0; r == 0 && i < now.count; i++) {
-		char *dir;
-
-		if (now.version == CG_V2 && *now.items[i].name)
-			continue;
-		if (asprintf(&dir, "%s%s", now.items[i].mount, path) < 0)
-			dir = NULL;
-		r = cg_add_dir(g, now.items[i].name, dir, err);
-	}
+	if (r == 0)
+		r = cg_systemd_found(g, &now, err);
 	cg_host_free(&now);
-	free(path);
 	return r;
 }
 

@@ -12,6 +12,9 @@ int cg_systemd_plan(struct cg *g, const struct cg_host *h, const struct cg_reque
 /* Have a scope made with `pid` in it; g gets its directories. Waits until the process is there. */
 int cg_systemd_make(struct cg *g, const struct cg_request *rq, pid_t pid, char **err);
 
+/* The directories of its unit, in which a process is whose hierarchies these are. 0 or a negative errno with *err. */
+int cg_systemd_found(struct cg *g, const struct cg_host *h, char **err);
+
 /* Tell systemd of new limits, or it would write the old ones again when it reads its units anew. */
 int cg_systemd_update(const struct cg *g, const struct cg_resources *r, char **err);
 

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The memory limit of a container with a control group. The group's limit is above the container's, for the sentry, and callers look at the group to learn
+ * that memory ran out. So the sentry, which knows what is the guest's, only tells when that is too much; then the group may not grow any more, and the
+ * host's kernel ends a process of it and counts that, until it is less. docs/limits.md.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/lib/str.h"
+#include "cmd/runtime/cgroup/files.h"
+#include "cmd/runtime/groups.h"
+#include "cmd/runtime/monitor_priv.h"
+#include "cmd/runtime/spec/spec.h"
+
+#define TRIES 5
+#define SLACK (256u << 10) /* what the sentry may still need */
+#define SENTRY_LESS 500	   /* of oom_score_adj: so much of the limit a process of the guest may be smaller, and is ended first */
+#define SENTRY_LEAST (-998)
+
+static const char *max_file(const struct cg *g)
+{
+	return g->version == CG_V2 ? "memory.max" : "memory.limit_in_bytes";
+}
+
+/* What is in use, without files that can be read again. */
+static uint64_t firm(const struct cg *g)
+{
+	bool v2 = g->version == CG_V2;
+	char *stat = cg_read(g, "memory", "memory.stat");
+	uint64_t used = 0, files = cg_keyed(stat, v2 ? "active_file" : "total_active_file") + cg_keyed(stat, v2 ? "inactive_file" : "total_inactive_file");
+
+	cg_read_number(g, "memory", v2 ? "memory.current" : "memory.usage_in_bytes", &used);
+	free(stat);
+	return used > files ? used - files : used;
+}
+
+/* No more than now. On v1 less than what is in use is refused, and it may grow meanwhile. */
+static void hold(struct monitor *m)
+{
+	const struct cg *g = &m->group;
+	uint64_t max, now;
+
+	if (m->memory_max || !cg_read_number(g, "memory", max_file(g), &max))
+		return;
+	for (int i = 1; i <= TRIES; i++) {
+		now = (firm(g) + i * SLACK) & ~(uint64_t)4095;
+		if (now >= max)
+			return;
+		m->memory_max = max;
+		m->memory_held = now;
+		if (cg_write(g, "memory", max_file(g), NULL, "%" PRIu64, now) != -EBUSY)
+			return;
+	}
+}
+
+/* As before, if nobody has changed it meanwhile. */
+static void release(struct monitor *m)
+{
+	const struct cg *g = &m->group;
+	uint64_t now;
+
+	if (m->memory_max && cg_read_number(g, "memory", max_file(g), &now) && now == m->memory_held) {
+		if (m->memory_max == UINT64_MAX)
+			cg_write(g, "memory", max_file(g), NULL, "max");
+		else
+			cg_write(g, "memory", max_file(g), NULL, "%" PRIu64, m->memory_max);
+	}
+	m->memory_max = 0;
+}
+
+void monitor_memory(struct monitor *m, bool over)
+{
+	if (over)
+		hold(m);
+	else
+		release(m);
+}
+
+const char *monitor_oom_adj(const struct monitor *m)
+{
+	static char text[16];
+	FILE *f;
+	int n;
+
+	if (m->o->spec->process.oom_given) {
+		snprintf(text, sizeof(text), "%d", m->o->spec->process.oom_score_adj);
+		return text;
+	}
+	f = fopen("/proc/self/oom_score_adj", "re");
+	n = f && fgets(text, sizeof(text), f) ? (int)strcspn(text, "\n") : 0;
+	text[n] = '\0';
+	if (f)
+		fclose(f);
+	return n ? text : "0";
+}
+
+void monitor_guard(struct monitor *m)
+{
+	char path[64], text[16] = "";
+	int fd, n;
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)m->sandbox.pid);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (read(fd, text, sizeof(text) - 1) > 0) {
+		n = atoi(text) - SENTRY_LESS;
+		/* Who may not go so low goes to where he has been. */
+		if (dprintf(fd, "%d", n < SENTRY_LEAST ? SENTRY_LEAST : n) < 0)
+			(void)!dprintf(fd, "0");
+	}
+	close(fd);
+}
