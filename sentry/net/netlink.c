@@ -155,7 +155,20 @@ struct answer {
 	struct netlink_sock *n;
 	const struct nlmsghdr *req;
 	bool started; /* later messages join the first one's datagram */
+	uint32_t uid; /* of who asks */
 };
+
+/* The host tells for whom a route was looked up, which is the sentry. */
+static void set_asker(struct nlmsghdr *h, uint32_t uid)
+{
+	const uint8_t *p = (uint8_t *)h + NLMSG_SPACE(sizeof(struct rtmsg));
+	size_t left = h->nlmsg_len > NLMSG_SPACE(sizeof(struct rtmsg)) ? h->nlmsg_len - NLMSG_SPACE(sizeof(struct rtmsg)) : 0;
+	const struct rtattr *a;
+
+	while ((a = route_attr(&p, &left)))
+		if (a->rta_type == RTA_UID && a->rta_len == RTA_LENGTH(sizeof(uid)))
+			memcpy((uint8_t *)h + ((const uint8_t *)a - (uint8_t *)h) + RTA_LENGTH(0), &uid, sizeof(uid));
+}
 
 /* A message of the host's answer, with the numbers of the guest's request. Under route_lock. */
 static int answer_message(struct nlmsghdr *h, void *arg)
@@ -164,6 +177,8 @@ static int answer_message(struct nlmsghdr *h, void *arg)
 
 	h->nlmsg_seq = a->req->nlmsg_seq;
 	h->nlmsg_pid = a->n->port;
+	if (h->nlmsg_type == RTM_NEWROUTE)
+		set_asker(h, a->uid);
 	return queue_message(a->n, h, h->nlmsg_len, a->started) ?: (a->started = true, 0);
 }
 
@@ -181,10 +196,10 @@ static int serve_get_isolated(struct netlink_sock *n, const struct nlmsghdr *req
 	return err;
 }
 
-static int serve_get(struct netlink_sock *n, const struct nlmsghdr *req, bool dump)
+static int serve_get(struct task *t, struct netlink_sock *n, const struct nlmsghdr *req, bool dump)
 {
 	struct net_state *net = n->sock.kernel->net;
-	struct answer a = {.n = n, .req = req};
+	struct answer a = {.n = n, .req = req, .uid = t->cred->uid};
 	struct route_request host;
 	int err = route_build(
 		&host, req->nlmsg_type, dump, (const uint8_t *)req + NLMSG_HDRLEN, req->nlmsg_len - NLMSG_HDRLEN);
@@ -214,7 +229,7 @@ static int serve_request(struct task *t, struct netlink_sock *n, const struct nl
 		return netns_isolated(n->sock.net_ns) ? netns_change(t, n->sock.net_ns, req) : -EPERM;
 	if (netns_isolated(n->sock.net_ns))
 		return serve_get_isolated(n, req, req->nlmsg_flags & NLM_F_DUMP);
-	return serve_get(n, req, req->nlmsg_flags & NLM_F_DUMP);
+	return serve_get(t, n, req, req->nlmsg_flags & NLM_F_DUMP);
 }
 
 /* All requests of one datagram. *buf* is the sentry's copy. */
