@@ -8,22 +8,20 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "cmd/lib/jtext.h"
 #include "cmd/lib/message.h"
-#include "cmd/lib/packet.h"
 #include "cmd/lib/process.h"
 #include "cmd/lib/str.h"
 #include "cmd/lib/when.h"
+#include "cmd/runtime/console.h"
 #include "cmd/runtime/delete.h"
 #include "cmd/runtime/groups.h"
 #include "cmd/runtime/hooks.h"
 #include "cmd/runtime/log.h"
 #include "cmd/runtime/monitor.h"
+#include "cmd/runtime/pidfile.h"
 #include "cmd/runtime/spec/spec.h"
 #include "cmd/runtime/state.h"
 
@@ -33,6 +31,7 @@ struct creation {
 	struct spec *spec;
 	struct container *c;
 	struct monitor_link m;
+	int console; /* connected to --console-socket; -1: none */
 	int netns; /* the container's network namespace; -1: the caller's */
 };
 
@@ -56,6 +55,20 @@ static void tell_warnings(const struct spec *s)
 {
 	for (size_t i = 0; i < s->warnings.count; i++)
 		warn("%s", s->warnings.items[i]);
+}
+
+/* Before anything is made: the terminal, if there is one, has somebody who takes it. */
+static int open_console(struct creation *cr)
+{
+	const char *path = cr->o->console_socket;
+	bool terminal = cr->spec->process.terminal;
+
+	if (!path || !*path)
+		return terminal && !cr->o->foreground ? fail("cannot allocate tty if runc will detach without setting console socket") : 0;
+	if (!terminal)
+		return fail("cannot use console socket if runc will not detach or allocate tty");
+	cr->console = console_connect(path);
+	return cr->console < 0 ? -1 : 0;
 }
 
 /* ---- What is written down ---- */
@@ -108,39 +121,6 @@ static json_t *state_json(const struct creation *cr)
 	return v;
 }
 
-/* Complete, by rename: whoever sees the file can read it. */
-static int write_pid_file(const char *path, pid_t pid)
-{
-	char *beside = xasprintf("%s.%d.tmp", path, (int)getpid());
-	int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), r = 0;
-
-	if (fd < 0 || dprintf(fd, "%d", (int)pid) < 0 || rename(beside, path) < 0) {
-		r = fail("cannot write the pid file %s: %s", path, strerror(errno));
-		unlink(beside);
-	}
-	if (fd >= 0)
-		close(fd);
-	free(beside);
-	return r;
-}
-
-static int send_pidfd(const char *path, pid_t pid)
-{
-	int dir = -1, sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
-	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct sockaddr_un to;
-
-	r = sock < 0 || pidfd < 0 ? -errno : socket_address(path, &to, &dir);
-	if (r == 0 && connect(sock, (struct sockaddr *)&to, sizeof(to)) < 0)
-		r = -errno;
-	if (r == 0)
-		r = packet_send(sock, "pidfd", 5, &pidfd, 1, 0);
-	for (int *fd = (int[]){dir, sock, pidfd, -1}, i = 0; i < 3; i++)
-		if (fd[i] >= 0)
-			close(fd[i]);
-	return r < 0 ? fail("cannot send the pidfd to %s: %s", path, strerror(-r)) : 0;
-}
-
 /* ---- The steps ---- */
 
 /* The namespace that the monitor is in, for hooks that belong into the container. */
@@ -159,7 +139,7 @@ static int run_hooks(struct creation *cr, const char *kind, int netns)
 
 static int begin(struct creation *cr)
 {
-	struct monitor_options mo = {.rt = cr->rt, .c = cr->c, .spec = cr->spec, .console = -1, .preserve_fds = cr->o->preserve_fds};
+	struct monitor_options mo = {.rt = cr->rt, .c = cr->c, .spec = cr->spec, .console = cr->console, .preserve_fds = cr->o->preserve_fds};
 	json_t *note;
 
 	if (monitor_fork(&mo, &cr->m) < 0)
@@ -190,9 +170,7 @@ static int make_ready(struct creation *cr)
 
 static int publish(struct creation *cr)
 {
-	if (cr->o->pidfd_socket && send_pidfd(cr->o->pidfd_socket, cr->m.pid) < 0)
-		return -1;
-	if (cr->o->pid_file && write_pid_file(cr->o->pid_file, cr->m.pid) < 0)
+	if (pid_tell(cr->m.pid, cr->o->pid_file, cr->o->pidfd_socket) < 0)
 		return -1;
 	if (container_write(cr->c, state_json(cr)) < 0) {
 		if (cr->o->pid_file)
@@ -226,8 +204,11 @@ static int create(struct creation *cr)
 
 int container_create(const struct runtime *rt, const struct create_options *o, const char *id, struct container *ret)
 {
-	struct creation cr = {.rt = rt, .o = o, .c = ret, .netns = -1};
+	struct creation cr = {.rt = rt, .o = o, .c = ret, .console = -1, .netns = -1};
 	int r = read_spec(&cr);
+
+	if (r == 0)
+		r = open_console(&cr);
 
 	if (r == 0)
 		r = container_make(rt, id, ret);
@@ -235,6 +216,8 @@ int container_create(const struct runtime *rt, const struct create_options *o, c
 		r = create(&cr);
 	if (r == 0)
 		tell_warnings(cr.spec);
+	if (cr.console >= 0)
+		close(cr.console);
 	spec_free(cr.spec);
 	return r;
 }

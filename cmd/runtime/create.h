@@ -14,6 +14,7 @@ struct create_options {
 	const char *config; /* NULL: config.json of the bundle */
 	const char *console_socket, *pid_file, *pidfd_socket;
 	int preserve_fds;
+	bool foreground; /* `run`: the caller's own terminal may be the program's */
 };
 
 /* The rows of these options, for a structure that begins with them. */

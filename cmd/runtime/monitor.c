@@ -19,6 +19,7 @@
 #include "cmd/lib/packet.h"
 #include "cmd/lib/process.h"
 #include "cmd/lib/str.h"
+#include "cmd/runtime/console.h"
 #include "cmd/runtime/log.h"
 #include "cmd/runtime/monitor_priv.h"
 #include "cmd/runtime/spec/spec.h"
@@ -174,13 +175,25 @@ void monitor_signal(struct monitor *m, int sig)
 	link_tell(&m->link, "signal %d", sig);
 }
 
+/* Of its terminal the program hears by that, and not by a signal of ours. */
+static bool resized(struct monitor *m)
+{
+	char text[CONSOLE_TEXT];
+
+	if (m->terminal < 0 || !console_size_text(m->terminal, text))
+		return false;
+	link_tell(&m->link, "%s", text);
+	return true;
+}
+
 static void signals_ready(void *arg, short revents)
 {
 	struct signalfd_siginfo si;
 	struct monitor *m = arg;
 
 	while (read(m->signals.fd, &si, sizeof(si)) == sizeof(si))
-		monitor_signal(m, (int)si.ssi_signo);
+		if (si.ssi_signo != SIGWINCH || !resized(m))
+			monitor_signal(m, (int)si.ssi_signo);
 }
 
 static void failed(struct monitor *m, int status, const char *text)
@@ -298,7 +311,7 @@ static _Noreturn void be_monitor(const struct monitor_options *o, int birth)
 	static struct monitor m;
 
 	m = (struct monitor){.o = o, .birth = birth, .dir = o->c->dir, .status = -1, .sandbox = {.pidfd = -1, .setup_sock = -1},
-		.control = {-1, -1}};
+		.terminal = -1, .control = {-1, -1}};
 	container_unlock(o->c); /* the copy of create's, which would hold as long */
 	setsid();
 	prctl(PR_SET_NAME, "picket-monitor");

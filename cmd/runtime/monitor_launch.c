@@ -10,6 +10,8 @@
 
 #include "cmd/lib/programs.h"
 #include "cmd/lib/str.h"
+#include "cmd/lib/terminal.h"
+#include "cmd/runtime/console.h"
 #include "cmd/runtime/groups.h"
 #include "cmd/runtime/log.h"
 #include "cmd/runtime/monitor_priv.h"
@@ -43,17 +45,40 @@ int monitor_spawn(struct monitor *m)
 
 /* ---- The configuration ---- */
 
-/* The caller's own descriptors; with a terminal they are the terminal's, from create's console. */
-static void write_stdio(struct monitor *m)
+/* The caller's own terminal is the program's: `run`. */
+static int own_terminal(void)
+{
+	int fd = terminal_own(isatty(STDIN_FILENO) ? STDIN_FILENO : STDOUT_FILENO);
+
+	return fd < 0 ? fail("the program is to have a terminal: standard input is none, and there is no --console-socket") : fd;
+}
+
+static int write_terminal(struct monitor *m)
+{
+	const struct spec_process *p = &m->o->spec->process;
+
+	m->terminal = m->o->console >= 0 ? console_make(m->o->console, p->rows, p->cols) : own_terminal();
+	if (m->terminal < 0)
+		return -1;
+	console_records(&m->launch, m->terminal, p->rows, p->cols);
+	return 0;
+}
+
+/* The caller's own descriptors, or a terminal. */
+static int write_stdio(struct monitor *m)
 {
 	struct launch *l = &m->launch;
 	char number[16];
+
+	if (m->o->spec->process.terminal)
+		return write_terminal(m);
 
 	launch_record(l, CONFIG_STDIO, launch_lend(l, STDIN_FILENO), launch_lend(l, STDOUT_FILENO), launch_lend(l, STDERR_FILENO));
 	for (int i = 0; i < m->o->preserve_fds; i++) {
 		snprintf(number, sizeof(number), "%d", 3 + i);
 		launch_record(l, CONFIG_FD, number, launch_lend(l, 3 + i));
 	}
+	return 0;
 }
 
 /* What the sentry is called by means nothing to anybody: engines' ids may be of any form. */
@@ -81,7 +106,8 @@ int monitor_configure(struct monitor *m)
 	write_id(l);
 	if (spec_launch(m->o->spec, l, &err))
 		return fail_with(err);
-	write_stdio(m);
+	if (write_stdio(m) < 0)
+		return -1;
 	launch_record(l, CONFIG_CONTROL, launch_lend(l, m->control[1]));
 	monitor_network_records(m);
 	if (seccomp_translate(m->o->spec->seccomp, &filter, &err) < 0)

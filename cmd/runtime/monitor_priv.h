@@ -22,6 +22,7 @@ struct monitor {
 	struct launch launch;
 	enum netns_result network;    /* what became of the network namespace */
 	struct netns_sysctl *sysctls; /* of it */
+	int terminal;			 /* the host's, which the program's is relayed to; -1: none */
 	int control[2]; /* ours and the sentry's, until it is handed over */
 
 	struct loop loop;

@@ -591,7 +591,7 @@ static bool of_session(unsigned kw)
 {
 	return kw == CONFIG_VERSION || kw == CONFIG_ARG || kw == CONFIG_ENV || kw == CONFIG_CWD || kw == CONFIG_USER ||
 	       kw == CONFIG_STDIO || kw == CONFIG_TTY || kw == CONFIG_GUEST || kw == CONFIG_IDS || kw == CONFIG_CAP_SETS || kw == CONFIG_GROUP_ADD ||
-	       kw == CONFIG_ULIMIT || kw == CONFIG_NO_NEW_PRIVS || kw == CONFIG_OOM_ADJ;
+	       kw == CONFIG_ULIMIT || kw == CONFIG_NO_NEW_PRIVS || kw == CONFIG_OOM_ADJ || kw == CONFIG_FD;
 }
 
 static int parse_record(struct parser *p)

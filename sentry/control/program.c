@@ -231,6 +231,14 @@ static int check_path(struct task *t, const char *path, char *const *argv, char 
 	return kernel_exec_check(t, path);
 }
 
+const char *failure_errno(int err, char text[64])
+{
+	snprintf(text, 64, "%s", strerror(-err));
+	if (text[0] >= 'A' && text[0] <= 'Z')
+		text[0] = (char)(text[0] | 0x20);
+	return text;
+}
+
 /* The words of runc, by which engines tell what went wrong. */
 static int not_found(const char *name, int r, struct failure *f)
 {

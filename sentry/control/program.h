@@ -14,6 +14,9 @@ struct failure { /* what to tell the user, and picket's exit status for it */
 /* Fills *f*. Always -1. */
 int failure_set(struct failure *f, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* The text of a negative errno as Go writes it, with a small letter; in *text*. */
+const char *failure_errno(int err, char text[64]);
+
 /* The caller of them is *t*, which has no address space yet. 0, or -1 with *f*. */
 
 /* Credentials of the configuration's user; *home* (4096 bytes) receives his home directory. */

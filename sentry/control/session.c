@@ -8,6 +8,7 @@
 #include "control/program.h"
 #include "fs/fs.h"
 #include "fs/tty.h"
+#include "host/file.h"
 #include "host/loop.h"
 #include "kernel/clone.h"
 #include "kernel/freezer.h"
@@ -255,6 +256,24 @@ static int open_plain(struct session *s, unsigned i, struct file **ret)
 	return r;
 }
 
+/* A descriptor that came from outside, at its number. What it can do is the host's to say. */
+static int open_given(struct session *s, const struct config_fd *d)
+{
+	int fd = take_fd(s, d->fd), mode = fd < 0 ? fd : host_access_mode(fd), r;
+	struct file *file;
+
+	r = mode < 0 ? mode : hostfd_file_create(s->kernel, fd, mode, &file);
+	if (r) {
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	r = fd_install(s->task, file, false, d->number);
+	if (r < 0)
+		file_put(file);
+	return r < 0 ? r : 0;
+}
+
 static int open_terminal(struct session *s, struct file **files)
 {
 	const struct config *c = s->config;
@@ -289,6 +308,9 @@ static int open_stdio(struct session *s, struct failure *f)
 		return failure_set(f, 125, "cannot connect standard input and output: %s", strerror(-r));
 	if (s->console)
 		console_attach(s->console, s->task);
+	for (size_t i = 0; i < s->config->n_fds; i++)
+		if (open_given(s, &s->config->fds[i]))
+			return failure_set(f, 125, "cannot pass descriptor %d on", s->config->fds[i].number);
 	return 0;
 }
 
@@ -296,8 +318,11 @@ static int enter_cwd(struct session *s, struct failure *f)
 {
 	const char *cwd = s->config->cwd && *s->config->cwd ? s->config->cwd : "/";
 	PATH_SCOPE p = {0};
+	char text[64];
 	int r = vfs_walk(s->task, AT_FDCWD, cwd, WALK_FOLLOW | WALK_DIRECTORY, &p);
 
+	if (r < 0 && s->kernel->config->bare.on) /* runc's words */
+		return failure_set(f, 126, "chdir to cwd (\"%s\") set in config.json failed: %s", cwd, failure_errno(r, text));
 	if (r < 0)
 		return failure_set(
 			f, r == -ENOENT ? 127 : 126, "cannot enter the working directory %s: %s", cwd, strerror(-r));
@@ -326,11 +351,18 @@ static int read_config(struct session *s, struct failure *f)
 static int run_program(struct session *s, struct failure *f)
 {
 	int guest = s->config->guest_fd, r; /* a place */
-	char home[VFS_PATH_MAX], **env;
+	bool bare = s->kernel->config->bare.on;
+	char home[VFS_PATH_MAX], path[VFS_PATH_MAX], **env;
 
 	if (open_stdio(s, f) || enter_cwd(s, f) || program_become_user(s->task, s->config, home, f))
 		return -1;
-	env = program_environment(s->kernel->config, s->config, home);
+	env = program_environment(bare ? NULL : s->kernel->config, s->config, home); /* bare: described in full */
+	if (env && bare && guest < 0) {
+		r = program_find(s->task, s->config, env, path, f);
+		r = r ? r : program_exec_found(s->task, s->config, path, env, f);
+		free(env);
+		return r;
+	}
 	r = env ? program_exec(s->task, s->config, guest < 0 ? -1 : s->fds[guest], env, f) : no_memory(f);
 	free(env);
 	return r;
