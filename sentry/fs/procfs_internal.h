@@ -115,6 +115,7 @@ extern const struct kentry proc_sysvipc_entries[PROC_N_SYSVIPC], proc_mqueue_ent
 PROC_IPC_LIMIT(shm_max);
 PROC_IPC_LIMIT(shm_all);
 PROC_IPC_LIMIT(shm_mni);
+PROC_IPC_LIMIT(shm_rmid_forced);
 PROC_IPC_LIMIT(msg_max);
 PROC_IPC_LIMIT(msg_mnb);
 PROC_IPC_LIMIT(msg_mni);

@@ -82,6 +82,25 @@ LIMIT(mq_msgsize_max, 128, 16 << 20)
 LIMIT(mq_msg_default, 1, 65536)
 LIMIT(mq_msgsize_default, 128, 16 << 20)
 
+int proc_show_shm_rmid_forced(struct task *v, const struct kobj *o, struct seq *s)
+{
+	seq_printf(s, "%u\n", task_ipc_ns(v)->shm_rmid_forced);
+	return 0;
+}
+
+int proc_store_shm_rmid_forced(struct task *v, const struct kobj *o, char *text, size_t len)
+{
+	uint64_t n;
+	int r = parse(text, &n, 1, 0, 1);
+
+	if (r == 1) {
+		task_ipc_ns(v)->shm_rmid_forced = (unsigned)n;
+		if (n)
+			shm_remove_orphans(task_ipc_ns(v));
+	}
+	return r < 0 ? r : 0;
+}
+
 int proc_show_sem_limits(struct task *v, const struct kobj *o, struct seq *s)
 {
 	struct ipc_ns *ns = task_ipc_ns(v);

@@ -234,7 +234,7 @@ static const struct kentry kernel_entries[] = {
 	PROC_IPC("sem", sem_limits),
 	KTEXT("sem_next_id", "-1\n"),
 	KTEXT("shm_next_id", "-1\n"),
-	KTEXT("shm_rmid_forced", "0\n"),
+	PROC_IPC("shm_rmid_forced", shm_rmid_forced),
 	PROC_IPC("shmall", shm_all),
 	PROC_IPC("shmmax", shm_max),
 	PROC_IPC("shmmni", shm_mni),

@@ -49,6 +49,7 @@ struct ipc_ns {
 
 	/* /proc/sys/kernel; read without a lock */
 	_Atomic uint64_t shm_max, shm_all;
+	_Atomic unsigned shm_rmid_forced; /* segments that nobody has attached go, as if marked */
 	_Atomic unsigned shm_mni, sem_msl, sem_mns, sem_opm, sem_mni, msg_max, msg_mnb, msg_mni;
 	uint64_t shm_pages; /* shm.lock */
 	struct super_block *shmfs; /* held: of the segments' inodes */
@@ -86,6 +87,11 @@ int shm_detach(struct task *t, uint64_t addr);
 /* *buf*: guest address of the command's structure. */
 int64_t shm_control(struct task *t, int id, int cmd, uint64_t buf);
 int shm_show(struct task *v, struct seq *s);
+
+/* A process ends: the segments it made have no maker any more. */
+void shm_exit(struct task *t);
+/* kernel.shm_rmid_forced was set: the segments without maker that nobody has attached go. */
+void shm_remove_orphans(struct ipc_ns *ns);
 
 /* --- semaphores ----------------------------------------------------------------------------------------------------------- */
 

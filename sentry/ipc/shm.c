@@ -249,6 +249,35 @@ void shm_remove(struct ipc_ns *ns, struct shm_segment *s)
 	shm_segment_put(s);
 }
 
+/* Those that *pid* made (0: that have no maker) lose their maker; with shm_rmid_forced those that nobody has attached go. */
+static void orphan(struct ipc_ns *ns, int pid)
+{
+	LOCK_SCOPE(&ns->shm.lock);
+	for (int i = ns->shm.in_use ? ns->shm.max_idx : -1; i >= 0; i--) {
+		struct ipc_obj *o = ipc_at(&ns->shm, i);
+		struct shm_segment *s = o ? shm_of(o) : NULL;
+
+		if (!s || (pid ? s->cpid != pid : !s->orphan))
+			continue;
+		s->orphan = true;
+		if (ns->shm_rmid_forced && list_empty(&s->attaches))
+			shm_remove(ns, s);
+	}
+}
+
+void shm_exit(struct task *t)
+{
+	struct ipc_ns *ns = task_ipc_ns(t);
+
+	if (ns)
+		orphan(ns, ipc_self(t));
+}
+
+void shm_remove_orphans(struct ipc_ns *ns)
+{
+	orphan(ns, 0);
+}
+
 void shm_ns_gone(struct ipc_ns *ns)
 {
 	LOCK_SCOPE(&ns->shm.lock);
@@ -310,7 +339,7 @@ static void attach_drop(struct shm_attach *a)
 	list_del(&a->seg_link);
 	s->dtime = time(NULL);
 	s->lpid = a->mm->pid ? a->mm->pid : s->lpid;
-	if ((s->obj.mode & SHM_DEST) && list_empty(&s->attaches))
+	if (((s->obj.mode & SHM_DEST) || ns->shm_rmid_forced) && list_empty(&s->attaches))
 		shm_remove(ns, s);
 	lock_release(&ns->shm.lock);
 	kernel_uncharge(a->mm->kernel, sizeof(*a));

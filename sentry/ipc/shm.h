@@ -26,6 +26,7 @@ struct shm_segment {
 	struct inode *inode; /* held */
 	int64_t atime, dtime, ctime;
 	int cpid, lpid;
+	bool orphan; /* who made it has ended */
 	bool removed; /* no longer in the table */
 	struct list_head attaches;
 };

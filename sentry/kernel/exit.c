@@ -347,6 +347,8 @@ static void drop_resources(struct task *t, bool last)
 
 	seccomp_exit(t);
 	ipc_exit_sem(t);
+	if (last)
+		shm_exit(t);
 	lock_acquire(&t->cred_lock); /* /proc/PID/fd of another may be looking */
 	fds = t->fds;
 	fs = t->fs;

@@ -2,6 +2,7 @@
 /* The limits of /proc/sys/kernel and /proc/sys/fs/mqueue: shown, set, obeyed. */
 #include "ipc_util.h"
 #include <mqueue.h>
+#include <stdbool.h>
 
 static void show(const char *name)
 {
@@ -128,6 +129,50 @@ static void queues(void)
 	mq_unlink("/c");
 }
 
+/* What a process leaves behind: a segment, which it has attached or not. */
+static int left_by_child(bool attached)
+{
+	int id = -1, p[2], status;
+
+	if (pipe(p) < 0)
+		return -1;
+	if (fork() == 0) {
+		id = shmget(IPC_PRIVATE, 4096, 0600);
+		if (attached)
+			shmat(id, NULL, 0);
+		_exit(write(p[1], &id, sizeof(id)) != sizeof(id));
+	}
+	wait(&status);
+	(void)!read(p[0], &id, sizeof(id));
+	close(p[0]);
+	close(p[1]);
+	return id;
+}
+
+static void forced_removal(void)
+{
+	struct shmid_ds ds;
+	int left, mine = shmget(IPC_PRIVATE, 4096, 0600);
+	void *at;
+
+	show("kernel/shm_rmid_forced");
+	left = left_by_child(true);
+	SHOW("left behind stays", shmctl(left, IPC_STAT, &ds));
+	put("kernel/shm_rmid_forced", "2");
+	put("kernel/shm_rmid_forced", "1");
+	SHOW("what was left goes", shmctl(left, IPC_STAT, &ds));
+	SHOW("mine stays", shmctl(mine, IPC_STAT, &ds));
+	left = left_by_child(false);
+	SHOW("never attached", shmctl(left, IPC_STAT, &ds));
+	left = left_by_child(true);
+	SHOW("attached", shmctl(left, IPC_STAT, &ds));
+	at = shmat(mine, NULL, 0);
+	SHOW("mine, attached", shmctl(mine, IPC_STAT, &ds));
+	SHOW("left by me", shmdt(at));
+	SHOW("gone", shmctl(mine, IPC_STAT, &ds));
+	put("kernel/shm_rmid_forced", "0");
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -135,5 +180,6 @@ int main(void)
 	semaphores();
 	memory();
 	queues();
+	forced_removal();
 	return 0;
 }
