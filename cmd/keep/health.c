@@ -245,9 +245,9 @@ static void too_late(void *arg)
 	result(h, -1, text);
 }
 
-static void asked(struct keeper *k, void *arg, bool ok, int error, const char *text)
+static void asked(void *owner, void *arg, bool ok, int error, const char *text)
 {
-	struct health *h = k->health;
+	struct health *h = ((struct keeper *)owner)->health;
 
 	if (h && !ok && h->asked && h->number == (unsigned int)(uintptr_t)arg) {
 		h->asked = false;
@@ -281,7 +281,7 @@ static int ask_for_probe(struct health *h)
 		h->asked = true;
 		h->timer.fn = too_late;
 		loop_timer(&h->k->loop, &h->timer, h->k->set.health.timeout / 1000000);
-		sentry_ask(h->k, "exec", fds, 3, asked, (void *)(uintptr_t)h->number);
+		link_ask(&h->k->link, "exec", fds, 3, asked, (void *)(uintptr_t)h->number);
 		if (config >= 0)
 			close(config);
 		socks[0] = out[0] = -1;

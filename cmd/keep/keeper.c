@@ -35,7 +35,7 @@
 /* Who has waited for the last end is not to end this start when his time is over. */
 static void forget_timers(struct keeper *k)
 {
-	for (struct client *c = k->clients; c; c = c->next)
+	for (struct client *c = client_first(k); c; c = client_next(c))
 		loop_untimer(&k->loop, &c->timer);
 	loop_untimer(&k->loop, &k->kill_timer);
 }
@@ -146,7 +146,8 @@ static void end(struct keeper *k)
 	drop_network(k);
 	k->life = LIFE_WAITING;
 	health_end(k);
-	sentry_forget_questions(k);
+	k->link.fd = -1;
+	link_forget(&k->link);
 	execs_end(k);
 	if (k->stdio == KEEPER_STDIO_STREAM) {
 		stdio_drain(k);
@@ -212,11 +213,11 @@ static void flush_streams(struct keeper *k)
 
 static void refuse_rest(struct keeper *k)
 {
-	struct client *c = k->clients, *next;
+	struct client *c = client_first(k), *next;
 
 	for (; c; c = next) {
-		next = c->next;
-		if (c->kind == CLIENT_WAITS && c->until != UNTIL_OVER)
+		next = client_next(c);
+		if (c->peer.waits && c->until != UNTIL_OVER)
 			client_refuse(c, k->status,
 				k->entry->state.error ? k->entry->state.error : "it has ended");
 	}
@@ -283,8 +284,14 @@ int keeper_run(struct run *r, enum keeper_stdio stdio, int client, bool detached
 		.entry = &r->entry,
 		.stdio = stdio,
 		.detached = detached,
-		.listener = {.fd = -1},
+		.server = {.loop = &k.loop,
+			.owner = &k,
+			.listener = {.fd = -1},
+			.peer_size = sizeof(struct client),
+			.request = request_received,
+			.dropped = client_dropped},
 		.control = {.fd = -1},
+		.link = {.fd = -1, .said = keeper_hear},
 		.in = {.fd = -1},
 		.out = {{.watch = {.fd = -1}}, {.watch = {.fd = -1}}},
 		.input_tail = &k.input};
@@ -309,8 +316,8 @@ int keeper_run(struct run *r, enum keeper_stdio stdio, int client, bool detached
 	report_show(r->report_fd, r->o->report, REPORT_OF_KEEPER, k.status);
 	over(&k);
 	message_to(NULL, NULL);
-	while (k.clients)
-		client_drop(k.clients);
+	while (client_first(&k))
+		client_drop(client_first(&k));
 	if (k.log)
 		log_close(k.log);
 	loop_free(&k.loop);

@@ -10,7 +10,9 @@
 
 #include "cmd/keep/keeper.h"
 #include "cmd/keep/log.h"
+#include "cmd/lib/link.h"
 #include "cmd/lib/loop.h"
+#include "cmd/lib/server.h"
 #include "cmd/keep/record.h"
 #include "cmd/keep/settings.h"
 #include "cmd/keep/stream.h"
@@ -23,12 +25,9 @@ enum until { UNTIL_NOTHING, UNTIL_END, UNTIL_OVER, UNTIL_RUNNING };
 
 /* A connection to the control socket: a request that is read, one that waits for its answer, or a stream. */
 struct client {
-	struct keeper *k;
-	struct client *next;
-	uint64_t serial; /* nobody else ever has it: a later client may lie at the same address */
-	struct watch watch;
-	enum { CLIENT_NEW, CLIENT_WAITS, CLIENT_STREAM } kind;
-	enum until until; /* of a waiting one */
+	struct peer peer;
+	bool stream;
+	enum until until; /* of one that waits */
 	struct timer timer;
 	/* of a stream */
 	bool foreground; /* its slowness stops the program, its end ends the sandbox */
@@ -36,14 +35,6 @@ struct client {
 	bool input_ends; /* the end of its input is the program's */
 	struct packet *queue, **tail;
 	size_t queued;
-};
-
-/* A question to the sentry, until its answer comes. */
-struct question {
-	struct question *next;
-	unsigned int number;
-	void (*fn)(struct keeper *k, void *arg, bool ok, int error, const char *text);
-	void *arg;
 };
 
 enum life {
@@ -59,11 +50,10 @@ struct keeper {
 	enum keeper_stdio stdio;
 	struct loop loop;
 	enum life life;
-	struct client *clients;
-	uint64_t last_client;
+	struct server server; /* its peers are struct client */
 
-	struct watch signals, listener, control, sentry, snapd, network;
-	struct timer network_timer, kill_timer, timeout, listen_timer;
+	struct watch signals, control, sentry, snapd, network;
+	struct timer network_timer, kill_timer, timeout;
 
 	/* of this start */
 	bool done;	    /* a status is known */
@@ -78,8 +68,7 @@ struct keeper {
 	int64_t since;	    /* ns of loop_now() */
 	bool paused;
 	struct health *health; /* NULL: none is looked after */
-	struct question *questions;
-	unsigned int last_question, question_count;
+	struct sentry_link link;
 	struct exec_process *execs; /* that run (execs.c) */
 
 	/* across starts */
@@ -112,20 +101,20 @@ int serve_open(struct keeper *k);
 void serve_close(struct keeper *k);
 struct client *client_add(struct keeper *k, int fd);
 void client_drop(struct client *c);
+void client_dropped(struct peer *p); /* k->server.dropped */
 /* The client that is or was this one; NULL: it has gone. */
 struct client *client_find(struct keeper *k, uint64_t serial);
+/* All of them: NULL behind the last. */
+struct client *client_first(const struct keeper *k);
+struct client *client_next(struct client *c);
+struct keeper *client_keeper(const struct client *c);
 /* Answer those who wait for `until`, with the exit status. */
 void serve_tell(struct keeper *k, enum until until);
 
-/* ---- sentry.c: the conversation with the sentry ---- */
+/* ---- sentry.c: what the sentry says ---- */
 
-void sentry_tell(struct keeper *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Ask; fn is called with the answer, or with an error when the sentry is gone. */
-void sentry_ask(struct keeper *k, const char *text, const int *fds, size_t count,
-	void (*fn)(struct keeper *k, void *arg, bool ok, int error, const char *text), void *arg);
-void sentry_forget_questions(struct keeper *k);
-/* Read what the sentry has said. False at end of file. */
-bool sentry_read(struct keeper *k);
+/* k->link.said */
+void keeper_hear(void *keeper, char *text);
 
 /* ---- watching.c ---- */
 
@@ -160,7 +149,7 @@ void keeper_started(struct keeper *k);
 bool keeper_ran_out(struct keeper *k);
 void keeper_out_of_memory(struct keeper *k, const char *what);
 void keeper_paused(struct keeper *k, bool paused);
-void keeper_unpaused(struct keeper *k, void *arg, bool ok, int error, const char *text);
+void keeper_unpaused(void *keeper, void *arg, bool ok, int error, const char *text);
 /* Read config.json again. 0, or a negative errno with a sentence. */
 int keeper_reload(struct keeper *k, char **err);
 /* Note what happened; with an attribute if key is not NULL. */

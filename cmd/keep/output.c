@@ -70,7 +70,7 @@ static void acknowledge(struct keeper *k, uint64_t from, size_t len)
 {
 	struct client *c = client_find(k, from);
 
-	if (c && c->kind == CLIENT_STREAM)
+	if (c && c->stream)
 		stream_print(c, STREAM_TAKEN, "%zu", len);
 }
 
@@ -129,7 +129,7 @@ static void input_ready(void *arg, short revents)
 
 void input_add(struct keeper *k, const struct client *c, const char *data, size_t len)
 {
-	const uint64_t from = c->serial;
+	const uint64_t from = c->peer.serial;
 	struct packet *p;
 
 	if (k->in.fd < 0 || k->input_ended || k->input_queued + len > INPUT_MAX) {

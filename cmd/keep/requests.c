@@ -19,7 +19,7 @@
 /* A wish that only a running sandbox can grant. True: it was refused. */
 static bool not_running(struct client *c)
 {
-	if (c->k->life == LIFE_RUNNING && !c->k->done)
+	if (client_keeper(c)->life == LIFE_RUNNING && !client_keeper(c)->done)
 		return false;
 	client_refuse(c, EXIT_FAILED, "it is not running");
 	return true;
@@ -34,11 +34,11 @@ static int signal_of(const json_t *request)
 
 static void do_state(struct client *c, const json_t *request, const int *fds, size_t count)
 {
-	const struct entry_state *s = &c->k->entry->state;
+	const struct entry_state *s = &client_keeper(c)->entry->state;
 
 	client_answer(c, json_pack("{s:s, s:i, s:i, s:i, s:I, s:s, s:b, s:o}", "status", entry_status_name(s->status), "pid",
 				 (int)s->pid, "sentry", (int)s->sentry, "exit_code", s->exit_code, "started",
-				 (json_int_t)s->started, "health", s->health, "detached", (int)c->k->detached, "execs", execs_ids(c->k)));
+				 (json_int_t)s->started, "health", s->health, "detached", (int)client_keeper(c)->detached, "execs", execs_ids(client_keeper(c))));
 }
 
 /* ---- Ending it ---- */
@@ -46,21 +46,22 @@ static void do_state(struct client *c, const json_t *request, const int *fds, si
 static void stop_late(void *arg)
 {
 	struct client *c = arg;
-	bool again = c->k->again; /* a restart is one all the same */
+	bool again = client_keeper(c)->again; /* a restart is one all the same */
 
-	keeper_kill(c->k);
-	c->k->again = again;
+	keeper_kill(client_keeper(c));
+	client_keeper(c)->again = again;
 }
 
 /* The answer comes when it has ended; when the time is over it is ended by force. */
 static void stop(struct client *c, const json_t *request)
 {
-	struct keeper *k = c->k;
+	struct keeper *k = client_keeper(c);
 	const json_t *timeout = json_object_get(request, "timeout");
 	json_int_t seconds = json_is_integer(timeout) ? json_integer_value(timeout) : k->set.stop_timeout;
 
 	keeper_stop(k, signal_of(request));
 	c->timer.fn = stop_late;
+	c->timer.arg = c;
 	if (seconds >= 0)
 		loop_timer(&k->loop, &c->timer, (seconds < STOP_TIMEOUT_MAX ? seconds : STOP_TIMEOUT_MAX) * 1000);
 }
@@ -73,7 +74,7 @@ static void do_stop(struct client *c, const json_t *request, const int *fds, siz
 
 static void do_restart(struct client *c, const json_t *request, const int *fds, size_t count)
 {
-	struct keeper *k = c->k;
+	struct keeper *k = client_keeper(c);
 
 	if (k->life == LIFE_OVER) {
 		client_refuse(c, EXIT_FAILED, "it is ending");
@@ -86,7 +87,7 @@ static void do_restart(struct client *c, const json_t *request, const int *fds, 
 
 static void do_kill(struct client *c, const json_t *request, const int *fds, size_t count)
 {
-	struct keeper *k = c->k;
+	struct keeper *k = client_keeper(c);
 	int sig = signal_of(request);
 
 	if (not_running(c))
@@ -95,8 +96,8 @@ static void do_kill(struct client *c, const json_t *request, const int *fds, siz
 	if (sig == SIGKILL || sig == SIGTERM || sig == k->set.stop_signal)
 		k->stopping = true;
 	if (k->paused)
-		sentry_ask(k, "unpause", NULL, 0, keeper_unpaused, NULL);
-	sentry_tell(k, "signal %d", sig);
+		link_ask(&k->link, "unpause", NULL, 0, keeper_unpaused, NULL);
+	link_tell(&k->link, "signal %d", sig);
 	if (sig == SIGKILL)
 		keeper_kill_soon(k);
 	keeper_event(k, "kill", "signal", sig);
@@ -114,7 +115,7 @@ static void do_wait(struct client *c, const json_t *request, const int *fds, siz
 
 static void do_attach(struct client *c, const json_t *request, const int *fds, size_t count)
 {
-	struct keeper *k = c->k;
+	struct keeper *k = client_keeper(c);
 	bool input = !json_is_true(json_object_get(request, "no_stdin"));
 	json_t *answer;
 
@@ -130,7 +131,7 @@ static void do_attach(struct client *c, const json_t *request, const int *fds, s
 	}
 	answer = json_pack("{s:b, s:b, s:b}", "ok", 1, "tty", (int)k->run->o->tty, "stdin", (int)(k->in.fd >= 0));
 
-	keeper_send(c->watch.fd, answer, NULL, 0);
+	keeper_send(c->peer.watch.fd, answer, NULL, 0);
 	json_decref(answer);
 	keeper_event(k, "attach", NULL, 0);
 	stream_begin(c, false, input, false);
@@ -141,11 +142,12 @@ static void do_attach(struct client *c, const json_t *request, const int *fds, s
 /* What a question to the sentry carries: the asker may be gone when the answer comes. */
 static void *as_asker(const struct client *c)
 {
-	return (void *)(uintptr_t)c->serial;
+	return (void *)(uintptr_t)c->peer.serial;
 }
 
-static void pass_answer(struct keeper *k, void *arg, bool ok, int error, const char *text)
+static void pass_answer(void *owner, void *arg, bool ok, int error, const char *text)
 {
+	struct keeper *k = owner;
 	struct client *c = client_find(k, (uintptr_t)arg);
 	json_t *answer;
 
@@ -169,7 +171,7 @@ static void do_ask(struct client *c, const json_t *request, const int *fds, size
 		return;
 	}
 	client_wait(c, UNTIL_NOTHING);
-	sentry_ask(c->k, text, fds, count, pass_answer, as_asker(c));
+	link_ask(&client_keeper(c)->link, text, fds, count, pass_answer, as_asker(c));
 }
 
 /* The client and the question of an exec, until its answer. */
@@ -178,8 +180,9 @@ struct exec_wish {
 	unsigned int number;
 };
 
-static void exec_answered(struct keeper *k, void *arg, bool ok, int error, const char *text)
+static void exec_answered(void *owner, void *arg, bool ok, int error, const char *text)
 {
+	struct keeper *k = owner;
 	struct exec_wish *w = arg;
 	struct client *c = error == EAGAIN ? client_find(k, w->client) : NULL;
 
@@ -197,29 +200,31 @@ static void do_exec(struct client *c, const json_t *request, const int *fds, siz
 
 	if (not_running(c))
 		return;
-	if (c->k->paused) {
+	if (client_keeper(c)->paused) {
 		client_refuse(c, EXIT_FAILED, "it is paused; picket unpause lets it go on");
 		return;
 	}
 	client_wait(c, UNTIL_NOTHING);
 	w = xcalloc(1, sizeof(*w));
-	*w = (struct exec_wish){.client = c->serial, .number = c->k->last_question + 1};
-	execs_add(c->k, w->number, jtext_bytes(json_object_get(request, "command"), ASK_SIZE_MAX));
-	sentry_ask(c->k, "exec", fds, count, exec_answered, w);
+	*w = (struct exec_wish){.client = c->peer.serial, .number = client_keeper(c)->link.last_question + 1};
+	execs_add(client_keeper(c), w->number, jtext_bytes(json_object_get(request, "command"), ASK_SIZE_MAX));
+	link_ask(&client_keeper(c)->link, "exec", fds, count, exec_answered, w);
 }
 
-static void paused(struct keeper *k, void *arg, bool ok, int error, const char *text)
+static void paused(void *owner, void *arg, bool ok, int error, const char *text)
 {
+	struct keeper *k = owner;
 	if (ok)
 		keeper_paused(k, true);
 	/* A stop came first: its signal is to be taken. */
 	if (ok && k->stopping)
-		sentry_ask(k, "unpause", NULL, 0, keeper_unpaused, NULL);
+		link_ask(&k->link, "unpause", NULL, 0, keeper_unpaused, NULL);
 	pass_answer(k, arg, ok, error, text);
 }
 
-static void unpaused(struct keeper *k, void *arg, bool ok, int error, const char *text)
+static void unpaused(void *owner, void *arg, bool ok, int error, const char *text)
 {
+	struct keeper *k = owner;
 	if (ok)
 		keeper_paused(k, false);
 	pass_answer(k, arg, ok, error, text);
@@ -229,30 +234,30 @@ static void do_pause(struct client *c, const json_t *request, const int *fds, si
 {
 	if (not_running(c))
 		return;
-	if (c->k->paused) {
+	if (client_keeper(c)->paused) {
 		client_refuse(c, EXIT_FAILED, "it is paused already");
 		return;
 	}
 	client_wait(c, UNTIL_NOTHING);
-	sentry_ask(c->k, "pause", NULL, 0, paused, as_asker(c));
+	link_ask(&client_keeper(c)->link, "pause", NULL, 0, paused, as_asker(c));
 }
 
 static void do_unpause(struct client *c, const json_t *request, const int *fds, size_t count)
 {
 	if (not_running(c))
 		return;
-	if (!c->k->paused) {
+	if (!client_keeper(c)->paused) {
 		client_refuse(c, EXIT_FAILED, "it is not paused");
 		return;
 	}
 	client_wait(c, UNTIL_NOTHING);
-	sentry_ask(c->k, "unpause", NULL, 0, unpaused, as_asker(c));
+	link_ask(&client_keeper(c)->link, "unpause", NULL, 0, unpaused, as_asker(c));
 }
 
 static void do_reload(struct client *c, const json_t *request, const int *fds, size_t count)
 {
 	char *err = NULL;
-	int r = keeper_reload(c->k, &err);
+	int r = keeper_reload(client_keeper(c), &err);
 
 	if (r < 0)
 		client_refuse(c, EXIT_FAILED, err ? err : "its entry cannot be read");
@@ -267,7 +272,7 @@ static void do_update(struct client *c, const json_t *request, const int *fds, s
 	const char *limits = json_string_value(json_object_get(request, "limits"));
 	char *text = NULL;
 
-	keeper_reload(c->k, &text);
+	keeper_reload(client_keeper(c), &text);
 	free(text);
 	if (!limits || !*limits) {
 		client_answer(c, json_object());
@@ -277,7 +282,7 @@ static void do_update(struct client *c, const json_t *request, const int *fds, s
 		return;
 	text = xasprintf("limits %s", limits);
 	client_wait(c, UNTIL_NOTHING);
-	sentry_ask(c->k, text, NULL, 0, pass_answer, as_asker(c));
+	link_ask(&client_keeper(c)->link, text, NULL, 0, pass_answer, as_asker(c));
 	free(text);
 }
 
@@ -299,8 +304,9 @@ static const struct {
 	{"reload", do_reload},
 };
 
-void request_dispatch(struct client *c, const json_t *request, const int *fds, size_t count)
+void request_received(struct peer *p, const json_t *request, const int *fds, size_t count)
 {
+	struct client *c = (struct client *)p;
 	const char *name = json_string_value(json_object_get(request, "do"));
 
 	for (size_t i = 0; name && i < sizeof(requests) / sizeof(requests[0]); i++) {

@@ -9,7 +9,7 @@
 #include "cmd/keep/keeper_priv.h"
 
 /* Do what the request of a new connection says: it is answered, waits, or becomes a stream. The descriptors stay the caller's. */
-void request_dispatch(struct client *c, const json_t *request, const int *fds, size_t count);
+void request_received(struct peer *p, const json_t *request, const int *fds, size_t count);
 
 /* Answer, or refuse, and close. `answer` is taken over. */
 void client_answer(struct client *c, json_t *answer);

@@ -38,14 +38,17 @@ void stream_forget(struct client *c)
 	c->queued = 0;
 }
 
+static void stream_ready(void *client, short revents);
+
 void stream_begin(struct client *c, bool foreground, bool input, bool input_ends)
 {
-	c->kind = CLIENT_STREAM;
+	c->stream = true;
+	c->peer.watch.fn = stream_ready;
 	c->foreground = foreground;
 	c->input = input;
 	c->input_ends = input_ends;
 	c->tail = &c->queue;
-	c->watch.events = POLLIN | POLLRDHUP;
+	c->peer.watch.events = POLLIN | POLLRDHUP;
 }
 
 /* Send what is queued. False: the client is gone. */
@@ -53,7 +56,7 @@ static bool flush(struct client *c)
 {
 	while (c->queue) {
 		struct packet *p = c->queue;
-		int r = packet_send(c->watch.fd, p->data, p->len, NULL, 0, MSG_DONTWAIT);
+		int r = packet_send(c->peer.watch.fd, p->data, p->len, NULL, 0, MSG_DONTWAIT);
 
 		if (r == -EAGAIN)
 			break;
@@ -65,8 +68,8 @@ static bool flush(struct client *c)
 			c->tail = &c->queue;
 		free(p);
 	}
-	c->watch.events = (short)(POLLIN | POLLRDHUP | (c->queue ? POLLOUT : 0));
-	stdio_flow(c->k);
+	c->peer.watch.events = (short)(POLLIN | POLLRDHUP | (c->queue ? POLLOUT : 0));
+	stdio_flow(client_keeper(c));
 	return true;
 }
 
@@ -79,17 +82,17 @@ void stream_send(struct client *c, char kind, const char *data, size_t len)
 	len = len < sizeof(buf) ? len : sizeof(buf) - 1;
 	memcpy(buf + 1, data, len);
 	/* Whether it is gone is seen by its watch: who sends to all must not lose one on the way. */
-	if (!c->queue && packet_send(c->watch.fd, buf, len + 1, NULL, 0, MSG_DONTWAIT) != -EAGAIN)
+	if (!c->queue && packet_send(c->peer.watch.fd, buf, len + 1, NULL, 0, MSG_DONTWAIT) != -EAGAIN)
 		return;
 	p = packet_new(buf, len + 1);
 	*c->tail = p;
 	c->tail = &p->next;
 	c->queued += p->len;
-	c->watch.events |= POLLOUT;
+	c->peer.watch.events |= POLLOUT;
 	if (c->foreground)
-		stdio_flow(c->k);
+		stdio_flow(client_keeper(c));
 	if (!c->foreground && c->queued > BACKGROUND_MAX)
-		shutdown(c->watch.fd, SHUT_RDWR);
+		shutdown(c->peer.watch.fd, SHUT_RDWR);
 }
 
 void stream_print(struct client *c, char kind, const char *fmt, ...)
@@ -106,15 +109,15 @@ void stream_print(struct client *c, char kind, const char *fmt, ...)
 
 void stream_all(struct keeper *k, bool foreground, char kind, const char *data, size_t len)
 {
-	for (struct client *c = k->clients; c; c = c->next)
-		if (c->kind == CLIENT_STREAM && (c->foreground || !foreground))
+	for (struct client *c = client_first(k); c; c = client_next(c))
+		if (c->stream && (c->foreground || !foreground))
 			stream_send(c, kind, data, len);
 }
 
 bool stream_lags(const struct keeper *k, bool anybody)
 {
-	for (const struct client *c = k->clients; c; c = c->next)
-		if (c->kind == CLIENT_STREAM && c->queue && (c->foreground || anybody))
+	for (struct client *c = client_first(k); c; c = client_next(c))
+		if (c->stream && c->queue && (c->foreground || anybody))
 			return true;
 	return false;
 }
@@ -125,7 +128,7 @@ bool stream_lags(const struct keeper *k, bool anybody)
  */
 static void hung_up(struct client *c)
 {
-	struct keeper *k = c->k;
+	struct keeper *k = client_keeper(c);
 	bool foreground = c->foreground, ends = c->input_ends;
 
 	client_drop(c);
@@ -141,7 +144,7 @@ static void hung_up(struct client *c)
 
 static void detach(struct client *c)
 {
-	struct keeper *k = c->k;
+	struct keeper *k = client_keeper(c);
 
 	if (c->foreground)
 		keeper_detached(k);
@@ -151,7 +154,7 @@ static void detach(struct client *c)
 
 static void signalled(struct client *c, int sig)
 {
-	struct keeper *k = c->k;
+	struct keeper *k = client_keeper(c);
 
 	if (sig == SIGTSTP || sig == SIGCONT) {
 		if (c->foreground)
@@ -159,7 +162,7 @@ static void signalled(struct client *c, int sig)
 	} else if (c->foreground) {
 		keeper_interrupted(k, sig);
 	} else if (sig > 0 && sig <= 64) {
-		sentry_tell(k, "signal %d", sig);
+		link_tell(&k->link, "signal %d", sig);
 	}
 }
 
@@ -172,15 +175,15 @@ static void received(struct client *c, char *text, size_t len)
 	switch (text[0]) {
 	case STREAM_INPUT:
 		if (c->input)
-			input_add(c->k, c, text + 1, len - 1);
+			input_add(client_keeper(c), c, text + 1, len - 1);
 		break;
 	case STREAM_INPUT_END:
 		if (c->input && c->input_ends)
-			input_end(c->k);
+			input_end(client_keeper(c));
 		break;
 	case STREAM_WINSIZE:
 		if (sscanf(text + 1, "%5u %5u", &rows, &cols) == 2)
-			keeper_winsize(c->k, rows, cols);
+			keeper_winsize(client_keeper(c), rows, cols);
 		break;
 	case STREAM_SIGNAL:
 		if (sscanf(text + 1, "%2d", &number) == 1)
@@ -191,8 +194,9 @@ static void received(struct client *c, char *text, size_t len)
 	}
 }
 
-void stream_ready(struct client *c, short revents)
+static void stream_ready(void *client, short revents)
 {
+	struct client *c = client;
 	char text[STREAM_SIZE_MAX + 1];
 	ssize_t n;
 
@@ -202,7 +206,7 @@ void stream_ready(struct client *c, short revents)
 	}
 	if (!(revents & (POLLIN | POLLHUP | POLLRDHUP | POLLERR)))
 		return;
-	n = packet_receive(c->watch.fd, text, STREAM_SIZE_MAX, NULL, NULL, MSG_DONTWAIT);
+	n = packet_receive(c->peer.watch.fd, text, STREAM_SIZE_MAX, NULL, NULL, MSG_DONTWAIT);
 	if (n == -EAGAIN || n == -EMSGSIZE)
 		return;
 	if (n <= 0) {

@@ -47,8 +47,6 @@ struct packet *packet_new(const void *data, size_t len);
 
 /* Make the connection a stream. */
 void stream_begin(struct client *c, bool foreground, bool input, bool input_ends);
-/* The client has sent something, or hung up. */
-void stream_ready(struct client *c, short revents);
 /* Send to one; what it does not take is queued. */
 void stream_send(struct client *c, char kind, const char *data, size_t len);
 void stream_print(struct client *c, char kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

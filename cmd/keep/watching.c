@@ -55,7 +55,7 @@ static void network_failed(struct keeper *k, char *err)
 		k->forced = true;
 	} else {
 		warn("%s; the sandbox has no network", err);
-		sentry_tell(k, "network none");
+		link_tell(&k->link, "network none");
 	}
 }
 
@@ -73,7 +73,7 @@ static void network_settled(struct keeper *k, bool late)
 		err_set(&err, "slirp4netns did not set up the sandbox's network within %d s", NETWORK_TIMEOUT / 1000);
 	} else if (slirp_wait_ready(&k->run->slirp, &so, &err) == 0) {
 		if (net_publish(k->run, &err) == 0) {
-			sentry_tell(k, "network up");
+			link_tell(&k->link, "network up");
 			return;
 		}
 		keeper_finish(k, complain(EXIT_PICKET, "%s", err));
@@ -153,7 +153,7 @@ static void control_ready(void *arg, short revents)
 {
 	struct keeper *k = arg;
 
-	if (!sentry_read(k))
+	if (!link_read(&k->link))
 		loop_unwatch(&k->loop, &k->control);
 }
 
@@ -162,7 +162,7 @@ static void sentry_ended(void *arg, short revents)
 	struct keeper *k = arg;
 
 	if (k->control.slot)
-		sentry_read(k);
+		link_read(&k->link);
 	k->gone = true;
 }
 
@@ -193,6 +193,8 @@ void keeper_watch(struct keeper *k)
 {
 	struct run *r = k->run;
 
+	k->link.owner = k;
+	k->link.fd = r->control[0];
 	watch(k, &k->control, r->control[0], POLLIN, control_ready);
 	watch(k, &k->sentry, r->sandbox.pidfd, POLLIN, sentry_ended);
 	watch(k, &k->snapd, r->snap_open ? r->snap.conn_fd : -1, POLLIN | POLLRDHUP, snapd_ready);

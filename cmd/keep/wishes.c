@@ -85,16 +85,16 @@ void keeper_stop(struct keeper *k, int sig)
 	if (k->life != LIFE_RUNNING || k->done)
 		return;
 	if (k->paused)
-		sentry_ask(k, "unpause", NULL, 0, keeper_unpaused, NULL);
+		link_ask(&k->link, "unpause", NULL, 0, keeper_unpaused, NULL);
 	k->stopped = true;
 	sig = sig ? sig : k->set.stop_signal;
-	sentry_tell(k, "signal %d", sig);
+	link_tell(&k->link, "signal %d", sig);
 	keeper_event(k, "kill", "signal", sig);
 }
 
 void keeper_interrupted(struct keeper *k, int sig)
 {
-	sentry_tell(k, "signal %d", sig);
+	link_tell(&k->link, "signal %d", sig);
 	if ((sig != SIGINT && sig != SIGTERM) || ++k->interrupts < INTERRUPTS_TO_KILL)
 		return;
 	k->stopping = true;
@@ -113,7 +113,7 @@ void keeper_winsize(struct keeper *k, unsigned int rows, unsigned int cols)
 	k->run->rows = rows;
 	k->run->cols = cols;
 	if (k->run->o->tty)
-		sentry_tell(k, "winsize %u %u", rows, cols);
+		link_tell(&k->link, "winsize %u %u", rows, cols);
 }
 
 void keeper_detached(struct keeper *k)
@@ -133,10 +133,10 @@ void keeper_paused(struct keeper *k, bool paused)
 	keeper_event(k, paused ? "pause" : "unpause", NULL, 0);
 }
 
-void keeper_unpaused(struct keeper *k, void *arg, bool ok, int error, const char *text)
+void keeper_unpaused(void *owner, void *arg, bool ok, int error, const char *text)
 {
 	if (ok)
-		keeper_paused(k, false);
+		keeper_paused(owner, false);
 }
 
 void keeper_out_of_memory(struct keeper *k, const char *what)
