@@ -4,6 +4,7 @@
  * file means stays what it means to the caller.
  */
 #include "rootless/ids.h"
+#include "rootless/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,25 +53,33 @@ static int read_map(const char *file, struct extent *e)
 	return n > 0 ? n : -ESRCH;
 }
 
-static int write_map(pid_t pid, const char *file)
+/* All at once: the kernel takes one write. */
+static int write_extents(pid_t pid, const char *file, const struct extent *e, int n)
 {
-	struct extent e[EXTENTS_MAX];
 	char text[EXTENTS_MAX * 36], path[48];
-	int n = read_map(file, e), fd, r = 0;
+	int fd, r = 0;
 	size_t len = 0;
 
 	for (int i = 0; i < n; i++)
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%lu %lu %lu\n", e[i].inside, e[i].inside, e[i].count);
-	if (n < 0)
-		return n;
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%lu %lu %lu\n", e[i].inside, e[i].outside, e[i].count);
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (write(fd, text, len) < 0) /* all at once: the kernel takes one write */
+	if (write(fd, text, len) < 0)
 		r = -errno;
 	close(fd);
 	return r;
+}
+
+static int write_map(pid_t pid, const char *file)
+{
+	struct extent e[EXTENTS_MAX];
+	int n = read_map(file, e);
+
+	for (int i = 0; i < n; i++)
+		e[i].outside = e[i].inside;
+	return n < 0 ? n : write_extents(pid, file, e, n);
 }
 
 int ids_map_all(pid_t pid)
@@ -78,6 +87,37 @@ int ids_map_all(pid_t pid)
 	int r = write_map(pid, "uid_map");
 
 	return r < 0 ? r : write_map(pid, "gid_map");
+}
+
+static int write_given(pid_t pid, const char *file, const struct sandbox_id_range *r, size_t n)
+{
+	struct extent e[EXTENTS_MAX];
+
+	if (n > EXTENTS_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < n; i++)
+		e[i] = (struct extent){r[i].inside, r[i].outside, r[i].count};
+	return write_extents(pid, file, e, (int)n);
+}
+
+int ids_map_given(pid_t pid, const struct sandbox_id_range *uids, size_t n_uids, const struct sandbox_id_range *gids, size_t n_gids)
+{
+	int r = write_given(pid, "uid_map", uids, n_uids);
+
+	return r < 0 ? r : write_given(pid, "gid_map", gids, n_gids);
+}
+
+void ids_choose_given(const struct sandbox_id_range *r, size_t n, unsigned int *inside, unsigned int *outside)
+{
+	*inside = 0;
+	for (size_t i = 0; i < n; i++) {
+		unsigned int last = r[i].inside + r[i].count - 1;
+
+		if (i == 0 || last > *inside) {
+			*inside = last;
+			*outside = r[i].outside + r[i].count - 1;
+		}
+	}
 }
 
 static int choose(const char *file, unsigned long wanted, unsigned int *ret)

@@ -102,22 +102,31 @@ static int map_ids(const struct sandbox_options *opt, long pid, int sock, char *
 
 	if (opt->ids != SANDBOX_IDS_ALL)
 		return 0;
-	r = ids_map_all((pid_t)pid);
+	r = opt->uids ? ids_map_given((pid_t)pid, opt->uids, opt->n_uids, opt->gids, opt->n_gids) : ids_map_all((pid_t)pid);
 	if (r < 0)
 		return err_set(err, "cannot map the ids of the sandbox's user namespace: %s", strerror(-r));
 	return send(sock, done, sizeof(done), MSG_NOSIGNAL) < 0 ? err_set(err, "the sandbox's first process died") : 0;
 }
 
 /* What the sentry will be; and whether the caller may be asked for a sentry in its own user namespace. */
-static int prepare_ids(struct sandbox_options *opt, char **err)
+static int prepare_ids(struct sandbox_options *opt, struct sandbox *out, char **err)
 {
 	int r;
 
+	out->uid = opt->uid;
+	out->gid = opt->gid;
 	if (opt->ids == SANDBOX_IDS_ONE)
 		return 0;
 	if (opt->no_namespaces || opt->join || (opt->ids == SANDBOX_IDS_IN_PLACE && ids_first_namespace()))
 		return err_set(err, "files with real owners need a user namespace of the sandbox's own");
+	if (opt->uids) {
+		ids_choose_given(opt->uids, opt->n_uids, &opt->uid, &out->uid);
+		ids_choose_given(opt->gids, opt->n_gids, &opt->gid, &out->gid);
+		return 0;
+	}
 	r = ids_choose(getpid(), &opt->uid, &opt->gid);
+	out->uid = opt->uid;
+	out->gid = opt->gid;
 	return r < 0 ? err_set(err, "cannot choose the sentry's user: %s", strerror(-r)) : 0;
 }
 
@@ -140,10 +149,8 @@ int sandbox_spawn(const struct sandbox_options *options, struct sandbox *out, ch
 	long pid;
 
 	*out = (struct sandbox){.pidfd = -1, .setup_sock = -1};
-	if (prepare_ids(opt, err) < 0)
+	if (prepare_ids(opt, out, err) < 0)
 		return -1;
-	out->uid = opt->uid;
-	out->gid = opt->gid;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		return err_set(err, "cannot make a socket for the sandbox: %s", strerror(errno));
 	parent = (int)syscall(SYS_pidfd_open, getpid(), 0);
@@ -151,7 +158,7 @@ int sandbox_spawn(const struct sandbox_options *options, struct sandbox *out, ch
 		pid = spawn_joined(opt, sv, parent, &pidfd);
 	} else {
 		pid = spawn_child(opt, sv, parent, &pidfd);
-		if (pid < 0 && opt->ids == SANDBOX_IDS_ALL && is_mode_error(errno) && !ids_first_namespace()) {
+		if (pid < 0 && opt->ids == SANDBOX_IDS_ALL && !opt->uids && is_mode_error(errno) && !ids_first_namespace()) {
 			opt->ids = SANDBOX_IDS_IN_PLACE;
 			pid = spawn_child(opt, sv, parent, &pidfd);
 		}

@@ -35,6 +35,11 @@ enum sandbox_ids {
 	SANDBOX_IDS_IN_PLACE, /* the same in the caller's own namespace, which is not the first */
 };
 
+/* `count` ids of the caller's namespace from `outside` on, which are `inside` and up in the sandbox's. */
+struct sandbox_id_range {
+	unsigned int inside, outside, count;
+};
+
 struct sandbox_options {
 	const char *sentry; /* path of picket-sentry */
 	bool no_namespaces; /* run without any namespace: no_new_privs and no capabilities only */
@@ -46,6 +51,8 @@ struct sandbox_options {
 	int join_user;	    /* and the user namespace that owns it */
 	enum sandbox_ids ids;
 	const char *oom_score_adj; /* of the sentry and its stubs; NULL: 500, so that a sandbox goes before the user's programs */
+	const struct sandbox_id_range *uids, *gids; /* with SANDBOX_IDS_ALL: these alone, and with these numbers; NULL: all */
+	size_t n_uids, n_gids;
 	uid_t uid;	    /* the caller's effective ids, which a new user namespace does not tell any more */
 	gid_t gid;
 };

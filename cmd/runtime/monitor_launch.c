@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cmd/lib/message.h"
 #include "cmd/lib/programs.h"
 #include "cmd/lib/str.h"
 #include "cmd/lib/terminal.h"
@@ -28,8 +29,20 @@ static int fail_with(char *err)
 	return -1;
 }
 
+/* The ids of a user namespace that the container has of its own. */
+static struct sandbox_id_range *ranges(const struct spec_id_map *map, size_t n)
+{
+	struct sandbox_id_range *r = n ? xcalloc(n, sizeof(*r)) : NULL;
+
+	for (size_t i = 0; i < n; i++)
+		r[i] = (struct sandbox_id_range){map[i].inside, map[i].outside, map[i].count};
+	return r;
+}
+
 int monitor_spawn(struct monitor *m)
 {
+	const struct spec *spec = m->o->spec;
+	struct sandbox_id_range *uids = ranges(spec->uid_map, spec->n_uid_map), *gids = ranges(spec->gid_map, spec->n_gid_map);
 	struct sandbox_options so = {.uid = geteuid(), .gid = getegid()};
 	char *sentry = monitor_network_enter(m, &so) < 0 ? NULL : find_program("picket-sentry"), *err = NULL;
 	int r = sentry ? 0 : -1;
@@ -37,9 +50,17 @@ int monitor_spawn(struct monitor *m)
 	so.sentry = sentry;
 	so.oom_score_adj = monitor_oom_adj(m);
 	so.ids = geteuid() == 0 ? SANDBOX_IDS_ALL : SANDBOX_IDS_ONE;
+	if (so.ids == SANDBOX_IDS_ALL && uids && gids) {
+		so.uids = uids;
+		so.gids = gids;
+		so.n_uids = spec->n_uid_map;
+		so.n_gids = spec->n_gid_map;
+	}
 	if (r == 0 && sandbox_spawn(&so, &m->sandbox, &err) < 0)
 		r = fail_with(err);
 	free(sentry);
+	free(uids);
+	free(gids);
 	return r;
 }
 
@@ -98,14 +119,18 @@ int monitor_configure(struct monitor *m)
 {
 	struct launch *l = &m->launch;
 	char proc[16], *err = NULL;
+	size_t told;
 	int filter;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, m->control) < 0)
 		return fail("cannot make a socket for the sentry: %s", strerror(errno));
 	launch_record(l, CONFIG_VERSION, CONFIG_FORMAT);
 	write_id(l);
+	told = m->o->spec->warnings.count; /* by create */
 	if (spec_launch(m->o->spec, l, &err))
 		return fail_with(err);
+	for (; told < m->o->spec->warnings.count; told++)
+		warn("%s", m->o->spec->warnings.items[told]);
 	if (write_stdio(m) < 0)
 		return -1;
 	launch_record(l, CONFIG_CONTROL, launch_lend(l, m->control[1]));

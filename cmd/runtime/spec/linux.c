@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* --- namespaces -------------------------------------------------------------------------------------------------------------------- */
 
@@ -94,12 +96,29 @@ static struct spec_id_map *read_map(struct reader *r, json_t *linux_, const char
 	return map;
 }
 
+static bool is_ours(const char *path)
+{
+	struct stat a, b;
+
+	return stat(path, &a) == 0 && stat("/proc/self/ns/user", &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+static bool is_own_id(const struct spec_id_map *map, size_t n, unsigned id)
+{
+	return n == 0 || (n == 1 && map->inside == 0 && map->outside == id && map->count == 1);
+}
+
 static void read_user_namespace(struct reader *r, json_t *linux_, struct spec *s)
 {
 	s->uid_map = read_map(r, linux_, "uidMappings", &s->n_uid_map);
 	s->gid_map = read_map(r, linux_, "gidMappings", &s->n_gid_map);
 	if (r->err)
 		return;
+	if (s->ns[SPEC_NS_USER].path && (!s->n_uid_map || !s->n_gid_map) && !is_ours(s->ns[SPEC_NS_USER].path))
+		reader_fail(r, "linux.namespaces: joining the user namespace %.200s is not supported without linux.uidMappings and linux.gidMappings",
+			s->ns[SPEC_NS_USER].path);
+	if (geteuid() != 0 && (!is_own_id(s->uid_map, s->n_uid_map, geteuid()) || !is_own_id(s->gid_map, s->n_gid_map, getegid())))
+		reader_fail(r, "linux.uidMappings and gidMappings: an ordinary user has his own id alone, as 0");
 	if (s->ns[SPEC_NS_USER].given && !s->ns[SPEC_NS_USER].path && (!s->n_uid_map || !s->n_gid_map))
 		reader_fail(r, "linux.namespaces asks for a user namespace, but linux.%s is missing", s->n_uid_map ? "gidMappings" : "uidMappings");
 	if (!s->ns[SPEC_NS_USER].given && (s->n_uid_map || s->n_gid_map))
