@@ -30,6 +30,7 @@ struct child {
 	int sock;
 	int sentry;
 	int proc; /* -1: none */
+	int sysnet; /* -1: none, or in proc */
 	int root; /* the empty root to be entered; -1: none */
 };
 
@@ -165,6 +166,20 @@ static void await_ids(struct child *c)
 		_exit(125);
 }
 
+/*
+ * With capabilities over files the sentry could read and write what only root may of the host's /proc, which is beside the processes: it gets
+ * nothing but those.
+ */
+static void mount_proc(struct child *c)
+{
+	if (c->opt->ids == SANDBOX_IDS_ONE) {
+		c->proc = root_private_proc(false);
+		return;
+	}
+	c->proc = root_private_proc(true);
+	c->sysnet = root_network_parameters();
+}
+
 static void enter_namespaces(struct child *c)
 {
 	if (c->opt->ids == SANDBOX_IDS_ONE)
@@ -173,7 +188,7 @@ static void enter_namespaces(struct child *c)
 		await_ids(c);
 	check(c, sethostname("picket", 6) < 0 ? -errno : 0, "name the sandbox's uts namespace");
 	/* A host that masks its own /proc (a container) allows no second one; the sentry can do without. */
-	c->proc = root_private_proc();
+	mount_proc(c);
 	if (!c->opt->host_network && !c->opt->join)
 		configure_network(c);
 	c->root = root_prepare(is_dynamic(c->sentry));
@@ -292,6 +307,8 @@ static void take_descriptors(struct child *c)
 	c->sentry = move_up(c, c->sentry, floor);
 	if (c->proc >= 0)
 		c->proc = move_up(c, c->proc, floor);
+	if (c->sysnet >= 0)
+		c->sysnet = move_up(c, c->sysnet, floor);
 	if (c->root >= 0)
 		c->root = move_up(c, c->root, floor);
 	while (have < total) {
@@ -305,6 +322,8 @@ static void take_descriptors(struct child *c)
 	place(c, config, SANDBOX_CONFIG_FD);
 	if (c->proc >= 0)
 		place(c, c->proc, SANDBOX_PROC_FD);
+	if (c->sysnet >= 0)
+		place(c, c->sysnet, SANDBOX_SYSNET_FD);
 	for (size_t i = 0; i < total; i++)
 		place(c, fds[i], SANDBOX_FIRST_FD + (int)i);
 	free(fds);
@@ -313,7 +332,7 @@ static void take_descriptors(struct child *c)
 
 static void say_ready(struct child *c)
 {
-	char msg[2] = {SANDBOX_MSG_READY, c->proc >= 0 ? '1' : '0'};
+	char msg[3] = {SANDBOX_MSG_READY, c->proc >= 0 ? '1' : '0', c->sysnet >= 0 ? '1' : '0'};
 
 	if (send(c->sock, msg, sizeof(msg), MSG_NOSIGNAL) < 0)
 		_exit(125);
@@ -364,7 +383,7 @@ static void execute(struct child *c)
 
 void sandbox_child(const struct sandbox_options *opt, int sock, int parent_pidfd)
 {
-	struct child c = {.opt = opt, .sock = sock, .sentry = -1, .proc = -1, .root = -1};
+	struct child c = {.opt = opt, .sock = sock, .sentry = -1, .proc = -1, .sysnet = -1, .root = -1};
 
 	bind_life(&c, parent_pidfd);
 	reset_signals();

@@ -39,15 +39,15 @@ struct new_mount_attr {
 	uint64_t userns_fd;
 };
 
-/* A new detached mount of a file system type; `size` may be NULL. Returns its descriptor. */
-static int new_mount(const char *type, const char *size, unsigned int attrs)
+/* A new detached mount of a file system type, with an option if `key` is not NULL. Returns its descriptor. */
+static int new_mount(const char *type, const char *key, const char *value, unsigned int attrs)
 {
 	int fs = (int)syscall(SYS_fsopen, type, NEW_FSOPEN_CLOEXEC);
 	int fd = -1, saved;
 
 	if (fs < 0)
 		return -errno;
-	if ((!size || syscall(SYS_fsconfig, fs, NEW_FSCONFIG_SET_STRING, "size", size, 0) == 0) &&
+	if ((!key || syscall(SYS_fsconfig, fs, NEW_FSCONFIG_SET_STRING, key, value, 0) == 0) &&
 		syscall(SYS_fsconfig, fs, NEW_FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
 		fd = (int)syscall(SYS_fsmount, fs, NEW_FSMOUNT_CLOEXEC, attrs);
 	saved = errno;
@@ -55,9 +55,11 @@ static int new_mount(const char *type, const char *size, unsigned int attrs)
 	return fd < 0 ? -saved : fd;
 }
 
-int root_private_proc(void)
+int root_private_proc(bool only_processes)
 {
-	return new_mount("proc", NULL, NEW_ATTR_NOSUID | NEW_ATTR_NODEV | NEW_ATTR_NOEXEC);
+	const unsigned int attrs = NEW_ATTR_RDONLY | NEW_ATTR_NOSUID | NEW_ATTR_NODEV | NEW_ATTR_NOEXEC;
+
+	return only_processes ? new_mount("proc", "subset", "pid", attrs) : new_mount("proc", NULL, NULL, attrs);
 }
 
 static int set_attributes(int fd, unsigned int flags, uint64_t attrs)
@@ -65,6 +67,19 @@ static int set_attributes(int fd, unsigned int flags, uint64_t attrs)
 	struct new_mount_attr attr = {.set = attrs};
 
 	return syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | flags, &attr, sizeof(attr)) < 0 ? -errno : 0;
+}
+
+int root_network_parameters(void)
+{
+	int tree = (int)syscall(SYS_open_tree, AT_FDCWD, "/proc/sys/net", NEW_OPEN_TREE_CLONE | NEW_AT_RECURSIVE | O_CLOEXEC);
+	int r;
+
+	if (tree < 0)
+		return -errno;
+	r = set_attributes(tree, NEW_AT_RECURSIVE, NEW_ATTR_RDONLY | NEW_ATTR_NOSUID | NEW_ATTR_NODEV | NEW_ATTR_NOEXEC);
+	if (r < 0)
+		close(tree);
+	return r < 0 ? r : tree;
 }
 
 /* Put a read-only view of the host's `path` (absolute) at the same place below the mount `root`. */
@@ -112,7 +127,7 @@ static int show_libraries(int root)
 
 int root_prepare(int libraries)
 {
-	int root = new_mount("tmpfs", "64k", NEW_ATTR_NOSUID | NEW_ATTR_NODEV);
+	int root = new_mount("tmpfs", "size", "64k", NEW_ATTR_NOSUID | NEW_ATTR_NODEV);
 	int r;
 
 	if (root < 0)

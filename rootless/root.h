@@ -5,8 +5,14 @@
 
 #include <stdbool.h>
 
-/* A detached /proc of the caller's pid namespace, not reachable by any path. Returns its descriptor. */
-int root_private_proc(void);
+/*
+ * A detached /proc of the caller's pid namespace, read only, not reachable by any path; with `only_processes` nothing but processes is in it
+ * (-EINVAL before Linux 5.8). Returns its descriptor.
+ */
+int root_private_proc(bool only_processes);
+
+/* The network namespace's kernel parameters (/proc/sys/net), read only, likewise detached. Returns a descriptor (O_PATH). */
+int root_network_parameters(void);
 
 /*
  * Make the empty tmpfs that will be the root; with `libraries`, one that holds the system's shared libraries, read only

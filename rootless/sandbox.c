@@ -216,9 +216,10 @@ int sandbox_ready(struct sandbox *s, char **err)
 	char msg[SANDBOX_MSG_MAX];
 	ssize_t n = receive(s->setup_sock, msg);
 
-	if (n < 2 || msg[0] != SANDBOX_MSG_READY)
+	if (n < 3 || msg[0] != SANDBOX_MSG_READY)
 		return failed(s, msg, n, err);
 	s->proc = msg[1] == '1';
+	s->sysnet = msg[2] == '1';
 	return 0;
 }
 

@@ -21,6 +21,7 @@
 /* Descriptor numbers inside the sentry. */
 #define SANDBOX_CONFIG_FD 3
 #define SANDBOX_PROC_FD 4
+#define SANDBOX_SYSNET_FD 5
 #define SANDBOX_FIRST_FD 10 /* the caller's descriptors, in order */
 #define SANDBOX_FDS_MAX 4096
 
@@ -64,6 +65,7 @@ struct sandbox {
 	uid_t uid;	   /* what the sentry is in the caller's user namespace, with SANDBOX_IDS_ALL and _IN_PLACE */
 	gid_t gid;
 	bool proc;	   /* after sandbox_ready: SANDBOX_PROC_FD will be a /proc of the pid namespace */
+	bool sysnet;	   /* the same of SANDBOX_SYSNET_FD, /proc/sys/net, which is then not in that /proc */
 	bool mode_missing; /* after a failed sandbox_ready: the host refused the namespaces, not something else */
 };
 
@@ -94,7 +96,7 @@ void sandbox_kill(struct sandbox *s);
 void sandbox_child(const struct sandbox_options *opt, int sock, int parent_pidfd) __attribute__((noreturn));
 
 /* The first bytes of the set-up messages. */
-#define SANDBOX_MSG_READY 'R' /* child: then '1' or '0' for proc */
+#define SANDBOX_MSG_READY 'R' /* child: then '1' or '0' for proc, and for sysnet */
 #define SANDBOX_MSG_ERROR 'E' /* child: then 'm' (mode missing) or 'f', then a sentence */
 #define SANDBOX_MSG_MAPPED 'M' /* parent: the ids are mapped */
 #define SANDBOX_MSG_FDS 'F'   /* parent: struct sandbox_fds_msg; descriptors with SCM_RIGHTS, the configuration first */

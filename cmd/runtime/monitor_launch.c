@@ -148,6 +148,9 @@ int monitor_configure(struct monitor *m)
 	snprintf(proc, sizeof(proc), "%d", SANDBOX_PROC_FD);
 	if (m->sandbox.proc)
 		launch_record(l, CONFIG_PROC, proc);
+	snprintf(proc, sizeof(proc), "%d", SANDBOX_SYSNET_FD);
+	if (m->sandbox.sysnet)
+		launch_record(l, CONFIG_SYSNET, proc);
 	return 0;
 }
 

@@ -552,6 +552,8 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 	case CONFIG_HOLD:
 		c->hold = true;
 		return 0;
+	case CONFIG_SYSNET:
+		return parse_fd(p, a[0], &c->sysnet_fd);
 	case CONFIG_NOUSERNS:
 		c->nouserns = true;
 		return 0;
@@ -651,7 +653,7 @@ static struct config *config_alloc(char *bytes)
 	if (!c)
 		return NULL;
 	c->bytes = bytes;
-	c->root_fd = c->upper_fd = c->control_fd = c->trace_fd = c->report_fd = c->proc_fd = c->guest_fd = c->seccomp_fd = -1;
+	c->root_fd = c->upper_fd = c->control_fd = c->trace_fd = c->report_fd = c->proc_fd = c->sysnet_fd = c->guest_fd = c->seccomp_fd = -1;
 	c->stdio[0] = c->stdio[1] = c->stdio[2] = -1;
 	c->network = CONFIG_NET_NONE;
 	return c;

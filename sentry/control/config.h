@@ -58,6 +58,7 @@
 	X(TRACE, "trace", 1, 0)          \
 	X(REPORT, "report", 1, 0)        \
 	X(PROC, "proc", 1, 0)            \
+	X(SYSNET, "sysnet", 1, 0)        \
 	X(NOUSERNS, "nouserns", 0, 0)    \
 	X(GUEST, "guest", 1, 0)        \
 	X(CPUS, "cpus", 1, 0)            \
@@ -224,7 +225,7 @@ struct config {
 	int stdio[3];
 	uint16_t rows, cols;
 	bool tty_utf8;
-	int control_fd, trace_fd, report_fd, proc_fd, guest_fd, seccomp_fd;
+	int control_fd, trace_fd, report_fd, proc_fd, sysnet_fd, guest_fd, seccomp_fd;
 	enum config_network network;
 	uint64_t memory; /* bytes, 0: no limit */
 	uint32_t pids;	 /* 0: the default */

@@ -78,6 +78,7 @@ static struct kernel *kernel_alloc(const struct config *c)
 	list_init(&k->sessions);
 	k->control_fd = c->control_fd;
 	k->proc_fd = c->proc_fd;
+	k->sysnet_fd = c->sysnet_fd;
 	k->n_cpus = count_cpus();
 	k->memory_total = host_memory_total();
 	clock_gettime(CLOCK_MONOTONIC, &k->boot_monotonic);
@@ -262,7 +263,7 @@ static int populate(struct kernel *k, const struct config *c, char ***envp, stru
 /* Paths of the host lead only beneath what the command line named. Without landlock namespaces and the call list remain. */
 static int restrict_files(const struct config *c, struct failure *f)
 {
-	struct host_grant *g = calloc(c->bare.n_mounts + c->n_binds + c->n_host_entries + 2 * c->n_layers + 3, sizeof(*g));
+	struct host_grant *g = calloc(c->bare.n_mounts + c->n_binds + c->n_host_entries + 2 * c->n_layers + 4, sizeof(*g));
 	size_t n = 0;
 	int r;
 
@@ -274,6 +275,8 @@ static int restrict_files(const struct config *c, struct failure *f)
 		g[n++] = (struct host_grant){.fd = c->root_fd, .writable = c->root_bind.writable, .whiteouts = c->root_bind.owners};
 	if (c->proc_fd >= 0) /* maps and statm of the stubs */
 		g[n++] = (struct host_grant){.fd = c->proc_fd};
+	if (c->sysnet_fd >= 0)
+		g[n++] = (struct host_grant){.fd = c->sysnet_fd};
 	for (size_t i = 0; i < c->n_host_entries; i++)
 		if (c->host_entries[i].fd >= 0)
 			g[n++] = (struct host_grant){.fd = c->host_entries[i].fd};

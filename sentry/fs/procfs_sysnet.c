@@ -46,14 +46,14 @@ static bool show_host(const struct kentry *e, struct task *t, const struct kobj 
 	const char *dir = (const char *)e->arg;
 	char path[128], iface[sizeof((struct net_device){0}.name)] = "", value[VALUE_MAX];
 	bool conf = strlen(dir) > 4 && !strcmp(dir + strlen(dir) - 4, "conf");
+	int fd, base = o->kernel->sysnet_fd;
 	ssize_t n;
-	int fd;
 
-	if (!o->kernel->net || !o->kernel->net->inet || o->kernel->proc_fd < 0 || netns_isolated(netns_of_task(t)) ||
+	if (!o->kernel->net || !o->kernel->net->inet || (o->kernel->proc_fd < 0 && o->kernel->sysnet_fd < 0) || netns_isolated(netns_of_task(t)) ||
 	    (conf && !directory_name(o, iface)))
 		return false;
-	snprintf(path, sizeof(path), "sys/net/%s%s%s/%s", dir, conf ? "/" : "", iface, e->name);
-	fd = host_open_beneath(o->kernel->proc_fd, path, O_RDONLY, 0);
+	snprintf(path, sizeof(path), "%s%s%s%s/%s", base < 0 ? "sys/net/" : "", dir, conf ? "/" : "", iface, e->name);
+	fd = host_open_beneath(base < 0 ? o->kernel->proc_fd : base, path, O_RDONLY, 0);
 	if (fd < 0)
 		return false;
 	n = host_pread(fd, value, sizeof(value), 0);

@@ -117,7 +117,7 @@ struct kernel {
 	struct list_head sessions; /* control/session.h: processes that `exec` started */
 	unsigned n_sessions;
 	_Atomic bool started;	   /* the first program runs */
-	int control_fd, proc_fd;
+	int control_fd, proc_fd, sysnet_fd; /* -1: none; sysnet: /proc/sys/net, else in proc */
 	struct load_averages *load;   /* fs/procfs_load.c */
 	_Atomic uint64_t dead_utime_ns, dead_stime_ns, dead_switches; /* of processes and tasks that are gone, for /proc/stat */
 	_Atomic unsigned aio_nr;      /* results that all contexts of kernel/aio.h have room for; at most AIO_MAX_NR */

@@ -110,6 +110,8 @@ int main(int argc, char **argv)
 	}
 	if (s.proc)
 		launch_record(&l, CONFIG_PROC, "4");
+	if (s.sysnet)
+		launch_record(&l, CONFIG_SYSNET, "5");
 	config = launch_finish(&l);
 	if (config < 0 || sandbox_exec(&s, config, l.fds, l.fd_kinds, l.fd_count, &err) < 0) {
 		fprintf(stderr, "owner-run: %s\n", err ? err : "no configuration");
