@@ -3,6 +3,7 @@
 """linux.seccomp: one program asks about every call under runc and under picket-runtime, with the profile of the containers package and with others."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -93,6 +94,23 @@ def bundle(work, name, profile, args=("/guest",)):
     return d
 
 
+def traced(work, name, profile):
+    """How often the sentry saw what, of 100 each."""
+    d, trace = bundle(work, name, profile, ["/guest", "native"]), os.path.join(work, name.replace(" ", "-") + ".trace")
+    path = os.path.join(d, "config.json")
+    with open(path) as f:
+        c = json.load(f)
+    c["annotations"] = {"dev.picket.trace": trace}
+    if not profile:
+        del c["linux"]["seccomp"]
+    with open(path, "w") as f:
+        json.dump(c, f)
+    run(work, "picket", d)
+    with open(trace) as f:
+        text = f.read()
+    return [len(re.findall(r"\b%s\(" % call, text)) // 100 for call in ("getpgid", "mmap", "munmap", "futex", "sched_yield")]
+
+
 def runtime(work, kind, *argv, **more):
     return subprocess.run([RUNTIMES[kind], "--root", os.path.join(work, "state-" + kind), *argv], universal_newlines=True, timeout=60, **more)
 
@@ -142,6 +160,11 @@ def main():
             a, b = ((out[k] or "nothing").splitlines() for k in ("runc", "picket"))
             ok(a == b and len(a) > 400, "the same verdicts: %s" % name,
                "\n".join("%s | %s" % p for p in zip(a, b) if p[0] != p[1]) + "\n%d and %d lines" % (len(a), len(b)))
+        for name, profile in (("no profile", None), ("engine", profiles.get("engine"))):
+            seen = traced(work, name, profile)
+            ok(seen == [1, 0, 0, 0, 0], "the sentry does not see what stubs serve natively: " + name, str(seen))
+        seen = traced(work, "watched", PROFILES["native calls"])
+        ok(seen == [1, 1, 1, 1, 1], "it sees all of it if the profile may refuse some", str(seen))
         text = run(work, "picket", bundle(work, "notify", {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/x", "syscalls": [
             {"names": ["mount"], "action": "SCMP_ACT_NOTIFY"}]}))[1]
         ok("SCMP_ACT_NOTIFY is not supported" in text, "a listener is refused in words", text)
