@@ -17,7 +17,12 @@
 
 #define REQUEST_MAX 16384    /* of one send */
 #define QUEUE_MAX (1u << 20) /* bytes of answers not yet read: ENOBUFS */
-#define DATAGRAM_MAX 16384u  /* messages of an answer are packed up to this */
+/*
+ * Messages of an answer are packed into datagrams: C libraries read them with a page of room, as Linux sends them to a reader that has not shown
+ * that it has more.
+ */
+#define DATAGRAM_MIN 3776u
+#define DATAGRAM_MAX 16384u
 
 struct nl_skb {
 	struct list_head link;
@@ -31,6 +36,7 @@ struct netlink_sock {
 	struct lock lock;    /* RANK_SOCKET; guards what follows */
 	struct list_head queue;
 	uint64_t bytes;
+	uint32_t room; /* the most that a reader had */
 	uint32_t port, groups;
 	bool bound, connected;
 	int ext_ack, cap_ack, no_enobufs, broadcast_error;
@@ -76,6 +82,7 @@ static void overrun(struct netlink_sock *n)
 static int queue_message(struct netlink_sock *n, const void *msg, uint32_t len, bool join)
 {
 	uint32_t need = NLMSG_ALIGN(len);
+	uint32_t pack = n->room < DATAGRAM_MIN ? DATAGRAM_MIN : n->room < DATAGRAM_MAX ? n->room : DATAGRAM_MAX;
 	struct nl_skb *skb = NULL;
 
 	if (n->bytes + need > QUEUE_MAX) {
@@ -85,7 +92,7 @@ static int queue_message(struct netlink_sock *n, const void *msg, uint32_t len, 
 	if (join && !list_empty(&n->queue))
 		skb = container_of(n->queue.prev, struct nl_skb, link);
 	if (!skb || skb->cap - skb->len < need) {
-		skb = skb_new(n, join && need < DATAGRAM_MAX ? DATAGRAM_MAX : need);
+		skb = skb_new(n, join && need < pack ? pack : need);
 		if (!skb) {
 			overrun(n);
 			return -ENOBUFS;
@@ -412,6 +419,11 @@ static ssize_t nl_recv(struct task *t, struct socket *s, struct net_msg *m, int 
 	if (flags & MSG_OOB)
 		return -EOPNOTSUPP;
 	LOCK_SCOPE(&n->io_lock);
+	if (m->uio->left > n->room) {
+		lock_acquire(&n->lock);
+		n->room = m->uio->left < UINT32_MAX ? (uint32_t)m->uio->left : UINT32_MAX;
+		lock_release(&n->lock);
+	}
 	skb = nl_head(n);
 	if (!skb)
 		return -EAGAIN;

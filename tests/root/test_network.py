@@ -287,6 +287,15 @@ ls /sys/class/net; echo first
 until ip -4 addr show dev eth7 2>/dev/null | grep -q 10.77.0.1; do sleep 0.1; done
 sleep 0.3; ip -4 addr show dev eth7; ip route | grep 10.77; ls /sys/class/net; grep -c eth7 /proc/net/dev; ls /proc/sys/net/ipv4/conf
 """, during=later)
+    def many(w):
+        for i in range(5):
+            in_ns(w.inside, "ip", "link", "add", "a%d" % i, "type", "veth", "peer", "name", "b%d" % i)
+            in_ns(w.inside, "ip", "addr", "add", "10.%d.0.1/16" % i, "dev", "a%d" % i)
+
+    compare("more interfaces than fit into a page", work, """
+python3 -c 'import socket; print(socket.if_nameindex())'
+busybox ip addr | grep -v link/; busybox ip route; ip -o link | wc -l; getent ahosts localhost | wc -l; hostname -I
+""", before=many)
     compare("kernel parameters", work, """
 cd /proc/sys/net
 for f in core/somaxconn ipv4/ip_forward ipv4/ip_local_port_range ipv4/conf/all/rp_filter ipv4/conf/lo/forwarding ipv4/ip_unprivileged_port_start \
