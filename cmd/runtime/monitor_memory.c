@@ -22,6 +22,9 @@
 #define SLACK (256u << 10) /* what the sentry may still need */
 #define SENTRY_LESS 500	   /* of oom_score_adj: so much of the limit a process of the guest may be smaller, and is ended first */
 #define SENTRY_LEAST (-998)
+#define STUBS_MORE 200
+#define ADJ_MIN (-1000)
+#define ADJ_MAX 1000
 
 static const char *max_file(const struct cg *g)
 {
@@ -82,38 +85,56 @@ void monitor_memory(struct monitor *m, bool over)
 		release(m);
 }
 
-const char *monitor_oom_adj(const struct monitor *m)
-{
-	static char text[16];
-	FILE *f;
-	int n;
-
-	if (m->o->spec->process.oom_given) {
-		snprintf(text, sizeof(text), "%d", m->o->spec->process.oom_score_adj);
-		return text;
-	}
-	f = fopen("/proc/self/oom_score_adj", "re");
-	n = f && fgets(text, sizeof(text), f) ? (int)strcspn(text, "\n") : 0;
-	text[n] = '\0';
-	if (f)
-		fclose(f);
-	return n ? text : "0";
-}
-
-void monitor_guard(struct monitor *m)
+/* -1001: it cannot be read. */
+static int read_adj(pid_t pid)
 {
 	char path[64], text[16] = "";
 	int fd, n;
 
-	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)m->sandbox.pid);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 ? atoi(text) : ADJ_MIN - 1;
+	if (fd >= 0)
+		close(fd);
+	return n;
+}
+
+static bool write_adj(pid_t pid, int v)
+{
+	char path[64];
+	bool done;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	done = fd >= 0 && dprintf(fd, "%d", v) > 0;
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+/* Without the right to go lower than where we are, it is the stubs that go higher. */
+const char *monitor_oom_adj(const struct monitor *m)
+{
+	const struct spec_process *p = &m->o->spec->process;
+	int own = read_adj(getpid()), want = p->oom_given ? p->oom_score_adj : own < ADJ_MIN ? 0 : own;
+	bool free = own > ADJ_MIN && write_adj(getpid(), own - 1);
+	static char text[16];
+
+	if (free)
+		write_adj(getpid(), own);
+	else if (own >= ADJ_MIN && want < own + STUBS_MORE)
+		want = own + STUBS_MORE > ADJ_MAX ? ADJ_MAX : own + STUBS_MORE;
+	snprintf(text, sizeof(text), "%d", want);
+	return text;
+}
+
+void monitor_guard(struct monitor *m)
+{
+	int now = read_adj(m->sandbox.pid), less = now - SENTRY_LESS, own = read_adj(getpid());
+
+	if (now < SENTRY_LEAST || write_adj(m->sandbox.pid, less < SENTRY_LEAST ? SENTRY_LEAST : less))
 		return;
-	if (read(fd, text, sizeof(text) - 1) > 0) {
-		n = atoi(text) - SENTRY_LESS;
-		/* Who may not go so low goes to where he has been. */
-		if (dprintf(fd, "%d", n < SENTRY_LEAST ? SENTRY_LEAST : n) < 0)
-			(void)!dprintf(fd, "0");
-	}
-	close(fd);
+	if (own >= ADJ_MIN && own < now)
+		write_adj(m->sandbox.pid, own);
 }
