@@ -277,6 +277,20 @@ static void check_sysctl(struct reader *r, const struct spec *s, const char *nam
 		reader_fail(r, "sysctl \"%s\" is not in a separate kernel namespace", name);
 }
 
+/* "net/ipv4/ip_forward" is the same as with dots; dots in such names stand for slashes. The tree keeps the result. */
+static const char *with_dots(struct spec *s, const char *name)
+{
+	char *dots = xstrdup(name);
+	json_t *kept;
+
+	for (char *c = dots; *c; c++)
+		*c = *c == '/' ? '.' : *c == '.' ? '/' : *c;
+	kept = json_string(dots);
+	json_object_set_new(s->tree, dots, kept);
+	free(dots);
+	return json_string_value(kept);
+}
+
 static void read_sysctls(struct reader *r, json_t *linux_, struct spec *s)
 {
 	json_t *list = reader_object(r, linux_, "linux.", "sysctl"), *v;
@@ -288,27 +302,15 @@ static void read_sysctls(struct reader *r, json_t *linux_, struct spec *s)
 		return;
 	s->sysctls = xcalloc(json_object_size(list) + 1, sizeof(*s->sysctls));
 	json_object_foreach(list, name, v) {
-		char *dots = NULL;
+		const char *dotted;
 
 		if (!json_is_string(v)) {
 			reader_fail(r, "linux.sysctl: the value of %.100s is not a string", name);
 			return;
 		}
-		/* "net/ipv4/ip_forward" is the same as with dots, where the names have none themselves. */
-		if (strchr(name, '/')) {
-			dots = xstrdup(name);
-			for (char *c = dots; *c; c++)
-				*c = *c == '/' ? '.' : *c == '.' ? '/' : *c;
-		}
-		check_sysctl(r, s, dots ? dots : name);
-		if (dots) {
-			json_t *kept = json_string(dots);
-
-			json_object_set_new(s->tree, dots, kept); /* so that the name lives as long */
-			free(dots);
-			name = json_string_value(kept);
-		}
-		s->sysctls[s->n_sysctls++] = (struct spec_sysctl){.name = name, .value = json_string_value(v)};
+		dotted = strchr(name, '/') ? with_dots(s, name) : name; /* *name* is the loop's */
+		check_sysctl(r, s, dotted);
+		s->sysctls[s->n_sysctls++] = (struct spec_sysctl){.name = dotted, .value = json_string_value(v)};
 	}
 }
 
