@@ -302,6 +302,7 @@ static int begin(struct monitor *m)
 	watch(m, &m->create, m->birth, create_ready);
 	watch(m, &m->control_watch, m->control[0], control_ready);
 	watch(m, &m->sentry, m->sandbox.pidfd, sentry_ended);
+	monitor_network_watch(m);
 	m->link = (struct sentry_link){.fd = m->control[0], .owner = m, .said = said};
 	return 0;
 }

@@ -134,7 +134,8 @@ int monitor_configure(struct monitor *m)
 	if (write_stdio(m) < 0)
 		return -1;
 	launch_record(l, CONFIG_CONTROL, launch_lend(l, m->control[1]));
-	monitor_network_records(m);
+	if (monitor_network_records(m) < 0)
+		return -1;
 	if (seccomp_translate(m->o->spec->seccomp, &filter, &err) < 0)
 		return fail_with(err);
 	if (filter >= 0)

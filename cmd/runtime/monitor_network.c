@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The network of a container: the namespace that its monitor is in, and what the sentry is told of it. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
 
+#include "cmd/lib/packet.h"
 #include "cmd/lib/str.h"
 #include "cmd/runtime/log.h"
 #include "cmd/runtime/monitor_priv.h"
@@ -39,7 +46,86 @@ int monitor_network_enter(struct monitor *m, struct sandbox_options *so)
 	return 0;
 }
 
-void monitor_network_records(struct monitor *m)
+/* --- low ports in the host's network -------------------------------------------------------------------------------- */
+
+#define LOW_PORTS 1024
+#define ANSWER_SECONDS 5 /* that the sentry waits at most */
+
+/* The sentry cannot be told from its guest: nothing but a port for an internet socket comes of what it sends. */
+static int bind_low(int fd, const void *message, size_t len)
+{
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} addr = {.sa = {.sa_family = AF_UNSPEC}};
+	int domain = -1, protocol = -1;
+	socklen_t size = sizeof(int);
+	uint16_t port;
+
+	if (len > sizeof(addr))
+		return -EINVAL;
+	memcpy(&addr, message, len);
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) < 0)
+		return -EACCES;
+	if (len != (addr.sa.sa_family == AF_INET ? sizeof(addr.in) : sizeof(addr.in6)) || domain != addr.sa.sa_family ||
+	    (domain != AF_INET && domain != AF_INET6) || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
+		return -EACCES;
+	port = ntohs(domain == AF_INET ? addr.in.sin_port : addr.in6.sin6_port);
+	if (port == 0 || port >= LOW_PORTS)
+		return -EACCES;
+	return bind(fd, &addr.sa, (socklen_t)len) < 0 ? -errno : 0;
+}
+
+static void ports_ready(void *arg, short revents)
+{
+	struct monitor *m = arg;
+	char message[sizeof(struct sockaddr_in6)];
+	int fds[ASK_FDS_MAX];
+	size_t count = 0;
+	ssize_t n = packet_receive(m->ports.fd, message, sizeof(message), fds, &count, MSG_DONTWAIT);
+	int32_t answer;
+
+	(void)revents;
+	if (n == -EAGAIN || n == -EINTR)
+		return;
+	answer = n > 0 && count == 1 ? bind_low(fds[0], message, (size_t)n) : -EACCES;
+	while (count > 0)
+		close(fds[--count]);
+	if ((n <= 0 && n != -EMSGSIZE) || send(m->ports.fd, &answer, sizeof(answer), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+		loop_unwatch(&m->loop, &m->ports);
+		close(m->ports.fd);
+		m->ports.fd = -1;
+	}
+}
+
+void monitor_network_watch(struct monitor *m)
+{
+	if (m->ports.fd < 0)
+		return;
+	m->ports = (struct watch){.fd = m->ports.fd, .events = POLLIN, .fn = ports_ready, .arg = m};
+	loop_watch(&m->loop, &m->ports);
+}
+
+/* Root's program in the host's network may have ports that the sentry, being nobody, may not. */
+static int offer_ports(struct monitor *m)
+{
+	const struct timeval limit = {.tv_sec = ANSWER_SECONDS};
+	int ends[2];
+
+	m->ports.fd = -1;
+	if (m->network != NETNS_HOST || m->o->spec->network_none || geteuid() != 0 ||
+	    !(m->o->spec->process.caps.bounding >> spec_capability("CAP_NET_BIND_SERVICE") & 1))
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return fail("cannot make a socket for the sentry: %s", strerror(errno));
+	setsockopt(ends[1], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	m->ports.fd = ends[0];
+	launch_record(&m->launch, CONFIG_PORTS, launch_give(&m->launch, ends[1]));
+	return 0;
+}
+
+int monitor_network_records(struct monitor *m)
 {
 	const struct spec *s = m->o->spec;
 	char *name;
@@ -54,4 +140,5 @@ void monitor_network_records(struct monitor *m)
 		launch_record(&m->launch, CONFIG_SYSCTL, name, s->sysctls[i].value);
 		free(name);
 	}
+	return offer_ports(m);
 }

@@ -22,6 +22,7 @@ struct monitor {
 	struct launch launch;
 	enum netns_result network;    /* what became of the network namespace */
 	struct netns_sysctl *sysctls; /* of it */
+	struct watch ports;	      /* the sentry asks for low ports of the host's network; fd -1: it may not */
 	int terminal;			 /* the host's, which the program's is relayed to; -1: none */
 	int control[2]; /* ours and the sentry's, until it is handed over */
 
@@ -73,6 +74,8 @@ int monitor_hand_over(struct monitor *m);
  * The records of the launch configuration that follow from it.
  */
 int monitor_network_enter(struct monitor *m, struct sandbox_options *so);
-void monitor_network_records(struct monitor *m);
+int monitor_network_records(struct monitor *m);
+/* Hear the sentry's questions, from the loop. */
+void monitor_network_watch(struct monitor *m);
 
 #endif

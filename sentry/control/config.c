@@ -559,6 +559,8 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 		return 0;
 	case CONFIG_GUEST:
 		return parse_fd(p, a[0], &c->guest_fd);
+	case CONFIG_PORTS:
+		return parse_fd(p, a[0], &c->ports_fd);
 	case CONFIG_SECCOMP:
 		return parse_fd(p, a[0], &c->seccomp_fd);
 	case CONFIG_CPUS:
@@ -653,7 +655,7 @@ static struct config *config_alloc(char *bytes)
 	if (!c)
 		return NULL;
 	c->bytes = bytes;
-	c->root_fd = c->upper_fd = c->control_fd = c->trace_fd = c->report_fd = c->proc_fd = c->sysnet_fd = c->guest_fd = c->seccomp_fd = -1;
+	c->root_fd = c->upper_fd = c->control_fd = c->trace_fd = c->report_fd = c->proc_fd = c->sysnet_fd = c->guest_fd = c->seccomp_fd = c->ports_fd = -1;
 	c->stdio[0] = c->stdio[1] = c->stdio[2] = -1;
 	c->network = CONFIG_NET_NONE;
 	return c;

@@ -73,6 +73,7 @@
 	X(GROUP_ADD, "group-add", 1, 1)  \
 	X(DOMAINNAME, "domainname", 1, 0) \
 	X(SECCOMP, "seccomp", 1, 0)      \
+	X(PORTS, "ports", 1, 0)          \
 	X(HOLD, "hold", 0, 0)            \
 	X(FD, "fd", 2, 1)                \
 	X(BARE, "bare", 0, 0)            \
@@ -225,7 +226,7 @@ struct config {
 	int stdio[3];
 	uint16_t rows, cols;
 	bool tty_utf8;
-	int control_fd, trace_fd, report_fd, proc_fd, sysnet_fd, guest_fd, seccomp_fd;
+	int control_fd, trace_fd, report_fd, proc_fd, sysnet_fd, guest_fd, seccomp_fd, ports_fd;
 	enum config_network network;
 	uint64_t memory; /* bytes, 0: no limit */
 	uint32_t pids;	 /* 0: the default */

@@ -3,6 +3,7 @@
 #include "host/socket.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +21,32 @@ int host_socket(int family, int type, int protocol)
 int host_bind(int fd, const void *addr, uint32_t len)
 {
 	return result(bind(fd, addr, len));
+}
+
+int host_bind_by(int broker, int fd, const void *addr, uint32_t len)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {.space = {0}};
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)addr, .iov_len = len};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	int32_t answer = 0;
+	ssize_t n;
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	while (recv(broker, &answer, sizeof(answer), MSG_DONTWAIT) > 0)
+		; /* to who has given up waiting */
+	if (sendmsg(broker, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return -EACCES;
+	do {
+		n = recv(broker, &answer, sizeof(answer), 0);
+	} while (n < 0 && errno == EINTR);
+	return n == (ssize_t)sizeof(answer) && answer <= 0 && answer >= -4095 ? answer : -EACCES;
 }
 
 int host_connect(int fd, const void *addr, uint32_t len)

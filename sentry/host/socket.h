@@ -13,6 +13,11 @@
 /* AF_INET, AF_INET6: SOCK_STREAM (TCP), SOCK_DGRAM (UDP, ICMP echo). AF_NETLINK: NETLINK_ROUTE, at start only. */
 int host_socket(int family, int type, int protocol);
 int host_bind(int fd, const void *addr, uint32_t len);
+/*
+ * Let the one behind *broker* (a SOCK_SEQPACKET socket with a time limit) bind *fd*: ports that are not everybody's in the host's network. Waits
+ * for his answer; one request at a time.
+ */
+int host_bind_by(int broker, int fd, const void *addr, uint32_t len);
 int host_connect(int fd, const void *addr, uint32_t len);
 int host_listen(int fd, int backlog);
 int host_accept(int fd);

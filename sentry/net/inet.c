@@ -127,16 +127,36 @@ static void inet_free(struct socket *s)
 	free(inet_of(s));
 }
 
+static uint16_t port_of(const struct net_addr *addr)
+{
+	return addr->sa.sa_family == AF_INET    ? ntohs(addr->in.sin_port)
+	       : addr->sa.sa_family == AF_INET6 ? ntohs(addr->in6.sin6_port)
+						: 0;
+}
+
 /* Ports that are root's; the host has its own idea of them in its own namespace. */
 static bool may_bind(struct task *t, const struct socket *s, const struct net_addr *addr)
 {
-	uint16_t port;
+	uint16_t port = port_of(addr);
 
-	if (addr->sa.sa_family != AF_INET && addr->sa.sa_family != AF_INET6)
-		return true;
-	port = ntohs(addr->sa.sa_family == AF_INET ? addr->in.sin_port : addr->in6.sin6_port);
 	return !port || port >= atomic_load_explicit(&t->kernel->net->port_start, memory_order_relaxed) || s->protocol == IPPROTO_ICMP ||
 	       s->protocol == IPPROTO_ICMPV6 || net_capable(t, CAP_NET_BIND_SERVICE);
+}
+
+/* In the host's network the sentry is anybody; what the configuration lets the guest's root do there is done for it. */
+static int bind_low(struct task *t, struct socket *s, const struct net_addr *addr)
+{
+	struct net_state *net = s->kernel->net;
+	int err;
+
+	if (net->ports_fd < 0 || (s->protocol != IPPROTO_TCP && s->protocol != IPPROTO_UDP) || !net_capable(t, CAP_NET_BIND_SERVICE))
+		return -EACCES;
+	platform_host_block_begin(s->kernel->platform);
+	lock_acquire(&net->ports_lock);
+	err = host_bind_by(net->ports_fd, inet_of(s)->fd, &addr->ss, addr->len);
+	lock_release(&net->ports_lock);
+	platform_host_block_end(s->kernel->platform);
+	return err;
 }
 
 static int inet_bind(struct task *t, struct socket *s, const struct net_addr *addr)
@@ -147,7 +167,10 @@ static int inet_bind(struct task *t, struct socket *s, const struct net_addr *ad
 		err = -EADDRNOTAVAIL; /* loopback is not spoken there, docs/sockets.md */
 	if (!err && !may_bind(t, s, addr))
 		err = -EACCES;
-	return err ? err : host_bind(inet_of(s)->fd, &addr->ss, addr->len);
+	if (err)
+		return err;
+	err = host_bind(inet_of(s)->fd, &addr->ss, addr->len);
+	return err == -EACCES && port_of(addr) ? bind_low(t, s, addr) : err;
 }
 
 /*

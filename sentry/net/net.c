@@ -78,6 +78,8 @@ int net_create(struct kernel *k)
 	if (!net)
 		return -ENOMEM;
 	atomic_init(&net->ping_range, INT32_MAX);
+	net->ports_fd = k->config ? k->config->ports_fd : -1;
+	lock_init(&net->ports_lock, RANK_SOCKET_IO);
 	lock_init(&net->route_lock, RANK_SOCKET_PEER);
 	lock_init(&net->names_lock, RANK_SOCKET_PEER);
 	lock_init(&net->flight_lock, RANK_SOCKET_PEER);
@@ -117,6 +119,7 @@ void net_destroy(struct kernel *k)
 	for (size_t i = 0; i < net->n_proc; i++)
 		if (net->proc[i].fd >= 0)
 			close(net->proc[i].fd);
+	lock_destroy(&net->ports_lock);
 	lock_destroy(&net->route_lock);
 	lock_destroy(&net->names_lock);
 	lock_destroy(&net->flight_lock);

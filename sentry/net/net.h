@@ -30,6 +30,8 @@ struct net_state {
 	/* Who may what, that the host allows the sentry in any case: */
 	_Atomic uint32_t port_start; /* the lowest port for those without CAP_NET_BIND_SERVICE */
 	_Atomic uint64_t ping_range; /* groups that get ICMP echo sockets, the lowest << 32 | the highest */
+	int ports_fd;		     /* who binds low ports of the host's network for the guest's root; -1: nobody */
+	struct lock ports_lock;	     /* RANK_SOCKET_IO: one request to him at a time */
 	_Atomic uint32_t n_inet; /* host sockets of the guest … */
 	uint32_t max_inet;	 /* … and their limit: half of the sentry's descriptors */
 	int ioctl_fd;		 /* host socket for interface ioctls, -1 without inet */

@@ -378,6 +378,39 @@ grep -c ':1B58' /proc/net/tcp
             a.wait()
 
 
+LOW = """python3 - <<END
+import socket, threading
+def attempt(port, family, type, address, then=lambda s: None):
+    s = socket.socket(family, type)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        s.bind((address, port))
+        print(port, "up", s.getsockname())
+        return s
+    except OSError as e:
+        print(port, e.strerror)
+a = attempt(80, socket.AF_INET, socket.SOCK_STREAM, "0.0.0.0")
+if a:
+    a.listen()
+    c = socket.create_connection(("127.0.0.1", 80)); print(c.getpeername())
+    b = attempt(80, socket.AF_INET, socket.SOCK_STREAM, "127.0.0.1")
+attempt(53, socket.AF_INET, socket.SOCK_DGRAM, "127.0.0.1")
+attempt(443, socket.AF_INET6, socket.SOCK_STREAM, "::1")
+attempt(81, socket.AF_INET, socket.SOCK_STREAM, "10.99.99.99")
+many = [socket.socket() for i in range(40)]
+def bind(i):
+    try:
+        many[i].bind(("127.0.0.1", 200 + i))
+    except OSError:
+        pass
+threads = [threading.Thread(target=bind, args=(i,)) for i in range(40)]
+for t in threads: t.start()
+for t in threads: t.join()
+print(len([s for s in many if s.getsockname()[1]]))
+END
+"""
+
+
 def host(work):
     """The caller's network: its sockets, and nothing is set there."""
     script = "ip -4 addr show lo; python3 -c 'import socket; s=socket.socket(); s.bind((\"127.0.0.1\", 5000)); print(s.getsockname())'"
@@ -389,6 +422,12 @@ def host(work):
             with Container(work, kind, "h", script, net=None, caller=w.inside) as c:
                 out[kind] = c.create().start().wait()
         ok(out["runc"] == out["picket"], "the caller's network", str(out))
+        low = {}
+        for kind in RUNTIMES:
+            for uid, caps in ((0, CAPS), (1000, CAPS), (0, ["CAP_KILL"])):
+                with Container(work, kind, "l", LOW, net=None, caller=w.inside, uid=uid, caps=caps) as c:
+                    low[kind] = low.get(kind, "") + c.create().start().wait()
+        ok(low["runc"] == low["picket"] and "80 up" in low["runc"], "low ports of the caller's network", "%(runc)s\n%(picket)s" % low)
         with Container(work, "picket", "p", script, net=w.path(), caller=w.inside) as c:
             text = c.create().start().wait()
         ok(text == out["runc"], "the caller's network by its path", text)
