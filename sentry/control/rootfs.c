@@ -132,6 +132,7 @@ int rootfs_mount_root(struct kernel *k, const struct config *c, struct rootfs_er
 	int r = -EINVAL;
 
 	host_identity(&k->host_uid, &k->host_gid);
+	k->host_owners = host_gives_owners();
 	host_raise_nofile();
 	switch (c->root) {
 	case CONFIG_ROOT_IS_SNAP:

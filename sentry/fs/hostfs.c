@@ -113,12 +113,13 @@ static const struct super_ops hostfs_super_ops = {
 
 static struct super_block *hostfs_super(struct kernel *k, const struct hostfs_options *opt)
 {
+	const bool owners = opt->owners && k->host_owners;
 	struct hostfs *fs = calloc(1, sizeof(*fs));
 	struct super_block *sb;
 
-	if (fs && opt->owners)
+	if (fs && owners)
 		fs->plain = calloc(HOSTFS_PLAIN, sizeof(*fs->plain));
-	if (!fs || (opt->owners && !fs->plain) || icache_init(&fs->cache) < 0) {
+	if (!fs || (owners && !fs->plain) || icache_init(&fs->cache) < 0) {
 		hostfs_free(fs);
 		return NULL;
 	}
@@ -129,7 +130,7 @@ static struct super_block *hostfs_super(struct kernel *k, const struct hostfs_op
 	fs->lower = opt->lower;
 	fs->hide = fs->system = opt->hide;
 	fs->guard = opt->guard;
-	fs->owners = opt->owners;
+	fs->owners = owners;
 	fs->hidden = opt->hidden;
 	fs->n_hidden = opt->n_hidden;
 	fs->places = opt->places;
@@ -142,7 +143,7 @@ static struct super_block *hostfs_super(struct kernel *k, const struct hostfs_op
 	}
 	sb->read_only = opt->read_only || opt->lower;
 	sb->lower = opt->lower;
-	sb->posix_acl = sb->whiteouts = opt->owners;
+	sb->posix_acl = sb->whiteouts = owners;
 	sb->no_dcache = !opt->lower;
 	return sb;
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -247,6 +248,14 @@ void host_identity(uint32_t *uid, uint32_t *gid)
 	*uid = geteuid();
 	*gid = getegid();
 	umask(0); /* modes are the guest's, whose umask the VFS has applied */
+}
+
+bool host_gives_owners(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+
+	return syscall(__NR_capget, &header, data) == 0 && (data[0].effective & 1u << CAP_CHOWN);
 }
 
 void host_raise_nofile(void)

@@ -62,6 +62,8 @@ int host_access_mode(int fd);
 int host_dup(int fd); /* close-on-exec */
 /* Who the host takes us for; also clears the process's umask. At set-up only. */
 void host_identity(uint32_t *uid, uint32_t *gid);
+/* May files be given to anybody: has this process CAP_CHOWN? At set-up only. */
+bool host_gives_owners(void);
 /* As many descriptors as the host lets us have: open files of volumes are one each. At set-up only. */
 void host_raise_nofile(void);
 /* Map all of a file read-only, for good. -EINVAL: empty or not a regular file. */

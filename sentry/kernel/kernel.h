@@ -111,6 +111,7 @@ struct kernel {
 	_Atomic unsigned oom_kills; /* processes ended by the memory limit */
 	uint64_t memory_total; /* bytes of the machine's memory */
 	uint32_t host_uid, host_gid; /* whom the host takes the sentry for; asked before the lock-down */
+	bool host_owners;	     /* the sentry can give files to anybody; asked then too */
 	unsigned n_cpus;
 	struct console *console; /* of the first process: relay between a pty master and the host terminal, or NULL */
 	struct lock sessions_lock; /* RANK_LEAF */
