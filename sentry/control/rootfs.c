@@ -466,7 +466,7 @@ static int mount_bind_volume(struct task *t, const struct config *c, const struc
 {
 	_Static_assert(sizeof(struct host_object) == sizeof(struct config_hide), "one layout");
 	_Static_assert(sizeof(struct host_place) == sizeof(struct config_place), "one layout");
-	const struct hostfs_options opt = {.read_only = !b->writable, .guard = b->writable && !b->owners, .owners = b->owners,
+	const struct hostfs_options opt = {.read_only = !b->writable, .guard = b->writable && !b->owners, .owners = b->owners, .shared = b->owners,
 		.hidden = (const struct host_object *)(const void *)c->hidden, .n_hidden = c->n_hidden,
 		.places = (const struct host_place *)(const void *)c->places, .n_places = c->n_places};
 	struct super_block *sb;

@@ -219,7 +219,7 @@ static int put_node(struct builder *b, const char *target, uint32_t mode, uint64
 
 static int open_bind(struct builder *b, const struct config_mount *m, struct super_block **ret)
 {
-	const struct hostfs_options opt = {.read_only = m->flags & MS_RDONLY, .owners = true};
+	const struct hostfs_options opt = {.read_only = m->flags & MS_RDONLY, .owners = true, .shared = true};
 	int r = hostfs_create(b->t->kernel, m->fd, &opt, ret);
 
 	if (r == -ENOTSUP)

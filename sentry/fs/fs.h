@@ -73,6 +73,7 @@ struct hostfs_options {
 	bool lower;	 /* below an overlay: names are taken as stable */
 	bool hide;	 /* `host` mode: hide what is not world-readable and files of secrets */
 	bool owners;	 /* ids are the host's own, and files get their owners there, if the sentry has the capabilities for it */
+	bool shared;	 /* others use it too: locks of files are the host's as well */
 	bool guard;	 /* PICKET_FILE is shown, but neither made, changed, moved nor removed */
 	const struct host_object *hidden; /* what is not shown; lives as long as the super block */
 	size_t n_hidden;

@@ -131,6 +131,7 @@ static struct super_block *hostfs_super(struct kernel *k, const struct hostfs_op
 	fs->hide = fs->system = opt->hide;
 	fs->guard = opt->guard;
 	fs->owners = owners;
+	fs->shared = opt->shared;
 	fs->hidden = opt->hidden;
 	fs->n_hidden = opt->n_hidden;
 	fs->places = opt->places;

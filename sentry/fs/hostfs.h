@@ -23,7 +23,7 @@ struct host_plain {
 struct hostfs {
 	uint64_t root_dev;
 	uint32_t own_uid, own_gid;
-	bool lower, hide, system, guard, owners;
+	bool lower, hide, system, guard, owners, shared;
 	const struct host_object *hidden;
 	size_t n_hidden;
 	const struct host_place *places;
@@ -51,6 +51,7 @@ struct host_node {
 	struct timespec ctime; /* last seen */
 	bool acl_known;	      /* the access lists in the inode are those of that time */
 	bool mapped;	      /* it may be opened again when its name is gone */
+	int record_fd, flock_fd; /* of files with locks, hostfs_lock.c; -1 */
 	int last_fd;	      /* of a file whose name is gone, which is still in use; -1 */
 	int spare_fd;	      /* of a file just created: for the open that follows, whatever its mode says; -1 */
 	/* the root of `host` mode */
@@ -139,6 +140,10 @@ int host_birth_fd(const struct host_birth *b, int fd);
 /* What has just been made under *name* gets owner and mode; its attributes in *st*. If that fails it is gone again. */
 int host_birth_name(struct inode *dir, int dirfd, const char *name, const struct host_birth *b, struct statx *st);
 int host_set_owner(struct inode *inode, const struct setattr *attr);
+/* Locks towards others: hostfs_lock.c. */
+void hostfs_lock_prepare(struct inode *inode, bool flock);
+int hostfs_lock(struct inode *inode, bool flock, int type, int64_t start, int64_t end);
+int hostfs_lock_ask(struct inode *inode, struct flock *fl);
 /* Access lists: hostfs_acl.c. */
 int hostfs_acl_load(struct inode *inode);
 int hostfs_acl_changed(struct inode *inode);

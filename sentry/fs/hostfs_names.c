@@ -313,6 +313,9 @@ const struct inode_ops hostfs_dir_ops = {
 	.removexattr = hostfs_removexattr,
 	.acl_load = hostfs_acl_load,
 	.acl_changed = hostfs_acl_changed,
+	.lock_prepare = hostfs_lock_prepare,
+	.lock = hostfs_lock,
+	.lock_ask = hostfs_lock_ask,
 	.open = hostfs_open,
 };
 
@@ -331,6 +334,9 @@ const struct inode_ops hostfs_file_ops = {
 	.removexattr = hostfs_removexattr,
 	.acl_load = hostfs_acl_load,
 	.acl_changed = hostfs_acl_changed,
+	.lock_prepare = hostfs_lock_prepare,
+	.lock = hostfs_lock,
+	.lock_ask = hostfs_lock_ask,
 	.open = hostfs_open,
 };
 

@@ -399,7 +399,7 @@ struct inode *host_node_alloc(struct super_block *sb, uint32_t mode)
 		free(n);
 		return NULL;
 	}
-	n->fd = n->spare_fd = n->last_fd = -1;
+	n->fd = n->spare_fd = n->last_fd = n->record_fd = n->flock_fd = -1;
 	n->entry.inode = inode;
 	list_init(&n->fd_link);
 	list_init(&n->handles);
@@ -503,6 +503,8 @@ void hostfs_free_inode(struct inode *inode)
 	host_close(n->fd);
 	host_close(n->spare_fd);
 	host_close(n->last_fd);
+	host_close(n->record_fd);
+	host_close(n->flock_fd);
 	for (size_t i = 0; i < n->n_top; i++) {
 		free(n->top[i].name);
 		inode_put(n->top[i].inode);

@@ -21,7 +21,7 @@
 	CALL(pwritev2, "stdio without blocking (RWF_NOWAIT), appending to files of volumes (RWF_APPEND)")              \
 	CALL(lseek, "SEEK_DATA and SEEK_HOLE of volumes")                                                              \
 	CALL(close, "descriptors")                                                                                     \
-	RULE(fcntl, fcntl, "F_DUPFD_CLOEXEC, F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_ADD_SEALS, F_GET_SEALS")            \
+	RULE(fcntl, fcntl, "F_DUPFD_CLOEXEC, F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_ADD_SEALS, F_GET_SEALS, and F_OFD_SETLK, F_OFD_GETLK: locks of volumes that others have too") \
 	RULE(ioctl, ioctl, "seccomp's listener; FIONREAD, TIOCGWINSZ, SIOCATMARK, interface queries")                  \
 	CALL(fstat, "sizes of given descriptors")                                                                      \
 	CALL(newfstatat, "the C library's form of fstat")                                                              \
@@ -43,6 +43,7 @@
 	CALL(utimensat, "writable volumes")                                                                            \
 	CALL(ftruncate, "writable volumes, memory files, slots of new stubs")                                          \
 	CALL(fallocate, "writable volumes, holes in memory files")                                                     \
+	CALL(flock, "locks of volumes that others have too")                                                          \
 	CALL(fsync, "writable volumes")                                                                                \
 	CALL(fdatasync, "writable volumes")                                                                            \
 	CALL(syncfs, "sync(2) and syncfs(2) on layers of writes that are kept")                                        \

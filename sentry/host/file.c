@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/statfs.h>
@@ -217,6 +218,24 @@ ssize_t host_flistxattr(int fd, char *buf, size_t size)
 int host_fremovexattr(int fd, const char *name)
 {
 	return HOST_CALL(fremovexattr(fd, name));
+}
+
+int host_record_lock(int fd, int type, int64_t start, int64_t end)
+{
+	struct flock fl = {.l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = end == INT64_MAX ? 0 : end - start + 1};
+
+	return HOST_CALL(fcntl(fd, F_OFD_SETLK, &fl));
+}
+
+int host_record_ask(int fd, struct flock *fl)
+{
+	fl->l_pid = 0;
+	return HOST_CALL(fcntl(fd, F_OFD_GETLK, fl));
+}
+
+int host_flock(int fd, int type)
+{
+	return HOST_CALL(flock(fd, (type == F_RDLCK ? LOCK_SH : type == F_WRLCK ? LOCK_EX : LOCK_UN) | LOCK_NB));
 }
 
 int host_memfd(const char *name)

@@ -14,6 +14,7 @@
 #include <time.h>
 
 struct platform;
+struct flock;
 struct statfs;
 struct uio;
 
@@ -53,6 +54,10 @@ ssize_t host_fgetxattr(int fd, const char *name, void *buf, size_t size);
 int host_fsetxattr(int fd, const char *name, const void *buf, size_t size, int flags);
 ssize_t host_flistxattr(int fd, char *buf, size_t size);
 int host_fremovexattr(int fd, const char *name);
+/* Locks of an open file, without waiting: F_RDLCK, F_WRLCK, F_UNLCK; of a range to *end* inclusive, INT64_MAX: to the end. */
+int host_record_lock(int fd, int type, int64_t start, int64_t end);
+int host_record_ask(int fd, struct flock *fl);
+int host_flock(int fd, int type);
 int host_memfd(const char *name);
 int host_add_seals(int fd, unsigned seals); /* F_SEAL_*, of a memfd */
 /* Was *fd* opened for reading only? */

@@ -56,7 +56,8 @@ static int allow_values(scmp_filter_ctx ctx, int nr, unsigned arg, const uint32_
 
 static int rule_fcntl(scmp_filter_ctx ctx, int nr)
 {
-	static const uint32_t cmds[] = {F_DUPFD_CLOEXEC, F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_ADD_SEALS, F_GET_SEALS};
+	static const uint32_t cmds[] = {F_DUPFD_CLOEXEC, F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_ADD_SEALS, F_GET_SEALS, F_OFD_SETLK,
+		F_OFD_GETLK};
 
 	return allow_values(ctx, nr, 1, cmds, ARRAY_SIZE(cmds));
 }

@@ -18,6 +18,8 @@
 #define LOCK_COST 128u	 /* charged for each lock */
 #define DEADLOCK_DEPTH 64 /* longest chain of waiters that is followed */
 #define END_OF_FILE INT64_MAX
+#define OUTSIDE_NS 20000000 /* how long until one looks again whether somebody outside the sandbox is still in the way */
+#define PIECES_MAX 1024u    /* of what an unlock leaves free at once towards the outside; the rest goes with a later one */
 
 enum lock_kind { KIND_POSIX, KIND_OFD, KIND_FLOCK };
 
@@ -108,6 +110,79 @@ static void lock_free(struct kernel *k, struct file_lock *fl)
 	list_del(&fl->link);
 	free(fl);
 	kernel_uncharge(k, LOCK_COST);
+}
+
+/* --- towards others than the sandbox ------------------------------------------------------------------------------------------ */
+
+static void outside_prepare(struct inode *inode, bool flock)
+{
+	if (inode->ops && inode->ops->lock_prepare)
+		inode->ops->lock_prepare(inode, flock);
+}
+
+static int outside_lock(struct inode *inode, bool flock, int type, int64_t start, int64_t end)
+{
+	return inode->ops && inode->ops->lock ? inode->ops->lock(inode, flock, type, start, end) : 0;
+}
+
+/* The first place from *at* on that no lock is on; *ret_end*: where the next lock begins, less one. False: there is none up to *last*. */
+static bool next_free(const struct file_lock_list *l, int64_t at, int64_t last, int64_t *ret_start, int64_t *ret_end)
+{
+	const struct file_lock *fl;
+	bool moved = true;
+
+	while (moved) {
+		moved = false;
+		list_for_each_entry(fl, &l->records, link) {
+			if (fl->start > at || fl->end < at)
+				continue;
+			if (fl->end >= last)
+				return false;
+			at = fl->end + 1;
+			moved = true;
+		}
+	}
+	*ret_start = at;
+	*ret_end = last;
+	list_for_each_entry(fl, &l->records, link)
+		if (fl->start > at && fl->start <= *ret_end)
+			*ret_end = fl->start - 1;
+	return true;
+}
+
+/* What the sandbox holds no longer between two places, others may have. */
+static void outside_unlock(const struct file_lock_list *l, int64_t start, int64_t end)
+{
+	int64_t from, to;
+
+	if (!l->inode->ops || !l->inode->ops->lock)
+		return;
+	for (unsigned i = 0; i < PIECES_MAX && next_free(l, start, end, &from, &to); i++) {
+		outside_lock(l->inode, false, F_UNLCK, from, to);
+		if (to >= end)
+			break;
+		start = to + 1;
+	}
+}
+
+/* The whole-file lock towards others becomes the strongest of those that are left. */
+static void outside_unflock(const struct file_lock_list *l)
+{
+	const struct file_lock *fl;
+	int type = F_UNLCK;
+
+	list_for_each_entry(fl, &l->flocks, link)
+		if (type == F_UNLCK || fl->type == F_WRLCK)
+			type = fl->type;
+	outside_lock(l->inode, true, type, 0, END_OF_FILE);
+}
+
+/* Nobody outside says when he is done: one looks again after a while. *why*: what the last attempt failed for. */
+static int block_for(struct task *t, bool outside)
+{
+	int r = task_block(t, outside ? kernel_now_mono() + OUTSIDE_NS : -1);
+
+	return r == -ETIMEDOUT ? 0 : r;
 }
 
 /* --- record locks -------------------------------------------------------------------------------------------------------- */
@@ -218,6 +293,7 @@ struct set_request {
 	struct file_lock *want, *fresh, *spare;
 	struct task_waiter tw;
 	struct lock_waiter lw;
+	bool outside; /* it is somebody outside the sandbox who is in the way */
 };
 
 /* Try once. -EAGAIN: somebody is in the way; noted as a waiter if *wait*. */
@@ -228,8 +304,18 @@ static int try_record(struct set_request *q, bool wait)
 	LOCK_SCOPE(&q->s->lock);
 	list_del(&q->lw.link);
 	blocker = q->want->type == F_UNLCK ? NULL : find_conflict(&q->l->records, q->want);
+	q->outside = false;
+	if (!blocker && q->want->type != F_UNLCK &&
+	    outside_lock(q->l->inode, false, q->want->type, q->want->start, q->want->end) < 0) {
+		q->outside = true;
+		return -EAGAIN;
+	}
 	if (!blocker) {
+		const int64_t start = q->want->start, end = q->want->end;
+
 		apply(q->t->kernel, q->l, q->want, &q->fresh, &q->spare);
+		if (q->want->type == F_UNLCK)
+			outside_unlock(q->l, start, end);
 		/* A smaller or weaker lock may let others in. */
 		wait_queue_wake(&q->l->wait, EPOLLIN);
 		return 0;
@@ -251,7 +337,7 @@ static int wait_record(struct set_request *q)
 	task_waiter_init(&q->tw, q->t, EPOLLIN);
 	wait_queue_add(&q->l->wait, &q->tw.waiter);
 	while ((r = try_record(q, true)) == -EAGAIN) {
-		r = task_block(q->t, -1);
+		r = block_for(q->t, q->outside);
 		if (r < 0)
 			break;
 	}
@@ -272,6 +358,8 @@ static int set_record(struct task *t, struct file *f, struct file_lock *want, bo
 	if (want->type == F_UNLCK && !f->inode->locks)
 		return 0;
 	q.l = list_get(q.s, f->inode);
+	if (want->type != F_UNLCK)
+		outside_prepare(f->inode, false);
 	q.fresh = lock_alloc(t->kernel);
 	q.spare = lock_alloc(t->kernel);
 	list_init(&q.lw.link);
@@ -284,6 +372,18 @@ static int set_record(struct task *t, struct file *f, struct file_lock *want, bo
 	return r;
 }
 
+static int ask_outside(struct inode *inode, const struct file_lock *want, struct flock *out)
+{
+	struct flock fl = {.l_type = (short)want->type, .l_whence = SEEK_SET, .l_start = want->start,
+		.l_len = want->end == END_OF_FILE ? 0 : want->end - want->start + 1};
+
+	if (inode->ops && inode->ops->lock_ask && inode->ops->lock_ask(inode, &fl) == 0 && fl.l_type != F_UNLCK)
+		*out = fl;
+	else
+		out->l_type = F_UNLCK;
+	return 0;
+}
+
 static int get_record(struct task *t, struct file *f, const struct file_lock *want, struct flock *out)
 {
 	struct locks_state *s = state_of(t->kernel);
@@ -292,13 +392,12 @@ static int get_record(struct task *t, struct file *f, const struct file_lock *wa
 
 	if (!s)
 		return -ENOLCK;
+	outside_prepare(f->inode, false);
 	LOCK_SCOPE(&s->lock);
 	if (l)
 		fl = find_conflict(&l->records, want);
-	if (!fl) {
-		out->l_type = F_UNLCK;
-		return 0;
-	}
+	if (!fl)
+		return ask_outside(f->inode, want, out);
 	*out = (struct flock){
 		.l_type = (short)fl->type,
 		.l_whence = SEEK_SET,
@@ -415,10 +514,12 @@ int64_t locks_fcntl(struct task *t, struct file *f, int fd, int cmd, uint64_t ar
  * waiting loses the lock.
  */
 static int try_flock(struct kernel *k, struct locks_state *s, struct file_lock_list *l, struct file *f, int type,
-		     struct file_lock **fresh)
+		     struct file_lock **fresh, bool *outside)
 {
 	struct file_lock want = {.kind = KIND_FLOCK, .type = type, .end = END_OF_FILE, .owner = f}, *fl, *tmp;
+	bool gave_up = false;
 
+	*outside = false;
 	LOCK_SCOPE(&s->lock);
 	list_for_each_entry_safe(fl, tmp, &l->flocks, link) {
 		if (fl->owner != f)
@@ -426,12 +527,19 @@ static int try_flock(struct kernel *k, struct locks_state *s, struct file_lock_l
 		if (fl->type == type)
 			return 0;
 		lock_free(k, fl);
+		gave_up = true;
 		wait_queue_wake(&l->wait, EPOLLIN);
 	}
+	if (gave_up)
+		outside_unflock(l);
 	if (type == F_UNLCK)
 		return 0;
 	if (find_conflict(&l->flocks, &want))
 		return -EAGAIN;
+	if (outside_lock(l->inode, true, type, 0, END_OF_FILE) < 0) {
+		*outside = true;
+		return -EAGAIN;
+	}
 	want.pid = (*fresh)->pid;
 	**fresh = want;
 	list_add_tail(&(*fresh)->link, &l->flocks);
@@ -443,12 +551,13 @@ static int wait_flock(struct task *t, struct locks_state *s, struct file_lock_li
 		      struct file_lock **fresh)
 {
 	struct task_waiter tw;
+	bool outside;
 	int r;
 
 	task_waiter_init(&tw, t, EPOLLIN);
 	wait_queue_add(&l->wait, &tw.waiter);
-	while ((r = try_flock(t->kernel, s, l, f, type, fresh)) == -EAGAIN) {
-		r = task_block(t, -1);
+	while ((r = try_flock(t->kernel, s, l, f, type, fresh, &outside)) == -EAGAIN) {
+		r = block_for(t, outside);
 		if (r < 0)
 			break;
 	}
@@ -463,6 +572,7 @@ int locks_flock(struct task *t, struct file *f, int op)
 	struct locks_state *s;
 	struct file_lock_list *l;
 	struct file_lock *fresh;
+	bool outside;
 
 	if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
 		return -EINVAL;
@@ -474,8 +584,9 @@ int locks_flock(struct task *t, struct file *f, int op)
 	if (!fresh)
 		return -ENOLCK;
 	fresh->pid = t->tg->pid;
+	outside_prepare(f->inode, true);
 	if (kind == LOCK_UN || (op & LOCK_NB))
-		r = try_flock(t->kernel, s, l, f, types[kind], &fresh);
+		r = try_flock(t->kernel, s, l, f, types[kind], &fresh, &outside);
 	else
 		r = wait_flock(t, s, l, f, types[kind], &fresh);
 	lock_free(t->kernel, fresh);
@@ -489,7 +600,7 @@ static void drop_owned(struct kernel *k, struct inode *inode, const void *owner)
 	struct file_lock_list *l = inode->locks;
 	struct locks_state *s = k->locks;
 	struct file_lock *fl, *tmp;
-	bool any = false;
+	bool records = false, flocks = false;
 
 	if (!l || !s)
 		return;
@@ -497,16 +608,20 @@ static void drop_owned(struct kernel *k, struct inode *inode, const void *owner)
 	list_for_each_entry_safe(fl, tmp, &l->records, link) {
 		if (fl->owner == owner) {
 			lock_free(k, fl);
-			any = true;
+			records = true;
 		}
 	}
 	list_for_each_entry_safe(fl, tmp, &l->flocks, link) {
 		if (fl->owner == owner) {
 			lock_free(k, fl);
-			any = true;
+			flocks = true;
 		}
 	}
-	if (any)
+	if (records)
+		outside_unlock(l, 0, END_OF_FILE);
+	if (flocks)
+		outside_unflock(l);
+	if (records || flocks)
 		wait_queue_wake(&l->wait, EPOLLIN);
 }
 

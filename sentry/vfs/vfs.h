@@ -162,6 +162,14 @@ struct inode_ops { /* NULL: -EPERM for changes (-EROFS on a read-only super bloc
 	int (*acl_changed)(struct inode *inode);
 	/* Look at the lists that are kept, for the inode to have them: before they are asked for. NULL: the inode has them. No locks held by it. */
 	int (*acl_load)(struct inode *inode);
+	/*
+	 * Locks of files that others than the sandbox have too. prepare: before one is taken, no locks held. lock: what the sandbox's processes
+	 * hold together from *start* to *end*, F_RDLCK, F_WRLCK or F_UNLCK (flock: of the whole file); does not wait; -EAGAIN: somebody else's is in the
+	 * way. ask: F_GETLK, with the answer in *fl*. NULL: nobody else.
+	 */
+	void (*lock_prepare)(struct inode *inode, bool flock);
+	int (*lock)(struct inode *inode, bool flock, int type, int64_t start, int64_t end);
+	int (*lock_ask)(struct inode *inode, struct flock *fl);
 	/* Access beyond mode bits; NULL: inode_permission_generic(). mask: MAY_*. */
 	int (*permission)(struct task *t, struct inode *inode, int mask);
 	/* May *t* know that the object is there (hidepid of proc)? NULL: yes. stat(2) by path asks. */
