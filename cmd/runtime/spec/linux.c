@@ -117,12 +117,12 @@ static void read_user_namespace(struct reader *r, json_t *linux_, struct spec *s
 	if (s->ns[SPEC_NS_USER].path && (!s->n_uid_map || !s->n_gid_map) && !is_ours(s->ns[SPEC_NS_USER].path))
 		reader_fail(r, "linux.namespaces: joining the user namespace %.200s is not supported without linux.uidMappings and linux.gidMappings",
 			s->ns[SPEC_NS_USER].path);
-	if (geteuid() != 0 && (!is_own_id(s->uid_map, s->n_uid_map, geteuid()) || !is_own_id(s->gid_map, s->n_gid_map, getegid())))
-		reader_fail(r, "linux.uidMappings and gidMappings: an ordinary user has his own id alone, as 0");
 	if (s->ns[SPEC_NS_USER].given && !s->ns[SPEC_NS_USER].path && (!s->n_uid_map || !s->n_gid_map))
 		reader_fail(r, "linux.namespaces asks for a user namespace, but linux.%s is missing", s->n_uid_map ? "gidMappings" : "uidMappings");
 	if (!s->ns[SPEC_NS_USER].given && (s->n_uid_map || s->n_gid_map))
 		reader_fail(r, "linux.%s is there, but linux.namespaces asks for no user namespace", s->n_uid_map ? "uidMappings" : "gidMappings");
+	if (geteuid() != 0 && (!is_own_id(s->uid_map, s->n_uid_map, geteuid()) || !is_own_id(s->gid_map, s->n_gid_map, getegid())))
+		reader_fail(r, "linux.uidMappings and gidMappings: an ordinary user has his own id alone, as 0");
 }
 
 /* --- time ---------------------------------------------------------------------------------------------------------------------------- */
