@@ -304,8 +304,8 @@ def security(s):
 
 def odd_pods(s):
     pb = s.client.pb
-    p = Pod(s, "sysctls", linux={"sysctls": {"net.ipv4.ip_unprivileged_port_start": "1000", "kernel.shm_rmid_forced": "1"}})
-    s.tell("sysctls", p.finish("main", "sh", "-c", "cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/shm_rmid_forced"))
+    p = Pod(s, "sysctls", linux={"sysctls": {"net.ipv4.ip_local_port_range": "40000 40100", "kernel.shm_rmid_forced": "1"}})
+    s.tell("sysctls", p.finish("main", "sh", "-c", "cat /proc/sys/net/ipv4/ip_local_port_range"))
     h = Pod(s, "hostnet", host_network=True)
     id = h.run("main", "sh", "-c", SERVER % 8098)
     s.tell("host network", answers("http://127.0.0.1:8098/"))
