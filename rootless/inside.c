@@ -205,14 +205,14 @@ static void take_host_proc(struct child *c)
 		c->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* The descriptors 0 and 1 are of no use to the sentry; 2 stays for what it has to say before it is up. */
-static void plain_stdio(struct child *c)
+/* The descriptors 0 and 1 are of no use to the sentry; 2 stays, unless it may not, for what it has to say before it is up. */
+static void plain_stdio(struct child *c, bool no_stderr)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
 		give_up(c, false, errno, "cannot open /dev/null");
-	if (fcntl(2, F_GETFD) < 0)
+	if (no_stderr || fcntl(2, F_GETFD) < 0)
 		dup2(null, 2);
 	if (null > 2)
 		close(null);
@@ -392,7 +392,7 @@ void sandbox_child(const struct sandbox_options *opt, int sock, int parent_pidfd
 	c.sentry = open(opt->sentry, O_RDONLY | O_CLOEXEC);
 	if (c.sentry < 0)
 		give_up(&c, false, errno, "cannot open %s", opt->sentry);
-	plain_stdio(&c);
+	plain_stdio(&c, opt->no_stderr);
 	harden_close_except(3, sock < c.sentry ? (int[]){sock, c.sentry} : (int[]){c.sentry, sock}, 2);
 	if (!opt->no_namespaces)
 		enter_namespaces(&c);

@@ -51,6 +51,7 @@ struct sandbox_options {
 	int join_net;	    /* the namespace, */
 	int join_user;	    /* and the user namespace that owns it */
 	enum sandbox_ids ids;
+	bool no_stderr;		   /* the sentry has nothing of the caller's standard error, which somebody may be reading to its end */
 	const char *oom_score_adj; /* of the sentry and its stubs; NULL: 500, so that a sandbox goes before the user's programs */
 	const struct sandbox_id_range *uids, *gids; /* with SANDBOX_IDS_ALL: these alone, and with these numbers; NULL: all */
 	size_t n_uids, n_gids;

@@ -405,6 +405,18 @@ static void close_terminal(struct session *s)
 	s->console = NULL;
 }
 
+/*
+ * In a container of picket-runtime's the other end is the process that stands for this one outside: engines kill that one (an exec probe that takes
+ * too long), and mean this one. The process of `picket exec` goes on.
+ */
+static void kill_unwatched(struct session *s)
+{
+	const struct ksiginfo info = {.signo = SIGKILL, .code = SI_KERNEL};
+
+	if (s->kernel->config->bare.on)
+		signal_send_group(s->task->tg, &info);
+}
+
 static void wait_for_end(struct session *s)
 {
 	s->event = (struct host_event){.fd = s->sock, .fn = session_event, .data = s};
@@ -418,6 +430,7 @@ static void wait_for_end(struct session *s)
 		if (now & NEWS_PEER_GONE) {
 			host_loop_remove(&s->event);
 			close_terminal(s);
+			kill_unwatched(s);
 		}
 		syscall(SYS_futex, &s->news, FUTEX_WAIT_PRIVATE, now, NULL, NULL, 0);
 	}
