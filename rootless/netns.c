@@ -112,10 +112,12 @@ int netns_configure(const struct netns_sysctl *sysctls, size_t n, char **err)
 	char path[512];
 	int r;
 
-	loosen();
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		if (!parameter_path(sysctls[i].name, path, sizeof(path)))
 			return err_set(err, "sysctl \"%s\" is not a parameter of a network namespace", sysctls[i].name);
+	loosen();
+	for (size_t i = 0; i < n; i++) {
+		parameter_path(sysctls[i].name, path, sizeof(path));
 		if (netns_is_guests(sysctls[i].name))
 			continue;
 		r = write_parameter(path, sysctls[i].value);

@@ -5,6 +5,7 @@
 #include "control/config.h"
 #include "host/socket.h"
 #include "kernel/kernel.h"
+#include "net/netlink.h"
 #include "net/unix.h"
 
 #include <fcntl.h>
@@ -100,6 +101,8 @@ int net_create(struct kernel *k)
 		err = open_host(net);
 	open_proc(net, k->config ? k->config->proc_fd : -1);
 	k->net = net;
+	if (!err && net->inet && (k->config->network == CONFIG_NET_GIVEN || k->config->network == CONFIG_NET_HOST))
+		err = netlink_events_create(k);
 	if (err)
 		net_destroy(k);
 	return err;
@@ -111,6 +114,7 @@ void net_destroy(struct kernel *k)
 
 	if (!net)
 		return;
+	netlink_events_destroy(k);
 	k->net = NULL;
 	if (net->ioctl_fd >= 0)
 		host_sock_close(net->ioctl_fd);

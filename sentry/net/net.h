@@ -58,6 +58,7 @@ struct net_state {
 
 	struct list_head netlink_all; /* netlink sockets; guarded by names_lock */
 	uint32_t next_port_id;
+	struct netlink_events *events; /* netlink_event.c; NULL: nothing changes from outside */
 };
 
 /*

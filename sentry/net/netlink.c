@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * AF_NETLINK sockets of the guest: NETLINK_ROUTE, for reading. A dump is asked from the host with a request built anew
- * (route.c) and its answer queued with the guest's sequence and port numbers; a change is EPERM. Group memberships are
- * remembered; no event ever comes, since nobody inside can change the network. netlink(7), rtnetlink(7).
+ * (route.c) and its answer queued with the guest's sequence and port numbers; a change is EPERM. Members of groups hear what the host
+ * tells of the namespace (netlink_event.c), if others than Picket can change it. netlink(7), rtnetlink(7).
  */
 #include "kernel/pid_ns.h"
 #include "net/netlink.h"
@@ -12,6 +12,7 @@
 #include "net/netns.h"
 #include "net/route.h"
 
+#include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +38,8 @@ struct netlink_sock {
 	struct list_head queue;
 	uint64_t bytes;
 	uint32_t room; /* the most that a reader had */
-	uint32_t port, groups;
+	uint32_t port;
+	_Atomic uint32_t groups;
 	bool bound, connected;
 	int ext_ack, cap_ack, no_enobufs, broadcast_error;
 	struct list_head all_link; /* net->netlink_all, under names_lock */
@@ -114,6 +116,47 @@ void netlink_deliver(struct socket *s, const void *data, uint32_t len)
 	queue_message(n, data, len, false);
 	lock_release(&n->lock);
 	wait_queue_wake(&s->waiters, EPOLLIN | EPOLLRDNORM);
+}
+
+/* Guest sockets that are members of *group*, each with a reference; 0: of any. */
+static size_t members(struct kernel *k, unsigned group, struct netlink_sock ***ret)
+{
+	uint32_t mask = group ? 1u << (group - 1) : UINT32_MAX;
+	struct netlink_sock *n, **all = NULL;
+	size_t count = 0, have = 0;
+
+	LOCK_SCOPE(&k->net->names_lock);
+	list_for_each_entry(n, &k->net->netlink_all, all_link)
+		count += (n->groups & mask) != 0;
+	if (count)
+		all = calloc(count, sizeof(struct netlink_sock *));
+	if (!all)
+		return 0;
+	list_for_each_entry(n, &k->net->netlink_all, all_link)
+		if ((n->groups & mask) && n->sock.protocol == NETLINK_ROUTE && !netns_isolated(n->sock.net_ns) && have < count && refs_tryget(&n->sock.refs))
+			all[have++] = n;
+	*ret = all;
+	return have;
+}
+
+void netlink_multicast(struct kernel *k, unsigned group, const void *msg, uint32_t len)
+{
+	struct netlink_sock **all = NULL;
+	size_t n = members(k, group, &all);
+
+	for (size_t i = 0; i < n; i++) {
+		struct socket *s = &all[i]->sock;
+
+		lock_acquire(&all[i]->lock);
+		if (msg)
+			queue_message(all[i], msg, len, false);
+		else
+			overrun(all[i]);
+		lock_release(&all[i]->lock);
+		wait_queue_wake(&s->waiters, EPOLLIN | EPOLLRDNORM);
+		socket_put(s);
+	}
+	free(all);
 }
 
 /* --- requests ---------------------------------------------------------------------------------------------------- */
@@ -227,6 +270,8 @@ static int serve_get(struct task *t, struct netlink_sock *n, const struct nlmsgh
 
 static int serve_request(struct task *t, struct netlink_sock *n, const struct nlmsghdr *req)
 {
+	if (n->sock.protocol == NETLINK_SOCK_DIAG) /* as on a kernel that was built without; ss(8) reads /proc/net then */
+		return req->nlmsg_type == SOCK_DIAG_BY_FAMILY ? -ENOENT : -EOPNOTSUPP;
 	if (req->nlmsg_type > RTM_MAX)
 		return -EOPNOTSUPP;
 	if (req->nlmsg_len < NLMSG_LENGTH(sizeof(struct rtgenmsg)))
@@ -565,7 +610,7 @@ int netlink_create(struct task *t, int type, int protocol, struct socket **ret)
 
 	if (type != SOCK_RAW && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
-	if (protocol != NETLINK_ROUTE)
+	if (protocol != NETLINK_ROUTE && protocol != NETLINK_SOCK_DIAG)
 		return -EPROTONOSUPPORT;
 	err = kernel_charge(k, sizeof(*n));
 	if (err)

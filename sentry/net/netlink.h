@@ -7,3 +7,9 @@
 /* A datagram from the kernel of *len* bytes (mq_notify(2)); lost when the socket is full. */
 void netlink_deliver(struct socket *s, const void *data, uint32_t len);
 int netlink_create(struct task *t, int type, int protocol, struct socket **ret);
+/* Queue a message of the host's for the guest's sockets that are members of *group*; without one, tell them that some were lost. No locks held. */
+void netlink_multicast(struct kernel *k, unsigned group, const void *msg, uint32_t len);
+
+/* netlink_event.c: pass on what changes in the namespace. Before the lock-down. 0 or a negative errno. */
+int netlink_events_create(struct kernel *k);
+void netlink_events_destroy(struct kernel *k);

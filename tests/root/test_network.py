@@ -287,6 +287,33 @@ ls /sys/class/net; echo first
 until ip -4 addr show dev eth7 2>/dev/null | grep -q 10.77.0.1; do sleep 0.1; done
 sleep 0.3; ip -4 addr show dev eth7; ip route | grep 10.77; ls /sys/class/net; grep -c eth7 /proc/net/dev; ls /proc/sys/net/ipv4/conf
 """, during=later)
+    def change(w, c):
+        c.until("listening")
+        in_ns(w.inside, "ip", "link", "add", "eth8", "type", "veth", "peer", "name", "w8", "netns", w.outside)
+        in_ns(w.inside, "ip", "link", "set", "eth8", "up")
+        in_ns(w.inside, "ip", "addr", "add", "10.78.0.1/16", "dev", "eth8")
+        in_ns(w.inside, "ip", "route", "add", "10.79.0.0/16", "via", "10.78.0.2")
+        in_ns(w.inside, "ip", "link", "del", "eth8")
+
+    compare("events of what changes", work, """python3 - <<END
+import socket, struct
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+s.bind((0, 1 | 0x10 | 0x40))
+print("listening", flush=True)
+seen = set()
+while True:
+    data = s.recv(65536)
+    length, kind = struct.unpack("IH", data[:6])
+    link = struct.unpack("i", data[20:24])[0] if kind in (16, 17, 20, 21) else 0
+    seen.add((kind, data[16], link))
+    if kind == 17 and link == max(l for k, f, l in seen):
+        break
+print(sorted(seen))
+END
+""", during=change)
+    compare("ss", work, "python3 -c 'import socket, time; s=socket.socket(); s.bind((\"0.0.0.0\", 5001)); s.listen(7); time.sleep(2)' & "
+            "until ss -Htln | grep -q 5001; do sleep 0.1; done; ss -Htln | tr -s ' ' | cut -d' ' -f1,4; ss -Htun; wait")
+
     def many(w):
         for i in range(5):
             in_ns(w.inside, "ip", "link", "add", "a%d" % i, "type", "veth", "peer", "name", "b%d" % i)
