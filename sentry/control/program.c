@@ -45,6 +45,21 @@ static int groups_of(const struct config_limits *l, uint32_t **ret)
 	return g ? 0 : -ENOMEM;
 }
 
+/* Its terminal or what stands in for one is its own: it may open /dev/stdout and /dev/console again. As runc's fixStdioPermissions. */
+static void own_stdio(struct task *t, const struct config *c)
+{
+	for (int i = 0; i < 3; i++) {
+		struct file *f = c->tty || c->stdio[i] >= 0 ? fd_get(t, i) : NULL;
+
+		if (!f)
+			continue;
+		lock_acquire(&f->inode->lock);
+		f->inode->uid = c->bare.ids.uid;
+		lock_release(&f->inode->lock);
+		file_put(f);
+	}
+}
+
 /* The process is described in full: nothing is looked up but its home directory. */
 static int become_ids(struct task *t, const struct config *c, char *home, struct failure *f)
 {
@@ -71,6 +86,7 @@ static int become_ids(struct task *t, const struct config *c, char *home, struct
 	if (!l.oom_given)
 		l.oom_score_adj = t->kernel->config->limits.oom_score_adj;
 	limits_process(t, &l, n);
+	own_stdio(t, c);
 	task_cred_replace(t, n);
 	if (ids->umask != UINT32_MAX)
 		t->fs->umask = ids->umask;
