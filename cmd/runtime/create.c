@@ -32,7 +32,6 @@ struct creation {
 	struct container *c;
 	struct monitor_link m;
 	int console; /* connected to --console-socket; -1: none */
-	int netns; /* the container's network namespace; -1: the caller's */
 };
 
 static int read_spec(struct creation *cr)
@@ -94,25 +93,20 @@ static char *owner_name(void)
 	return name ? name : xasprintf("%u", (unsigned int)getuid());
 }
 
-/* What both notes have. */
-static json_t *process_json(const struct creation *cr)
-{
-	return json_pack("{s:s, s:i, s:I, s:s}", "ociVersion", OCI_VERSION, "pid", (int)cr->m.pid, "start",
-		(json_int_t)process_start(cr->m.pid), "boot", boot_id());
-}
-
+/* What is noted at the beginning, and is the state at the end. */
 static json_t *state_json(const struct creation *cr)
 {
-	json_t *v = process_json(cr);
+	json_t *v = json_pack("{s:s, s:i, s:I, s:s}", "ociVersion", OCI_VERSION, "pid", (int)cr->m.pid, "start",
+		(json_int_t)process_start(cr->m.pid), "boot", boot_id());
 	char created[40], *owner = owner_name();
 
-	json_object_update(v, cr->c->state); /* what has been noted */
 	json_object_set_new(v, "id", json_string(cr->c->id));
 	json_object_set_new(v, "bundle", jtext(cr->spec->bundle));
 	json_object_set_new(v, "rootfs", jtext(cr->spec->root));
 	json_object_set_new(v, "created", json_string(format_when(now_real(), created, sizeof(created))));
 	json_object_set_new(v, "owner", jtext(owner));
 	json_object_set_new(v, "uid", json_integer(geteuid()));
+	json_object_set_new(v, "terminal", json_boolean(cr->spec->process.terminal));
 	if (cr->spec->annotations)
 		json_object_set(v, "annotations", cr->spec->annotations);
 	if (cr->spec->hooks)
@@ -123,18 +117,9 @@ static json_t *state_json(const struct creation *cr)
 
 /* ---- The steps ---- */
 
-/* The namespace that the monitor is in, for hooks that belong into the container. */
-static void open_netns(struct creation *cr)
+static int run_hooks(struct creation *cr, const char *kind, enum hook_place place)
 {
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)cr->m.pid);
-	cr->netns = open(path, O_RDONLY | O_CLOEXEC);
-}
-
-static int run_hooks(struct creation *cr, const char *kind, int netns)
-{
-	return hooks_run(cr->spec->hooks, kind, cr->c, CONTAINER_CREATING, netns);
+	return hooks_run(cr->spec->hooks, kind, cr->c, CONTAINER_CREATING, place);
 }
 
 static int begin(struct creation *cr)
@@ -144,7 +129,7 @@ static int begin(struct creation *cr)
 
 	if (monitor_fork(&mo, &cr->m) < 0)
 		return -1;
-	note = process_json(cr);
+	note = state_json(cr);
 	if (group_plan(cr->rt, cr->spec, cr->c->id, note) < 0) {
 		json_decref(note);
 		return -1;
@@ -157,22 +142,19 @@ static int begin(struct creation *cr)
 
 static int make_ready(struct creation *cr)
 {
-	if (run_hooks(cr, "prestart", -1) < 0 || run_hooks(cr, "createRuntime", -1) < 0)
+	if (run_hooks(cr, "prestart", HOOK_OUTSIDE) < 0 || run_hooks(cr, "createRuntime", HOOK_OUTSIDE) < 0)
 		return -1;
 	monitor_say(&cr->m, MONITOR_LAUNCH);
 	if (monitor_hear(&cr->m, MONITOR_READY) < 0)
 		return -1;
-	if (!hooks_any(cr->spec->hooks, "createContainer"))
-		return 0;
-	open_netns(cr);
-	return run_hooks(cr, "createContainer", cr->netns);
+	return run_hooks(cr, "createContainer", HOOK_NETWORK);
 }
 
 static int publish(struct creation *cr)
 {
 	if (pid_tell(cr->m.pid, cr->o->pid_file, cr->o->pidfd_socket) < 0)
 		return -1;
-	if (container_write(cr->c, state_json(cr)) < 0) {
+	if (container_write(cr->c, json_incref(cr->c->state)) < 0) {
 		if (cr->o->pid_file)
 			unlink(cr->o->pid_file);
 		return -1;
@@ -187,8 +169,6 @@ static int create(struct creation *cr)
 
 	r = r < 0 ? r : make_ready(cr);
 	r = r < 0 ? r : publish(cr);
-	if (cr->netns >= 0)
-		close(cr->netns);
 	if (r == 0) {
 		close(cr->m.sock);
 		container_unlock(cr->c);
@@ -204,7 +184,7 @@ static int create(struct creation *cr)
 
 int container_create(const struct runtime *rt, const struct create_options *o, const char *id, struct container *ret)
 {
-	struct creation cr = {.rt = rt, .o = o, .c = ret, .console = -1, .netns = -1};
+	struct creation cr = {.rt = rt, .o = o, .c = ret, .console = -1};
 	int r = read_spec(&cr);
 
 	if (r == 0)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -27,6 +28,8 @@ struct hook {
 	const char *path;
 	struct str_list args, env;
 	json_int_t timeout; /* s; 0: none */
+	const struct container *c;
+	enum hook_place place;
 };
 
 static void list_of(const json_t *array, struct str_list *ret)
@@ -53,26 +56,52 @@ static int state_file(const struct container *c, enum container_status s)
 	return fd;
 }
 
-static _Noreturn void become(const struct hook *h, int state, int output, int netns, pid_t parent)
+static int enter_network(const struct container *c)
+{
+	struct stat own, its;
+	char path[64];
+	int fd, r;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)c->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	r = fd < 0 || fstat(fd, &its) < 0 || stat("/proc/self/ns/net", &own) < 0 ? -1 : 0;
+	if (r == 0 && (own.st_dev != its.st_dev || own.st_ino != its.st_ino))
+		r = setns(fd, CLONE_NEWNET);
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+static void execute(const struct hook *h)
 {
 	static char *nothing[] = {NULL};
+
+	syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */);
+	execve(h->path, h->args.count ? h->args.items : (char *[]){(char *)(uintptr_t)h->path, NULL},
+		h->env.count ? h->env.items : nothing);
+	dprintf(STDERR_FILENO, "%s", strerror(errno));
+}
+
+static _Noreturn void become(const struct hook *h, int state, int output, pid_t parent)
+{
 	sigset_t none;
 
 	/* What a killed command began is not to go on behind its back. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setpgid(0, 0); /* what it starts ends with it, when its time is over */
 	if (getppid() != parent)
 		_exit(1);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	if (netns >= 0 && setns(netns, CLONE_NEWNET) < 0)
-		dprintf(output, "cannot enter the container's network namespace: %s", strerror(errno));
-	else if (dup2(state, 0) >= 0 && dup2(output, 1) >= 0 && dup2(output, 2) >= 0) {
-		syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */);
-		execve(h->path, h->args.count ? h->args.items : (char *[]){(char *)(uintptr_t)h->path, NULL},
-			h->env.count ? h->env.items : nothing);
-		dprintf(2, "%s", strerror(errno));
-	}
+	if (dup2(state, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
+		_exit(127);
+	if (h->place == HOOK_INSIDE)
+		_exit(hook_inside(h->c, h->path, &h->args, &h->env));
+	if (h->place == HOOK_NETWORK && enter_network(h->c) < 0)
+		dprintf(STDERR_FILENO, "cannot enter the container's network namespace: %s", strerror(errno));
+	else
+		execute(h);
 	_exit(127);
 }
 
@@ -96,6 +125,7 @@ static bool wait_for(pid_t pid, json_int_t timeout, int *status)
 		if (poll(&p, 1, left > 60000 ? 60000 : (int)left) == 1)
 			break;
 	if (fd >= 0 && poll(&p, 1, 0) != 1) {
+		kill(-pid, SIGKILL);
 		kill(pid, SIGKILL);
 		in_time = false;
 	}
@@ -119,7 +149,7 @@ static char *output_end(int fd)
 }
 
 /* NULL, or what went wrong, allocated. */
-static char *run_hook(const struct hook *h, int state, int netns)
+static char *run_hook(const struct hook *h, int state)
 {
 	int output = memfd_create("output", MFD_CLOEXEC | MFD_ALLOW_SEALING), status = 0;
 	char *text, *why = NULL;
@@ -130,7 +160,7 @@ static char *run_hook(const struct hook *h, int state, int netns)
 	fcntl(output, F_SETFL, O_APPEND);
 	pid = fork();
 	if (pid == 0)
-		become(h, state, output, netns, parent);
+		become(h, state, output, parent);
 	if (pid < 0) {
 		why = xasprintf("cannot start it: %s", strerror(errno));
 	} else if (!wait_for(pid, h->timeout, &status)) {
@@ -145,9 +175,9 @@ static char *run_hook(const struct hook *h, int state, int netns)
 	return why;
 }
 
-static char *run_one(const json_t *v, const struct container *c, enum container_status s, int netns)
+static char *run_one(const json_t *v, const struct container *c, enum container_status s, enum hook_place place)
 {
-	struct hook h = {.path = json_string_value(json_object_get(v, "path")),
+	struct hook h = {.c = c, .place = place, .path = json_string_value(json_object_get(v, "path")),
 		.timeout = json_integer_value(json_object_get(v, "timeout"))};
 	int state = state_file(c, s);
 	char *why;
@@ -157,20 +187,20 @@ static char *run_one(const json_t *v, const struct container *c, enum container_
 	list_of(json_object_get(v, "args"), &h.args);
 	list_of(json_object_get(v, "env"), &h.env);
 	debug("hook %s", h.path);
-	why = run_hook(&h, state, netns);
+	why = run_hook(&h, state);
 	close(state);
 	str_list_free(&h.args);
 	str_list_free(&h.env);
 	return why;
 }
 
-int hooks_run(const json_t *hooks, const char *kind, const struct container *c, enum container_status s, int netns)
+int hooks_run(const json_t *hooks, const char *kind, const struct container *c, enum container_status s, enum hook_place place)
 {
 	const json_t *list = json_object_get(hooks, kind), *v;
 	size_t i;
 
 	json_array_foreach(list, i, v) {
-		char *why = run_one(v, c, s, netns);
+		char *why = run_one(v, c, s, place);
 
 		if (!why)
 			continue;
@@ -187,15 +217,10 @@ void hooks_try(const json_t *hooks, const char *kind, const struct container *c,
 	size_t i;
 
 	json_array_foreach(list, i, v) {
-		char *why = run_one(v, c, s, -1);
+		char *why = run_one(v, c, s, HOOK_OUTSIDE);
 
 		if (why)
 			warn("%s hook #%zu (%s) failed: %s", kind, i, json_string_value(json_object_get(v, "path")), why);
 		free(why);
 	}
-}
-
-bool hooks_any(const json_t *hooks, const char *kind)
-{
-	return json_array_size(json_object_get(hooks, kind)) > 0;
 }

@@ -4,11 +4,15 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "cmd/lib/process.h"
 #include "cmd/runtime/hooks.h"
 #include "cmd/runtime/log.h"
 #include "cmd/runtime/runtime.h"
 #include "cmd/runtime/start.h"
 #include "cmd/runtime/state.h"
+
+/* How long an end by SIGKILL may take. */
+#define END_MS 10000
 
 static const struct option_row options[] = {
 	{OPTION_END},
@@ -41,6 +45,16 @@ static int go(struct container *c)
 	return r < 0 ? -1 : 0;
 }
 
+/* A program that must not start must not wait for another try either. */
+static int prepare(struct container *c)
+{
+	int r = hooks_run(json_object_get(c->state, "hooks"), "startContainer", c, CONTAINER_CREATED, HOOK_INSIDE);
+
+	if (r < 0 && process_end(c->pid, c->start, c->boot))
+		container_wait(c, END_MS);
+	return r;
+}
+
 int container_start(struct container *c)
 {
 	int r = container_lock(c, true);
@@ -50,6 +64,8 @@ int container_start(struct container *c)
 	if (r < 0)
 		return fail("cannot lock container %s: %s", c->id, strerror(-r));
 	r = check_status(c);
+	if (r == 0)
+		r = prepare(c);
 	if (r == 0)
 		r = go(c);
 	container_unlock(c);

@@ -104,6 +104,7 @@ static void take_state(struct container *c, json_t *state)
 	c->created = text_of(state, "created");
 	c->owner = text_of(state, "owner");
 	c->boot = text_of(state, "boot");
+	c->terminal = json_is_true(json_object_get(state, "terminal"));
 	c->pid = (pid_t)json_integer_value(json_object_get(state, "pid"));
 	c->start = (uint64_t)json_integer_value(json_object_get(state, "start"));
 }

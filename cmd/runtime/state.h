@@ -38,6 +38,7 @@ struct container {
 	json_t *state;
 	bool making; /* it is what create noted before it was done */
 	const char *bundle, *rootfs, *created, *owner; /* parts of state, "" where absent */
+	bool terminal; /* its program has one */
 	pid_t pid;				       /* of the monitor; 0: none was noted */
 	uint64_t start;
 	const char *boot;
