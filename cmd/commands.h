@@ -137,6 +137,17 @@ struct update_options {
 	const char *restart;
 };
 
+struct minikube_options {
+	const char *profile; /* NULL: the active one */
+	struct str_list nodes;
+	const char *archive, *format;
+	bool quiet;
+};
+
+int cmd_minikube_enable(const void *opts, int argc, char **argv);
+int cmd_minikube_disable(const void *opts, int argc, char **argv);
+int cmd_minikube_status(const void *opts, int argc, char **argv);
+int cmd_minikube_load(const void *opts, int argc, char **argv);
 int cmd_pause(const void *opts, int argc, char **argv);
 int cmd_unpause(const void *opts, int argc, char **argv);
 int cmd_stats(const void *opts, int argc, char **argv);

@@ -6,7 +6,7 @@
 
 #include "cmd/table/table_rows.h"
 
-const struct cmd_group *const command_groups[] = {&run_group, &life_group, &sandbox_group, &watch_group, &changes_group, &image_group, &volume_group, &config_group, &host_group, NULL};
+const struct cmd_group *const command_groups[] = {&run_group, &life_group, &sandbox_group, &watch_group, &changes_group, &image_group, &volume_group, &minikube_group, &config_group, &host_group, NULL};
 
 const struct cmd_spec *command_at(size_t i)
 {

@@ -53,6 +53,8 @@ enum complete_kind {
 	COMPLETE_ULIMIT,
 	COMPLETE_TEMPLATE, /* --format: table, json, a template */
 	COMPLETE_FILTER,   /* NAME=VALUE: the names are `choices` */
+	COMPLETE_PROFILE,  /* live: profiles of minikube */
+	COMPLETE_NODE,	   /* live: nodes of the profile */
 	COMPLETE_SETTING,  /* keys of the configuration */
 };
 

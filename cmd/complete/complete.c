@@ -297,9 +297,18 @@ void offer_kind(struct completion *c, enum complete_kind kind, const char *choic
 	case COMPLETE_RUNNABLE:
 		offer(c, "host", "this machine's tools, none of its data");
 		offer_images(c);
+		offer_minikube_images(c);
 		break;
 	case COMPLETE_IMAGE:
 		offer_images(c);
+		if (strcmp(c->cmd->name, "pull") == 0)
+			offer_minikube_images(c);
+		break;
+	case COMPLETE_PROFILE:
+		offer_profiles(c);
+		break;
+	case COMPLETE_NODE:
+		offer_nodes(c);
 		break;
 	case COMPLETE_SANDBOX:
 	case COMPLETE_RUNNING:
@@ -407,6 +416,8 @@ static void note_option(struct reader *r, const struct opt_spec *o, const char *
 	r->given[o - r->c->cmd->opts] = true;
 	if (strcmp(o->name, "rootfs") == 0)
 		r->c->rootfs = value;
+	if (strcmp(o->name, "profile") == 0)
+		r->c->profile = value;
 }
 
 /* Option of a letter of a word of letters; *rest is what follows it in the word. */

@@ -25,6 +25,7 @@ struct completion {
 	const struct cmd_spec *cmd;
 	struct str_list args; /* the arguments before the current word; borrowed */
 	const char *rootfs;   /* value of --rootfs, if there was one */
+	const char *profile;  /* value of --profile, if there was one */
 	const char *files;    /* NULL, "files" or "dirs" */
 	size_t files_at;
 };
@@ -43,6 +44,11 @@ void offer_kind(struct completion *c, enum complete_kind kind, const char *choic
 void offer_images(struct completion *c);
 void offer_volumes(struct completion *c);
 void offer_mounts(struct completion *c);
+
+/* minikube:IMAGE, for what may be fetched from there; asks minikube once that much is typed (minikube.c). */
+void offer_minikube_images(struct completion *c);
+void offer_profiles(struct completion *c);
+void offer_nodes(struct completion *c);
 
 /* Sandboxes of a kind (COMPLETE_SANDBOX, _RUNNING …), each with `suffix` behind its name. */
 void offer_sandboxes(struct completion *c, enum complete_kind kind, const char *suffix);

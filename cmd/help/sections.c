@@ -10,6 +10,7 @@ const struct help_section help_sections[] = {
 	{"Stop, change and remove", "stop,kill,restart,pause,unpause,wait,update,rename,rm,container prune"},
 	{"Files", "cp,diff,apply,commit,export,volume"},
 	{"Images", "pull,images,rmi,tag,history,load,save,import,mount,umount,verify,image prune,prune"},
+	{"Kubernetes", "minikube"},
 	{"Picket itself", "config,doctor,info,system df,system prune,version,completion,help"},
 	{NULL, NULL},
 };

@@ -11,6 +11,7 @@
 #include "cmd/commands.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/programs.h"
+#include "cmd/minikube/minikube.h"
 
 int fetch_pull(const char *name, const char *platform, const char *tls_verify, bool quiet, bool to_stdout)
 {
@@ -57,7 +58,19 @@ static int own_status(int status)
 int cmd_pull(const void *opts, int argc, char **argv)
 {
 	const struct fetch_options *o = opts;
+	const char *there = mk_image_name(argv[0]);
+	char *stored = NULL;
+	int r;
 
+	if (there && !o->platform && !o->tls_verify) {
+		r = mk_fetch_image(there, NULL, o->quiet, &stored);
+		if (r == 0)
+			puts(stored);
+		free(stored);
+		return r ? r : finish_output();
+	}
+	if (there)
+		return complain(EXIT_FAILED, "what minikube has is taken as it is: --platform and --tls-verify are for registries");
 	return own_status(fetch_pull(argv[0], o->platform, o->tls_verify, o->quiet, true));
 }
 

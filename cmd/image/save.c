@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
+#include "cmd/image/save.h"
 #include "cmd/image/tarout.h"
 #include "cmd/lib/message.h"
 #include "fuse-snap/index.h"
@@ -398,7 +399,7 @@ static void note_image(struct save *s, const char *name, const struct digest *ma
 	json_array_append_new(s->docker, entry);
 }
 
-static int save_config(struct save *s, const char *name, json_t *config)
+static int save_config(struct save *s, const char *name, json_t *config, struct digest *ret_id)
 {
 	json_t *descriptors = json_array(), *paths = json_array(), *manifest;
 	struct digest id, m;
@@ -421,12 +422,14 @@ static int save_config(struct save *s, const char *name, json_t *config)
 	put_blob(s, text, len, &m);
 	free(text);
 	json_decref(manifest);
+	if (ret_id)
+		*ret_id = id;
 	note_image(s, name, &m, len,
 		json_pack("{s:s, s:[], s:o}", "Config", blob_path(&id, path), "RepoTags", "Layers", paths));
 	return 0;
 }
 
-static int save_image(struct save *s, const char *text)
+static int save_image(struct save *s, const char *text, struct digest *id)
 {
 	struct image_ref ref;
 	struct snap_error e;
@@ -441,7 +444,7 @@ static int save_image(struct save *s, const char *text)
 	free(data);
 	if (!config)
 		return complain(-1, "the configuration of %s is damaged; picket verify says more", text);
-	r = save_config(s, *ref.name && !strchr(ref.name, '@') ? ref.name : NULL, config);
+	r = save_config(s, *ref.name && !strchr(ref.name, '@') ? ref.name : NULL, config, id);
 	json_decref(config);
 	return r;
 }
@@ -455,14 +458,14 @@ static void put_json(struct save *s, const char *path, json_t *v)
 	json_decref(v);
 }
 
-static int save_all(struct save *s, int argc, char **argv)
+static int save_all(struct save *s, int argc, char *const *argv, struct digest *ids)
 {
 	int r = 0;
 
 	s->docker = json_array();
 	s->oci = json_array();
 	for (int i = 0; r == 0 && i < argc; i++)
-		r = save_image(s, argv[i]);
+		r = save_image(s, argv[i], ids ? &ids[i] : NULL);
 	if (r) {
 		json_decref(s->oci);
 		json_decref(s->docker);
@@ -482,7 +485,7 @@ static int save_all(struct save *s, int argc, char **argv)
 	return r;
 }
 
-static int save_to(int fd, int argc, char **argv)
+int save_images(int fd, int argc, char *const *argv, struct digest *ids)
 {
 	struct save s = {.out = xcalloc(1, sizeof(*s.out))};
 	struct store_txn *txn;
@@ -496,7 +499,7 @@ static int save_to(int fd, int argc, char **argv)
 		return complain(EXIT_FAILED, "%s", e.text);
 	}
 	tarout_begin(s.out, fd, NULL);
-	r = save_all(&s, argc, argv);
+	r = save_all(&s, argc, argv, ids);
 	store_end(txn);
 	store_close(s.store);
 	free(s.out);
@@ -513,14 +516,14 @@ int cmd_save(const void *opts, int argc, char **argv)
 		if (isatty(STDOUT_FILENO))
 			return complain(EXIT_FAILED, "picket save writes an archive to standard output, which is a terminal; "
 						     "name a file with -o, or redirect it");
-		return save_to(STDOUT_FILENO, argc, argv);
+		return save_images(STDOUT_FILENO, argc, argv, NULL);
 	}
 	beside = xasprintf("%s.%ld.part", o->output, (long)getpid());
 	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0) {
 		r = complain(EXIT_FAILED, "cannot write %s: %s", o->output, strerror(errno));
 	} else {
-		r = save_to(fd, argc, argv);
+		r = save_images(fd, argc, argv, NULL);
 		if (r == 0 && (close(fd) < 0 || rename(beside, o->output) < 0))
 			r = complain(EXIT_FAILED, "cannot write %s: %s", o->output, strerror(errno));
 		if (r)

@@ -133,7 +133,7 @@ block() {
 		printf '[%s]\n  runtime_type = "io.containerd.runc.v2"\n' "$(section runc "$2")"
 		printf '  [%s.options]\n    SystemdCgroup = %s\n' "$(section runc "$2")" "$3"
 	fi
-	printf '[%s]\n  runtime_type = "io.containerd.runc.v2"\n  pod_annotations = ["dev.picket.*"]\n' "$(section picket "$2")"
+	printf '[%s]\n  runtime_type = "io.containerd.runc.v2"\n  pod_annotations = ["dev.picket.*"]\n  container_annotations = ["dev.picket.*"]\n' "$(section picket "$2")"
 	printf '  [%s.options]\n' "$(section picket "$2")"
 	printf '    BinaryName = "%s/picket-runtime"\n    SystemdCgroup = %s\n' "$directory" "$3"
 	echo "$end"
@@ -239,6 +239,9 @@ whole() { [ -f "$1/SHA256SUMS" ] && (cd "$1" && sha256sum -c SHA256SUMS >/dev/nu
 check_node() {
 	command -v containerd >/dev/null 2>&1 ||
 		fail "this node has no containerd; start it with it: minikube start --container-runtime=containerd"
+	for tool in awk cmp gzip head od sed sha256sum stat tail tar; do
+		command -v "$tool" >/dev/null 2>&1 || fail "this node has no $tool"
+	done
 	command -v ctr >/dev/null 2>&1 || fail "this node has no ctr, which belongs to containerd"
 	case $restart in
 	systemctl*) command -v systemctl >/dev/null 2>&1 || fail "this node has no systemctl; say how containerd is restarted with --restart" ;;

@@ -17,6 +17,7 @@
 #include "cmd/keep/keeper.h"
 #include "cmd/keep/settings.h"
 #include "cmd/lib/message.h"
+#include "cmd/minikube/minikube.h"
 #include "cmd/run/limit_options.h"
 #include "cmd/run/net_options.h"
 #include "cmd/run/report.h"
@@ -90,10 +91,19 @@ static int find_held(struct run *r, struct snap_error *e)
 /* Find the image in the store, pulling it as --pull says. */
 static int resolve_image(struct run *r)
 {
-	const char *when = r->o->pull ? r->o->pull : "missing";
+	const char *when = r->o->pull ? r->o->pull : "missing", *there = mk_image_name(r->image);
 	struct snap_error e;
 	int status, found;
 
+	/* Which image that is now is Minikube's to say. */
+	if (there) {
+		char *stored = NULL;
+
+		if (strcmp(when, "never") != 0 && mk_fetch_image(there, NULL, r->o->quiet, &stored))
+			return EXIT_PICKET;
+		r->image = stored ? stored : there;
+		when = "never";
+	}
 	if (store_open(NULL, &r->store, &e) < 0)
 		return complain(EXIT_PICKET, "%s", e.text);
 	if (strcmp(when, "always") == 0) {

@@ -61,11 +61,12 @@ static const struct opt_spec history_opts[] = {
 
 static const struct cmd_spec commands[] = {
 	{"pull", "[OPTIONS] NAME[:TAG|@DIGEST]", "fetch an image from a registry",
-		"Names are docker's: busybox is docker.io/library/busybox:latest. Credentials are those of docker "
+		"Names are docker's: busybox is docker.io/library/busybox:latest; minikube:NAME is an image that Minikube has. Credentials are those of docker "
 		"login or podman login (~/.docker/config.json). Layers that are there already are not fetched again.",
 		OPTS(pull_opts, fetch_options), 1, 1, .complete = COMPLETE_IMAGE, .failure = EXIT_FAILED,
 		.run = cmd_pull,
 		.examples = "pull alpine # docker.io/library/alpine:latest\n"
+			    "pull minikube:app:2 # what the active profile of Minikube has\n"
 			    "pull 127.0.0.1:5000/app:2 # from a registry of your own"},
 	{"load", "[OPTIONS] [FILE|DIR|-]", "take images from an archive or a directory",
 		"Reads what docker save and podman save write, and OCI layouts as a directory or a tar archive. "

@@ -19,6 +19,6 @@
 #define OPTS(list, type) .opts = (list), .opt_count = COUNT(list), .opts_size = sizeof(struct type)
 #define NO_OPTS .opts_size = 1
 
-extern const struct cmd_group run_group, life_group, sandbox_group, watch_group, image_group, volume_group, config_group, host_group, changes_group;
+extern const struct cmd_group run_group, life_group, sandbox_group, watch_group, image_group, volume_group, minikube_group, config_group, host_group, changes_group;
 
 #endif
