@@ -81,9 +81,8 @@ class Script:
         self.d, self.name, self.lines = d, name, []
 
     def clean(self, text):
-        text = text.replace(self.name, "NAME")
+        text = text.replace("runc create failed: unable to start container process: ", "").replace(self.name, "NAME")
         text = re.sub(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b", "ID", text)
-        text = text.replace("runc create failed: unable to start container process: ", "")
         return "\n".join(line for line in text.strip().splitlines() if "error waiting for container" not in line)
 
     def step(self, title, *argv, input=None, timeout=30, sort=False):
@@ -128,7 +127,7 @@ class Script:
         self.step("exec of nothing", "exec", c, "nosuch")
         self.note("top", self.d.docker("top", c).stdout.splitlines()[:1])
         stats = self.d.docker("stats", "--no-stream", "--format", "{{.Name}} {{.CPUPerc}} {{.MemUsage}} {{.PIDs}}", c).stdout
-        self.note("stats", bool(re.match(r"\S+ [\d.]+% [\d.]+MiB / [\d.]+MiB \d+", stats)) or stats)
+        self.note("stats", bool(re.match(r"\S+ [\d.]+% [\d.]+[KM]iB / [\d.]+MiB \d+", stats)) or stats)
         address = self.inspect(c, "{{.NetworkSettings.IPAddress}}")
         for url in ("http://127.0.0.1:18080/", "http://%s/" % address):
             self.note("page", subprocess.run(["busybox", "wget", "-T", "5", "-qO-", url], capture_output=True, text=True).stdout.strip())
@@ -171,7 +170,7 @@ class Script:
         self.run("user", "-u", "33:44", "--group-add", "5", "bb", "id")
         self.run("read only", "--read-only", "--tmpfs", "/run:size=1m", "bb", "sh", "-c", "touch /x; touch /run/y && echo ok; df -k /run | tail -1", sort=True)
         self.run("network none", "--network", "none", "bb", "ip", "-o", "link")
-        self.run("network host", "--network", "host", "bb", "sh", "-c", "ip -o link | grep -c " + BRIDGE)
+        self.run("network host", "--network", "host", "bb", "sh", "-c", "ip -o link | grep -c %s:" % BRIDGE)
         self.run("limits", "--ulimit", "nofile=100:200", "--sysctl", "net.ipv4.ip_forward=1", "--hostname", "hh", "--shm-size", "8m", "bb", "sh", "-c",
                  "ulimit -n; cat /proc/sys/net/ipv4/ip_forward; hostname; df -k /dev/shm | tail -1")
         self.run("no capabilities", "--cap-drop", "ALL", "bb", "sh", "-c", "grep Cap /proc/self/status; chown 5 /tmp")
