@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
+import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench  # noqa: E402
@@ -17,6 +17,13 @@ from bench import until  # noqa: E402
 
 MIB = 1 << 20
 BRIDGE, SUBNET = "pkdocker0", "10.94.9"
+
+
+def page(url):
+    try:
+        return urllib.request.urlopen(url, timeout=5).read().decode().strip()
+    except OSError as e:
+        return str(e)
 
 
 class Docker:
@@ -55,6 +62,9 @@ class Docker:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        # What dockerd itself leaves mounted.
+        for mount in (self.work + "/exec/netns/default", self.work + "/data"):
+            subprocess.run(["umount", mount], stderr=subprocess.DEVNULL)
 
     def docker(self, *argv, timeout=30, input=None):
         return subprocess.run([self.program("docker"), *argv], capture_output=True, text=True, errors="replace", timeout=timeout, env=self.environment,
@@ -130,7 +140,7 @@ class Script:
         self.note("stats", bool(re.match(r"\S+ [\d.]+% [\d.]+[KM]iB / [\d.]+MiB \d+", stats)) or stats)
         address = self.inspect(c, "{{.NetworkSettings.IPAddress}}")
         for url in ("http://127.0.0.1:18080/", "http://%s/" % address):
-            self.note("page", subprocess.run(["busybox", "wget", "-T", "5", "-qO-", url], capture_output=True, text=True).stdout.strip())
+            self.note("page", page(url))
         self.step("update", "update", "-m", "200m", "--memory-swap", "200m", "--cpus", "0.25", "--pids-limit", "60", c)
         self.groups(c)
         with open(self.d.work + "/in", "w") as f:
