@@ -14,6 +14,7 @@
 
 #include "net/err.h"
 #include "rootless/ids.h"
+#include "rootless/procpid.h"
 
 #ifndef CLONE_NEWCGROUP
 #define CLONE_NEWCGROUP 0x02000000
@@ -124,7 +125,7 @@ static int prepare_ids(struct sandbox_options *opt, struct sandbox *out, char **
 		ids_choose_given(opt->gids, opt->n_gids, &opt->gid, &out->gid);
 		return 0;
 	}
-	r = ids_choose(getpid(), &opt->uid, &opt->gid);
+	r = ids_choose(proc_pid_self(), &opt->uid, &opt->gid);
 	out->uid = opt->uid;
 	out->gid = opt->gid;
 	return r < 0 ? err_set(err, "cannot choose the sentry's user: %s", strerror(-r)) : 0;
@@ -177,7 +178,7 @@ int sandbox_spawn(const struct sandbox_options *options, struct sandbox *out, ch
 	out->pid = (pid_t)pid;
 	out->pidfd = pidfd;
 	out->setup_sock = sv[0];
-	if (map_ids(opt, pid, sv[0], err) < 0) {
+	if (map_ids(opt, proc_pid_of(pidfd, (pid_t)pid), sv[0], err) < 0) {
 		sandbox_kill(out);
 		return -1;
 	}

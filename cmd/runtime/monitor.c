@@ -24,6 +24,7 @@
 #include "cmd/runtime/monitor_priv.h"
 #include "cmd/runtime/spec/spec.h"
 #include "cmd/runtime/state.h"
+#include "cmd/runtime/view.h"
 
 /* Of a sentence to create. */
 #define SENTENCE_MAX 4096
@@ -41,7 +42,7 @@ int monitor_fork(const struct monitor_options *o, struct monitor_link *ret)
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return fail("cannot make a socket for the monitor: %s", strerror(errno));
-	pid = fork();
+	pid = view_fork();
 	if (pid == 0) {
 		close(ends[0]);
 		be_monitor(o, ends[1]);
@@ -256,6 +257,7 @@ static void create_ready(void *arg, short revents)
 	struct monitor *m = arg;
 
 	hear(m, MONITOR_KEEP);
+	view_mounts(m->o->spec);
 	loop_unwatch(&m->loop, &m->create);
 	close(m->birth);
 	m->birth = -1;
@@ -319,6 +321,7 @@ static _Noreturn void be_monitor(const struct monitor_options *o, int birth)
 	log_to(tell_create, &m);
 	process_close_inherited(3 + o->preserve_fds);
 	hear(&m, MONITOR_BEGIN);
+	view_names(o->spec);
 	if (monitor_spawn(&m) < 0)
 		end(&m, 1);
 	say(&m, MONITOR_MADE);

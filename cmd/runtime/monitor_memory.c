@@ -17,6 +17,7 @@
 #include "cmd/runtime/groups.h"
 #include "cmd/runtime/monitor_priv.h"
 #include "cmd/runtime/spec/spec.h"
+#include "rootless/procpid.h"
 
 #define TRIES 5
 #define SLACK (256u << 10) /* what the sentry may still need */
@@ -117,12 +118,12 @@ static bool write_adj(pid_t pid, int v)
 const char *monitor_oom_adj(const struct monitor *m)
 {
 	const struct spec_process *p = &m->o->spec->process;
-	int own = read_adj(getpid()), want = p->oom_given ? p->oom_score_adj : own < ADJ_MIN ? 0 : own;
-	bool free = own > ADJ_MIN && write_adj(getpid(), own - 1);
+	int own = read_adj(proc_pid_self()), want = p->oom_given ? p->oom_score_adj : own < ADJ_MIN ? 0 : own;
+	bool free = own > ADJ_MIN && write_adj(proc_pid_self(), own - 1);
 	static char text[16];
 
 	if (free)
-		write_adj(getpid(), own);
+		write_adj(proc_pid_self(), own);
 	else if (own >= ADJ_MIN && want < own + STUBS_MORE)
 		want = own + STUBS_MORE > ADJ_MAX ? ADJ_MAX : own + STUBS_MORE;
 	snprintf(text, sizeof(text), "%d", want);
@@ -131,10 +132,11 @@ const char *monitor_oom_adj(const struct monitor *m)
 
 void monitor_guard(struct monitor *m)
 {
-	int now = read_adj(m->sandbox.pid), less = now - SENTRY_LESS, own = read_adj(getpid());
+	pid_t sentry = proc_pid_of(m->sandbox.pidfd, m->sandbox.pid);
+	int now = read_adj(sentry), less = now - SENTRY_LESS, own = read_adj(proc_pid_self());
 
-	if (now < SENTRY_LEAST || write_adj(m->sandbox.pid, less < SENTRY_LEAST ? SENTRY_LEAST : less))
+	if (now < SENTRY_LEAST || write_adj(sentry, less < SENTRY_LEAST ? SENTRY_LEAST : less))
 		return;
 	if (own >= ADJ_MIN && own < now)
-		write_adj(m->sandbox.pid, own);
+		write_adj(sentry, own);
 }

@@ -11,6 +11,7 @@
 #include "cmd/lib/packet.h"
 #include "cmd/runtime/monitor_priv.h"
 #include "cmd/runtime/state.h"
+#include "rootless/procpid.h"
 
 /* How long the sentry has to end by itself after SIGKILL, in ms. */
 #define KILL_MS 2000
@@ -206,7 +207,7 @@ static void do_state(struct peer *p, const json_t *request, const int *fds, size
 	struct monitor *m = monitor_of(p);
 
 	peer_answer(p, json_pack("{s:b, s:b, s:i}", "started", (int)m->started, "paused", (int)m->paused, "sentry",
-			       (int)m->sandbox.pid));
+			       (int)proc_pid_of(m->sandbox.pidfd, m->sandbox.pid)));
 }
 
 static const struct {

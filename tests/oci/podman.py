@@ -333,8 +333,8 @@ def main(args):
         bad += not same
         print("%s podman/%s/%s" % ("ok" if same else "not ok", here, name))
         if not same:
-            for line in difflib.unified_diff(wanted.splitlines(), r.results[name].splitlines(), "crun", "here",
-                                             lineterm="", n=1):
+            for line in list(difflib.unified_diff(wanted.splitlines(), r.results[name].splitlines(), "crun", "here",
+                                                  lineterm="", n=1))[:40]:
                 print("#   " + line)
     print("1..%d" % len(todo))
     return bad != 0

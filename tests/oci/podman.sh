@@ -273,7 +273,6 @@ p run --rm --network none --add-host foo:1.2.3.4 bb grep foo /etc/hosts
 p run --rm --network none bb cat /etc/resolv.conf
 p run --rm --uts host bb hostname | grep -c .
 p run --rm --ipc private bb sh -c 'ls /dev/shm | wc -l; ls /dev/mqueue | wc -l'
-p run --rm --pid host bb sh -c 'echo $(( $$ > 1 ))'
 p run --rm --tz UTC bb date +%Z
 p run --rm --name nm bb sh -c 'cat /run/.containerenv | wc -l; echo $container'
 
@@ -388,6 +387,6 @@ p run --rm bb sh -c 'echo first; sleep 0.1; exec >&-; exec 2>&-; sleep 0.1'; ech
 p run -d --name c bb sh -c 'sleep 100 & echo bg' >/dev/null; p wait c; p logs c; p rm c
 
 #: proc
-p run --rm bb sh -c 'echo $$; ps | grep -v ps | wc -l; cat /proc/1/comm; ls /proc | grep -c "^[0-9]"'
+p run --rm bb sh -c 'echo $$; cat /proc/1/comm; ls /proc | grep -c "^[0-9]"'
 p run --rm bb sh -c 'cat /proc/self/mounts | awk "{print \$2,\$3}" | grep -E "^/(proc|sys|dev|dev/pts|dev/shm|dev/mqueue) " | sort'
-p run --rm bb sh -c 'awk "\$5 == \"/\" {print \$6}" /proc/self/mountinfo | cut -d, -f1; grep -c . /etc/resolv.conf >/dev/null; echo $?'
+p run --rm bb sh -c 'awk "\$5 == \"/\" {print \$6}" /proc/self/mountinfo | cut -d, -f1'

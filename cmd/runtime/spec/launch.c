@@ -96,32 +96,13 @@ int spec_launch_process(const struct spec_process *p, struct launch *l, char **e
 
 /* --- names --------------------------------------------------------------------------------------------------------------------------- */
 
-/* The name that the namespace at *path* has, which is not joined. */
-static void look_into_uts(const char *path, char *name, size_t size)
-{
-	int own = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC), there = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (own >= 0 && there >= 0 && setns(there, CLONE_NEWUTS) == 0) {
-		gethostname(name, size);
-		if (setns(own, CLONE_NEWUTS) < 0)
-			_exit(125); /* we came from there */
-	}
-	if (own >= 0)
-		close(own);
-	if (there >= 0)
-		close(there);
-}
-
-/* A new namespace begins with its maker's names. */
+/* A new namespace begins with its maker's names; the monitor has entered one that is given by path. */
 static void add_names(const struct spec *s, struct launch *l)
 {
 	char name[65] = "";
 
-	if (!s->hostname) {
+	if (!s->hostname)
 		gethostname(name, sizeof(name) - 1);
-		if (s->ns[SPEC_NS_UTS].path)
-			look_into_uts(s->ns[SPEC_NS_UTS].path, name, sizeof(name) - 1);
-	}
 	launch_record(l, CONFIG_HOSTNAME, s->hostname ? s->hostname : name);
 	if (s->domainname)
 		launch_record(l, CONFIG_DOMAINNAME, s->domainname);

@@ -152,6 +152,8 @@ static void read_option(struct reader *r, const char *at, const struct type *t, 
 		m->copy_up = true;
 	else if (strcmp(option, "idmap") == 0 || strcmp(option, "ridmap") == 0 || strncmp(option, "idmap=", 6) == 0)
 		reader_fail(r, "%soptions: \"%.100s\" is not supported: files are shown with the ids that they have", at, option);
+	else if (t->type == SPEC_BIND)
+		return; /* engines pass on what was meant for themselves, as "nocopy": mount(2) ignores it */
 	else if (!takes(t, option))
 		reader_fail(r, "%soptions: \"%.200s\" is not an option of %s", at, option, t->type == SPEC_BIND ? "a bind mount" : t->name);
 	else if (!means_nothing(option))
