@@ -11,6 +11,7 @@ import fcntl
 import os
 import pty
 import re
+import resource
 import select
 import shutil
 import signal
@@ -28,7 +29,7 @@ LIMIT = 90  # seconds a script may take
 WORKERS = 2
 
 # No bridge that others use, and no more open files than a container in a container may have.
-ROOT_CONF = 'netns = "none"\ndefault_ulimits = ["nofile=1024:4096", "nproc=1024:2048"]\n'
+ROOT_CONF = 'netns = "none"\ndefault_ulimits = ["nofile=%d:%d", "nproc=1024:1024"]\n' % ((resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 
 PRELUDE = r"""
 p() { $P "$@"; }
