@@ -136,7 +136,7 @@ static const char *find_var(const char *const *env, size_t n, const char *var)
 	size_t len = name_len(var);
 
 	while (n-- > 0)
-		if (name_len(env[n]) == len && !memcmp(env[n], var, len))
+		if (!strncmp(env[n], var, len) && (env[n][len] == '=' || !env[n][len]))
 			return env[n];
 	return NULL;
 }

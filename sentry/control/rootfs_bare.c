@@ -88,6 +88,7 @@ static int resolve(struct task *t, const char *name, char *path)
 {
 	char *rest = malloc(2 * VFS_PATH_MAX), *at;
 	unsigned links = 0;
+	bool gone = false; /* from here on there is nothing */
 	int r = 0;
 
 	if (!rest || strlen(name) >= VFS_PATH_MAX) {
@@ -106,6 +107,7 @@ static int resolve(struct task *t, const char *name, char *path)
 		}
 		if (len == 2 && at[0] == '.' && at[1] == '.') {
 			drop_last(path);
+			gone = false;
 			at += len + (at[len] == '/');
 			continue;
 		}
@@ -118,11 +120,13 @@ static int resolve(struct task *t, const char *name, char *path)
 		path[have + 1 + len] = 0;
 		memmove(rest, at + len, strlen(at + len) + 1);
 		at = rest;
-		r = vfs_walk(t, AT_FDCWD, path, 0, &p);
-		if (r == 0 && S_ISLNK(p.dentry->inode->mode))
+		r = gone ? 0 : vfs_walk(t, AT_FDCWD, path, 0, &p);
+		if (r == 0 && p.dentry && S_ISLNK(p.dentry->inode->mode)) {
 			r = ++links > LINKS_MAX ? -ELOOP : go_through(t, &p, path, &at);
-		else if (r == -ENOENT || r == -ENOTDIR)
-			r = 0; /* making it will say what is wrong */
+		} else if (r == -ENOENT || r == -ENOTDIR) {
+			gone = true; /* making it will say what is wrong */
+			r = 0;
+		}
 	}
 	if (!*path)
 		strcpy(path, "/");
@@ -130,12 +134,14 @@ static int resolve(struct task *t, const char *name, char *path)
 	return r;
 }
 
+/* Somebody else may make it meanwhile: what he makes is not opened. */
 static int make_file(struct task *t, const char *path)
 {
-	const struct open_how_args how = {.flags = O_RDONLY | O_CREAT, .mode = 0755};
+	const struct open_how_args how = {.flags = O_RDONLY | O_CREAT | O_EXCL, .mode = 0755};
 	FILE_SCOPE f = NULL;
+	int r = vfs_open(t, AT_FDCWD, path, &how, &f);
 
-	return vfs_open(t, AT_FDCWD, path, &how, &f);
+	return r == -EEXIST ? 0 : r;
 }
 
 /* The place for a mount; made if it is missing. *path* has no links in it. */
@@ -532,14 +538,8 @@ void rootfs_bare_console(struct task *init)
 	r = vfs_walk(init, AT_FDCWD, "/dev/pts/0", 0, &pts);
 	if (r == 0)
 		r = vfs_walk(init, AT_FDCWD, "/dev/console", 0, &at);
-	if (r == -ENOENT && pts.dentry) {
-		const struct open_how_args how = {.flags = O_RDONLY | O_CREAT, .mode = 0666};
-		FILE_SCOPE f = NULL;
-
-		r = vfs_open(init, AT_FDCWD, "/dev/console", &how, &f);
-		if (r == 0)
-			r = vfs_walk(init, AT_FDCWD, "/dev/console", 0, &at);
-	}
+	if (r == -ENOENT && pts.dentry && make_file(init, "/dev/console") == 0)
+		r = vfs_walk(init, AT_FDCWD, "/dev/console", 0, &at);
 	if (r == 0)
 		mount_bind(init, &pts, &at, MS_BIND);
 	init->fs->umask = umask;
