@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,14 @@ static int set_size(int fd, unsigned int rows, unsigned int cols)
 	struct winsize ws = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
 
 	return rows && cols ? ioctl(fd, TIOCSWINSZ, &ws) : 0;
+}
+
+void console_leave(int fd)
+{
+	if (fd < 0)
+		return;
+	signal(SIGHUP, SIG_IGN); /* which its foreground gets, and that is us */
+	ioctl(fd, TIOCNOTTY);
 }
 
 int console_make(int sock, unsigned int rows, unsigned int cols)

@@ -25,6 +25,12 @@ int console_make(int sock, unsigned int rows, unsigned int cols);
  */
 void console_records(struct launch *l, int fd, unsigned int rows, unsigned int cols);
 
+/*
+ * Before the process that made the terminal *fd* (-1: none) ends: it is its own no longer. Else its end hangs the terminal up, and Linux drops what the reader
+ * of the master has not read yet.
+ */
+void console_leave(int fd);
+
 /* The text that tells the sentry the size of the terminal, "winsize ROWS COLS", into *text*; false: it has none. */
 #define CONSOLE_TEXT 40
 bool console_size_text(int fd, char text[CONSOLE_TEXT]);

@@ -243,6 +243,8 @@ int exec_session(const struct container *c, const struct exec_arguments *a, cons
 			terminal_raw(s.terminal);
 		status = live(&s, started, arg);
 		terminal_restore();
+		if (!s.own)
+			console_leave(s.terminal);
 	}
 	launch_free(&s.launch);
 	return status;

@@ -289,6 +289,7 @@ static _Noreturn void run(struct monitor *m)
 	if (m->status < 0)
 		failed(m, status, m->ending ? "it was killed" : "the sentry ended");
 	server_close(&m->server);
+	console_leave(m->terminal);
 	_exit(status);
 }
 

@@ -114,6 +114,40 @@ def live(*names):
     return found
 
 
+def command(pid):
+    """The command line of a process, "" if it is gone."""
+    try:
+        return open("/proc/%d/cmdline" % pid, "rb").read().decode(errors="replace").replace("\0", " ").strip()
+    except OSError:
+        return ""
+
+
+def parents():
+    """{process: its parent} of all that run."""
+    found = {}
+    for p in os.listdir("/proc"):
+        if p.isdigit():
+            try:
+                state, parent = open("/proc/%s/stat" % p).read().rsplit(")", 1)[1].split()[:2]
+            except OSError:
+                continue
+            if state not in "ZX":
+                found[int(p)] = int(parent)
+    return found
+
+
+def runs(pid):
+    return pid in parents()
+
+
+def descendants(pid):
+    """A process and all below it."""
+    above, found = parents(), [pid]
+    for p in found:
+        found += [c for c, parent in above.items() if parent == p]
+    return found
+
+
 def nothing_left(seconds=5.0):
     """What is still there of shims, runtimes and sandboxes when all should have ended: "" if nothing."""
     end = time.monotonic() + seconds

