@@ -134,6 +134,18 @@ def run(work, kind, d):
         runtime(work, kind, "delete", "--force", id, stderr=subprocess.DEVNULL)
 
 
+def execed(work, kind):
+    """What a process of exec finds."""
+    id, d = "s%d%s" % (os.getpid(), kind), bundle(work, "exec", PROFILES["actions"], ["/guest", "wait"])
+    try:
+        runtime(work, kind, "create", "-b", d, id, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        runtime(work, kind, "start", id)
+        p = runtime(work, kind, "exec", id, "/guest", "status", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return p.stdout
+    finally:
+        runtime(work, kind, "delete", "--force", id, stderr=subprocess.DEVNULL)
+
+
 def main():
     if os.geteuid():
         print("needs root")
@@ -160,6 +172,8 @@ def main():
             a, b = ((out[k] or "nothing").splitlines() for k in ("runc", "picket"))
             ok(a == b and len(a) > 400, "the same verdicts: %s" % name,
                "\n".join("%s | %s" % p for p in zip(a, b) if p[0] != p[1]) + "\n%d and %d lines" % (len(a), len(b)))
+        out = {kind: execed(work, kind) for kind in RUNTIMES}
+        ok(out["runc"] == out["picket"] and "errno 1001" in out["runc"], "the same for exec", str(out))
         for name, profile in (("no profile", None), ("engine", profiles.get("engine"))):
             seen = traced(work, name, profile)
             ok(seen == [1, 0, 0, 0, 0], "the sentry does not see what stubs serve natively: " + name, str(seen))
