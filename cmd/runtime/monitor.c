@@ -264,6 +264,7 @@ static void create_ready(void *arg, short revents)
 	spec_free(m->o->spec);
 	m->o = NULL;
 	malloc_trim(0);
+	monitor_confine(m);
 }
 
 /* It has ended by itself, or was ended from outside. */

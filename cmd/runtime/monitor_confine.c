@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the monitor gives up when its container is created: it hears a sentry that may be taken over, for as long as the container lives, and is root.
+ * From here on it changes no file but those of its own directory and of the container's control groups, has no capability but to end the sentry
+ * (and, in the host's network, to bind low ports for it), starts no program, and touches no other process's memory.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <seccomp.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "cmd/runtime/monitor_priv.h"
+#include "rootless/harden.h"
+
+/* Beneath: also what landlock does not know, changes of owners, modes and attributes. */
+static const char *const denied[] = {"execve", "execveat", "fork", "vfork", "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "pidfd_getfd",
+	"chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat", "setxattr", "lsetxattr", "fsetxattr", "setxattrat",
+	"removexattr", "lremovexattr", "fremovexattr", "removexattrat", "utime", "utimes", "utimensat", "futimesat", "mknod", "mknodat", "symlink", "symlinkat",
+	"link", "linkat", "mount", "umount2", "pivot_root", "chroot", "fsopen", "fsmount", "open_tree", "move_mount", "mount_setattr", "setns",
+	"unshare", "clone3", "bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "keyctl", "add_key", "request_key",
+	"init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "reboot", "swapon", "swapoff", "quotactl", "quotactl_fd", "acct",
+	"setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups", "setfsuid", "setfsgid", "open_by_handle_at", "settimeofday",
+	"clock_settime", "adjtimex", "clock_adjtime", "sethostname", "setdomainname", "iopl", "ioperm", "syslog", "vhangup", "personality"};
+
+static void allow_path(int rules, const char *path, int at, unsigned int what)
+{
+	int fd = openat(at, path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	landlock_allow(rules, fd, what);
+	close(fd);
+}
+
+/* A kernel without landlock leaves the rest. */
+static void confine_files(const struct monitor *m)
+{
+	int rules = landlock_create(0);
+
+	if (rules < 0)
+		return;
+	allow_path(rules, "/", AT_FDCWD, 0);
+	allow_path(rules, ".", m->dir, LANDLOCK_WRITE);
+	allow_path(rules, "/dev/null", AT_FDCWD, LANDLOCK_WRITE);
+	for (size_t i = 0; i < m->group.count; i++)
+		allow_path(rules, m->group.dirs[i].path, AT_FDCWD, LANDLOCK_WRITE);
+	landlock_enforce(rules);
+	close(rules);
+}
+
+static void confine_calls(void)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+
+	if (!ctx)
+		return;
+	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++) {
+		int nr = seccomp_syscall_resolve_name(denied[i]);
+
+		if (nr >= 0) /* older libraries do not know all of them */
+			seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), nr, 0);
+	}
+	seccomp_load(ctx);
+	seccomp_release(ctx);
+}
+
+void monitor_confine(const struct monitor *m)
+{
+	uint64_t keep = (uint64_t)1 << CAP_KILL;
+
+	if (m->ports.fd >= 0)
+		keep |= (uint64_t)1 << CAP_NET_BIND_SERVICE;
+	if (harden_no_new_privs() < 0)
+		return;
+	confine_files(m);
+	if (geteuid() != 0 || harden_keep_capabilities(keep) < 0)
+		harden_drop_capabilities();
+	confine_calls();
+}
