@@ -319,7 +319,8 @@ print(sorted(seen))
 END
 """, during=change)
     compare("ss", work, "python3 -c 'import socket, time; s=socket.socket(); s.bind((\"0.0.0.0\", 5001)); s.listen(7); time.sleep(2)' & "
-            "until ss -Htln | grep -q 5001; do sleep 0.1; done; ss -Htln | tr -s ' ' | cut -d' ' -f1,4; ss -Htun; wait")
+            "until ss -Htln | grep -q 5001; do sleep 0.1; done; ss -Htln | tr -s ' ' | cut -d' ' -f1,4; ss -Htun; "
+            "sed 1d /proc/net/tcp | tr -s ' ' | cut -d' ' -f3,5,8-10; wait")
 
     def many(w):
         for i in range(5):
