@@ -215,8 +215,14 @@ static void kernel_thread_gone(struct gthread *th, bool unexpected)
 		t->th = NULL;
 	t->th_gone = true;
 	/* A stub that died by itself ends its process as a signal does, mostly SIGKILL. */
-	if (unexpected && !t->exited)
-		group_kill_locked(t->tg, aspace_death_signal(gthread_aspace(th)));
+	if (unexpected && !t->exited) {
+		int signal = aspace_death_signal(gthread_aspace(th));
+
+		/* Where a group of the host's holds the memory limit, who kills stubs is the kernel that is out of memory. */
+		if (signal == SIGKILL && t->kernel->memory_held && !t->tg->group_exiting)
+			atomic_fetch_add(&t->kernel->oom_kills, 1);
+		group_kill_locked(t->tg, signal);
+	}
 	lock_release(&t->tg->siglock);
 	parent = vfork_forget(t);
 	task_exit(t, t->tg->group_exiting ? t->tg->group_exit_code : SIGKILL);

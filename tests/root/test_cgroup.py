@@ -80,12 +80,15 @@ class Runtime:
             raise AssertionError("%s %s: %d %s" % (self.name, argv, p.returncode, p.stdout))
         return p
 
-    def configure(self, path, resources, *args):
+    def configure(self, path, resources, *args, cgroupfs=False):
         subprocess.run(["runc", "spec"], cwd=self.bundle, check=False, capture_output=True)
         file = os.path.join(self.bundle, "config.json")
         config = json.load(open(file))
         config["process"].update(terminal=False, args=list(args) or ["/bin/sleep", "1000"])
         config["linux"]["resources"] = resources
+        config["root"]["readonly"] = False
+        if cgroupfs:
+            config["mounts"].append({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro"]})
         config["linux"].pop("cgroupsPath", None)
         if path is not None:
             config["linux"]["cgroupsPath"] = path
@@ -272,7 +275,8 @@ def reap():
 def sentry_lives(r, group, report):
     """Many small processes, larger together than the limit: processes of the guest end, and the container goes on."""
     r.configure("/%s/%s/many" % (group, r.name), {"memory": {"limit": 60 * MIB, "swap": 60 * MIB}}, "/bin/sh", "-c",
-                "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do hog 12 > /dev/null & done; wait; echo survived; exit 6")
+                "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do hog 12 > /dev/null & done; wait; cat /sys/fs/cgroup/memory.events > /events; exit 6",
+                cgroupfs=True)
     r.create()
     adj = {}
     for p in json.loads(r.run("ps", "--format", "json", "c").stdout):
@@ -285,6 +289,8 @@ def sentry_lives(r, group, report):
     _, status = os.waitpid(r.pid, 0)
     r.pid = None
     report.ok("a container that is short of memory goes on", os.waitstatus_to_exitcode(status) == 6, status)
+    events = read(os.path.join(r.bundle, "rootfs", "events")) or ""
+    report.ok("memory.events inside counts who was ended", any(line.startswith("oom_kill ") and int(line.split()[1]) > 0 for line in events.splitlines()), events)
     r.run("delete", "--force", "c")
 
 

@@ -424,6 +424,7 @@ static void stats(void **state)
 	json_decref(v);
 	assert_non_null(strstr(text, "\"usage\":{\"total\":5000,\"kernel\":2000,\"user\":3000}"));
 	assert_non_null(strstr(text, "\"memory\":{\"cache\":7,\"usage\":{\"limit\":18446744073709551615,\"usage\":12,\"failcnt\":0}"));
+	assert_non_null(strstr(text, "\"swap\":{\"limit\":18446744073709551615,\"usage\":12,\"failcnt\":0}"));
 	assert_non_null(strstr(text, "\"raw\":{\"anon\":1,\"file\":7}"));
 	assert_non_null(strstr(text, "\"pids\":{\"current\":3,\"limit\":10}"));
 	assert_non_null(strstr(text, "\"ioServicedRecursive\":[{\"major\":8,\"op\":\"Read\",\"value\":3},{\"major\":8,\"op\":\"Write\",\"value\":4}]"));

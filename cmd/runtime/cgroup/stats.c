@@ -200,15 +200,19 @@ static void memory(struct json_line *j, const struct cg *g)
 {
 	bool v2 = g->version == CG_V2;
 	char *stat = cg_read(g, "memory", "memory.stat"), *save = NULL;
-	uint64_t limit, swap_limit;
+	uint64_t limit, swap_limit, used;
 
 	begin(j, "memory", '{');
 	some(j, "cache", cg_keyed(stat, v2 ? "file" : "cache"));
 	if (v2) {
 		limit = without_headroom(g, get(g, "memory.max"));
 		swap_limit = get(g, "memory.swap.max");
-		memory_entry(j, "usage", limit, get(g, "memory.current"), get(g, "memory.peak"), 0);
-		memory_entry(j, "swap", swap_limit, get(g, "memory.swap.current"), get(g, "memory.swap.peak"), 0);
+		used = get(g, "memory.current");
+		memory_entry(j, "usage", limit, used, get(g, "memory.peak"), 0);
+		/* Memory and swap together, as v1 says it. */
+		if (__builtin_add_overflow(swap_limit, limit, &swap_limit))
+			swap_limit = UINT64_MAX;
+		memory_entry(j, "swap", swap_limit, get(g, "memory.swap.current") + used, 0, 0);
 		memory_entry(j, "kernel", 0, 0, 0, 0);
 		memory_entry(j, "kernelTCP", 0, 0, 0, 0);
 	} else {
