@@ -407,5 +407,8 @@ bool seccomp_bpf_always_allows(const struct seccomp_prog *p, uint32_t arch, uint
 {
 	uint32_t verdict;
 
-	return seccomp_bpf_constant(p, arch, nr, &verdict) && verdict == SECCOMP_RET_ALLOW;
+	if (!seccomp_bpf_constant(p, arch, nr, &verdict))
+		return false;
+	verdict &= SECCOMP_RET_ACTION_FULL;
+	return verdict == SECCOMP_RET_ALLOW || verdict == SECCOMP_RET_LOG;
 }

@@ -32,5 +32,5 @@ void seccomp_bpf_decode(struct seccomp_prog *to, const struct sock_filter *f, un
 uint32_t seccomp_bpf_run(const struct seccomp_prog *p, const struct seccomp_data *data);
 /* Is the program's answer to *nr* of *arch* the same whatever the arguments are? Then it is in *verdict*. */
 bool seccomp_bpf_constant(const struct seccomp_prog *p, uint32_t arch, uint32_t nr, uint32_t *verdict);
-/* Does the program allow *nr* of *arch* whatever the arguments are? */
+/* Does the program allow *nr* of *arch*, or allow and log it (nobody writes that log), whatever the arguments are? */
 bool seccomp_bpf_always_allows(const struct seccomp_prog *p, uint32_t arch, uint32_t nr);

@@ -37,7 +37,7 @@ struct netlink_sock {
 	struct lock lock;    /* RANK_SOCKET; guards what follows */
 	struct list_head queue;
 	uint64_t bytes;
-	uint32_t room; /* the most that a reader had */
+	_Atomic uint32_t room; /* the most that a reader had */
 	uint32_t port;
 	_Atomic uint32_t groups;
 	bool bound, connected;
@@ -464,11 +464,8 @@ static ssize_t nl_recv(struct task *t, struct socket *s, struct net_msg *m, int 
 	if (flags & MSG_OOB)
 		return -EOPNOTSUPP;
 	LOCK_SCOPE(&n->io_lock);
-	if (m->uio->left > n->room) {
-		lock_acquire(&n->lock);
+	if (m->uio->left > n->room)
 		n->room = m->uio->left < UINT32_MAX ? (uint32_t)m->uio->left : UINT32_MAX;
-		lock_release(&n->lock);
-	}
 	skb = nl_head(n);
 	if (!skb)
 		return -EAGAIN;

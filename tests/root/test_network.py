@@ -45,7 +45,7 @@ def in_ns(ns, *argv, **more):
 class Container:
     """One of one runtime; it is deleted at the end of a `with`."""
 
-    def __init__(self, work, kind, id, script, net=None, sysctl=None, uid=0, caps=CAPS, caller=None):
+    def __init__(self, work, kind, id, script, net=None, sysctl=None, uid=0, caps=CAPS, caller=None, annotations=None):
         self.kind, self.id = kind, "%s-%s-%s" % (NAME, kind, id)
         self.dir = tempfile.mkdtemp(dir=work)
         self.out = os.path.join(self.dir, "out")
@@ -72,6 +72,8 @@ class Container:
         c["linux"] = {"namespaces": spaces}
         if sysctl:
             c["linux"]["sysctl"] = sysctl
+        if annotations:
+            c["annotations"] = annotations
         with open(os.path.join(self.dir, "config.json"), "w") as f:
             json.dump(c, f)
 
@@ -493,6 +495,16 @@ def enter_namespaces():
     os.environ["XDG_RUNTIME_DIR"] = "/run"
 
 
+def none(work):
+    """The annotation: nothing but loopback, whatever the container's namespace has."""
+    with World() as w, Container(work, "picket", "n", "ls /sys/class/net; busybox ping -c1 127.0.0.1 | grep -c ttl; curl -s http://10.231.7.1/; echo $?",
+                                 net=w.path(), caps=CAPS + ["CAP_NET_RAW"], annotations={"dev.picket.network": "none"}) as c:
+        c.create()
+        w.connect()
+        text = tidy(c.start().wait())
+        ok(text.split() == ["lo", "1", "7"], "dev.picket.network: none", text)
+
+
 def main():
     if ROOTLESS:
         enter_namespaces()
@@ -505,7 +517,7 @@ def main():
             sys.exit(77)
     with tempfile.TemporaryDirectory(prefix="picket-net.") as work:
         os.chmod(work, 0o755)
-        for part in (joined, made, servers, pod, host):
+        for part in (joined, made, servers, pod, host, none):
             part(work)
     sys.exit(1 if failed else 0)
 
