@@ -76,6 +76,18 @@ def private_places():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
+def mount_tmpfs(place, shared=False):
+    subprocess.run(["mount", "-t", "tmpfs", *(["--make-shared"] if shared else []), "none", place], check=True)
+
+
+def unmount(place):
+    subprocess.run(["umount", place], check=True)
+
+
+def compile_static(source, program):
+    subprocess.run(["cc", "-Os", "-static", "-s", "-o", program, os.path.join(HERE, source)], check=True)
+
+
 def group():
     """Name of the control group, and of the containerd namespace, that all of this test is in."""
     return os.environ["PICKET_BENCH"]
@@ -156,7 +168,7 @@ def nothing_left(seconds=5.0):
         if not left or time.monotonic() > end:
             break
         time.sleep(0.1)
-    mounts = [line.split()[4] for line in open("/proc/self/mountinfo") if os.environ["PICKET_BENCH_WORK"] in line]
+    mounts = [line.split()[4] for line in open("/proc/self/mountinfo") if os.environ["PICKET_BENCH_WORK"] + "/state" in line]
     # The groups of a pod itself are the kubelet's to remove.
     names = {os.path.relpath(d, top) for top in group_dirs(group()) for d, _, _ in os.walk(top) if d != top}
     groups = sorted(g for g in names if not re.fullmatch(r"kubepods(/burstable(/pod[^/]*)?)?", g))
@@ -288,7 +300,7 @@ class Bench:
     def load_pause(self, namespace="k8s.io"):
         tree = os.path.join(self.work, "pause")
         os.makedirs(tree, exist_ok=True)
-        subprocess.run(["cc", "-Os", "-static", "-s", "-o", os.path.join(tree, "pause"), os.path.join(HERE, "pause.c")], check=True)
+        compile_static("pause.c", os.path.join(tree, "pause"))
         self.load("pause:1", tree, namespace, ["/pause"])
 
 
