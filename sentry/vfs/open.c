@@ -101,7 +101,10 @@ int open_finish(struct task *t, const struct path *p, int flags, bool created, s
 	int r;
 
 	if (!created) {
-		r = may_open(t, p, flags);
+		/* What is to be cut must be on a writable mount before anybody looks at rights. */
+		r = flags & O_TRUNC && inode_is(inode, S_IFREG) ? check_writable(p, inode, flags) : 0;
+		if (!r)
+			r = may_open(t, p, flags);
 		if (r < 0)
 			return r;
 	}

@@ -143,6 +143,8 @@ def main(argv):
     if "--pull" in argv:
         sys.stdout.flush()
         subprocess.run([os.path.join(HERE, "pull.sh"), os.path.join(build, "net", "picket-fetch")])
+    sys.stdout.flush()
+    subprocess.run([sys.executable, "-B", os.path.join(HERE, "runtime.py"), build])
     subprocess.run(["chmod", "-R", "u+rwX", work])
     shutil.rmtree(work, ignore_errors=True)
 

@@ -300,6 +300,25 @@ class Runner:
             t.join()
 
 
+def podman_version():
+    return subprocess.run(["podman", "--version"], stdout=subprocess.PIPE).stdout.decode().split()[-1]
+
+
+def reference(todo):
+    """Another podman has other words: what do they print with it under a runtime of Linux's? Nothing is said of those that cannot be run."""
+    for name in ("crun", "runc"):
+        program = shutil.which(name, path="/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+        r = Runner(program, [s for s in todo if s[0] == "run_status"], False) if program else None
+        if r:
+            r.run()
+        if r and r.results.get("run_status", "").startswith("0\n"):
+            r = Runner(program, todo, False)
+            r.run()
+            return r.results
+    todo.clear()
+    return {}
+
+
 def main(args):
     flags = [a for a in args if a.startswith("-")]
     args = [a for a in args if not a.startswith("-")]
@@ -316,9 +335,12 @@ def main(args):
         print("Bail out! podman does not work here: " + r.trouble)
         return 1
     want = expected()
+    if "--update" not in flags and not podman_version().startswith("4.3."):
+        want = reference(todo)
     if "--update" in flags:
         for name, text in r.results.items():
             # As root it is mostly the same.
+            want.pop(name + "@root", None)
             if here == "root" and want.get(name, text) != text:
                 name += "@root"
             want[name] = text

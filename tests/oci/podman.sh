@@ -251,14 +251,13 @@ p run --rm --privileged bb sh -c 'grep -E "CapEff|Seccomp:|NoNewPrivs" /proc/sel
 
 #: limits
 p run --rm --ulimit nofile=123:456 --ulimit nproc=77:88 bb sh -c 'ulimit -n; ulimit -Hn; grep processes /proc/self/limits'
-p run --rm --ulimit core=0 --ulimit stack=1000000 bb sh -c 'ulimit -c; ulimit -s'
+p run --rm --ulimit nofile=64 --ulimit core=0 --ulimit stack=1000000 bb sh -c 'ulimit -c; ulimit -s'
 p run --rm --oom-score-adj 500 bb cat /proc/self/oom_score_adj
 p run --rm --sysctl net.ipv4.ip_default_ttl=50 --network none bb cat /proc/sys/net/ipv4/ip_default_ttl
 p run --rm --sysctl kernel.msgmax=1234 bb cat /proc/sys/kernel/msgmax
 p run --rm --shm-size 1m bb sh -c 'df /dev/shm | tail -1 | awk "{print \$2}"'
 
 #: limits_root root
-p run --rm --memory 64m bb sh -c 'dd if=/dev/zero of=/dev/null bs=200M count=1; echo $?' 2>&1 | grep -v -i killed; echo ${PIPESTATUS[0]}
 p run --name c --memory 32m --memory-swap 32m bb sh -c 'x=x; while :; do x=$x$x$x; done'; echo $?
 p inspect c --format '{{.State.OOMKilled}} {{.State.ExitCode}}'; p rm c
 p run --rm --pids-limit 10 bb sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1 & done; wait' 2>&1 | sed 's/.*: //' | sort -u
@@ -388,5 +387,5 @@ p run -d --name c bb sh -c 'sleep 100 & echo bg' >/dev/null; p wait c; p logs c;
 
 #: proc
 p run --rm bb sh -c 'echo $$; cat /proc/1/comm; ls /proc | grep -c "^[0-9]"'
-p run --rm bb sh -c 'cat /proc/self/mounts | awk "{print \$2,\$3}" | grep -E "^/(proc|sys|dev|dev/pts|dev/shm|dev/mqueue) " | sort'
+p run --rm bb sh -c 'cat /proc/self/mounts | awk "{print \$2,\$3}" | grep -E "^/(proc|sys|dev|dev/pts|dev/mqueue) " | sort'
 p run --rm bb sh -c 'awk "\$5 == \"/\" {print \$6}" /proc/self/mountinfo | cut -d, -f1'
