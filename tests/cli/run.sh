@@ -26,7 +26,7 @@ says "/ro leads out no, written no"
 SECRET=1 NAMED=yes status "configuration" 0 run -e NAMED -e A=b --env=C=d -w /work -u 5:6 --hostname box --read-only \
   --memory 64m --pids-limit 77 -v /tmp:/x:ro -v /etc/passwd:/y --tmpfs /z:size=1k host config one -- two
 for line in "arg config" "arg one" "arg --" "arg two" "env NAMED=yes" "env A=b" "env C=d" "env HOSTNAME=box" "cwd /work" \
-  "user 5:6" "hostname box" "root kind 3 ro 1" "host usr dir" "bind /x ro" "tmpfs /z size=1024" "memory 67108864" \
+  "user 5:6" "hostname box" "root kind 4 ro 1" "host usr dir" "bind /x ro" "tmpfs /z size=1024" "memory 67108864" \
   "pids 77" "file /etc/hostname 644 4" "network none"; do
   says "$line"
 done
