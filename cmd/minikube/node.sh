@@ -23,6 +23,7 @@ restart='systemctl restart containerd'
 archive='' sha256=''
 begin='# >>> picket: this part is written and removed by picket; do not edit'
 end='# <<< picket'
+patience=45 # seconds in which a containerd that was restarted is to answer
 due='' # the note that containerd has not been restarted since its configuration changed
 scratch=''
 
@@ -170,12 +171,11 @@ came_back() {
 	dump "$config" || : >"$scratch/dump"
 	address=$(setting grpc address)
 	address=${address:-/run/containerd/containerd.sock}
-	tries=0
-	while [ "$tries" -lt 120 ]; do
-		state=$(ctr --address "$address" --connect-timeout 5s plugins ls 2>/dev/null </dev/null |
+	until=$(($(date +%s) + patience))
+	while [ "$(date +%s)" -lt "$until" ]; do
+		state=$(ctr --address "$address" --connect-timeout 2s plugins ls 2>/dev/null </dev/null |
 			awk '$1 == "io.containerd.grpc.v1" && $2 == "cri" { print $NF }')
 		case $state in ok) return 0 ;; error) return 1 ;; esac
-		tries=$((tries + 1))
 		sleep 0.25 2>/dev/null || sleep 1
 	done
 	return 1
@@ -468,12 +468,15 @@ do_remove() {
 		restart_containerd || { sed 's/^/picket: /' "$scratch/said"; journal; fail "containerd did not come back; its configuration has nothing of Picket's"; }
 		rm -f "$due"
 	fi
-	sweep ''
+	in_use >"$scratch/in-use"
 	if [ -s "$scratch/in-use" ]; then
+		# What runs is stopped by the programs in force, whatever it was started from.
+		sweep "$(current)"
 		say "sandboxes: $(sandboxes) still run; the programs stay until they have ended: delete those pods, then remove again"
 		say "state: disabled"
 		return
 	fi
+	sweep ''
 	rm -f "$directory/picket-runtime" "$directory/picket-runtime.new" "$directory"/lock*
 	rm -rf "$scratch"
 	rmdir "$directory" 2>/dev/null || say "$directory is not empty and stays"

@@ -6,11 +6,12 @@
 #   PICKET_SHA256  of the archive: nothing else is installed
 #   PICKET_URL     where it is fetched from if the node has none
 #   PICKET_NODE    where the node's root is seen (/node)
+#   PICKET_PLACE   where the archive is looked for on the node (/var/lib/minikube)
 #   PICKET_AS      process of the node whose namespaces are entered (1)
 #   PICKET_OPTIONS more options of the node script
 set -u
 node=${PICKET_NODE:-/node}
-place=/var/lib/minikube
+place=${PICKET_PLACE:-/var/lib/minikube}
 here=$(dirname "$0")
 archive=picket-node-$(uname -m).tar.gz
 work=$place/picket-addon
