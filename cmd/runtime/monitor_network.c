@@ -12,6 +12,7 @@
 #include "cmd/lib/packet.h"
 #include "cmd/lib/str.h"
 #include "cmd/runtime/log.h"
+#include "cmd/runtime/low_port.h"
 #include "cmd/runtime/monitor_priv.h"
 #include "cmd/runtime/spec/spec.h"
 
@@ -48,34 +49,7 @@ int monitor_network_enter(struct monitor *m, struct sandbox_options *so)
 
 /* --- low ports in the host's network -------------------------------------------------------------------------------- */
 
-#define LOW_PORTS 1024
 #define ANSWER_SECONDS 5 /* that the sentry waits at most */
-
-/* The sentry cannot be told from its guest: nothing but a port for an internet socket comes of what it sends. */
-static int bind_low(int fd, const void *message, size_t len)
-{
-	union {
-		struct sockaddr sa;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-	} addr = {.sa = {.sa_family = AF_UNSPEC}};
-	int domain = -1, protocol = -1;
-	socklen_t size = sizeof(int);
-	uint16_t port;
-
-	if (len > sizeof(addr))
-		return -EINVAL;
-	memcpy(&addr, message, len);
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) < 0)
-		return -EACCES;
-	if (len != (addr.sa.sa_family == AF_INET ? sizeof(addr.in) : sizeof(addr.in6)) || domain != addr.sa.sa_family ||
-	    (domain != AF_INET && domain != AF_INET6) || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
-		return -EACCES;
-	port = ntohs(domain == AF_INET ? addr.in.sin_port : addr.in6.sin6_port);
-	if (port == 0 || port >= LOW_PORTS)
-		return -EACCES;
-	return bind(fd, &addr.sa, (socklen_t)len) < 0 ? -errno : 0;
-}
 
 static void ports_ready(void *arg, short revents)
 {
@@ -89,7 +63,7 @@ static void ports_ready(void *arg, short revents)
 	(void)revents;
 	if (n == -EAGAIN || n == -EINTR)
 		return;
-	answer = n > 0 && count == 1 ? bind_low(fds[0], message, (size_t)n) : -EACCES;
+	answer = n > 0 && count == 1 ? low_port_bind(fds[0], message, (size_t)n) : -EACCES;
 	while (count > 0)
 		close(fds[--count]);
 	if ((n <= 0 && n != -EMSGSIZE) || send(m->ports.fd, &answer, sizeof(answer), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
