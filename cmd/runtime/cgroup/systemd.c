@@ -15,6 +15,7 @@
 #include "cmd/runtime/cgroup/files.h"
 
 #define TIMEOUT 25000000 /* us */
+#define USER_TIMEOUT 5000000 /* rootless goes on without */
 #define STOP_TIMEOUT 5000000
 #define MANAGER_INTERFACE "org.freedesktop.systemd1.Manager"
 #define PROPERTY "org.systemd.property."
@@ -317,7 +318,7 @@ int cg_systemd_make(struct cg *g, const struct cg_request *rq, pid_t pid, char *
 	int r = cg_unit_parse(&u, rq->path, rq->id, err);
 
 	if (r == 0)
-		r = open_manager(&d, g->user, TIMEOUT, err);
+		r = open_manager(&d, g->user, g->user ? USER_TIMEOUT : TIMEOUT, err);
 	if (r == 0) {
 		char *why = NULL;
 		const char *slice = *u.slice ? u.slice : g->user ? "user.slice" : "system.slice";
