@@ -175,6 +175,13 @@ def limits(r, group, device):
         r.say("%s of nobody: %d" % (verb[0], r.run(*verb, "c").returncode))
 
 
+def try_rmdir(path):
+    try:
+        os.rmdir(path)
+    except OSError:  # the other path's parts are still in it
+        pass
+
+
 def keys(v, optional):
     if not isinstance(v, dict):
         return type(v).__name__ if v is not None else "null"
@@ -186,11 +193,16 @@ def places(r, group):
         r.configure(path, {})
         r.create()
         own = {c: p for _, c, p in (line.strip().split(":", 2) for line in open("/proc/self/cgroup"))}["memory"]
-        d = r.dirs()["memory"]
+        d, above = r.dirs()["memory"], [os.path.dirname(x) for x in set(r.dirs().values())]
+        where = d
         d = d.replace("/sys/fs/cgroup/memory" + (own if own != "/" else ""), "OWN")
         r.say(("path %s: %s" % (path, d)).replace("/%s/" % r.name, "/NAME/"))
         r.drop()
-        r.say("left: %s" % os.path.exists(d))
+        r.say("left: %s" % os.path.exists(where))
+        for x in above if path else []:
+            while bench.group() in x:
+                try_rmdir(x)
+                x = os.path.dirname(x)
     for resources in ({"cpu": {"cpus": "99"}}, {"unified": {"memory.max": "1"}}, {"memory": {"limit": 50 * MIB, "swap": 10 * MIB}},
                       {"memory": {"swappiness": 200}}):
         r.configure("/%s/%s/bad" % (group, r.name), resources)
