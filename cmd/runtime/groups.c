@@ -68,22 +68,27 @@ static int note(json_t *state, const struct cg *g)
 	return g->version == CG_NONE || json_object_set_new(state, NOTE, cg_save(g)) == 0 ? 0 : fail("out of memory");
 }
 
-static void tell(char *warning)
+/* Who limits nothing misses nothing. */
+static void tell(char *warning, const struct cg_resources *res)
 {
-	if (warning)
+	if (warning && cg_resources_any(res))
 		warn("%s", warning);
 	free(warning);
 }
 
 int group_plan(const struct runtime *rt, const struct spec *s, const char *id, json_t *state)
 {
-	struct cg_request rq = request(rt, s, id, NULL);
+	struct cg_resources res;
+	struct cg_request rq = request(rt, s, id, &res);
 	char *err = NULL, *warning = NULL;
 	struct cg g;
 	int r;
 
+	if (cg_resources_read(&res, s->resources, &err) < 0)
+		return hand_up(err);
 	r = cg_plan(&g, &rq, &warning, &err);
-	tell(warning);
+	tell(warning, &res);
+	cg_resources_free(&res);
 	if (r < 0)
 		return hand_up(err);
 	r = note(state, &g);
@@ -106,8 +111,8 @@ int group_make(const struct runtime *rt, const struct spec *s, const char *id, p
 		return hand_up(err);
 	}
 	r = cg_make(&g, &rq, monitor, &warning, &err);
+	tell(warning, &res);
 	cg_resources_free(&res);
-	tell(warning);
 	if (r == 0 && note(state, &g) < 0) {
 		cg_remove(&g, NULL);
 		r = -1;

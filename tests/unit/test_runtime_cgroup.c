@@ -247,12 +247,16 @@ static void resources(void **state)
 	assert_int_equal(cg_sentry_pids(&r), 7);
 	assert_int_equal(cg_sentry_cpus(&r), 1500000000);
 	assert_true(r.memory.has_swappiness && r.cpu.has_idle && !r.cpu.has_burst);
+	assert_true(cg_resources_any(&r));
 	assert_string_equal(r.rdma.items[0].value, "hca_handle=3 hca_object=10000");
 	assert_string_equal(r.net_prio.items[0].value, "500");
 	cg_resources_free(&r);
 	r = read_ok("{\"unified\":{\"memory.max\":\"4096\",\"pids.max\":\"max\"},\"memory\":null}");
 	assert_int_equal(cg_sentry_memory(&r), 4096);
 	assert_int_equal(cg_sentry_pids(&r), 0);
+	cg_resources_free(&r);
+	r = read_ok("{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}],\"pids\":{\"limit\":0},\"memory\":{\"limit\":-1}}");
+	assert_false(cg_resources_any(&r));
 	cg_resources_free(&r);
 	read_bad("[]", "not an object");
 	read_bad("{\"cpu\":{\"shares\":-1}}", "linux.resources.cpu.shares");

@@ -361,6 +361,19 @@ int cg_resources_read(struct cg_resources *ret, const json_t *o, char **err)
 	return e;
 }
 
+bool cg_resources_any(const struct cg_resources *r)
+{
+	const struct cg_memory *m = &r->memory;
+	const struct cg_cpu *c = &r->cpu;
+	const struct cg_blkio *b = &r->blkio;
+
+	return m->limit > 0 || m->reservation > 0 || m->swap > 0 || m->has_swappiness || m->oom_kill_disable || c->shares || c->quota > 0 ||
+	       c->rt_period || c->rt_runtime || c->has_burst || c->has_idle || (c->cpus && *c->cpus) || (c->mems && *c->mems) || r->pids > 0 ||
+	       b->weight || b->leaf_weight || b->weights.count || b->leaf_weights.count || b->read_bps.count || b->write_bps.count ||
+	       b->read_iops.count || b->write_iops.count || r->hugepages.count || r->rdma.count || r->unified.count || r->net_prio.count ||
+	       r->net_classid;
+}
+
 static void free_pairs(struct cg_pairs *p)
 {
 	for (size_t i = 0; i < p->count; i++) {

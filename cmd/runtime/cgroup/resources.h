@@ -69,6 +69,9 @@ struct cg_resources {
 int cg_resources_read(struct cg_resources *r, const json_t *o, char **err);
 void cg_resources_free(struct cg_resources *r);
 
+/* Whether anything is limited. */
+bool cg_resources_any(const struct cg_resources *r);
+
 /* cpu.shares (2 … 262144) as cpu.weight (1 … 10000); 0 stays 0. */
 uint64_t cg_shares_to_weight(uint64_t shares);
 
