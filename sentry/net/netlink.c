@@ -356,6 +356,8 @@ static int nl_bind(struct task *t, struct socket *s, const struct net_addr *addr
 	lock_acquire(&n->lock);
 	n->groups = addr->nl.nl_groups;
 	lock_release(&n->lock);
+	if (addr->nl.nl_groups)
+		netlink_events_want(s->kernel);
 	return 0;
 }
 
@@ -536,10 +538,12 @@ static int nl_setsockopt(struct task *t, struct socket *s, int level, int name, 
 		return -ENOPROTOOPT;
 	if (v < 1 || v > (int)RTNLGRP_MAX)
 		return -EINVAL;
-	if (v <= 32 && name == NETLINK_ADD_MEMBERSHIP)
+	if (v <= 32 && name == NETLINK_ADD_MEMBERSHIP) {
 		n->groups |= 1u << (v - 1);
-	else if (v <= 32)
+		netlink_events_want(n->sock.kernel);
+	} else if (v <= 32) {
 		n->groups &= ~(1u << (v - 1));
+	}
 	return 0;
 }
 

@@ -13,3 +13,5 @@ void netlink_multicast(struct kernel *k, unsigned group, const void *msg, uint32
 /* netlink_event.c: pass on what changes in the namespace. Before the lock-down. 0 or a negative errno. */
 int netlink_events_create(struct kernel *k);
 void netlink_events_destroy(struct kernel *k);
+/* A guest's socket is a member of some group. */
+void netlink_events_want(struct kernel *k);

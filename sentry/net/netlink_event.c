@@ -18,13 +18,14 @@
 
 struct netlink_events {
 	struct host_event event;
+	_Atomic bool wanted; /* somebody listens: the host is asked to tell */
 	uint8_t buf[EVENT_MAX];
 };
 
 /* Each message begins with its family, and a type's groups differ by it. */
 static unsigned group_of(const struct nlmsghdr *h)
 {
-	uint8_t family = *(const uint8_t *)NLMSG_DATA(h);
+	uint8_t family = ((const uint8_t *)h)[NLMSG_HDRLEN];
 
 	switch (h->nlmsg_type) {
 	case RTM_NEWLINK:
@@ -90,9 +91,7 @@ static void events_ready(struct host_event *he, uint32_t events)
 
 int netlink_events_create(struct kernel *k)
 {
-	struct sockaddr_nl addr = {.nl_family = AF_NETLINK,
-		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_NEIGH |
-			     RTMGRP_IPV4_RULE};
+	struct sockaddr_nl addr = {.nl_family = AF_NETLINK};
 	struct netlink_events *e = calloc(1, sizeof(*e));
 	int err;
 
@@ -110,6 +109,18 @@ int netlink_events_create(struct kernel *k)
 	}
 	k->net->events = e;
 	return 0;
+}
+
+void netlink_events_want(struct kernel *k)
+{
+	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
+		RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE};
+	struct netlink_events *e = k->net->events;
+
+	if (!e || atomic_exchange(&e->wanted, true))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		host_setsockopt(e->event.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i]));
 }
 
 void netlink_events_destroy(struct kernel *k)
