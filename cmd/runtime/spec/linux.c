@@ -65,6 +65,10 @@ static void read_namespaces(struct reader *r, json_t *linux_, struct spec *s)
 		if (!r->err)
 			take_namespace(r, i, type, path, s);
 	}
+	if (!s->ns[SPEC_NS_PID].given)
+		reader_warn(r, "linux.namespaces has no pid: processes of the host are not seen, the container has a namespace of its own");
+	if (!s->ns[SPEC_NS_IPC].given)
+		reader_warn(r, "linux.namespaces has no ipc: the container has a namespace of its own");
 }
 
 static struct spec_id_map *read_map(struct reader *r, json_t *linux_, const char *key, size_t *ret)
