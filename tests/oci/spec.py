@@ -45,7 +45,8 @@ CASES = []
 
 
 def case(name, script, expect=None, fails=None):
-    """A decorator: the function changes the configuration (and the directory of the bundle, where it may make what is needed)."""
+    """A decorator: the function changes the configuration (and the directory of the bundle, where it may make what is needed). A function *fails*
+    looks at that directory afterwards, and returns what is wrong."""
     def add(change):
         CASES.append((name, script, expect, fails, change))
         return change
@@ -288,6 +289,24 @@ def _(c, b):
     pass
 
 
+@case("annotation_network", "cat /proc/net/dev | sed -n 's/^ *\\([a-z0-9]*\\):.*/\\1/p'", expect="lo\n")
+def _(c, b):
+    c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "network"]
+    c["annotations"] = {"dev.picket.network": "none"}
+
+
+def traced(b):
+    with open(b + "/trace") as f:
+        text = f.read()
+    return "" if text.startswith("before\n") and " write(1, " in text else "the trace is not there\n"
+
+
+@case("annotation_trace", "echo hello", expect="hello\n", fails=traced)
+def _(c, b):
+    write(b + "/trace", "before\n")
+    c["annotations"] = {"dev.picket.trace": b + "/trace"}
+
+
 # --- what is refused ----------------------------------------------------------------------------------------------------------------
 
 def refusal(name, words, change):
@@ -356,6 +375,8 @@ class Bench:
             return "the file has the wrong owner outside", r.returncode
         with open(out, errors="replace") as f:
             text = f.read()
+        if callable(fails) and r.returncode == 0:
+            text += fails(b)
         subprocess.run(["rm", "-rf", b])
         return text, r.returncode
 

@@ -290,6 +290,7 @@ static void test_top(void **state)
 	refused(TOP("'annotations': {'dev.picket.debug': 'yes'}"), "neither true nor false");
 	refused(TOP("'annotations': {'dev.picket.trace': 'x'}"), "not an absolute path");
 	warned(TOP("'annotations': {'dev.picket.colour': 'x'}"), "dev.picket.colour is not known");
+	warned(TOP("'annotations': {'run.oci.keep_original_groups': '1'}"), "run.oci.keep_original_groups has no effect");
 	warned(TOP("'windows': {}"), "windows has no effect");
 	s = taken(TOP("'annotations': {'dev.picket.network': 'none', 'dev.picket.trace': '/t', 'a': 'b'}, 'hooks': {'poststop': [{'path': '/x', 'timeout': 3}]}"));
 	assert_true(s->network_none);

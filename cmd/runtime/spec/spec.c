@@ -113,6 +113,9 @@ void read_annotations(struct reader *r, json_t *tree, struct spec *s)
 			reader_fail(r, "annotations: the value of \"%.100s\" is not a string", key);
 			return;
 		}
+		/* crun's; podman sends it for `--group-add keep-groups`. */
+		if (strcmp(key, "run.oci.keep_original_groups") == 0 && strcmp(value, "0") != 0)
+			reader_warn(r, "annotations: %s has no effect: groups of the caller are not groups inside", key);
 		if (strncmp(key, "dev.picket.", 11) != 0)
 			continue;
 		if (strcmp(key + 11, "trace") == 0) {
