@@ -214,6 +214,54 @@ def not_coming_back(n):
     n.script("remove")
 
 
+def images(n, build):
+    """What `picket minikube load` gives to ctr images import is known to the CRI by the ID that picket expects, and what ctr
+    exports picket loads."""
+    r, b = n.r, n.b
+    user = b.work + "/user"
+    os.mkdir(user)
+    # The store is an ordinary user's.
+    nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "env", "-i", "PATH=/usr/bin:/bin", "PICKET_STORE=%s/store" % user,
+              "HOME=%s" % user, "TMPDIR=%s" % user]
+    os.chown(user, 65534, 65534)
+    os.chmod(b.work, 0o755)
+    layout = b.work + "/image-busybox-1"
+
+    def picket(*args):
+        p = subprocess.run([*nobody, os.path.join(build, "cmd", "picket"), *args], capture_output=True, text=True, timeout=60)
+        return p.returncode, p.stdout + p.stderr
+
+    status, out = picket("load", "-q", layout)
+    if status and ("Permission denied" in out or "failed to run command" in out):
+        print("ok the build cannot be reached by an ordinary user # SKIP")
+        return
+    picket("tag", "busybox:1", "ours:3")
+    status, out = picket("save", "-o", user + "/ours.tar", "ours:3")
+    import json
+    import tarfile
+    with tarfile.open(user + "/ours.tar", "r:") as t:
+        ident = json.load(t.extractfile("manifest.json"))[0]["Config"].rpartition("/")[2]
+    b.ctr("images", "import", user + "/ours.tar", namespace="k8s.io")
+
+    def known():
+        """The CRI keeps each image it knows under its ID, too."""
+        return b.ctr("images", "ls", "-q", namespace="k8s.io").stdout.split()
+
+    try:
+        until("the CRI has noticed", lambda: "sha256:" + ident in known(), 10)
+    except AssertionError:
+        pass
+    r.ok("ctr images import: the CRI has it by ID and name", {"sha256:" + ident, "docker.io/library/ours:3"} <= set(known()), (ident, known()))
+    b.ctr("images", "export", user + "/theirs.tar", "docker.io/library/ours:3", namespace="k8s.io")
+    os.chmod(user + "/theirs.tar", 0o644)
+    picket("rmi", "-f", "ours:3", "busybox:1")
+    picket("prune")
+    status, out = picket("load", user + "/theirs.tar")
+    listed = picket("images", "-q", "--no-trunc", "ours:3")[1]
+    r.ok("  what ctr images export writes is read, by the same ID", status == 0 and ident in listed, (status, out, listed))
+    b.ctr("images", "rm", "docker.io/library/ours:3", namespace="k8s.io")
+
+
 def addon(n):
     """The pod's script: the node's root under a directory, the node's processes entered by nsenter."""
     r, b = n.r, n.b
@@ -271,6 +319,7 @@ def main():
         forms(n)
         living(n)
         not_coming_back(n)
+        images(n, build)
         addon(n)
     finally:
         n.stop()
