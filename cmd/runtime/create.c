@@ -22,6 +22,7 @@
 #include "cmd/runtime/log.h"
 #include "cmd/runtime/monitor.h"
 #include "cmd/runtime/pidfile.h"
+#include "cmd/runtime/seccomp.h"
 #include "cmd/runtime/spec/spec.h"
 #include "cmd/runtime/state.h"
 
@@ -32,6 +33,7 @@ struct creation {
 	struct container *c;
 	struct monitor_link m;
 	int console; /* connected to --console-socket; -1: none */
+	int filter;  /* the seccomp profile, translated; -1: none */
 };
 
 static int read_spec(struct creation *cr)
@@ -43,6 +45,8 @@ static int read_spec(struct creation *cr)
 		return fail("cannot open the bundle %s: %s", cr->o->bundle, strerror(errno));
 	if (spec_read(bundle, cr->o->config, &cr->spec, &err) < 0)
 		r = fail("%s", err);
+	else if (seccomp_translate(cr->spec->seccomp, &cr->filter, &err) < 0)
+		r = fail("%s", err ? err : "out of memory");
 	else
 		r = group_check(cr->spec);
 	free(err);
@@ -124,7 +128,7 @@ static int run_hooks(struct creation *cr, const char *kind, enum hook_place plac
 
 static int begin(struct creation *cr)
 {
-	struct monitor_options mo = {.rt = cr->rt, .c = cr->c, .spec = cr->spec, .console = cr->console, .preserve_fds = cr->o->preserve_fds};
+	struct monitor_options mo = {.rt = cr->rt, .c = cr->c, .spec = cr->spec, .console = cr->console, .filter = cr->filter, .preserve_fds = cr->o->preserve_fds};
 	json_t *note;
 
 	if (monitor_fork(&mo, &cr->m) < 0)
@@ -184,7 +188,7 @@ static int create(struct creation *cr)
 
 int container_create(const struct runtime *rt, const struct create_options *o, const char *id, struct container *ret)
 {
-	struct creation cr = {.rt = rt, .o = o, .c = ret, .console = -1};
+	struct creation cr = {.rt = rt, .o = o, .c = ret, .console = -1, .filter = -1};
 	int r = read_spec(&cr);
 
 	if (r == 0)
@@ -198,6 +202,8 @@ int container_create(const struct runtime *rt, const struct create_options *o, c
 		tell_warnings(cr.spec);
 	if (cr.console >= 0)
 		close(cr.console);
+	if (cr.filter >= 0)
+		close(cr.filter);
 	spec_free(cr.spec);
 	return r;
 }

@@ -30,6 +30,7 @@ struct monitor_options {
 	struct container *c;
 	struct spec *spec;
 	int console;	  /* a socket (connected) that gets the terminal's master; -1: no terminal, or on `run`, which relays it */
+	int filter;	  /* the seccomp profile's (seccomp.h); -1: none */
 	int preserve_fds; /* descriptors from 3 on that the first program gets */
 };
 

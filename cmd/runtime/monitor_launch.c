@@ -18,7 +18,6 @@
 #include "cmd/runtime/log.h"
 #include "cmd/runtime/monitor_priv.h"
 #include "cmd/runtime/runtime.h"
-#include "cmd/runtime/seccomp.h"
 #include "cmd/runtime/spec/spec.h"
 #include "cmd/runtime/state.h"
 
@@ -137,7 +136,6 @@ int monitor_configure(struct monitor *m)
 	struct launch *l = &m->launch;
 	char proc[16], *err = NULL;
 	size_t told;
-	int filter;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, m->control) < 0)
 		return fail("cannot make a socket for the sentry: %s", strerror(errno));
@@ -153,10 +151,8 @@ int monitor_configure(struct monitor *m)
 	launch_record(l, CONFIG_CONTROL, launch_lend(l, m->control[1]));
 	if (monitor_network_records(m) < 0)
 		return -1;
-	if (seccomp_translate(m->o->spec->seccomp, &filter, &err) < 0)
-		return fail_with(err);
-	if (filter >= 0)
-		launch_record(l, CONFIG_SECCOMP, launch_give(l, filter));
+	if (m->o->filter >= 0)
+		launch_record(l, CONFIG_SECCOMP, launch_give(l, m->o->filter));
 	launch_word(l, CONFIG_HOLD);
 	group_mine(m->o->c, &m->group);
 	if (group_launch(m->o->spec, &m->group, l) < 0)
