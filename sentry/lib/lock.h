@@ -25,7 +25,7 @@ enum lock_rank {
 	RANK_EPOLL_INNER = RANK_EPOLL + 5,
 	RANK_CONSOLE,	   /* one mover of bytes between the console's pseudo terminal and the host at a time */
 	RANK_TTY,	   /* struct tty.lock */
-	RANK_SOCKET_IO,	   /* one reader of a socket at a time; held while data is copied to the guest */
+	RANK_SOCKET_IO,	   /* one reader of a socket at a time; held while data is copied to the guest; net_state.ports_lock */
 	RANK_SOCKET,	   /* socket locks */
 	RANK_SOCKET_PEER,  /* what is taken under a socket's lock: name tables, the accounting of files in flight */
 	RANK_PIPE,	   /* struct pipe.lock */
