@@ -141,6 +141,47 @@ static const char *find_var(const char *const *env, size_t n, const char *var)
 	return NULL;
 }
 
+struct variable {
+	const char *text;
+	size_t place;
+};
+
+static int by_name_and_place(const void *pa, const void *pb)
+{
+	const struct variable *a = pa, *b = pb;
+	size_t la = name_len(a->text), lb = name_len(b->text);
+	int r = memcmp(a->text, b->text, la < lb ? la : lb);
+
+	if (!r)
+		r = la < lb ? -1 : la > lb;
+	return r ? r : a->place < b->place ? -1 : 1;
+}
+
+/* Copy to *to* those of *n* variables that have a value and are not set once more further on; services of a cluster are thousands. -1: no memory. */
+static ssize_t copy_last(const char *const *env, size_t n, char **to)
+{
+	struct variable *v = calloc(n + 1, sizeof(*v));
+	bool *last = calloc(n + 1, sizeof(*last));
+	ssize_t copied = 0;
+
+	for (size_t i = 0; v && i < n; i++)
+		v[i] = (struct variable){env[i], i};
+	if (v)
+		qsort(v, n, sizeof(*v), by_name_and_place);
+	for (size_t i = 0; v && last && i < n; i++) {
+		size_t len = name_len(v[i].text);
+
+		last[v[i].place] = i + 1 == n || name_len(v[i + 1].text) != len || memcmp(v[i].text, v[i + 1].text, len) != 0;
+	}
+	for (size_t i = 0; v && last && i < n; i++)
+		if (last[i] && strchr(env[i], '='))
+			to[copied++] = (char *)(uintptr_t)env[i];
+	copied = v && last ? copied : -1;
+	free(v);
+	free(last);
+	return copied;
+}
+
 char **program_environment(const struct config *base, const struct config *c, const char *home)
 {
 	bool has_home = find_var(c->envp, c->n_env, "HOME") || (base && find_var(base->envp, base->n_env, "HOME"));
@@ -156,9 +197,10 @@ char **program_environment(const struct config *base, const struct config *c, co
 	for (size_t i = 0; i < n_base; i++)
 		if (!find_var(c->envp, c->n_env, base->envp[i]))
 			env[n++] = (char *)(uintptr_t)base->envp[i];
-	for (size_t i = 0; i < c->n_env; i++)
-		if (strchr(c->envp[i], '=') && find_var(c->envp, c->n_env, c->envp[i]) == c->envp[i])
-			env[n++] = (char *)(uintptr_t)c->envp[i];
+	if (copy_last(c->envp, c->n_env, env + n) < 0) {
+		free(env);
+		return NULL;
+	}
 	return env;
 }
 

@@ -120,7 +120,7 @@ def _(c, b):
 def _(c, b):
     write(b + "/rootfs/etc/passwd", "root:x:0:0::/root:/bin/sh\n1000:x:7:7::/wrong:/bin/sh\njoe:x:1000:1000::/home/joe:/bin/sh\n")
     c["process"]["user"] = {"uid": 1000, "gid": 1000}
-    c["process"]["env"] += ["A=1", "B=x=y"]
+    c["process"]["env"] += ["B=first", "A=1", "BB=", "B=x=y"]
 
 
 @case("names", "hostname; cat /proc/sys/kernel/domainname", expect="some-host\nexample.org\n")  # runc 1.1 knows no domainname
