@@ -107,7 +107,7 @@ struct kernel {
 	struct lock shared_lock; /* RANK_LEAF */
 	struct list_head shared_mem; /* mm/shared.h */
 	_Atomic bool memory_watched; /* memory_watch_start() */
-	bool memory_held; /* a cgroup of the host ends who is over the limit, when it is told; set before the first task runs */
+	_Atomic bool memory_held; /* a cgroup of the host ends who is over the limit, when it is told */
 	_Atomic unsigned oom_kills; /* processes ended by the memory limit */
 	uint64_t memory_total; /* bytes of the machine's memory */
 	uint32_t host_uid, host_gid; /* whom the host takes the sentry for; asked before the lock-down */
