@@ -28,6 +28,7 @@ mkdir -p "$doc" "$stage/DEBIAN" "$work/debian" "$stage/usr/share/lintian/overrid
 cat >"$stage/usr/share/lintian/overrides/picket" <<'EOF'
 # Picket's own kernel runs programs that have no libraries yet: static on purpose.
 picket: shared-library-lacks-prerequisites [usr/libexec/picket/picket-sentry]
+picket: shared-library-lacks-prerequisites [usr/bin/picket-runtime]
 picket: statically-linked-binary [usr/libexec/picket/picket-guest]
 picket: bogus-mail-host *
 picket: bogus-mail-host-in-debian-changelog *

@@ -22,6 +22,34 @@ struct gathered {
 	size_t len, room;
 };
 
+/*
+ * A signal that is to end picket ends minikube first, which has it from the terminal too; then files on their way are
+ * removed as after any failure, and nothing more is started.
+ */
+static volatile sig_atomic_t ended_by;
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+#define ENDING (sizeof(ending) / sizeof(ending[0]))
+
+static void note_end(int sig)
+{
+	ended_by = sig;
+}
+
+static void catch_end(struct sigaction old[ENDING])
+{
+	const struct sigaction noted = {.sa_handler = note_end, .sa_flags = SA_RESTART};
+
+	for (size_t i = 0; i < ENDING; i++)
+		if (sigaction(ending[i], NULL, &old[i]) == 0 && old[i].sa_handler != SIG_IGN)
+			sigaction(ending[i], &noted, NULL);
+}
+
+static void release_end(const struct sigaction old[ENDING])
+{
+	for (size_t i = 0; i < ENDING; i++)
+		sigaction(ending[i], &old[i], NULL);
+}
+
 void mk_said_free(struct mk_said *said)
 {
 	free(said->out);
@@ -54,8 +82,10 @@ static bool gather(struct gathered *g)
 	return true;
 }
 
-static void gather_both(struct gathered g[2])
+static void gather_both(struct gathered g[2], pid_t pid)
 {
+	sig_atomic_t told = 0;
+
 	bool open[2] = {true, true};
 
 	while (open[0] || open[1]) {
@@ -63,8 +93,14 @@ static void gather_both(struct gathered g[2])
 
 		for (int i = 0; i < 2; i++)
 			p[i] = (struct pollfd){.fd = open[i] ? g[i].fd : -1, .events = POLLIN};
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
-			break;
+		if (poll(p, 2, -1) < 0) {
+			if (errno != EINTR)
+				break;
+			/* One that was sent to picket alone. */
+			if (ended_by && !told)
+				kill(pid, told = ended_by);
+			continue;
+		}
 		for (int i = 0; i < 2; i++)
 			if (open[i] && p[i].revents)
 				open[i] = gather(&g[i]);
@@ -112,9 +148,15 @@ int mk_run(const struct minikube *mk, const char *input, struct mk_said *said, c
 {
 	struct gathered g[2] = {{.fd = -1}, {.fd = -1}};
 	int in = input_file(input), out[2] = {-1, -1}, err[2] = {-1, -1}, status;
+	struct sigaction old[ENDING];
 	struct str_list argv = {0};
 	pid_t pid = -1;
 
+	if (ended_by) {
+		close(in);
+		*said = (struct mk_said){.out = xstrdup(""), .err = xstrdup("")};
+		return -1;
+	}
 	str_list_add(&argv, xstrdup(mk->program));
 	if (mk->profile) {
 		str_list_add(&argv, xstrdup("-p"));
@@ -125,18 +167,24 @@ int mk_run(const struct minikube *mk, const char *input, struct mk_said *said, c
 	*said = (struct mk_said){0};
 	if (in >= 0 && pipe2(out, O_CLOEXEC) == 0 && pipe2(err, O_CLOEXEC) == 0) {
 		fflush(NULL);
+		catch_end(old);
 		pid = fork();
+		if (pid == 0) {
+			release_end(old);
+			become(argv.items, in, out[1], err[1]);
+		}
 	}
-	if (pid == 0)
-		become(argv.items, in, out[1], err[1]);
 	close(in);
 	close(out[1]);
 	close(err[1]);
 	if (pid > 0) {
 		g[0].fd = out[0];
 		g[1].fd = err[0];
-		gather_both(g);
+		gather_both(g, pid);
 		status = wait_for(pid);
+		release_end(old);
+		if (ended_by)
+			status = complain(-1, "ended by signal %d (%s)", (int)ended_by, strsignal(ended_by));
 		*said = (struct mk_said){.out = g[0].text, .err = g[1].text, .out_len = g[0].len};
 	} else {
 		status = complain(-1, "cannot start %s: %s", mk->program, strerror(errno));

@@ -26,7 +26,8 @@ mv "$prefix" "$work/second place"
 check "  and where it was moved to" runs "$work/second place/bin/picket"
 cd "$work/second place" || exit 1
 for f in libexec/picket/picket-{sentry,fetch,snapd,guest} share/bash-completion/completions/picket share/zsh/site-functions/_picket \
-  share/fish/vendor_completions.d/picket.fish share/picket/apparmor/picket share/doc/picket/LICENSE; do
+  share/fish/vendor_completions.d/picket.fish share/picket/apparmor/picket share/doc/picket/LICENSE \
+  bin/picket-runtime share/picket/node/node.sh share/picket/node/addon/{kustomization.yaml,node.sh}; do
   check "  has $f" test -s "$f"
 done
 if command -v scdoc >/dev/null; then check "  has its pages" test -s share/man/man1/picket-run.1 -a -s share/man/man5/picket-config.5; fi

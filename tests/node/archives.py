@@ -8,6 +8,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -172,7 +173,8 @@ def others(work, archive):
     else:
         print("ok - no skopeo here # SKIP")
     if shutil.which("podman") and run("unshare", "-r", "true")[0] == 0:
-        podman = ["podman", "--root", work + "/pr", "--runroot", work + "/prr", "--storage-driver", "vfs", "--log-level", "error"]
+        os.mkdir(work + "/run", 0o700)
+        podman = ["env", "XDG_RUNTIME_DIR=%s/run" % work, "podman", "--root", work + "/pr", "--runroot", work + "/prr", "--storage-driver", "vfs", "--log-level", "error"]
         status, said = run(*podman, "load", "-q", "-i", out)
         if status and ("newuidmap" in said or "subuid" in said or "cannot clone" in said):
             print("ok - podman does not run here # SKIP")
@@ -188,7 +190,11 @@ def others(work, archive):
             check("  and podman save as %s is read" % form, status == 0 and got == 0 and ident in have, (status, said, words, have))
             shutil.rmtree(s.env["PICKET_STORE"], ignore_errors=True)
         run(*podman, "rmi", "-fa")
-        run("podman", "unshare", "rm", "-rf", work + "/pr", work + "/prr")
+        run(*podman, "unshare", "rm", "-rf", work + "/pr", work + "/prr")
+        # It keeps a process that holds its user namespace.
+        for base, _, files in os.walk(work + "/run"):
+            if "pause.pid" in files:
+                os.kill(int(open(base + "/pause.pid").read()), signal.SIGKILL)
     else:
         print("ok - no podman here # SKIP")
 

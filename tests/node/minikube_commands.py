@@ -4,9 +4,11 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 from node_script import CONTAINERD, CTR, RESTART
 
@@ -283,6 +285,24 @@ def from_minikube(w):
     check("no file is left", not [n for n in os.listdir(w.dir) if n.startswith("picket-")], os.listdir(w.dir))
 
 
+def ended(w):
+    """A signal in the middle: no file is left, nothing more is started."""
+    w.write(w.home + "/nodes/dev/bin/sha256sum", "#!/bin/sh\ntouch %s/slow\nsleep 60\n" % w.dir, 0o755)
+    p = subprocess.Popen([PICKET, "minikube", "enable", "-p", "dev"], env=w.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+    while not os.path.exists(w.dir + "/slow") and p.poll() is None:
+        time.sleep(0.05)
+    w.calls()
+    p.send_signal(signal.SIGTERM)
+    out, err = p.communicate(timeout=30)
+    os.unlink(w.home + "/nodes/dev/bin/sha256sum")
+    check("a signal in the middle ends it", p.returncode == 1 and "ended by signal 15" in err and err.count("\n") == 1 and w.calls() == "", (out, err))
+    check("  no file is left", not [n for n in os.listdir(w.dir) if n.startswith("picket-")], os.listdir(w.dir))
+    w.picket("minikube", "enable", "-p", "dev")
+    status, out, err = w.picket("minikube", "disable", "-p", "dev")
+    check("  and all can be done and undone afterwards", status == 0 and w.config("dev") == CONFIG, (status, out, err))
+
+
 def completion(w):
     def offered(*words):
         return w.picket("__complete", "bash", "--", *words)[1].split("\n")[1:-1]
@@ -308,7 +328,7 @@ def main():
         return 77
     w = World()
     try:
-        for part in (complaints, enabling, many_nodes, to_minikube, from_minikube, completion):
+        for part in (complaints, enabling, many_nodes, to_minikube, from_minikube, ended, completion):
             part(w)
     finally:
         w.close()

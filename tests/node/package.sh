@@ -47,8 +47,12 @@ cat >"$work/root/bundle/config.json" <<'END'
  "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
  "linux": {"namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "ipc"}, {"type": "uts"}, {"type": "network"}]}}
 END
-in_root="mount --rbind /dev '$work/root/dev' && mount -t proc proc '$work/root/proc' && exec chroot '$work/root'"
-bare() { unshare -r -m -p -f --kill-child sh -c "$in_root \"\$@\"" sh "$@"; }
+in_root="mount --rbind '$work/root' '$work/root' && mount --rbind /dev '$work/root/dev' && mount -t proc proc '$work/root/proc' && exec chroot '$work/root'"
+# With the ids of /etc/subuid where there are some: then the sentry gets one of its own.
+map=-r
+if unshare -r --map-auto true 2>/dev/null; then map="-r --map-auto"; fi
+# shellcheck disable=SC2086  # options
+bare() { unshare $map -m -p -f --kill-child sh -c "$in_root \"\$@\"" sh "$@"; }
 check "picket-runtime says its version in an empty root" bare "/$node/picket-runtime" --version
 check "  and lists what there is" bare "/$node/picket-runtime" list
 if bare "/$node/picket-runtime" --help | grep -q '^  run '; then
