@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 
-static char *format(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) static char *format(const char *fmt, va_list ap)
 {
 	char *s = NULL;
 
