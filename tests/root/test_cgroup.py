@@ -38,6 +38,7 @@ int main(int argc, char **argv)
 		usleep(3000);
 	}
 	puts("had enough");
+	sleep(argc > 2 ? atoi(argv[2]) : 0);
 	return 0;
 }
 """
@@ -287,7 +288,7 @@ def reap():
 def sentry_lives(r, group, report):
     """Many small processes, larger together than the limit: processes of the guest end, and the container goes on."""
     r.configure("/%s/%s/many" % (group, r.name), {"memory": {"limit": 60 * MIB, "swap": 60 * MIB}}, "/bin/sh", "-c",
-                "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do hog 12 > /dev/null & done; wait; cat /sys/fs/cgroup/memory.events > /events; exit 6",
+                "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do hog 12 3 > /dev/null & done; wait; cat /sys/fs/cgroup/memory.events > /events; exit 6",
                 cgroupfs=True)
     r.create()
     adj = {}
