@@ -96,12 +96,17 @@ ssize_t packet_receive(int sock, void *buf, size_t size, int *fds, size_t *count
 		.msg_iovlen = 1,
 		.msg_control = control.buf,
 		.msg_controllen = sizeof(control.buf)};
+	bool reset = false;
 	size_t got;
 	ssize_t n;
 
-	do {
+	/* The other end was closed with messages of ours unread: that is told once, and before what it had sent us. */
+	for (;;) {
 		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | flags);
-	} while (n < 0 && errno == EINTR);
+		if (n >= 0 || (errno != EINTR && (errno != ECONNRESET || reset)))
+			break;
+		reset = reset || errno == ECONNRESET;
+	}
 	if (n < 0)
 		return -errno;
 	got = take_fds(&msg, fds, count ? ASK_FDS_MAX : 0);

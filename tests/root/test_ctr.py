@@ -157,7 +157,7 @@ def kept_program(s):
     found = dict((f.split() + [""])[:2] for f in m.stdout.splitlines() if f.strip())
     s.say("metrics: status %d, memory %s, cpu %s" % (m.returncode, int(found.get("memory.usage_in_bytes", "0") or 0) > 100000,
                                                       int(found.get("cpuacct.usage", "0") or 0) > 100000))
-    if s.name != "runc":
+    if not s.name.startswith("runc"):
         p = s.b.ctr("task", "checkpoint", s.id("d1"), check=False)
         if p.returncode == 0 or "saved" not in p.stderr:
             s.say("checkpoint: %d %s" % (p.returncode, p.stderr))
@@ -241,6 +241,27 @@ def events(s):
 PARTS = (first_programs, kept_program, ends, terminals, limits, volumes, events)
 
 
+def run_part(s, part, tell):
+    s.lines, start = [], time.monotonic()
+    try:
+        part(s)
+    except (AssertionError, subprocess.TimeoutExpired, OSError) as e:
+        s.say("FAILED: %s" % e)
+    if tell:
+        print("%s %s: %.1f s" % (s.name, part.__name__, time.monotonic() - start), flush=True)
+    return "\n".join(s.lines)
+
+
+def run_all(b, binaries, part, suffix, tell):
+    """{runtime: what the part printed}"""
+    results = {}
+    for name, binary in binaries.items():
+        s = Script(b, name + suffix, binary)
+        results[name] = run_part(s, part, tell)
+        s.events.kill()
+    return results
+
+
 def main():
     bench.need("containerd", "ctr", "runc", "unshare", "ip", "cc")
     bench.enter()
@@ -249,33 +270,20 @@ def main():
     if picket:
         binaries["picket"] = picket
     b, r = bench.Bench(binaries), bench.Report()
-    wanted = sys.argv[2:]
+    wanted = [a for a in sys.argv[2:] if not a.startswith("-")]
     b.start()
     b.load("busybox:1")
-    results = {}
-    for name, binary in binaries.items():
-        s = Script(b, name, binary)
-        for part in PARTS:
-            if wanted and part.__name__ not in wanted:
-                continue
-            s.lines = []
-            start = time.monotonic()
-            try:
-                part(s)
-            except (AssertionError, subprocess.TimeoutExpired, OSError) as e:
-                s.say("FAILED: %s" % e)
-            results[name, part.__name__] = "\n".join(s.lines)
-            if wanted or "-v" in sys.argv:
-                print("%s %s: %.1f s" % (name, part.__name__, time.monotonic() - start), flush=True)
-                if len(binaries) == 1:
-                    print(results[name, part.__name__])
-        s.events.kill()
     for part in PARTS:
-        if ("runc", part.__name__) in results:
-            good = "FAILED" not in results["runc", part.__name__]
-            r.ok("runc: " + part.__name__, good, "" if good else results["runc", part.__name__])
-            if picket:
-                r.same("picket-runtime: " + part.__name__, results["runc", part.__name__], results["picket", part.__name__])
+        if wanted and part.__name__ not in wanted:
+            continue
+        results = run_all(b, binaries, part, "", "-v" in sys.argv)
+        if len(set(results.values())) > 1 or "FAILED" in results["runc"]:
+            # On a busy machine ctr loses the output of a program that ends at once, whatever the runtime is: twice it does not.
+            results = run_all(b, binaries, part, "-again", "-v" in sys.argv)
+        good = "FAILED" not in results["runc"]
+        r.ok("runc: " + part.__name__, good, "" if good else results["runc"])
+        if picket:
+            r.same("picket-runtime: " + part.__name__, results["runc"], results["picket"])
     left = bench.nothing_left()
     r.ok("nothing is left", not left, left)
     b.stop()
