@@ -251,7 +251,7 @@ p run --rm --privileged bb sh -c 'grep -E "CapEff|Seccomp:|NoNewPrivs" /proc/sel
 
 #: limits
 p run --rm --ulimit nofile=123:456 --ulimit nproc=77:88 bb sh -c 'ulimit -n; ulimit -Hn; grep processes /proc/self/limits'
-p run --rm --ulimit nofile=64 --ulimit core=0 --ulimit stack=1000000 bb sh -c 'ulimit -c; ulimit -s'
+p run --rm --ulimit nofile=64 --ulimit nproc=64 --ulimit core=0 --ulimit stack=1000000 bb sh -c 'ulimit -c; ulimit -s'
 p run --rm --oom-score-adj 500 bb cat /proc/self/oom_score_adj
 p run --rm --sysctl net.ipv4.ip_default_ttl=50 --network none bb cat /proc/sys/net/ipv4/ip_default_ttl
 p run --rm --sysctl kernel.msgmax=1234 bb cat /proc/sys/kernel/msgmax
