@@ -37,6 +37,12 @@ int console_connect(const char *path)
 	return fail("cannot connect to the console socket %s: %s", path, strerror(-r));
 }
 
+/* The size that the sentry was told last, of the one terminal that a monitor has. */
+static struct winsize told;
+
+#define SIZE_TRIES 20
+#define SIZE_TRY_US 500
+
 /* Bytes pass as they are: the terminal that edits lines is inside. */
 static int make_raw(int fd)
 {
@@ -93,7 +99,7 @@ failed:
 	return -1;
 }
 
-void console_records(struct launch *l, int fd, unsigned int rows, unsigned int cols)
+void console_records(struct launch *l, int fd, unsigned int rows, unsigned int cols, bool made)
 {
 	/* Two descriptors: each direction is watched and closed by itself. */
 	const char *in = launch_lend(l, fd), *out = launch_lend(l, fd);
@@ -108,14 +114,42 @@ void console_records(struct launch *l, int fd, unsigned int rows, unsigned int c
 	snprintf(text[1], sizeof(text[1]), "%u", cols);
 	launch_record(l, CONFIG_STDIO, in, out, "-1");
 	launch_record(l, CONFIG_TTY, text[0], text[1], terminal_is_utf8(fd) ? "1" : "0");
+	ioctl(fd, TIOCGWINSZ, &told);
+	if (made)
+		launch_word(l, CONFIG_HANG_UP);
 }
 
-bool console_size_text(int fd, char text[CONSOLE_TEXT])
+/*
+ * The kernel sends SIGWINCH a moment before the new size can be read: wait for another one than was told last.
+ * False: there is none any more.
+ */
+static bool size_text(int fd, char text[CONSOLE_TEXT])
 {
 	struct winsize ws;
 
-	if (ioctl(fd, TIOCGWINSZ, &ws) < 0)
-		return false;
+	for (int i = 0; i < SIZE_TRIES; i++) {
+		if (ioctl(fd, TIOCGWINSZ, &ws) < 0)
+			return false;
+		if (memcmp(&ws, &told, sizeof(ws)) != 0)
+			break;
+		usleep(SIZE_TRY_US);
+	}
+	told = ws;
 	snprintf(text, CONSOLE_TEXT, "winsize %u %u", ws.ws_row, ws.ws_col);
+	return true;
+}
+
+bool console_signal_text(int fd, int sig, char text[CONSOLE_TEXT])
+{
+	struct winsize ws;
+
+	if (fd < 0)
+		return false;
+	if (sig == SIGWINCH)
+		return size_text(fd, text);
+	/* One that is hung up answers nothing; else somebody sent the signal. */
+	if (sig != SIGHUP || ioctl(fd, TIOCGWINSZ, &ws) == 0 || errno != EIO)
+		return false;
+	strcpy(text, "hangup");
 	return true;
 }

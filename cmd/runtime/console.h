@@ -20,10 +20,10 @@ int console_connect(const char *path);
 int console_make(int sock, unsigned int rows, unsigned int cols);
 
 /*
- * Append the records `stdio` and `tty`: the terminal *fd* is what the program's is relayed to. A terminal without a size has the one given.
- * *fd* stays the caller's.
+ * Append the records `stdio` and `tty`: the terminal *fd* is what the program's is relayed to. A terminal without a size has the one given. `made`: by
+ * console_make(), so that its end comes as a signal. *fd* stays the caller's.
  */
-void console_records(struct launch *l, int fd, unsigned int rows, unsigned int cols);
+void console_records(struct launch *l, int fd, unsigned int rows, unsigned int cols, bool made);
 
 /*
  * Before the process that made the terminal *fd* (-1: none) ends: it is its own no longer. Else its end hangs the terminal up, and Linux drops what the reader
@@ -31,8 +31,8 @@ void console_records(struct launch *l, int fd, unsigned int rows, unsigned int c
  */
 void console_leave(int fd);
 
-/* The text that tells the sentry the size of the terminal, "winsize ROWS COLS", into *text*; false: it has none. */
+/* What is told to the sentry for a signal that came from the terminal *fd*, into *text*; false: it did not come from there, or *fd* is -1. */
 #define CONSOLE_TEXT 40
-bool console_size_text(int fd, char text[CONSOLE_TEXT]);
+bool console_signal_text(int fd, int sig, char text[CONSOLE_TEXT]);
 
 #endif

@@ -78,7 +78,7 @@ static int write_session(struct session *s, const struct exec_arguments *a, cons
 	} else {
 		if (open_terminal(s, p, console) < 0)
 			return -1;
-		console_records(&s->launch, s->terminal, p->rows, p->cols);
+		console_records(&s->launch, s->terminal, p->rows, p->cols, !s->own);
 	}
 	return s->launch.len > CONFIG_SIZE_MAX ? fail("the arguments and variables are too long: %zu bytes, %u are possible", s->launch.len,
 							 CONFIG_SIZE_MAX)
@@ -157,12 +157,8 @@ static void pass_signals(struct session *s)
 	while (read(s->signals, &si, sizeof(si)) == sizeof(si)) {
 		int sig = (int)si.ssi_signo;
 
-		if (sig == SIGWINCH && s->terminal >= 0) {
-			if (console_size_text(s->terminal, text))
-				tell(s, text);
-			continue;
-		}
-		snprintf(text, sizeof(text), "signal %d", sig);
+		if (!console_signal_text(s->terminal, sig, text))
+			snprintf(text, sizeof(text), "signal %d", sig);
 		tell(s, text);
 	}
 }

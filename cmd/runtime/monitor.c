@@ -177,25 +177,18 @@ void monitor_signal(struct monitor *m, int sig)
 	link_tell(&m->link, "signal %d", sig);
 }
 
-/* Of its terminal the program hears by that, and not by a signal of ours. */
-static bool resized(struct monitor *m)
-{
-	char text[CONSOLE_TEXT];
-
-	if (m->terminal < 0 || !console_size_text(m->terminal, text))
-		return false;
-	link_tell(&m->link, "%s", text);
-	return true;
-}
-
 static void signals_ready(void *arg, short revents)
 {
 	struct signalfd_siginfo si;
 	struct monitor *m = arg;
+	char text[CONSOLE_TEXT];
 
-	while (read(m->signals.fd, &si, sizeof(si)) == sizeof(si))
-		if (si.ssi_signo != SIGWINCH || !resized(m))
+	while (read(m->signals.fd, &si, sizeof(si)) == sizeof(si)) {
+		if (console_signal_text(m->terminal, (int)si.ssi_signo, text))
+			link_tell(&m->link, "%s", text);
+		else
 			monitor_signal(m, (int)si.ssi_signo);
+	}
 }
 
 static void failed(struct monitor *m, int status, const char *text)

@@ -97,7 +97,7 @@ static int write_terminal(struct monitor *m)
 	m->terminal = m->o->console >= 0 ? console_make(m->o->console, p->rows, p->cols) : own_terminal();
 	if (m->terminal < 0)
 		return -1;
-	console_records(&m->launch, m->terminal, p->rows, p->cols);
+	console_records(&m->launch, m->terminal, p->rows, p->cols, m->o->console >= 0);
 	return 0;
 }
 

@@ -549,6 +549,9 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 		return parse_fd(p, a[0], &c->report_fd);
 	case CONFIG_PROC:
 		return parse_fd(p, a[0], &c->proc_fd);
+	case CONFIG_HANG_UP:
+		c->tty_hangs_up = true;
+		return 0;
 	case CONFIG_HOLD:
 		c->hold = true;
 		return 0;
@@ -594,7 +597,7 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 static bool of_session(unsigned kw)
 {
 	return kw == CONFIG_VERSION || kw == CONFIG_ARG || kw == CONFIG_ENV || kw == CONFIG_CWD || kw == CONFIG_USER ||
-	       kw == CONFIG_STDIO || kw == CONFIG_TTY || kw == CONFIG_GUEST || kw == CONFIG_IDS || kw == CONFIG_CAP_SETS || kw == CONFIG_GROUP_ADD ||
+	       kw == CONFIG_STDIO || kw == CONFIG_TTY || kw == CONFIG_HANG_UP || kw == CONFIG_GUEST || kw == CONFIG_IDS || kw == CONFIG_CAP_SETS || kw == CONFIG_GROUP_ADD ||
 	       kw == CONFIG_ULIMIT || kw == CONFIG_NO_NEW_PRIVS || kw == CONFIG_OOM_ADJ || kw == CONFIG_FD;
 }
 

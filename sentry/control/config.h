@@ -74,6 +74,7 @@
 	X(DOMAINNAME, "domainname", 1, 0) \
 	X(SECCOMP, "seccomp", 1, 0)      \
 	X(PORTS, "ports", 1, 0)          \
+	X(HANG_UP, "hang-up", 0, 0)      \
 	X(HOLD, "hold", 0, 0)            \
 	X(FD, "fd", 2, 1)                \
 	X(BARE, "bare", 0, 0)            \
@@ -225,7 +226,7 @@ struct config {
 	bool hold; /* the first program waits for `go` */
 	int stdio[3];
 	uint16_t rows, cols;
-	bool tty_utf8;
+	bool tty_utf8, tty_hangs_up;
 	int control_fd, trace_fd, report_fd, proc_fd, sysnet_fd, guest_fd, seccomp_fd, ports_fd;
 	enum config_network network;
 	uint64_t memory; /* bytes, 0: no limit */

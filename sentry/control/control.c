@@ -50,6 +50,9 @@ static void handle(struct kernel *k, const char *msg, const int *fds, unsigned n
 	if (sscanf(msg, "winsize %u %u", &rows, &cols) == 2) {
 		if (k->console && rows < 65536 && cols < 65536)
 			console_winsize(k->console, rows, cols);
+	} else if (!strcmp(msg, "hangup")) {
+		if (k->console)
+			console_hangup(k->console);
 	} else if (sscanf(msg, "signal %d", &sig) == 1 && sig > 0 && sig <= KSIG_MAX) {
 		struct thread_group *tg = tg_find(k, 1);
 

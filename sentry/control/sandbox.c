@@ -212,6 +212,8 @@ static int open_stdio(struct kernel *k, const struct config *c, struct failure *
 
 	if (c->tty) {
 		r = console_create(k, c->stdio, c->rows, c->cols, c->tty_utf8, files, &k->console);
+	if (!r && c->tty && c->tty_hangs_up)
+		console_hangs_up(k->console);
 	} else {
 		for (int i = 0; !r && i < 3; i++) {
 			struct open_how_args how = {.flags = i ? O_WRONLY : O_RDONLY};

@@ -127,6 +127,9 @@ static void handle(struct session *s, const char *msg)
 	if (sscanf(msg, "winsize %u %u", &rows, &cols) == 2) {
 		if (s->console && rows < 65536 && cols < 65536)
 			console_winsize(s->console, rows, cols);
+	} else if (!strcmp(msg, "hangup")) {
+		if (s->console)
+			console_hangup(s->console);
 	} else if (sscanf(msg, "signal %d", &sig) == 1 && sig > 0 && sig <= KSIG_MAX) {
 		struct ksiginfo info = {.signo = sig, .code = SI_KERNEL};
 
@@ -279,6 +282,9 @@ static int open_terminal(struct session *s, struct file **files)
 	const struct config *c = s->config;
 	int fds[3] = {take_fd(s, c->stdio[0]), take_fd(s, c->stdio[1]), -1};
 	int r = console_create(s->kernel, fds, c->rows, c->cols, c->tty_utf8, files, &s->console);
+
+	if (!r && c->tty_hangs_up)
+		console_hangs_up(s->console);
 
 	for (int i = 0; r && i < 2; i++)
 		if (fds[i] >= 0)

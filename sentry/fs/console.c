@@ -34,6 +34,7 @@ struct console {
 	struct lock out_lock, in_lock; /* RANK_CONSOLE: one mover in each direction */
 	_Atomic bool out_again, in_again; /* somebody asked for a move while another was moving */
 	bool in_eof;	 /* in_lock */
+	_Atomic bool hangs_up; /* the end of input is no Ctrl-D */
 	bool out_dead;	 /* out_lock */
 	uint8_t *piece;	 /* out_lock: what is being written; LDISC_OUTPUT bytes */
 	uint8_t *held;	 /* in_lock: read from the host, not yet taken by the terminal; CHUNK bytes */
@@ -101,6 +102,8 @@ static void input_ended(struct console *c)
 	uint8_t eof;
 
 	c->in_eof = true;
+	if (c->hangs_up)
+		return;
 	LOCK_SCOPE(&c->tty->lock);
 	eof = c->tty->ld.tio.c_cc[VEOF];
 	if (eof && ldisc_canonical(&c->tty->ld))
@@ -233,6 +236,16 @@ static void close_host_side(struct console *c)
 	if (fd >= 0)
 		host_stdio_close(fd);
 	lock_release(&c->out_lock);
+}
+
+void console_hangs_up(struct console *c)
+{
+	atomic_store(&c->hangs_up, true);
+}
+
+void console_hangup(struct console *c)
+{
+	tty_hangup(c->tty);
 }
 
 void console_close(struct console *c)

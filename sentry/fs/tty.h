@@ -52,6 +52,10 @@ struct console;
 int console_create(struct kernel *k, const int fds[3], unsigned rows, unsigned cols, bool utf8,
 		   struct file *stdio[3], struct console **ret);
 void console_attach(struct console *c, struct task *t);
+/* The end of the host's input is not typed as Ctrl-D: console_hangup() will come. Before anything can come in. */
+void console_hangs_up(struct console *c);
+/* Hang the terminal up, whose other end is gone. No locks held. */
+void console_hangup(struct console *c);
 void console_winsize(struct console *c, unsigned rows, unsigned cols);
 /* Send *sig* to the terminal's foreground group, as a key would. 0 or -ESRCH: there is none. No locks held. */
 int console_signal(struct console *c, int sig);
