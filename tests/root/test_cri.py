@@ -504,6 +504,31 @@ def volumes(s):
     s.tell("is the node's", os.path.exists(v + "/inner/x"))
 
 
+def many(s):
+    """Pods made, used and removed at once."""
+    results = {}
+
+    def one(i):
+        try:
+            p = Pod(s, "many%d" % i)
+            p.run("web", "sh", "-c", SERVER % 80)
+            side = p.run("side", "sleep", "1000")
+            answers("http://%s/" % p.ip())
+            said = [s.client.exec_sync(side, "wget", "-qO-", "http://127.0.0.1/") for _ in range(3)]
+            p.remove()
+            results[i] = said
+        except (AssertionError, cri.Error, OSError) as e:
+            results[i] = e
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    s.pods = []
+    for i in sorted(results):
+        s.say("%d: %s" % (i, results[i]))
+
+
 def differences(s):
     """What is not as under runc, in the words of docs/kubernetes.md and docs/oci.md."""
     pb = s.client.pb
@@ -538,7 +563,7 @@ devices: 0 'mounted inside\\n' ''
 the network: 2 '' 'ip: SIOCSIFFLAGS: Operation not permitted\\n'
 """
 
-PARTS = (pods, stopping, logs, resources, out_of_memory, security, volumes, odd_pods, streams, accidents)
+PARTS = (pods, stopping, logs, resources, out_of_memory, security, volumes, many, odd_pods, streams, accidents)
 
 
 def run_part(s, part):
