@@ -150,8 +150,11 @@ int ids_become(uid_t uid, gid_t gid)
 
 	if (bits < 0 || prctl(PR_SET_SECUREBITS, (unsigned long)bits | SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0)
 		return -errno;
-	/* The system calls themselves: a C library's would ask other threads. */
-	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, gid, gid, gid) < 0 || syscall(SYS_setresuid, uid, uid, uid) < 0)
+	/*
+	 * The system calls themselves: a C library's would ask other threads. With all capabilities EPERM means a namespace whose maker gave up
+	 * changes of groups (`unshare -r`): then they are the caller's, for good.
+	 */
+	if ((syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM) || syscall(SYS_setresgid, gid, gid, gid) < 0 || syscall(SYS_setresuid, uid, uid, uid) < 0)
 		return -errno;
 	return 0;
 }

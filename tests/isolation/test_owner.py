@@ -73,6 +73,19 @@ def guest(s, base):
     s.check("guest: owners and modes are on disk", owners[:4] == ["f 33 34 644", "d 5 6 2770", "s 0 0 4755", "l 7 8 777"], str(owners))
 
 
+def single(s, base):
+    """In a user namespace with one id, that may not change groups: everything is that id's."""
+    root = base + "/single"
+    subprocess.run(["sh", "-euc", "mkdir -p '%s/usr' '%s/tmp'; cd '%s'; for l in bin sbin lib lib64; do [ ! -L /$l ] || ln -s usr/$l $l; done" %
+                    (root, root, root)], check=True)
+    p = subprocess.run(["unshare", "-r", "--", os.path.join(s.build, "tests", "owner", "owner-run"), "--sentry",
+                        os.path.join(s.build, "sentry", "picket-sentry"), "-v", "/usr:/usr:ro", root, "/bin/sh", "-c",
+                        "touch /tmp/f; chown 5:6 /tmp/f 2>/dev/null || echo refused; stat -c %u:%g /tmp/f"],
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    s.check("one id: it is the only one", p.stdout == b"refused\n0:0\n", p.stdout.decode(errors="replace"))
+    s.check("one id: on the host it is the caller's", os.stat(root + "/tmp/f").st_uid == os.geteuid())
+
+
 def processes(s, base):
     """The sentry's processes belong to nobody on the host, and end with their parent."""
     root = base + "/guest"
@@ -126,6 +139,8 @@ def main(build):
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         s.check("in the first namespace nothing is done in place", p.returncode == 125 and b"user namespace" in p.stdout, p.stdout.decode())
     guest(s, base)
+    if ENTER:
+        single(s, base)
     processes(s, base)
     sh("rm -rf '%s'" % base)
     s.finish()
