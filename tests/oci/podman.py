@@ -204,7 +204,7 @@ network_config_dir = "%s/conf/net"
         self.podman("pod", "rm", "-af", "-t", "0")
         self.podman("rm", "-af", "-t", "0")
         if os.getuid():
-            self.podman("unshare", "rm", "-rf", self.dir + "/storage")
+            self.podman("unshare", "rm", "-rf", self.dir + "/home", self.dir + "/w")
             try:
                 with open(self.dir + "/run/libpod/pause.pid") as f:
                     os.kill(int(f.read()), signal.SIGTERM)
@@ -212,7 +212,12 @@ network_config_dir = "%s/conf/net"
                 pass
         else:
             subprocess.run(["umount", self.dir + "/storage/overlay"], stderr=subprocess.DEVNULL)
-        shutil.rmtree(self.dir, ignore_errors=True)
+        # conmon lets podman clear away behind each container, which makes its directories again.
+        for _ in range(50):
+            shutil.rmtree(self.dir, ignore_errors=True)
+            time.sleep(0.1)
+            if not os.path.exists(self.dir):
+                break
 
 
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n"
