@@ -296,15 +296,16 @@ def _(c, b):
 
 
 def traced(b):
-    with open(b + "/trace") as f:
+    with open(b + "/picket-trace/trace") as f:
         text = f.read()
     return "" if text.startswith("before\n") and " write(1, " in text else "the trace is not there\n"
 
 
 @case("annotation_trace", "echo hello", expect="hello\n", fails=traced)
 def _(c, b):
-    write(b + "/trace", "before\n")
-    c["annotations"] = {"dev.picket.trace": b + "/trace"}
+    os.mkdir(b + "/picket-trace", 0o755)
+    write(b + "/picket-trace/trace", "before\n")
+    c["annotations"] = {"dev.picket.trace": b + "/picket-trace/trace"}
 
 
 # --- what is refused ----------------------------------------------------------------------------------------------------------------
@@ -313,6 +314,20 @@ def refusal(name, words, change):
     CASES.append(("refused_" + name, "", words, "create", change))
 
 
+def traced_to(c, b, path, mode=0o755):
+    os.mkdir(b + "/picket-trace")
+    os.chmod(b + "/picket-trace", mode)
+    os.symlink("../passwd", b + "/picket-trace/link")
+    os.mkfifo(b + "/picket-trace/fifo")
+    os.symlink("/etc", b + "/rootfs/picket-trace")
+    write(b + "/passwd")
+    c["annotations"] = {"dev.picket.trace": b + path}
+
+
+# Images and pods bring annotations: no file of the host is written for them but where its owner has made a place.
+for name, path, mode in (("anywhere", "/passwd", 0o755), ("everybodys", "/picket-trace/t", 0o777), ("linked_directory", "/rootfs/picket-trace/cron", 0o755),
+                         ("link", "/picket-trace/link", 0o755), ("above", "/picket-trace/..", 0o755), ("fifo", "/picket-trace/fifo", 0o755)):
+    refusal("trace_" + name, "annotations: ", lambda c, b, path=path, mode=mode: traced_to(c, b, path, mode))
 refusal("type", 'mounts[5].type: "overlay" is not supported', lambda c, b: mount(c, "/o", "overlay"))
 refusal("idmap", '"idmap" is not supported', lambda c, b: mount(c, "/o", "bind", "/etc", ["bind", "idmap"]))
 refusal("source", "mounts[5].source: cannot open /no/such for /o: No such file or directory", lambda c, b: mount(c, "/o", "bind", "/no/such", ["bind"]))

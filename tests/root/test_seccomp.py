@@ -96,7 +96,8 @@ def bundle(work, name, profile, args=("/guest",)):
 
 def traced(work, name, profile):
     """How often the sentry saw what, of 100 each."""
-    d, trace = bundle(work, name, profile, ["/guest", "native"]), os.path.join(work, name.replace(" ", "-") + ".trace")
+    d, trace = bundle(work, name, profile, ["/guest", "native"]), os.path.join(work, "picket-trace", name.replace(" ", "-"))
+    os.makedirs(os.path.dirname(trace), 0o755, exist_ok=True)
     path = os.path.join(d, "config.json")
     with open(path) as f:
         c = json.load(f)

@@ -16,6 +16,7 @@
 
 #define KEPT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_STRICTATIME | MS_RELATIME)
 #define NUMBER_SIZE 24
+#define TRACE_DIR "picket-trace"
 
 struct number {
 	char text[NUMBER_SIZE];
@@ -242,15 +243,49 @@ static int add_root(const struct spec *s, struct launch *l, char **err)
 	return 0;
 }
 
+/*
+ * Annotations come from whoever made the image or the pod, too. That a file of the host's may be written for them is said by who made this directory for it,
+ * who is the caller.
+ */
+static int open_trace_dir(const char *path)
+{
+	const char *name = strrchr(path, '/');
+	char *dir = xstrndup(path, (size_t)(name - path));
+	const char *last = strrchr(dir, '/');
+	struct stat st;
+	int fd = -1;
+
+	if (last && strcmp(last + 1, TRACE_DIR) == 0)
+		fd = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	free(dir);
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH)))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 static int add_trace(const struct spec *s, struct launch *l, char **err)
 {
-	int fd;
+	struct stat st;
+	int dir, fd;
 
 	if (!s->trace)
 		return 0;
-	fd = open(s->trace, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0600);
+	dir = open_trace_dir(s->trace);
+	if (dir < 0) {
+		*err = xasprintf("annotations: dev.picket.trace: %.200s is not in a directory " TRACE_DIR " that belongs to the caller and that nobody else can write to", s->trace);
+		return -1;
+	}
+	fd = openat(dir, strrchr(s->trace, '/') + 1, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK, 0600);
+	close(dir);
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))) {
+		close(fd);
+		fd = -1;
+		errno = EINVAL;
+	}
 	if (fd < 0) {
-		*err = xasprintf("annotations: cannot open %s for the trace: %s", s->trace, strerror(errno));
+		*err = xasprintf("annotations: cannot open %.200s for the trace: %s", s->trace, strerror(errno));
 		return -1;
 	}
 	launch_record(l, CONFIG_TRACE, launch_give(l, fd));
