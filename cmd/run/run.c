@@ -97,11 +97,9 @@ static int resolve_image(struct run *r)
 
 	/* Which image that is now is Minikube's to say. */
 	if (there) {
-		char *stored = NULL;
-
-		if (strcmp(when, "never") != 0 && mk_fetch_image(there, NULL, r->o->quiet, &stored))
+		if (strcmp(when, "never") != 0 && mk_fetch_image(there, NULL, r->o->quiet, &r->stored))
 			return EXIT_PICKET;
-		r->image = stored ? stored : there;
+		r->image = r->stored ? r->stored : there;
 		when = "never";
 	}
 	if (store_open(NULL, &r->store, &e) < 0)
@@ -235,6 +233,7 @@ static void clean_up(struct run *r)
 	run_record_free(&r->record);
 	store_close(r->store);
 	str_list_free(&r->command);
+	free(r->stored);
 }
 
 /* What to run, on what: all that can be said before an entry is made. */

@@ -17,6 +17,7 @@ struct run {
 	const struct run_options *o;
 	enum target target;
 	const char *image; /* as the user wrote it; for messages and the note */
+	char *stored;	   /* of minikube:IMAGE: what the store calls it, and then `image` */
 	int argc;	   /* the command */
 	char **argv;
 	struct str_list command; /* with the entry point */
