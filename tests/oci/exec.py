@@ -126,6 +126,13 @@ def test_detached():
         pid = int(f.read())
     os.kill(pid, signal.SIGTERM)
     check("a signal to the monitor is one for the process", rt.reap(pid) == 143)
+    rt.call("exec", "-d", "--pid-file", rt.work + "/e", "c", "sleep", "4321")
+    with open(rt.work + "/e") as f:
+        pid = int(f.read())
+    os.kill(pid, signal.SIGKILL)
+    rt.reap(pid)
+    r = rt.call("exec", "c", "sh", "-c", "sleep 0.2; cat /proc/*/cmdline")
+    check("the monitor's death is the process's", r.returncode == 0 and b"4321" not in r.stdout, r.stdout)
     rt.call("exec", "-d", "--pid-file", rt.work + "/e", "c", "sleep", "1000")
     with open(rt.work + "/e") as f:
         pid = int(f.read())
