@@ -48,6 +48,20 @@ int container_ask(const struct container *c, json_t *request, const int *fds, si
 	return r == -EPIPE ? -ESRCH : r;
 }
 
+pid_t container_listener(const struct container *c)
+{
+	struct ucred who = {0};
+	socklen_t len = sizeof(who);
+	int sock = container_connect(c);
+
+	if (sock < 0)
+		return 0;
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 || who.uid != geteuid())
+		who.pid = 0;
+	close(sock);
+	return who.pid;
+}
+
 const char *container_ask_error(int result, const json_t *answer)
 {
 	const char *text = json_string_value(json_object_get(answer, "error"));

@@ -2,6 +2,7 @@
 /* `delete`: what a container has left, and with --force the container itself, in whatever state. */
 #include <errno.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,6 +31,10 @@ static const struct option_row options[] = {
 /* The monitor takes the sentry along, and that all that is inside. */
 static void end_monitor(const struct container *c)
 {
+	pid_t pid = c->damaged ? container_listener(c) : 0;
+
+	if (pid > 0)
+		kill(pid, SIGKILL);
 	if (process_end(c->pid, c->start, c->boot))
 		container_wait(c, END_TRIES * (END_TRY_US / 1000));
 }

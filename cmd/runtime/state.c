@@ -83,7 +83,7 @@ static void forget_state(struct container *c)
 {
 	json_decref(c->state);
 	c->state = NULL;
-	c->making = false;
+	c->making = c->damaged = false;
 	c->pid = 0;
 	c->start = 0;
 	c->bundle = c->rootfs = c->created = c->owner = c->boot = "";
@@ -123,7 +123,9 @@ static int read_state(struct container *c)
 	}
 	if (r == 0)
 		take_state(c, state);
-	return r == -ENOENT ? 0 : r;
+	c->damaged = r == -EUCLEAN;
+	c->making = c->making || c->damaged;
+	return r == -ENOENT || c->damaged ? 0 : r;
 }
 
 static void container_init(struct container *c, const char *id)
@@ -157,9 +159,12 @@ int container_open(const struct runtime *rt, const char *id, struct container *r
 
 	if (r == -ENOENT || r == -ENOTDIR)
 		return fail("container does not exist: %s", id);
-	if (r == -EUCLEAN)
-		return fail("the state of container %s is damaged; delete --force removes it", id);
-	return r < 0 ? fail("cannot read the state of container %s: %s", id, strerror(-r)) : 0;
+	if (r < 0)
+		return fail("cannot read the state of container %s: %s", id, strerror(-r));
+	if (!ret->damaged)
+		return 0;
+	container_close(ret);
+	return fail("the state of container %s is damaged; delete --force removes it", id);
 }
 
 int container_make(const struct runtime *rt, const char *id, struct container *ret)

@@ -36,7 +36,8 @@ struct container {
 	 * (cgroup …), as they named it.
 	 */
 	json_t *state;
-	bool making; /* it is what create noted before it was done */
+	bool making;  /* it is what create noted before it was done */
+	bool damaged; /* there is a file, which cannot be read: delete --force */
 	const char *bundle, *rootfs, *created, *owner; /* parts of state, "" where absent */
 	bool terminal; /* its program has one */
 	pid_t pid;				       /* of the monitor; 0: none was noted */
@@ -50,7 +51,7 @@ bool container_id_valid(const char *id);
 /* Find one and read it. -1 after fail("container does not exist: ID"), or another sentence. */
 int container_open(const struct runtime *rt, const char *id, struct container *ret);
 
-/* As container_open, -ENOENT without a word if there is none. */
+/* As container_open, -ENOENT without a word if there is none; one that is damaged is found too. */
 int container_find(const struct runtime *rt, const char *id, struct container *ret);
 
 /* Make ROOT/ID; its lock is held. */
@@ -103,6 +104,9 @@ int container_connect(const struct container *c);
  * keeper_receive() of cmd/lib/packet.h: -EREMOTEIO and an answer with "error" if it refused; -ESRCH if no monitor lives.
  */
 int container_ask(const struct container *c, json_t *request, const int *fds, size_t count, json_t **answer);
+
+/* The process that listens at the control socket, for one whose state says nothing; 0: none. */
+pid_t container_listener(const struct container *c);
 
 /* What went wrong, for a sentence: the monitor's own words, or those of the errno. Valid while `answer` is. */
 const char *container_ask_error(int result, const json_t *answer);

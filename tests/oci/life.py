@@ -443,6 +443,18 @@ def test_deaths():
             check("delete removes it", rt.call("delete", "de").returncode == 0 and rt.containers() == [])
 
 
+def test_damaged():
+    rt.config("sleep", "60")
+    create("dm")
+    with open(rt.root + "/dm/state.json", "w") as f:
+        f.write('{"pid": ')
+    r = rt.call("state", "dm")
+    check("a damaged state is said", r.returncode == 1 and "damaged" in err(r), err(r))
+    check("a list works all the same", rt.call("list").returncode == 0)
+    check("delete --force removes it", rt.call("delete", "-f", "dm").returncode == 0 and rt.containers() == [])
+    check("and ends what runs", not rt.left_over())
+
+
 for name, test in list(globals().items()):
     if name.startswith("test_") and wanted in name:
         try:
