@@ -70,7 +70,7 @@ for j in $jobs; do wait $j; echo $?; done
 p rm -f -t 0 c
 
 #: tty
-pty 30,100 -- $P run --rm -it bb sh -c 'tty; stty size; test -t 0 && test -t 1 && test -t 2 && echo all; exit 5'; echo $?
+pty 30,100 -- $P run --rm -it bb sh -c 'tty; until [ "$(stty size 2>/dev/null)" = "30 100" ]; do sleep 0.05; done; test -t 0 && test -t 1 && test -t 2 && echo all; exit 5'; echo $?
 pty 24,80 expect:ready send:hello expect:hello send:^D -- $P run --rm -it bb sh -c 'echo ready; cat; echo end'
 pty 24,80 expect:ready size:40,120 expect:'40 120' -- $P run --rm -it bb sh -c 'echo ready; until [ "$(stty size 2>/dev/null)" = "40 120" ]; do sleep 0.05; done; stty size'
 pty 24,80 expect:ready send:^C expect:int -- $P run --rm -it bb sh -c 'trap "echo int; exit 9" INT; echo ready; while :; do sleep 0.05; done'; echo $?
