@@ -600,6 +600,10 @@ def main():
     until("images", lambda: client.ImageStatus(image=client.pb.ImageSpec(image=IMAGE)).image.id)
     scripts = [Script(b, name, binary, client) for name, binary in binaries.items() if not wanted or name in wanted or not set(binaries) & set(wanted)]
     for part in PARTS:
+        if part is accidents and b.version()[0] >= 2:
+            # What it leaves of a shim that was killed is containerd's.
+            left = bench.nothing_left()
+            r.ok("nothing is left before accidents", not left, left)
         if [w for w in wanted if w not in binaries] and part.__name__ not in wanted:
             continue
         results = {}
@@ -617,8 +621,9 @@ def main():
     if picket and (not wanted or "differences" in wanted):
         text, _ = run_part(scripts[-1], differences)
         r.same("picket-runtime: differences", DIFFERENCES.strip(), text)
-    left = bench.nothing_left()
-    r.ok("nothing is left", not left, left)
+    if b.version()[0] < 2:
+        left = bench.nothing_left()
+        r.ok("nothing is left", not left, left)
     b.stop()
     r.end()
 
