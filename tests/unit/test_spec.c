@@ -131,7 +131,6 @@ static void test_process(void **state)
 	refused(PROCESS("'rlimits': [{'type': 'RLIMIT_CPU', 'soft': 1, 'hard': 1}, {'type': 'RLIMIT_CPU', 'soft': 1, 'hard': 1}]"), "RLIMIT_CPU stands twice");
 	refused(PROCESS("'capabilities': {'effective': ['CAP_KILL']}"), "effective has CAP_KILL, which is not in permitted");
 	warned(PROCESS("'capabilities': {'bounding': ['CAP_FLY']}"), "\"CAP_FLY\"");
-	warned(PROCESS("'capabilities': {'ambient': ['CAP_KILL']}"), "cannot raise CAP_KILL");
 	warned(PROCESS("'apparmorProfile': 'docker-default'"), "apparmorProfile");
 	warned(PROCESS("'selinuxLabel': 'a:b'"), "selinuxLabel");
 	warned(PROCESS("'scheduler': {'policy': 'SCHED_FIFO', 'priority': 3}"), "SCHED_FIFO has no effect");

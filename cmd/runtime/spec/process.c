@@ -91,11 +91,7 @@ static void read_capabilities(struct reader *r, json_t *process, const char *whe
 	lost = c->effective & ~c->permitted;
 	if (lost)
 		reader_fail(r, "%seffective has %s, which is not in permitted", at, spec_capability_name((unsigned)__builtin_ctzll(lost)));
-	lost = c->ambient & ~(c->permitted & c->inheritable);
-	if (lost)
-		reader_warn(r, "%sambient: cannot raise %s, which is not both permitted and inheritable", at,
-			spec_capability_name((unsigned)__builtin_ctzll(lost)));
-	c->ambient &= ~lost;
+	c->ambient &= c->permitted & c->inheritable; /* the rest cannot be raised: runc's own default has such ones, and says nothing */
 }
 
 static uint64_t limit_of(int64_t v)
