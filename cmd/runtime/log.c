@@ -54,13 +54,19 @@ static void write_line(const char *level, const char *text)
 	free(msg);
 }
 
-/* Standard error is for people and for conmon, which shows it as it is. */
+/* Standard error is for people and for conmon, which shows it as it is. An image has a say in the words: nothing in them drives a terminal. */
 static void show(const char *level, const char *text)
 {
+	char *plain;
+
 	if (the_log.fd >= 0)
 		write_line(level, text);
-	if (the_log.fd < 0 || strcmp(level, "error") == 0)
-		dprintf(STDERR_FILENO, "%s%s\n", strcmp(level, "warning") == 0 ? "warning: " : "", text);
+	if (the_log.fd >= 0 && strcmp(level, "error") != 0)
+		return;
+	plain = xstrdup(text);
+	make_printable(plain, "");
+	dprintf(STDERR_FILENO, "%s%s\n", strcmp(level, "warning") == 0 ? "warning: " : "", plain);
+	free(plain);
 }
 
 static void hear(void *arg, bool warning, int status, const char *text)

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -245,31 +244,6 @@ static void sentry_ended(void *arg, short revents)
 	m->gone = true;
 }
 
-/*
- * Nothing is left to be done that needs more: of root's capabilities stay those to end the sentry, and to guard it when memory runs out. Its
- * caller's directory is not kept in use either.
- */
-static void give_up_rights(void)
-{
-	static const cap_value_t kept[] = {CAP_KILL, CAP_SYS_RESOURCE, CAP_DAC_OVERRIDE};
-	cap_t old = cap_get_proc(), new = cap_init();
-	cap_flag_value_t has;
-
-	for (size_t i = 0; old && new && i < sizeof(kept) / sizeof(kept[0]); i++) {
-		if (cap_get_flag(old, kept[i], CAP_PERMITTED, &has) == 0 && has == CAP_SET) {
-			cap_set_flag(new, CAP_PERMITTED, 1, &kept[i], CAP_SET);
-			cap_set_flag(new, CAP_EFFECTIVE, 1, &kept[i], CAP_SET);
-		}
-	}
-	if (new)
-		cap_set_proc(new);
-	cap_free(old);
-	cap_free(new);
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (chdir("/") < 0)
-		return;
-}
-
 /* Create is done with us, or gone: then nobody will ever know of this container. */
 static void create_ready(void *arg, short revents)
 {
@@ -282,7 +256,8 @@ static void create_ready(void *arg, short revents)
 	m->birth = -1;
 	spec_free(m->o->spec);
 	m->o = NULL;
-	give_up_rights();
+	if (chdir("/") < 0) /* its caller's directory is not kept in use */
+		debug("the monitor stays in its caller's directory");
 	malloc_trim(0);
 	monitor_confine(m);
 }

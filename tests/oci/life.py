@@ -175,6 +175,9 @@ def test_log():
     rt.call("--log", rt.log, "--log-format", "json", "create", "--bundle", rt.bundle, "lg")
     with open(rt.log) as f:
         check("create logs one object", "executable file not found" in json.loads(f.read())["msg"])
+    rt.config("\x1b]0;title\x07\nlevel=error")
+    r = rt.call("create", "--bundle", rt.bundle, "lg")
+    check("a name of a program does nothing to a terminal", "?]0;title??level=error" in err(r) and "\x1b" not in err(r) and err(r).count("\n") <= 1, err(r))
     rt.config("true")
     r = rt.call("--log", rt.work + "/no/log", "list")
     check("a log that cannot be opened is an error", r.returncode == 1 and "/no/log" in err(r), err(r))
@@ -310,6 +313,9 @@ def test_detached():
     with open("/proc/%d/stat" % pid_of()) as f:
         ppid, _, sid = f.read().rsplit(")", 1)[1].split()[1:4]
     check("the monitor is the subreaper's child, in a session of its own", int(ppid) == os.getpid() and int(sid) == pid_of(), (ppid, sid))
+    with open("/proc/%d/status" % pid_of()) as f:
+        caps = {k: int(v, 16) for k, v in (line.split(":") for line in f if line.startswith("Cap"))}
+    check("and may end the sentry, and nothing else", caps["CapEff"] == 1 << 5 and caps["CapPrm"] == 1 << 5 and caps["CapBnd"] == 0, caps)
     delete("dt")
 
 
