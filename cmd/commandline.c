@@ -2,6 +2,7 @@
 /* Finds the command in the table, reads its options, runs it. */
 #include "cmd/commandline.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,7 +22,7 @@
 #define PICKET_VERSION "unknown"
 #endif
 
-/* The command, or in a group its second word, that a mistyped word is likely to mean; NULL if none. */
+/* What a mistyped word is likely to mean: a command whose first word it is, or in a group the second; NULL if none. */
 static const char *near_command(const char *group, const char *word)
 {
 	const char *near = NULL;
@@ -29,11 +30,13 @@ static const char *near_command(const char *group, const char *word)
 
 	for (size_t i = 0; command_at(i); i++) {
 		const char *name = command_at(i)->name;
+		char first[32];
 		size_t d;
 
 		if (command_at(i)->hidden || (group && (strncmp(name, group, len) != 0 || name[len] != ' ')))
 			continue;
-		d = word_distance(word, group ? name + len + 1 : name, best - 1);
+		snprintf(first, sizeof(first), "%.*s", (int)strcspn(name, " "), name);
+		d = word_distance(word, group ? name + len + 1 : first, best - 1);
 		if (d < best) {
 			best = d;
 			near = group ? name + len + 1 : name;
@@ -59,7 +62,7 @@ static int unknown_command(const char *name)
 	if (why)
 		return complain(EXIT_FAILED, "%s is not offered: %s", name, why);
 	if (near)
-		return complain(EXIT_FAILED, "unknown command \"%s\"; did you mean picket %s?", name, near);
+		return complain(EXIT_FAILED, "unknown command \"%s\"; did you mean picket %.*s?", name, (int)strcspn(near, " "), near);
 	return complain(EXIT_FAILED, "unknown command \"%s\"; picket --help lists the commands", name);
 }
 

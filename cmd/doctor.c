@@ -285,6 +285,24 @@ static void check_kernel(struct finding *f, bool *no_namespaces)
 	}
 }
 
+/* Engines find it by its path; what they need themselves is theirs to say, but for what rootless podman is often without. */
+static void check_runtime(struct finding *f, bool *no_namespaces)
+{
+	char *runtime = find_program("picket-runtime"), *newuidmap = find_in_path("newuidmap");
+
+	if (!runtime) {
+		found(f, VERDICT_LOSS, "picket-runtime is not installed: podman, docker and containerd cannot use Picket");
+		mend(f, "install Picket whole: bin/picket-runtime beside bin/picket");
+	} else if (*no_namespaces && geteuid() == 0) {
+		found(f, VERDICT_LOSS, "%s: refuses to run root's containers without user namespaces", runtime);
+	} else {
+		found(f, VERDICT_OK, "%s, for podman, docker, containerd and Kubernetes%s", runtime,
+			geteuid() == 0 || newuidmap ? "" : "; rootless podman itself needs newuidmap (package uidmap) and /etc/subuid");
+	}
+	free(newuidmap);
+	free(runtime);
+}
+
 static void check_user(struct finding *f, bool *no_namespaces)
 {
 	if (geteuid() != 0)
@@ -309,6 +327,7 @@ static const struct check checks[] = {
 	{"store", check_store},
 	{"memory", check_memory},
 	{"limits", check_limits},
+	{"runtime", check_runtime},
 };
 
 static void print_text(const struct check *c, const struct finding *f)

@@ -27,18 +27,20 @@
 
 /* ---- info ---- */
 
+#define PROGRAMS 4
+
 struct facts {
 	const char *store, *runtime;
 	size_t images, layers;
 	size_t sandboxes, running, mounts;
-	char *programs[3];
+	char *programs[PROGRAMS];
 	char snapshots[1024];
 	char group[CGROUP_PATH_MAX]; /* where control groups are made; "": nowhere */
 	bool in_scope;		     /* by the user's systemd */
 	char no_group[256];	     /* why not */
 };
 
-static const char *const program_names[] = {"picket-sentry", "picket-fetch", "picket-snapd"};
+static const char *const program_names[PROGRAMS] = {"picket-sentry", "picket-fetch", "picket-snapd", "picket-runtime"};
 
 static size_t count_sandboxes(int flags)
 {
@@ -103,7 +105,7 @@ static void gather(struct facts *f, struct store *s)
 	f->running = count_sandboxes(ENTRIES_LIVE);
 	find_group(f);
 	mounts_each(count_mount, &f->mounts);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < PROGRAMS; i++)
 		f->programs[i] = find_program(program_names[i]);
 	snapshot_way(f->snapshots, sizeof(f->snapshots), s, f->images ? refs : NULL, f->programs[2]);
 	free(refs);
@@ -122,7 +124,7 @@ static void print_facts_text(const struct facts *f)
 	else
 		printf("%-15s held by the sentry alone: %s\n", "Limits", f->no_group);
 	printf("%-15s ABI %d\n", "Landlock", landlock_abi());
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < PROGRAMS; i++)
 		printf("%-15s %s\n", program_names[i], f->programs[i] ? f->programs[i] : "missing");
 }
 
@@ -144,7 +146,7 @@ static void print_facts_json(const struct facts *f)
 	jw_string(&j, "no_cgroup", f->group[0] ? "" : f->no_group);
 	jw_number(&j, "landlock_abi", landlock_abi());
 	jw_open(&j, "programs", '{');
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < PROGRAMS; i++)
 		jw_string(&j, program_names[i], f->programs[i]);
 	jw_close(&j, '}');
 	jw_close(&j, '}');
@@ -189,7 +191,7 @@ int cmd_info(const void *opts, int argc, char **argv)
 		print_facts_json(&f);
 	else
 		print_facts_text(&f);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < PROGRAMS; i++)
 		free(f.programs[i]);
 	store_close(s);
 	return status ? status : finish_output();

@@ -55,6 +55,9 @@ Description: sandboxes for untrusted code, without root or a daemon
  Picket runs programs on container images, on the tools of this machine, or on a
  directory, under an application kernel in user space: the kernel of the machine
  serves almost none of their system calls. Commands and options are docker's.
+ .
+ picket-runtime brings the same to containers of podman, docker and containerd,
+ and to pods of Kubernetes, in place of runc or crun.
 EOF
 sed -i '/^Homepage:/d' "$stage/DEBIAN/control"
 

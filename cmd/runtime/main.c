@@ -35,8 +35,11 @@ static const struct option_row options[] = {
 	{OPTION_END},
 };
 
+/* Under a heading, if there are any. */
 static void print_options(const struct option_row *rows)
 {
+	if (rows && rows->kind != OPTION_END)
+		puts("\nOptions:");
 	for (; rows && rows->kind != OPTION_END; rows++) {
 		const char *value = rows->kind == OPTION_FLAG || rows->kind == OPTION_IGNORED ? "" : " VALUE";
 		char *name = rows->letter && rows->name ? xasprintf("-%c, --%s%s", rows->letter, rows->name, value)
@@ -54,18 +57,20 @@ static int print_help(void)
 	     "Usage: picket-runtime [OPTIONS] VERB [ARGUMENTS]\n\nVerbs:");
 	for (const struct verb *const *v = verbs; *v; v++)
 		printf("  %-12s %s\n", (*v)->name, (*v)->help);
-	puts("\nOptions:");
 	print_options(options);
+	puts("\nExamples:\n"
+	     "  podman --runtime /usr/local/bin/picket-runtime run --rm debian:12 uname -r\n"
+	     "  picket-runtime spec --rootless && picket-runtime run box      in a directory with rootfs/\n"
+	     "  picket-runtime list\n\n"
+	     "picket-runtime VERB --help explains a verb; man picket-runtime says how callers are set up.");
 	return 0;
 }
 
 static int print_verb_help(const struct verb *v)
 {
-	printf("picket-runtime %s: %s\n\nUsage: picket-runtime [OPTIONS] %s %s\n", v->name, v->help, v->name, v->usage);
-	if (v->options) {
-		puts("\nOptions:");
-		print_options(v->options);
-	}
+	printf("picket-runtime %s: %s\n\nUsage: picket-runtime [OPTIONS] %s%s%s\n", v->name, v->help, v->name, *v->usage ? " " : "",
+		v->usage);
+	print_options(v->options);
 	return 0;
 }
 
@@ -128,15 +133,29 @@ static int check_global(const struct runtime *rt)
 	return 0;
 }
 
+static int unknown_verb(const char *name)
+{
+	fail("there is no verb %s; picket-runtime --help lists them", name);
+	return 1;
+}
+
+/* `help`, and `help VERB`. */
+static int help_of(int argc, char **argv)
+{
+	const struct verb *v = argc > 1 ? find_verb(argv[1]) : NULL;
+
+	if (argc > 1 && !v)
+		return unknown_verb(argv[1]);
+	return v ? print_verb_help(v) : print_help();
+}
+
 static int run_verb(const struct runtime *rt, int argc, char **argv)
 {
 	const struct verb *v = find_verb(argv[0]);
 	int status;
 
-	if (!v) {
-		fail("there is no verb %s; picket-runtime --help lists them", argv[0]);
-		return 1;
-	}
+	if (!v)
+		return unknown_verb(argv[0]);
 	if (wants_help(argc, argv))
 		return print_verb_help(v);
 	status = v->run(rt, argc, argv);
@@ -168,8 +187,10 @@ int main(int argc, char **argv)
 		status = -1;
 	if (status == 0 && a.version)
 		return print_version();
-	if (status == 0 && (a.help || words == 0 || strcmp(argv[1], "help") == 0))
+	if (status == 0 && (a.help || words == 0))
 		return print_help();
+	if (status == 0 && strcmp(argv[1], "help") == 0)
+		return log_end(help_of(words, argv + 1));
 	if (status == 0)
 		status = check_global(&a.rt);
 	if (a.rt.cgroup_manager && strcmp(a.rt.cgroup_manager, "systemd") == 0)

@@ -16,6 +16,8 @@ done
 status "no command" 1 "$picket"
 status "mistyped" 1 "$picket" imgaes
 says "did you mean picket images?"
+status "a mistyped group" 1 "$picket" minikub enable
+says "did you mean picket minikube?"
 status "far from everything" 1 "$picket" xyzzy
 one_sentence
 status "unknown of a group" 1 "$picket" image frob

@@ -24,7 +24,7 @@ picket=$work/bin/picket
 mkdir "$work/bin"
 cp "$build/cmd/picket" "$picket"
 cp "$build/tests/cli/fake-sentry" "$work/bin/picket-sentry"
-for p in "$build/net/picket-fetch" "$build/fuse-snap/picket-snapd"; do
+for p in "$build/net/picket-fetch" "$build/fuse-snap/picket-snapd" "$build/cmd/picket-runtime"; do
   [ -x "$p" ] && cp "$p" "$work/bin/"
 done
 

@@ -9,7 +9,7 @@ if ! command -v scdoc >/dev/null || ! command -v man >/dev/null; then
   echo "ok nothing to do without scdoc and man"
   exit 0
 fi
-status "all pages" 0 sh "$pages/pages.sh" "$picket" scdoc 0.0 "$work/man"
+status "all pages" 0 sh "$pages/pages.sh" "$picket" "$build/cmd/picket-runtime" scdoc 0.0 "$work/man"
 for page in "$work"/man/man*/*; do
   name=$(basename "$page")
   LC_ALL=C.UTF-8 MANWIDTH=100 man -l --warnings -E UTF-8 "$page" >"$work/text" 2>"$work/warnings"
@@ -33,4 +33,13 @@ done
   done
 done >"$work/lost"
 check "every option of --help is in its page" test ! -s "$work/lost"
+LC_ALL=C.UTF-8 MANWIDTH=400 man -l "$work/man/man1/picket-runtime.1" 2>/dev/null | col -b >"$work/plain"
+{
+  "$build/cmd/picket-runtime" --help
+  "$build/cmd/picket-runtime" update --help
+  "$build/cmd/picket-runtime" exec --help
+} | grep -oE '^ +(-., )?--[a-z-]+ .*' | tr -s ' ' | while read -r option; do
+  tr -s '[:blank:]' ' ' <"$work/plain" | grep -qF -- "$option" || echo "$option"
+done >"$work/lost"
+check "every option of picket-runtime is in its page" test ! -s "$work/lost"
 finish

@@ -146,6 +146,14 @@ def test_not_found():
     check("a bundle that is not there", r.returncode == 1 and "nowhere" in err(r), err(r))
 
 
+def test_help():
+    r = rt.call("help", "create")
+    check("help of a verb", r.returncode == 0 and b"--console-socket" in r.stdout and r.stdout == rt.call("create", "--help").stdout, r.stdout)
+    check("no heading without options", b"Options" not in rt.call("start", "--help").stdout)
+    r = rt.call("help", "starts")
+    check("help of no verb", r.returncode == 1 and "there is no verb starts" in err(r), err(r))
+
+
 def test_ids():
     rt.config("true")
     for id in ("a/b", "..", ".", "", "a b", "x" * 1025):
