@@ -49,6 +49,10 @@ static int read_spec(struct creation *cr)
 		r = fail("%s", err ? err : "out of memory");
 	else
 		r = group_check(cr->spec);
+	if (r == 0 && cr->spec->debug)
+		log_debug();
+	if (r == 0)
+		debug("bundle %s, root %s", bundle, cr->spec->root);
 	free(err);
 	free(bundle);
 	return r;
@@ -140,6 +144,7 @@ static int begin(struct creation *cr)
 	}
 	if (container_note(cr->c, note) < 0 || group_make(cr->rt, cr->spec, cr->c->id, cr->m.pid, cr->c->state) < 0)
 		return -1;
+	debug("the monitor is process %d", (int)cr->m.pid);
 	monitor_say(&cr->m, MONITOR_BEGIN);
 	return monitor_hear(&cr->m, MONITOR_MADE);
 }
@@ -164,6 +169,7 @@ static int publish(struct creation *cr)
 		return -1;
 	}
 	monitor_say(&cr->m, MONITOR_KEEP);
+	debug("%s is created", cr->c->id);
 	return 0;
 }
 

@@ -131,6 +131,11 @@ void log_forget(void)
 	the_log.error = NULL;
 }
 
+void log_debug(void)
+{
+	the_log.debug = true;
+}
+
 void debug(const char *fmt, ...)
 {
 	va_list ap;

@@ -23,7 +23,8 @@ int fail_about(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const char *log_error(void);
 void log_forget(void);
 
-/* For --debug. */
+/* For --debug; log_debug() is as if that had been given. */
+void log_debug(void);
 void debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Write what has been noted. Returns `status`, or 1 in place of 0 if there was an error. */

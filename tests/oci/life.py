@@ -154,6 +154,18 @@ def test_help():
     check("help of no verb", r.returncode == 1 and "there is no verb starts" in err(r), err(r))
 
 
+def test_debug():
+    for how, options, annotations in (("--debug", ["--debug"], {}), ("the annotation", [], {"dev.picket.debug": "true"})):
+        rt.config("true", annotations=annotations)
+        log = rt.work + "/debug.log"
+        r = rt.call("--log", log, "--log-format", "json", *options, "create", "--bundle", rt.bundle, "db")
+        with open(log) as f:
+            lines = [json.loads(line) for line in f]
+        check("%s says what is done" % how, r.returncode == 0 and [l["msg"] for l in lines if l["level"] == "debug"][-1:] == ["db is created"], lines)
+        os.unlink(log)
+        delete("db")
+
+
 def test_ids():
     rt.config("true")
     for id in ("a/b", "..", ".", "", "a b", "x" * 1025):
