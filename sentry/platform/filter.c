@@ -15,8 +15,11 @@
 
 #include <asm/unistd.h>
 #include <linux/audit.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 
 #define NR_FUTEX_WAITV 449
 #define MAX_LABELS 112
@@ -346,13 +349,22 @@ static void stub_calls(struct builder *b)
 	ret(b, SECCOMP_RET_ALLOW);
 	place(b, next);
 
-	next = new_label(b); /* prctl(PR_SET_PDEATHSIG, SIGKILL) */
+	next = new_label(b); /* prctl(PR_SET_PDEATHSIG, SIGKILL), prctl(PR_SET_DUMPABLE, 1) */
 	jump_ne(b, __NR_prctl, next);
 	load_low(b, 0);
-	jump_ne(b, 1, kill);
-	load_low(b, 1);
-	jump_ne(b, 9, kill);
-	ret(b, SECCOMP_RET_ALLOW);
+	{
+		unsigned dumpable = new_label(b);
+
+		jump_eq(b, PR_SET_DUMPABLE, dumpable);
+		jump_ne(b, PR_SET_PDEATHSIG, kill);
+		load_low(b, 1);
+		jump_ne(b, SIGKILL, kill);
+		ret(b, SECCOMP_RET_ALLOW);
+		place(b, dumpable);
+		load_low(b, 1);
+		jump_ne(b, 1, kill);
+		ret(b, SECCOMP_RET_ALLOW);
+	}
 	place(b, next);
 
 	jump_ne(b, __NR_sendmsg, kill); /* of the listener, at birth; the socket is closed behind it for ever */
@@ -369,6 +381,30 @@ static const uint16_t full_calls[] = {__NR_mmap, __NR_mprotect, __NR_munmap, __N
 	__NR_remap_file_pages, __NR_exit_group, __NR_execveat, __NR_pkey_mprotect, 435 /* clone3 */, __NR_mincore, __NR_mlock,
 	__NR_mlockall, __NR_mlock2, __NR_futex, __NR_io_setup, __NR_io_destroy};
 
+/*
+ * A question can be answered with "carry it out", also by a sentry that was taken over, and the stub has no other filter. So what opens much of
+ * the host's kernel to somebody without rights or files is no question.
+ */
+static const uint16_t never_hosted[] = {__NR_unshare, __NR_setns, __NR_mount, __NR_umount2, __NR_pivot_root, __NR_chroot, __NR_bpf, __NR_keyctl, __NR_add_key,
+	__NR_request_key, __NR_userfaultfd, __NR_perf_event_open, __NR_ptrace, __NR_process_vm_readv, __NR_process_vm_writev, __NR_socketpair,
+	__NR_init_module, __NR_finit_module, __NR_kexec_load, __NR_kexec_file_load, __NR_name_to_handle_at, __NR_open_by_handle_at,
+	425 /* io_uring_setup */, 426, 427, 428 /* open_tree */, 429, 430, 431, 432, 433, 442 /* mount_setattr */};
+
+static void trap_never_hosted(struct builder *b, unsigned trap)
+{
+	unsigned next = new_label(b), ask = new_label(b);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(never_hosted); i++)
+		jump_eq(b, never_hosted[i], trap);
+	jump_ne(b, __NR_socket, next);
+	load_low(b, 0);
+	jump_eq(b, AF_INET, ask);
+	jump_ne(b, AF_INET6, trap);
+	place(b, ask);
+	ret(b, SECCOMP_RET_USER_NOTIF);
+	place(b, next);
+}
+
 /* Calls whose arguments are all in registers, which the sentry looks at and the host then carries out. */
 bool filter_may_continue(uint32_t nr)
 {
@@ -380,6 +416,9 @@ bool filter_is_light(uint32_t nr)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(full_calls); i++)
 		if (full_calls[i] == nr)
+			return false;
+	for (unsigned i = 0; i < ARRAY_SIZE(never_hosted); i++)
+		if (never_hosted[i] == nr)
 			return false;
 	return nr != NR_FUTEX_WAITV && nr != __NR_sched_yield && nr != __NR_arch_prctl && !filter_may_continue(nr);
 }
@@ -439,6 +478,7 @@ unsigned filter_build(struct sock_filter *prog, unsigned max, bool waitv)
 		jump_eq(&b, full_calls[i], trap);
 	if (!waitv)
 		jump_eq(&b, NR_FUTEX_WAITV, trap);
+	trap_never_hosted(&b, trap);
 	ret(&b, SECCOMP_RET_USER_NOTIF);
 	place(&b, trap);
 	ret(&b, SECCOMP_RET_TRAP);

@@ -335,6 +335,14 @@ def test_detached():
     check("the monitor is the subreaper's child, in a session of its own", int(ppid) == os.getpid() and int(sid) == pid_of(), (ppid, sid))
     with open("/proc/%d/status" % pid_of()) as f:
         caps = {k: int(v, 16) for k, v in (line.split(":") for line in f if line.startswith("Cap"))}
+    with open("/proc/%d/task/%d/children" % (pid_of(), pid_of())) as f:
+        sentry = int(f.read())
+    with open("/proc/%d/task/%d/children" % (sentry, sentry)) as f:
+        stubs = f.read().split()
+    open_ones = [p for p in stubs if re.search(r"^Seccomp:\t0$", open("/proc/%s/status" % p).read(), re.M)]
+    # What its user may not look into is not his in /proc.
+    theirs = [os.stat("/proc/%s/mem" % p).st_uid == os.stat("/proc/%s" % p).st_uid for p in open_ones]
+    check("the sentry cannot look into what has no filter", theirs == [False], theirs)
     check("and may end the sentry, and nothing else", caps["CapEff"] == 1 << 5 and caps["CapPrm"] == 1 << 5 and caps["CapBnd"] == 0, caps)
     delete("dt")
 

@@ -167,6 +167,25 @@ static void test_asked(void **state)
 	assert_int_equal(call(0x40000000 | __NR_read, 0, 0, 0, 0), N);
 }
 
+/* What no answer of the sentry's lets the host carry out. */
+static void test_never_hosted(void **state)
+{
+	static const int never[] = {__NR_unshare, __NR_setns, __NR_mount, __NR_umount2, __NR_pivot_root, __NR_chroot, __NR_bpf, __NR_keyctl, __NR_add_key,
+		__NR_request_key, __NR_userfaultfd, __NR_perf_event_open, __NR_ptrace, __NR_process_vm_readv, __NR_process_vm_writev, __NR_socketpair,
+		__NR_init_module, __NR_finit_module, __NR_kexec_load, __NR_open_by_handle_at, 425 /* io_uring_setup */, 426, 427, 428 /* open_tree */, 429,
+		430, 431, 432, 433, 442 /* mount_setattr */};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(never); i++) {
+		assert_int_equal(call(never[i], 0, 0, 0, 0), T);
+		assert_int_equal(call_at(STUB_FAST + 0xe2, never[i], 0, 0, 0, 0), T);
+		assert_false(filter_is_light((uint32_t)never[i]));
+	}
+	assert_int_equal(call(__NR_socket, 1 /* AF_UNIX */, 1, 0, 0), T);
+	assert_int_equal(call(__NR_socket, 16 /* AF_NETLINK */, 3, 0, 0), T);
+	assert_int_equal(call(__NR_socket, 2, 1, 0, 0), N);
+	assert_int_equal(call(__NR_socket, 10, 1, 0, 0), N);
+}
+
 static void test_stub(void **state)
 {
 	const uint64_t ip = STUB_TEXT + 0x40;
@@ -185,6 +204,7 @@ static void test_stub(void **state)
 	assert_int_equal(call_at(ip, __NR_prctl, 1, 9, 0, 0), A);
 	assert_int_equal(call_at(ip, __NR_prctl, 1, 0, 0, 0), K);
 	assert_int_equal(call_at(ip, __NR_prctl, 4, 0, 0, 0), K);
+	assert_int_equal(call_at(ip, __NR_prctl, 4, 1, 0, 0), A); /* a stub is looked into, the zygote is not */
 	assert_int_equal(call_at(ip, __NR_sendmsg, 0, 0, 0, 0), A);
 	assert_int_equal(call_at(ip, __NR_sendmsg, 64, 0, 0, 0), K);
 	assert_int_equal(call_at(ip, __NR_read, 0, 0, 0, 0), K);
@@ -251,6 +271,7 @@ int main(void)
 		cmocka_unit_test(test_native),
 		cmocka_unit_test(test_not_native),
 		cmocka_unit_test(test_asked),
+		cmocka_unit_test(test_never_hosted),
 		cmocka_unit_test(test_stub),
 		cmocka_unit_test(test_watch),
 		cmocka_unit_test(test_foreign),

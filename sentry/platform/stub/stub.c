@@ -31,6 +31,7 @@ extern char stub_text_end[], stub_fast_section_end[], stub_data_end[], stub_fast
 
 enum {
 	PR_SET_PDEATHSIG = 1,
+	PR_SET_DUMPABLE = 4,
 	PR_SET_NAME = 15,
 	KILL = 9,
 	PROT_NONE = 0,
@@ -317,6 +318,7 @@ static _Noreturn void be_stub(int slots_fd)
 	if (fd < 0)
 		die(5);
 	SYS3(__NR_close_range, 0, ~0u, 0);
+	SYS2(__NR_prctl, PR_SET_DUMPABLE, 1);
 	__asm__ volatile("ud2");
 	die(6);
 }
@@ -432,6 +434,7 @@ _Noreturn void stub_main(uint64_t *sp)
 	}
 	globals.fast = globals.fsgsbase && has_rdpid();
 	SYS2(__NR_prctl, PR_SET_NAME, "picket-stub");
+	SYS2(__NR_prctl, PR_SET_DUMPABLE, 0); /* it has no filter: the sentry may look into stubs alone */
 	unmap_rest(vdso, (uint64_t)sp, (execfn | (PAGE - 1)) + 1);
 	say_hello(vdso);
 	if (SYS(__NR_recvfrom, STUB_SOCKET, &globals.setup, sizeof(globals.setup), 0, 0, 0) != sizeof(globals.setup) ||
