@@ -55,7 +55,7 @@ char *find_program(const char *name)
 			free(places[i]);
 	}
 	if (!found)
-		complain(EXIT_PICKET, "%s is not installed: looked beside %s/picket, in %s/libexec/picket and in %s",
+		complain(EXIT_PICKET, "%s is not installed: looked in %s, in %s/libexec/picket and in %s",
 			name, exe, above, PICKET_LIBEXEC);
 	free(above);
 	return found;

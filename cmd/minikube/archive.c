@@ -197,7 +197,7 @@ char *mk_data_file(const char *name)
 	found = xasprintf("%s/../share/picket/node/%s", exe, name);
 	if (access(found, R_OK) == 0)
 		return found;
-	complain(-1, "%s is not installed: looked beside %s/picket, and for %s", name, exe, found);
+	complain(-1, "%s is not installed: looked in %s, and for %s", name, exe, found);
 	free(found);
 	return NULL;
 }
