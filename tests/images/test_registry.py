@@ -77,8 +77,10 @@ class Cases:
         return env
 
     def skopeo(self, target, *options):
+        # Not /run/containers/UID, which may be another's.
+        env = dict(self.env(), REGISTRY_AUTH_FILE=self.home + '/skopeo-auth.json')
         subprocess.run(['skopeo', 'copy', '-q', '--insecure-policy', '--dest-tls-verify=false', *options, 'oci:%s/oci:t' % self.dir,
-                        'docker://' + target], check=True, env=self.env(), stdout=subprocess.DEVNULL)
+                        'docker://' + target], check=True, env=env, stdout=subprocess.DEVNULL)
 
     def fetch(self, *args):
         p = subprocess.run([FETCH, 'pull', '--progress=none', *args], env=self.env(), stdout=subprocess.PIPE,

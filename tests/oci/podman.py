@@ -125,7 +125,7 @@ class Podman:
     def __init__(self, runtime):
         # Short: sockets of conmon's are below it.
         self.dir = tempfile.mkdtemp(prefix="pkp-", dir="/tmp")
-        self.runtime = shutil.which(runtime) or os.path.abspath(runtime)
+        self.runtime = os.path.abspath(shutil.which(runtime) or runtime)
         d = self.dir
         for sub in ("run", "home", "conf", "w", "conf/net"):
             os.mkdir(os.path.join(d, sub), 0o700)

@@ -184,10 +184,16 @@ int fake_read(struct task *t, const char *name, char *buf, size_t size)
 
 int fake_stat(struct task *t, const char *name, struct kstat *st)
 {
-	PATH_SCOPE p = {0};
-	int r = vfs_walk(t, AT_FDCWD, name, 0, &p);
+	int r = -ESTALE;
 
-	return r < 0 ? r : inode_getattr(p.dentry->inode, st);
+	/* As stat(2): what was replaced between the two is looked up anew. */
+	for (int i = 0; i < VFS_STALE_TRIES && r == -ESTALE; i++) {
+		PATH_SCOPE p = {0};
+
+		r = vfs_walk(t, AT_FDCWD, name, 0, &p);
+		r = r < 0 ? r : inode_getattr(p.dentry->inode, st);
+	}
+	return r == -ESTALE ? -ENOENT : r;
 }
 
 struct list_emit {
