@@ -105,7 +105,8 @@ def test_held():
 
 
 def test_memory():
-    r = create("m", "/bin/busybox", "dd", "if=/dev/zero", "of=/dev/null", "bs=100M", "count=3", resources={"memory": {"limit": 40 * MIB}})
+    # Long enough to be seen: without a group the sentry looks ten times a second.
+    r = create("m", "/bin/busybox", "dd", "if=/dev/zero", "of=/dev/null", "bs=100M", "count=100", resources={"memory": {"limit": 40 * MIB}})
     check("create with a limit of memory", r.returncode == 0, text(r))
     monitor = pid_of()
     rt.call("start", "m")
