@@ -17,6 +17,10 @@
 #include "cmd/runtime/log.h"
 #include "cmd/runtime/spec/spec.h"
 
+#ifndef MOUNT_ATTR_NOSYMFOLLOW
+#define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
+#endif
+
 /*
  * Rootless engines enter the pid namespace too, which only who made it may. What remains of the sentry ends with its first
  * process: the monitor.
@@ -73,13 +77,17 @@ static void make_readonly(int tree, bool recursive)
 	syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr));
 }
 
-/* The caller's pid namespace. */
+/*
+ * The monitor's pid namespace. Its links are not followed: /proc/1/root is the host's root, and who enters to copy a file follows the links that the guest
+ * has made. A kernel that does not know of that (before 5.14) shows none.
+ */
 static void mount_proc(int at)
 {
+	const unsigned int attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW;
 	int fs = (int)syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC), tree = -1;
 
 	if (fs >= 0 && syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-		tree = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+		tree = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attrs);
 	if (tree >= 0)
 		put(tree, at);
 	if (tree >= 0)

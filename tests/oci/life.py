@@ -343,6 +343,11 @@ def test_detached():
     # What its user may not look into is not his in /proc.
     theirs = [os.stat("/proc/%s/mem" % p).st_uid == os.stat("/proc/%s" % p).st_uid for p in open_ones]
     check("the sentry cannot look into what has no filter", theirs == [False], theirs)
+    enter = ["nsenter", "-m", "-t", str(pid_of()), "/bin/cat"]
+    r = subprocess.run([*enter, "/proc/1/comm"], capture_output=True, text=True)
+    host = subprocess.run([*enter, "/proc/1/root" + os.path.abspath(__file__)], capture_output=True, text=True)
+    check("who enters its mount namespace finds processes, and no way to the host", r.stdout == "picket-monitor\n" and host.returncode == 1 and not host.stdout,
+          (r, host.stdout[:100]))
     check("and may end the sentry, and nothing else", caps["CapEff"] == 1 << 5 and caps["CapPrm"] == 1 << 5 and caps["CapBnd"] == 0, caps)
     delete("dt")
 
