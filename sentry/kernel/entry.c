@@ -47,8 +47,7 @@ static bool has_work(const struct task *t)
 	return work_of(t) & ~TIF_FREEZE;
 }
 
-/* The call is not made now: it comes as a full entry next. */
-static int64_t come_again(struct task *t)
+int64_t task_come_again(struct task *t)
 {
 	t->deferred = true;
 	gthread_reenter(t->th);
@@ -74,7 +73,7 @@ static int64_t serve_syscall(struct task *t, const struct guest_entry *e)
 		if (l == SECCOMP_REFUSED)
 			return ret;
 		if (l == SECCOMP_FULL)
-			return come_again(t);
+			return task_come_again(t);
 	}
 	ret = syscall_dispatch(t, &e->call);
 	/* A signal that another thread took meanwhile: go on as if nothing had happened. */
@@ -204,6 +203,14 @@ static int64_t kernel_entry(struct gthread *th, const struct guest_entry *e)
 	}
 }
 
+/* siglock held. Where a group of the host's holds the memory limit, who kills stubs is the kernel that is out of memory. */
+static void died_by_itself(struct task *t, int signal)
+{
+	if (signal == SIGKILL && t->kernel->memory_held && !t->tg->group_exiting)
+		atomic_fetch_add(&t->kernel->oom_kills, 1);
+	group_kill_locked(t->tg, signal);
+}
+
 static void kernel_thread_gone(struct gthread *th, bool unexpected)
 {
 	struct task *t = gthread_owner(th), *parent;
@@ -215,14 +222,8 @@ static void kernel_thread_gone(struct gthread *th, bool unexpected)
 		t->th = NULL;
 	t->th_gone = true;
 	/* A stub that died by itself ends its process as a signal does, mostly SIGKILL. */
-	if (unexpected && !t->exited) {
-		int signal = aspace_death_signal(gthread_aspace(th));
-
-		/* Where a group of the host's holds the memory limit, who kills stubs is the kernel that is out of memory. */
-		if (signal == SIGKILL && t->kernel->memory_held && !t->tg->group_exiting)
-			atomic_fetch_add(&t->kernel->oom_kills, 1);
-		group_kill_locked(t->tg, signal);
-	}
+	if (unexpected && !t->exited)
+		died_by_itself(t, aspace_death_signal(gthread_aspace(th)));
 	lock_release(&t->tg->siglock);
 	parent = vfork_forget(t);
 	task_exit(t, t->tg->group_exiting ? t->tg->group_exit_code : SIGKILL);
@@ -245,7 +246,7 @@ static void kernel_thread_dying(struct gthread *th)
 	 * the last thread's exit ends the stub itself, while its status is still to be told.
 	 */
 	if (!t->exited)
-		group_kill_locked(t->tg, aspace_death_signal(gthread_aspace(th)));
+		died_by_itself(t, aspace_death_signal(gthread_aspace(th)));
 	lock_release(&t->tg->siglock);
 }
 

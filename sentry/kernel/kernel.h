@@ -106,6 +106,8 @@ struct kernel {
 	_Atomic uint64_t memory_used, memory_limit; /* bytes the sentry holds for the guest (tmpfs, pipes …); limit 0: none */
 	struct lock shared_lock; /* RANK_LEAF */
 	struct list_head shared_mem; /* mm/shared.h */
+	_Atomic uint64_t memory_seen, memory_copied; /* what there was at the last look; what the sentry has copied to new places since then */
+	_Atomic uint32_t memory_look;		     /* its number */
 	_Atomic bool memory_watched; /* memory_watch_start() */
 	_Atomic bool memory_held; /* a cgroup of the host ends who is over the limit, when it is told */
 	_Atomic unsigned oom_kills; /* processes ended by the memory limit */

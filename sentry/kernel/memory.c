@@ -9,12 +9,16 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define LOOK_EVERY_US 100000
 #define SWEEP_EVERY 10 /* looks: reading all maps costs more */
 #define HELD_LOOKS 20  /* so long the host's cgroup has to end somebody */
 #define PAGE 4096
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 int kernel_charge(struct kernel *k, uint64_t bytes)
 {
@@ -54,6 +58,49 @@ int kernel_charge_files(struct kernel *k, uint64_t bytes)
 void kernel_uncharge(struct kernel *k, uint64_t bytes)
 {
 	atomic_fetch_sub(&k->memory_used, bytes);
+}
+
+bool memory_near(const struct kernel *k, uint64_t len)
+{
+	uint64_t limit = k->memory_limit;
+
+	return limit && k->memory_seen + k->memory_copied + len >= limit - limit / 8;
+}
+
+/* The pages of the first piece; false: there are none to be brought in. Buffers are used again and again, and are in their places then. */
+static bool new_pages(const struct task *t, uint64_t addr, uint64_t len, uint64_t *from, uint64_t *to)
+{
+	const struct kernel *k = t->kernel;
+
+	if (!k->memory_limit || !len || __builtin_add_overflow(addr, (len < MEMORY_PIECE ? len : MEMORY_PIECE) + PAGE - 1, to))
+		return false;
+	*from = addr & ~(uint64_t)(PAGE - 1);
+	*to &= ~(uint64_t)(PAGE - 1);
+	return t->memory_look != k->memory_look || *from < t->memory_from || *to > t->memory_to;
+}
+
+bool memory_wants_full(const struct task *t, uint64_t addr, uint64_t len)
+{
+	uint64_t from, to;
+
+	return t->kernel->memory_limit && memory_near(t->kernel, len) && new_pages(t, addr, len, &from, &to) && !gthread_full(t->th);
+}
+
+bool memory_bring_in(struct task *t, uint64_t addr, uint64_t len)
+{
+	struct kernel *k = t->kernel;
+	bool near = memory_near(k, len);
+	uint64_t from, to;
+
+	if (!new_pages(t, addr, len, &from, &to))
+		return true;
+	atomic_fetch_add(&k->memory_copied, to - from);
+	t->memory_from = from;
+	t->memory_to = to;
+	t->memory_look = k->memory_look;
+	if (near && gthread_full(t->th)) /* what cannot be written to is the copy's to find */
+		return gthread_madvise(t->th, from, to - from, MADV_POPULATE_WRITE) != -ESRCH && !t->tg->group_exiting;
+	return true;
 }
 
 struct look {
@@ -204,6 +251,9 @@ static void *watch(void *arg)
 		ours = atomic_load(&k->memory_used) + shared_mem_bytes(k);
 		l.total += ours;
 		l.spared += ours;
+		k->memory_seen = l.total;
+		k->memory_copied = 0;
+		k->memory_look++;
 		limit = atomic_load(&k->memory_limit); /* it may be taken back */
 		if (ours_to_end(k, limit && l.total > limit, i, &told))
 			kill_one(k, &l, limit);

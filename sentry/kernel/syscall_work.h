@@ -34,6 +34,8 @@ int task_watch_exec(struct task *t, struct gthread *th);
 int64_t syscall_with_work(struct task *t);
 /* The call that the registers of a thread stand before. */
 void syscall_of_regs(const struct guest_regs *r, struct guest_syscall *c);
+/* entry.c: the call is not made now, and comes as a full entry next. What a light one returns; nothing may have been done. */
+int64_t task_come_again(struct task *t);
 /* entry.c: the call itself. */
 int64_t syscall_dispatch(struct task *t, const struct guest_syscall *c);
 

@@ -86,6 +86,8 @@ struct task {
 	_Atomic int exit_signal;	 /* sent to the parent; -1 for threads; changed under tasklist_lock */
 	unsigned personality;
 	uint64_t timer_slack, default_timer_slack;
+	uint64_t memory_from, memory_to; /* what memory_bring_in() has seen last … */
+	uint32_t memory_look;		 /* … since this look */
 	uint8_t mce_policy;		 /* PR_MCE_KILL_*: reported, the host has none of the guest's */
 	bool io_flusher;
 	uint32_t mempolicy;		 /* set_mempolicy(2); syscalls/mempolicy.c */

@@ -117,6 +117,11 @@ void gthread_interrupt(struct gthread *th)
 	lock_release(&l->lock);
 }
 
+bool gthread_full(const struct gthread *th)
+{
+	return th->state == TH_FULL;
+}
+
 void gthread_reenter(struct gthread *th)
 {
 	th->reenter = true;

@@ -184,6 +184,8 @@ int gthread_set_xstate(struct gthread *th, const struct guest_xstate *xs); /* -E
 int gthread_start(struct gthread *th);
 /* Make the guest thread enter soon with ENTRY_INTERRUPT; any thread may call it, also when it is already inside. */
 void gthread_interrupt(struct gthread *th);
+/* Whether *th* is inside a full entry; its own worker asks. */
+bool gthread_full(const struct gthread *th);
 /* Inside a light entry: come back with full registers right behind this system call. */
 void gthread_reenter(struct gthread *th);
 

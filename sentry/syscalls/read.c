@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* read(2), write(2) and their families; lseek(2). */
+#include "kernel/memory.h"
+#include "kernel/syscall_work.h"
 #include "syscalls/names.h"
 
 #include <errno.h>
@@ -42,6 +44,8 @@ static int64_t rw_buf(struct task *t, const uint64_t *a, rw_fn fn, bool at)
 	if (r < 0)
 		return r;
 	uio_guest_buf(&u, &iov, t, a[1], a[2]);
+	if (fn == file_read && memory_wants_full(t, a[1], a[2]))
+		return task_come_again(t);
 	return counted(t, f, &u, at ? (int64_t)a[3] : -1, fn);
 }
 
@@ -80,6 +84,10 @@ static int64_t rw_vec(struct task *t, const uint64_t *a, rw_fn fn, int64_t off, 
 	r = copy_in_iov(t, a[1], a[2], &iov, &total);
 	if (r < 0)
 		return r;
+	if (fn == file_read && a[2] && memory_wants_full(t, iov[0].base, iov[0].len)) {
+		free(iov);
+		return task_come_again(t);
+	}
 	uio_init_guest(&u, t->mm->as, iov, a[2], total < UIO_MAX_BYTES ? total : UIO_MAX_BYTES);
 	u.nowait = flags & RWF_NOWAIT;
 	u.append = flags & RWF_APPEND;

@@ -2,6 +2,8 @@
 /*
  * send(2) and recv(2) with their kin. The guest's msghdr, iovec, address and control data are copied once and checked.
  */
+#include "kernel/memory.h"
+#include "kernel/syscall_work.h"
 #include "mm/mm.h"
 #include "syscalls/net.h"
 #include "syscalls/syscalls.h"
@@ -67,6 +69,9 @@ int64_t sys_recvfrom(struct task *t, const uint64_t *a)
 
 	if (err)
 		return err;
+	if (memory_wants_full(t, iov.base, iov.len))
+		return task_come_again(t);
+	memory_bring_in(t, iov.base, iov.len);
 	uio_init_guest(&uio, t->mm->as, &iov, 1, iov.len);
 	uio.task = t;
 	m.uio = &uio;

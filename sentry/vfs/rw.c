@@ -3,6 +3,7 @@
  * Blocking reads and writes. File operations return -EAGAIN where they would sleep; here is the one loop that sleeps on the
  * file's wait queue, and what all writes have in common: the size limit, set-ID bits, notification, SIGPIPE.
  */
+#include "kernel/memory.h"
 #include "vfs/filecap.h"
 #include "vfs/internal.h"
 #include "vfs/notify.h"
@@ -64,7 +65,7 @@ static ssize_t read_once(struct file *f, struct uio *dst, int64_t *off, bool at_
 	return n;
 }
 
-ssize_t file_read(struct task *t, struct file *f, struct uio *dst, int64_t off)
+static ssize_t read_some(struct task *t, struct file *f, struct uio *dst, int64_t off)
 {
 	struct rw_wait rw = {.timeout = f->rcv_timeout_ns};
 	bool at_pos = positioned(f, off);
@@ -91,6 +92,40 @@ ssize_t file_read(struct task *t, struct file *f, struct uio *dst, int64_t off)
 	if (n > 0)
 		fsnotify_dentry(f->path.dentry, IN_ACCESS);
 	return n;
+}
+
+/* Where memory may run out, files are read piece by piece into pages that are there; of what has no offset only the first piece is seen to. */
+static ssize_t read_limited(struct task *t, struct file *f, struct uio *dst, int64_t off)
+{
+	size_t rest = dst->left, piece;
+	ssize_t n, sum = 0;
+
+	do {
+		const struct guest_iovec *iov = &dst->iov[dst->i_iov];
+		uint64_t have = dst->i_iov < dst->n_iov ? iov->len - dst->iov_off : 0;
+
+		if (have > rest)
+			have = rest;
+		if (have && !memory_bring_in(t, iov->base + dst->iov_off, have)) {
+			n = -EINTR;
+			break;
+		}
+		piece = !f->stream && rest > MEMORY_PIECE && memory_near(t->kernel, rest) ? MEMORY_PIECE : rest;
+		dst->left = piece;
+		n = read_some(t, f, dst, off);
+		if (n > 0) {
+			sum += n;
+			rest -= (size_t)n;
+			off += off >= 0 ? n : 0;
+		}
+	} while (n > 0 && (size_t)n == piece && rest);
+	dst->left = rest;
+	return sum ? sum : n;
+}
+
+ssize_t file_read(struct task *t, struct file *f, struct uio *dst, int64_t off)
+{
+	return dst->as && t->kernel->memory_limit ? read_limited(t, f, dst, off) : read_some(t, f, dst, off);
 }
 
 /* RLIMIT_FSIZE cuts a write, and forbids one that begins beyond it. */

@@ -307,6 +307,21 @@ def sentry_lives(r, group, report):
     r.run("delete", "--force", "c")
 
 
+def reader_alone(r, group, report):
+    """Who is out of memory while the sentry fills its buffer is the only one to end, again and again."""
+    r.configure("/%s/%s/reader" % (group, r.name), {"memory": {"limit": 50 * MIB, "swap": 50 * MIB}}, "/bin/sh", "-c",
+                "sleep 100 & for i in 1 2 3 4 5 6 7 8 9 10 11 12; do dd if=/dev/zero of=/dev/null bs=200M count=1; [ $? = 137 ] || exit 8; done; "
+                "kill -0 $! || exit 9; cat /sys/fs/cgroup/memory.events > /events; exit 6", cgroupfs=True)
+    r.create()
+    r.run("start", "c", check=True)
+    _, status = os.waitpid(r.pid, 0)
+    r.pid = None
+    report.ok("a reader without memory ends alone", os.waitstatus_to_exitcode(status) == 6, status)
+    events = read(os.path.join(r.bundle, "rootfs", "events")) or ""
+    report.ok("each is counted once", "oom_kill 12" in events, events)
+    r.run("delete", "--force", "c")
+
+
 def main():
     bench.enter()
     bench.need("runc", "busybox", "cc", "ps")
@@ -326,7 +341,7 @@ def main():
         r = Runtime(work, name, binary)
         for d in ("bin", "proc", "dev", "sys", "etc"):
             os.makedirs(os.path.join(r.bundle, "rootfs", d))
-        for program in ("sh", "sleep"):
+        for program in ("sh", "sleep", "dd", "cat"):
             shutil.copy(shutil.which("busybox"), os.path.join(r.bundle, "rootfs", "bin", program))
         shutil.copy(os.path.join(work, "hog"), os.path.join(r.bundle, "rootfs", "bin"))
         for part in (lambda: limits(r, group, device), lambda: places(r, group), lambda: oom(r, group)):
@@ -338,6 +353,7 @@ def main():
         all_lines[name] = "\n".join(r.lines)
     report.same("groups, limits, update, events, ps, out of memory: as runc", all_lines["runc"], all_lines["picket"])
     sentry_lives(r, group, report)
+    reader_alone(r, group, report)
     killed(r, group, report)
     reap()
     for d in [d for name in ("runc", "picket") for d in bench.group_dirs("%s/%s" % (group, name))]:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What fake_kernel.c and fake_task.c have in common: memory that is only counted, one's own numbers and memory, and nobody to tell. */
+#include "kernel/memory.h"
 #include "fake_common.h"
 
 #include "fs/fs.h"
@@ -23,6 +24,16 @@ WEAK int kernel_charge(struct kernel *k, uint64_t bytes)
 WEAK int kernel_charge_files(struct kernel *k, uint64_t bytes)
 {
 	return kernel_charge(k, bytes) < 0 ? -ENOSPC : 0;
+}
+
+WEAK bool memory_near(const struct kernel *k, uint64_t len)
+{
+	return false;
+}
+
+WEAK bool memory_bring_in(struct task *t, uint64_t addr, uint64_t len)
+{
+	return true;
 }
 
 WEAK uint64_t kernel_files_left(struct kernel *k)
