@@ -27,7 +27,7 @@ struct link_question {
 	void *arg;
 };
 
-void link_tell(struct sentry_link *l, const char *fmt, ...)
+bool link_tell(struct sentry_link *l, const char *fmt, ...)
 {
 	char text[64];
 	va_list ap;
@@ -37,8 +37,7 @@ void link_tell(struct sentry_link *l, const char *fmt, ...)
 	len = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	/* A sentry that does not read is not waited for; one that is gone is noticed by the loop. */
-	if (l->fd >= 0)
-		send(l->fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return l->fd >= 0 && send(l->fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }
 
 void link_ask(struct sentry_link *l, const char *text, const int *fds, size_t count, link_answer_fn *fn, void *arg)

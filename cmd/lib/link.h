@@ -23,8 +23,8 @@ struct sentry_link {
 /* Called with the answer of the sentry, or with an error in place of one, exactly once. */
 typedef void link_answer_fn(void *owner, void *arg, bool ok, int error, const char *text);
 
-/* Say something; who does not listen is not waited for. */
-void link_tell(struct sentry_link *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Say something; who does not listen is not waited for: false, it was not said. */
+bool link_tell(struct sentry_link *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Ask; the question's number is l->last_question + 1 before, l->last_question afterwards. */
 void link_ask(struct sentry_link *l, const char *text, const int *fds, size_t count, link_answer_fn *fn, void *arg);

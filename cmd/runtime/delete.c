@@ -39,6 +39,16 @@ static void end_monitor(const struct container *c)
 		container_wait(c, END_TRIES * (END_TRY_US / 1000));
 }
 
+/* Whose pid nobody knows: it is asked. */
+static void end_unknown(const struct container *c)
+{
+	for (int i = 0; i < END_TRIES; i++) {
+		if (container_ask(c, json_pack("{s:s, s:i}", "do", "kill", "signal", SIGKILL), NULL, 0, NULL) == -ESRCH)
+			break;
+		usleep(END_TRY_US);
+	}
+}
+
 /*
  * Who creates or starts it holds the lock, perhaps for long: with `force` the monitor is ended under its hands, which makes it give
  * up. -ENOENT: it is gone then.
@@ -48,6 +58,7 @@ static int lock_for_delete(struct container *c, bool force)
 	int r = container_lock(c, false);
 
 	for (int i = 0; r == -EBUSY && force && i < END_TRIES; i++) {
+		group_thaw(c->state);
 		end_monitor(c);
 		usleep(END_TRY_US);
 		r = container_reload(c);
@@ -84,6 +95,9 @@ int container_delete(struct container *c, bool force)
 		return fail("cannot lock container %s: %s", c->id, strerror(-r));
 	if (!force && check_status(c) < 0)
 		return -1;
+	group_thaw(c->state);
+	if (r == -EUCLEAN)
+		end_unknown(c);
 	end_monitor(c);
 	if (container_lives(c))
 		return fail("cannot delete container %s: its monitor, process %d, does not end", c->id, (int)c->pid);
@@ -111,7 +125,7 @@ static int run_delete(const struct runtime *rt, int argc, char **argv)
 	if (options_words(options, &a, 1, 1, argc, argv) < 0)
 		return 1;
 	if (a.force)
-		r = container_find(rt, argv[1], &c);
+		r = container_find_damaged(rt, argv[1], &c);
 	else
 		r = container_open(rt, argv[1], &c);
 	if (a.force && r == -ENOENT)

@@ -6,6 +6,7 @@
 #include "cmd/runtime/exec.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,13 +67,14 @@ static void say_sentence(void *arg, bool warning, const char *text)
 		say(arg, 'e', text);
 }
 
-static void say_started(void *arg)
+static bool say_started(void *arg)
 {
 	struct birth *b = arg;
 
 	say(b, 'r', "");
 	close(b->sock);
 	b->sock = -1;
+	return true;
 }
 
 /* Who waits for 'g' is not in the group yet. */
@@ -122,35 +124,29 @@ static int leave_behind(const struct runtime *rt, const struct container *c, con
 		packet_send(ends[0], "g", 1, NULL, 0, 0);
 		r = hear(ends[0]);
 	}
-	if (r == 0)
+	if (r == 0) {
 		r = pid_tell(pid, a->pid_file, a->pidfd_socket);
+		if (r < 0)
+			kill(pid, SIGKILL); /* and with it the process that nobody knows */
+	}
 	close(ends[0]);
 	return r;
 }
 
 /* ---- Without: this one ---- */
 
-struct self {
-	const struct exec_arguments *a;
-	bool failed;
-};
-
-static void self_started(void *arg)
+static bool self_started(void *arg)
 {
-	struct self *s = arg;
+	const struct exec_arguments *a = arg;
 
-	s->failed = pid_tell(getpid(), s->a->pid_file, s->a->pidfd_socket) < 0;
+	return pid_tell(getpid(), a->pid_file, a->pidfd_socket) == 0;
 }
 
 static int stay(const struct container *c, const struct exec_arguments *a, const struct spec_process *p, int console)
 {
-	struct self s = {.a = a};
-	int status;
-
 	if (console >= 0)
 		setsid(); /* the terminal becomes ours */
-	status = exec_session(c, a, p, console, self_started, &s);
-	return s.failed ? -1 : status;
+	return exec_session(c, a, p, console, self_started, (void *)(uintptr_t)a);
 }
 
 /* ---- The verb ---- */

@@ -26,12 +26,12 @@ struct exec_arguments {
 int exec_process(const struct container *c, const struct exec_arguments *a, int argc, char **argv, struct spec_process **ret);
 
 /*
- * Be the process's monitor (docs/runtime.md): ask the container's monitor for the session, call `started` when the program runs, forward signals and
- * sizes, and wait for the end. `console` is the connected socket of --console-socket, or -1. The status for the shell: 128+N for signal N; -1 after fail(): it
+ * Be the process's monitor (docs/runtime.md): ask the container's monitor for the session, call `started` when the program runs (false, after fail():
+ * it is not to; it ends with its monitor), forward signals and sizes, and wait for the end. `console` is the connected socket of --console-socket, or -1. The status for the shell: 128+N for signal N; -1 after fail(): it
  * never ran.
  */
 int exec_session(const struct container *c, const struct exec_arguments *a, const struct spec_process *p, int console,
-	void (*started)(void *arg), void *arg);
+	bool (*started)(void *arg), void *arg);
 
 /* What a caller sees who cannot start a process: runc's status. */
 #define EXEC_FAILED 255

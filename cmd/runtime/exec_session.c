@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd/lib/link.h"
 #include "cmd/lib/message.h"
 #include "cmd/lib/packet.h"
 #include "cmd/lib/terminal.h"
@@ -18,6 +18,7 @@
 #include "cmd/runtime/console.h"
 #include "cmd/runtime/exec.h"
 #include "cmd/runtime/log.h"
+#include "cmd/runtime/signals.h"
 #include "cmd/runtime/spec/spec.h"
 #include "cmd/runtime/state.h"
 
@@ -128,21 +129,6 @@ static int open_session(struct session *s)
 
 /* ---- Living ---- */
 
-/* All but what cannot be caught, what a fault raises, and what nobody sends. */
-static int watch_signals(void)
-{
-	static const int ours[] = {SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP, SIGPIPE, SIGCHLD};
-	sigset_t set;
-
-	sigfillset(&set);
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-		sigdelset(&set, ours[i]);
-	for (int sig = 1; sig < NSIG; sig++)
-		signal(sig, sig == SIGPIPE ? SIG_IGN : SIG_DFL);
-	sigprocmask(SIG_SETMASK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 static void tell(struct session *s, const char *text)
 {
 	/* A sentry that does not read is not waited for. */
@@ -161,11 +147,6 @@ static void pass_signals(struct session *s)
 			snprintf(text, sizeof(text), "signal %d", sig);
 		tell(s, text);
 	}
-}
-
-static int shell_status(int status)
-{
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 /* One message. -2: nothing has come out yet. */
@@ -192,7 +173,7 @@ static int hear(struct session *s, bool *running)
 	return -2;
 }
 
-static int live(struct session *s, void (*started)(void *arg), void *arg)
+static int live(struct session *s, bool (*started)(void *arg), void *arg)
 {
 	bool running = false, told = false;
 	int status = -2;
@@ -208,7 +189,8 @@ static int live(struct session *s, void (*started)(void *arg), void *arg)
 			status = hear(s, &running);
 		if (running && !told) {
 			told = true;
-			started(arg);
+			if (!started(arg))
+				return -1;
 		}
 	}
 	return status;
@@ -222,17 +204,15 @@ static void leave_stdio(void)
 }
 
 int exec_session(const struct container *c, const struct exec_arguments *a, const struct spec_process *p, int console,
-	void (*started)(void *arg), void *arg)
+	bool (*started)(void *arg), void *arg)
 {
 	struct session s = {.c = c, .sock = -1, .terminal = -1};
 	int status = -1;
 
 	if (a->preserve_fds > PRESERVE_MAX)
 		return fail("--preserve-fds: at most %d descriptors, not %d", PRESERVE_MAX, a->preserve_fds);
-	s.signals = watch_signals();
-	if (s.signals < 0)
-		fail("cannot receive signals: %s", strerror(errno));
-	else if (write_session(&s, a, p, console) == 0 && open_session(&s) == 0) {
+	s.signals = signals_receive();
+	if (s.signals >= 0 && write_session(&s, a, p, console) == 0 && open_session(&s) == 0) {
 		if (a->detach)
 			leave_stdio();
 		if (s.own)

@@ -205,6 +205,16 @@ int group_enter(const struct runtime *rt, const struct container *c, pid_t pid)
 	return 0;
 }
 
+void group_thaw(const json_t *state)
+{
+	struct cg g;
+
+	if (cg_load(&g, json_object_get(state, NOTE)) < 0)
+		return;
+	cg_thaw(&g);
+	cg_free(&g);
+}
+
 int group_remove(const json_t *state)
 {
 	char *err = NULL;

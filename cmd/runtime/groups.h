@@ -40,6 +40,9 @@ int group_enter(const struct runtime *rt, const struct container *c, pid_t pid);
 /* The group of a container, to be freed with cg_free(); one without a group gives an empty one. */
 void group_of(const struct container *c, struct cg *ret);
 
+/* Nobody in a frozen group ends on v1: let the one that `state` names go on. */
+void group_thaw(const json_t *state);
+
 /* Kill what is left in the group that `state` names, and remove it. 0, or -1. */
 int group_remove(const json_t *state);
 

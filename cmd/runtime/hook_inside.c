@@ -11,8 +11,9 @@
 
 #define HOOK_FAILED 127
 
-static void started(void *arg)
+static bool started(void *arg)
 {
+	return true;
 }
 
 /* Its path is what is executed, and its first word too: a session has no other. */

@@ -22,6 +22,7 @@
 #include "cmd/runtime/console.h"
 #include "cmd/runtime/log.h"
 #include "cmd/runtime/monitor_priv.h"
+#include "cmd/runtime/signals.h"
 #include "cmd/runtime/spec/spec.h"
 #include "cmd/runtime/state.h"
 #include "cmd/runtime/view.h"
@@ -118,23 +119,6 @@ static void hear(struct monitor *m, char what)
 
 	if (packet_receive(m->birth, &c, 1, NULL, NULL, 0) != 1 || c != what)
 		end(m, 1);
-}
-
-static int watch_signals(void)
-{
-	/* Ours: what cannot be caught, what a fault raises, and SIGCHLD, of children that are looked after otherwise. */
-	static const int ours[] = {SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP, SIGPIPE, SIGCHLD};
-	sigset_t set;
-	int fd;
-
-	sigfillset(&set);
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-		sigdelset(&set, ours[i]);
-	for (int sig = 1; sig < NSIG; sig++)
-		signal(sig, sig == SIGPIPE ? SIG_IGN : SIG_DFL);
-	sigprocmask(SIG_SETMASK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return fd < 0 ? fail("the monitor cannot receive signals: %s", strerror(errno)) : fd;
 }
 
 /* The socket's name is reached through the directory: paths of sockets are short. */
@@ -291,7 +275,7 @@ static _Noreturn void run(struct monitor *m)
 
 static int begin(struct monitor *m)
 {
-	int listener = listen_at(m->dir), signals = watch_signals();
+	int listener = listen_at(m->dir), signals = signals_receive();
 
 	if (listener < 0 || signals < 0)
 		return -1;

@@ -2,7 +2,6 @@
 /* The sentry of a container: its process, its configuration, and handing over. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -39,19 +38,6 @@ static struct sandbox_id_range *ranges(const struct spec_id_map *map, size_t n)
 	return r;
 }
 
-/* Containers of a pod join the first one's names through /proc/PID/ns/uts. The program itself asks the sentry; who may not do this does without. */
-static void enter_names(const struct spec *s)
-{
-	const struct spec_namespace *ns = &s->ns[SPEC_NS_UTS];
-
-	if (!ns->given || ns->path || unshare(CLONE_NEWUTS) < 0)
-		return;
-	if (s->hostname)
-		(void)!sethostname(s->hostname, strlen(s->hostname));
-	if (s->domainname)
-		(void)!setdomainname(s->domainname, strlen(s->domainname));
-}
-
 int monitor_spawn(struct monitor *m)
 {
 	const struct spec *spec = m->o->spec;
@@ -60,7 +46,6 @@ int monitor_spawn(struct monitor *m)
 	char *sentry = monitor_network_enter(m, &so) < 0 ? NULL : find_program("picket-sentry"), *err = NULL;
 	int r = sentry ? 0 : -1;
 
-	enter_names(spec);
 	so.sentry = sentry;
 	/* Whoever takes the terminal over reads what create says until nobody can say more. */
 	so.no_stderr = m->o->console >= 0;

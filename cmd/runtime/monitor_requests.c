@@ -70,6 +70,10 @@ static void do_start(struct peer *p, const json_t *request, const int *fds, size
 		return;
 	}
 	r = mark(m, CONTAINER_STARTED, true);
+	if (r == 0 && !link_tell(&m->link, "go")) {
+		mark(m, CONTAINER_STARTED, false);
+		r = -EAGAIN;
+	}
 	if (r < 0) {
 		refuse(p, strerror(-r));
 		return;
@@ -77,7 +81,6 @@ static void do_start(struct peer *p, const json_t *request, const int *fds, size
 	m->started = true;
 	m->starter = p;
 	peer_wait(p);
-	link_tell(&m->link, "go");
 }
 
 /* ---- Signals ---- */
@@ -104,12 +107,17 @@ static void do_kill(struct peer *p, const json_t *request, const int *fds, size_
 	if (sig == SIGKILL) {
 		if (m->paused)
 			link_ask(&m->link, "unpause", NULL, 0, unpaused, NULL);
+		/* From the first one on: who asks again and again is not to put the end off. */
+		if (!m->ending) {
+			m->kill_timer = (struct timer){.fn = end_by_force, .arg = m};
+			loop_timer(&m->loop, &m->kill_timer, KILL_MS);
+		}
 		m->ending = true;
-		m->kill_timer = (struct timer){.fn = end_by_force, .arg = m};
-		loop_timer(&m->loop, &m->kill_timer, KILL_MS);
 	}
-	link_tell(&m->link, json_is_true(json_object_get(request, "all")) ? "signal-all %d" : "signal %d", (int)sig);
-	peer_answer(p, json_object());
+	if (!link_tell(&m->link, json_is_true(json_object_get(request, "all")) ? "signal-all %d" : "signal %d", (int)sig) && sig != SIGKILL)
+		refuse(p, "the sandbox does not answer");
+	else
+		peer_answer(p, json_object());
 }
 
 /* ---- What the sentry does ---- */

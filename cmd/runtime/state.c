@@ -19,6 +19,7 @@
 
 #define STATE_NAME "state.json"
 #define MAKING_NAME "making.json"
+#define LOCK_NAME "lock"
 #define STATE_SIZE_MAX (4u << 20)
 
 /* What is being removed has a name that no id has. */
@@ -134,7 +135,7 @@ static void container_init(struct container *c, const char *id)
 	forget_state(c);
 }
 
-int container_find(const struct runtime *rt, const char *id, struct container *ret)
+static int find(const struct runtime *rt, const char *id, bool damaged, struct container *ret)
 {
 	int r = 0;
 
@@ -147,10 +148,20 @@ int container_find(const struct runtime *rt, const char *id, struct container *r
 		r = open_dir(ret);
 	if (r >= 0)
 		r = read_state(ret);
-	if (r >= 0)
+	if (r >= 0 || (r == -EUCLEAN && damaged))
 		return 0;
 	container_close(ret);
 	return r;
+}
+
+int container_find(const struct runtime *rt, const char *id, struct container *ret)
+{
+	return find(rt, id, false, ret);
+}
+
+int container_find_damaged(const struct runtime *rt, const char *id, struct container *ret)
+{
+	return find(rt, id, true, ret);
 }
 
 int container_open(const struct runtime *rt, const char *id, struct container *ret)
@@ -185,8 +196,13 @@ int container_make(const struct runtime *rt, const char *id, struct container *r
 		r = open_dir(ret);
 		if (r == 0)
 			r = container_lock(ret, true);
-		if (r < 0)
+		if (r == -ENOENT) {
 			fail("container %s was deleted while it was created", id);
+		} else if (r < 0) {
+			fail("cannot make container %s: %s", id, strerror(-r));
+			unlinkat(ret->dir, LOCK_NAME, 0);
+			unlinkat(ret->root, id, AT_REMOVEDIR);
+		}
 	}
 	if (r >= 0)
 		return 0;
@@ -205,7 +221,7 @@ static bool still_there(const struct container *c)
 
 int container_lock(struct container *c, bool wait)
 {
-	int r = 0, fd = openat(c->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int r = 0, fd = openat(c->dir, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd < 0)
 		return -errno;
@@ -270,8 +286,10 @@ static int remove_flat(int at, const char *name)
 int container_remove(struct container *c)
 {
 	char *gone = xasprintf(GONE "%d.%.200s", (int)getpid(), c->id);
-	int r = renameat(c->root, c->id, c->root, gone) < 0 ? -errno : remove_flat(c->root, gone);
+	int r;
 
+	remove_flat(c->root, gone); /* of one with our pid, that was killed */
+	r = renameat(c->root, c->id, c->root, gone) < 0 ? -errno : remove_flat(c->root, gone);
 	free(gone);
 	container_unlock(c);
 	return r < 0 && r != -ENOENT ? fail("cannot remove the state of container %s: %s", c->id, strerror(-r)) : 0;

@@ -54,6 +54,9 @@ int container_open(const struct runtime *rt, const char *id, struct container *r
 /* As container_open, -ENOENT without a word if there is none; one that is damaged is found too. */
 int container_find(const struct runtime *rt, const char *id, struct container *ret);
 
+/* As container_find, also if its state cannot be understood: then it has none, and for `making`. */
+int container_find_damaged(const struct runtime *rt, const char *id, struct container *ret);
+
 /* Make ROOT/ID; its lock is held. */
 int container_make(const struct runtime *rt, const char *id, struct container *ret);
 

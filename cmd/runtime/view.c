@@ -44,6 +44,7 @@ static void join_names(const char *path)
 		close(fd);
 }
 
+/* Containers of a pod join the first one's names through /proc/PID/ns/uts. The program itself asks the sentry; who may not do this does without. */
 void view_names(const struct spec *s)
 {
 	if (s->ns[SPEC_NS_UTS].path)

@@ -50,7 +50,7 @@ struct host_node {
 	struct list_head handles; /* struct host_handle, open files */
 	struct timespec ctime; /* last seen */
 	bool acl_known;	      /* the access lists in the inode are those of that time */
-	bool mapped;	      /* it may be opened again when its name is gone */
+	_Atomic bool mapped; /* it may be opened again when its name is gone */
 	int record_fd, flock_fd; /* of files with locks, hostfs_lock.c; -1 */
 	int last_fd;	      /* of a file whose name is gone, which is still in use; -1 */
 	int spare_fd;	      /* of a file just created: for the open that follows, whatever its mode says; -1 */

@@ -275,9 +275,10 @@ static int own_fd(struct inode *inode)
 {
 	struct hostfs *fs = hostfs_of(inode);
 	struct host_node *n = host_node_of(inode);
-	int fd = n->fd;
+	int fd;
 
 	LOCK_SCOPE(&fs->lock);
+	fd = n->fd; /* a directory's is closed when others need it more */
 	if (fd < 0)
 		fd = n->last_fd >= 0 ? n->last_fd : n->spare_fd;
 	if (fd < 0 && !list_empty(&n->handles))

@@ -63,6 +63,21 @@ def process(*args, **more):
     return path
 
 
+def test_untold():
+    """A pid that cannot be told is no process: nobody would end it."""
+    fresh("u")
+    for options in ((), ("--detach",)):
+        begin = time.monotonic()
+        r = rt.call("exec", *options, "--pid-file", rt.work + "/missing/e", "u", "sleep", "5")
+        check("exec fails if its pid file cannot be written", r.returncode == 255 and b"pid file" in r.stderr, (r.returncode, r.stderr))
+        check("at once", time.monotonic() - begin < 4)
+    end = time.monotonic() + 3
+    while time.monotonic() < end and b"sleep 5" in rt.call("exec", "u", "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '").stdout:
+        time.sleep(0.05)
+    check("and the processes have ended", time.monotonic() < end)
+    gone("u")
+
+
 def test_direct():
     fresh("a")
     r = rt.call("exec", "a", "sh", "-c", "echo $0 $1; exit 7", "x", "y z")
@@ -289,12 +304,12 @@ def main():
         os.environ["PICKET_EXEC_INSIDE"] = "1"
         os.execvp("unshare", [*inside, sys.executable, "-B", *sys.argv])
     rt = Runtime(sys.argv[1])
-    for test in (test_direct, test_process, test_detached, test_states, test_ending, test_console, test_first_console):
+    for test in (test_direct, test_untold, test_process, test_detached, test_states, test_ending, test_console, test_first_console):
         try:
             test()
         except Exception as e:
             check(test.__name__, False, repr(e))
-            for id in "abcdefg":
+            for id in "abcdefgu":
                 gone(id)
     rt.done()
 

@@ -459,6 +459,41 @@ def test_long_root():
     rt.root = old
 
 
+def test_hung():
+    """A sentry that does not answer is ended by force, however often it is asked for."""
+    rt.config("sleep", "60")
+    create("hu")
+    pid = pid_of()
+    rt.call("start", "hu")
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+        sentry = int(f.read().split()[0])
+    os.kill(sentry, signal.SIGSTOP)
+    end = time.monotonic() + 8
+    while rt.status("hu") == "running" and time.monotonic() < end:
+        rt.call("kill", "hu", "KILL")
+        time.sleep(0.3)
+    check("kill -9 again and again ends one that hangs", rt.status("hu") == "stopped")
+    check("with the signal's status", rt.reap(pid) == 137)
+    delete("hu")
+
+
+def test_damaged():
+    """A state that nobody understands: what it was is ended and removed all the same."""
+    for text in ("", "{", "[]"):
+        rt.config("sleep", "60")
+        create("da")
+        pid = pid_of()
+        rt.call("start", "da")
+        with open(rt.root + "/da/state.json", "w") as f:
+            f.write(text)
+        r = rt.call("state", "da")
+        check("a damaged state is said to be that", r.returncode == 1 and "is damaged" in err(r), err(r))
+        check("delete does not touch it", rt.call("delete", "da").returncode == 1 and rt.containers() == ["da"])
+        r = rt.call("delete", "--force", "da")
+        check("delete --force removes it", r.returncode == 0 and rt.containers() == [], err(r))
+        check("and ends it", rt.reap(pid) == 137)
+
+
 def test_deaths():
     """Whoever is killed, the rest ends, and delete clears away."""
     for what in ("monitor", "sentry"):

@@ -266,6 +266,24 @@ def killed(r, group, report):
     report.ok("no process either", not until_gone(), until_gone())
 
 
+def frozen(r, group, report):
+    """Somebody has frozen the group, where nobody ends before it goes on: delete --force sees to that."""
+    if not os.path.isdir("/sys/fs/cgroup/freezer"):
+        return
+    r.configure("/%s/%s/frozen" % (group, r.name), {})
+    r.create("f")
+    r.run("start", "f", check=True)
+    freezer = os.path.join(r.dirs()["freezer"], "freezer.state")
+    with open(freezer, "w") as f:
+        f.write("FROZEN")
+    p = r.run("delete", "--force", "f")
+    report.ok("delete --force of a frozen container", p.returncode == 0, p.stdout)
+    if p.returncode:
+        with open(freezer, "w") as f:
+            f.write("THAWED")
+    r.drop("f")
+
+
 def until_gone():
     end = time.monotonic() + 5
     while time.monotonic() < end:
@@ -355,6 +373,7 @@ def main():
     sentry_lives(r, group, report)
     reader_alone(r, group, report)
     killed(r, group, report)
+    frozen(r, group, report)
     reap()
     for d in [d for name in ("runc", "picket") for d in bench.group_dirs("%s/%s" % (group, name))]:
         os.rmdir(d)  # the groups above the containers' are the caller's

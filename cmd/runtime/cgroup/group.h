@@ -2,7 +2,7 @@
 /*
  * Control groups of containers: where `linux.cgroupsPath` says, on cgroup v1, v2 and both at once, made by ourselves or by systemd; with
  * `linux.resources`. Life: cg_plan, cg_save into a note, cg_make (the group, its limits, the monitor in it), cg_save into state.json; later commands cg_load and cg_update, cg_pids,
- * cg_freeze …; cg_remove at delete. docs/limits.md, docs/oci.md.
+ * cg_thaw …; cg_remove at delete. docs/limits.md, docs/oci.md.
  *
  * Functions that can fail return 0 or a negative errno, with a sentence in *err, to be freed.
  */
@@ -79,9 +79,8 @@ int cg_update(const struct cg *g, const struct cg_resources *r, char **err);
 /* The host pids of all processes in it and below, to be freed. */
 int cg_pids(const struct cg *g, pid_t **ret, size_t *count, char **err);
 
-/* Freeze or thaw all of it. 0 too where there is no freezer: the sentry's own is the one that counts. */
-int cg_freeze(const struct cg *g, bool frozen, char **err);
-bool cg_frozen(const struct cg *g);
+/* Let it go on if somebody has frozen it. */
+void cg_thaw(const struct cg *g);
 
 /* SIGKILL everything in it. */
 void cg_kill(const struct cg *g);

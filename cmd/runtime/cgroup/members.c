@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is in a group; freezing, killing, removing. */
+/* Who is in a group; thawing, killing, removing. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -18,7 +18,6 @@
 #define DEPTH_MAX 32
 #define PAUSE 1000000 /* ns between two tries */
 #define REMOVE_TRIES 2000
-#define FREEZE_TRIES 500
 
 struct pids {
 	pid_t *items;
@@ -105,47 +104,24 @@ int cg_pids(const struct cg *g, pid_t **ret, size_t *count, char **err)
 	return 0;
 }
 
-bool cg_frozen(const struct cg *g)
+/* A group is never frozen by us, whose sentries have a freezer of their own; but others may have done it. */
+static bool is_frozen(const struct cg *g)
 {
-	char *text = g->version == CG_V2 ? cg_read(g, "", "cgroup.freeze") : cg_read(g, "freezer", "freezer.state");
-	bool frozen = text && (*text == '1' || strncmp(text, "FRO", 3) == 0 || strncmp(text, "FREEZ", 5) == 0);
+	char *text = g->version == CG_V2 ? cg_read(g, "", "cgroup.freeze") : cg_read(g, "freezer", "freezer.self_freezing");
+	bool frozen = text && *text == '1';
 
 	free(text);
 	return frozen;
 }
 
-static bool settled(const struct cg *g, bool frozen)
+void cg_thaw(const struct cg *g)
 {
-	char *text = g->version == CG_V2 ? cg_read(g, "", "cgroup.events") : cg_read(g, "freezer", "freezer.state");
-	bool is;
-
-	if (!text)
-		return true;
-	is = g->version == CG_V2 ? cg_keyed(text, "frozen") == frozen : strncmp(text, frozen ? "FROZEN" : "THAWED", 6) == 0;
-	free(text);
-	return is;
-}
-
-int cg_freeze(const struct cg *g, bool frozen, char **err)
-{
-	bool v2 = g->version == CG_V2;
-	const char *controller = v2 ? "" : "freezer", *file = v2 ? "cgroup.freeze" : "freezer.state";
-	int r = 0;
-
-	if (g->version == CG_NONE || !cg_has(g, controller, file))
-		return 0;
-	for (int i = 0; r == 0 && i < FREEZE_TRIES; i++) {
-		/* On v1 a fork under way can keep a group in FREEZING: it is asked again. */
-		if (i == 0 || (!v2 && i % 20 == 0))
-			r = cg_write(g, controller, file, err, "%s", v2 ? frozen ? "1" : "0" : frozen ? "FROZEN" : "THAWED");
-		if (r == 0 && settled(g, frozen))
-			return 0;
-		pause_a_moment();
-	}
-	if (r < 0 || !frozen)
-		return r;
-	cg_write(g, controller, file, NULL, "%s", v2 ? "0" : "THAWED");
-	return cg_fail(err, -EBUSY, "unable to freeze");
+	if (g->version == CG_NONE || !is_frozen(g))
+		return;
+	if (g->version == CG_V2)
+		cg_write(g, "", "cgroup.freeze", NULL, "0");
+	else
+		cg_write(g, "freezer", "freezer.state", NULL, "THAWED");
 }
 
 void cg_kill(const struct cg *g)
@@ -160,9 +136,7 @@ void cg_kill(const struct cg *g)
 			if (pids[i] != getpid())
 				kill(pids[i], SIGKILL);
 	free(pids);
-	/* What is frozen on v1 dies when it goes on. */
-	if (cg_frozen(g))
-		cg_freeze(g, false, NULL);
+	cg_thaw(g); /* what is frozen on v1 dies when it goes on */
 }
 
 static int remove_dir(void *arg, const char *dir)
