@@ -131,14 +131,14 @@ static int64_t now_ms(void)
 }
 
 /* Until the container has ended. */
-static int follow(const struct container *c, const struct cg *g, int64_t interval)
+static void follow(const struct container *c, const struct cg *g, int64_t interval)
 {
-	int ended = (int)syscall(SYS_pidfd_open, c->pid, 0), oom = watch_oom(g), r = 0;
+	int ended = (int)syscall(SYS_pidfd_open, c->pid, 0), oom = watch_oom(g);
 	struct pollfd p[2] = {{.fd = ended, .events = POLLIN}, {.fd = oom, .events = POLLIN}};
 	uint64_t kills = cg_oom_kills(g);
 	int64_t next = now_ms() + interval;
 
-	while (r == 0 && ended >= 0 && !p[0].revents) {
+	while (ended >= 0 && !p[0].revents) {
 		int64_t t = now_ms();
 		char drain[4096];
 
@@ -154,14 +154,14 @@ static int follow(const struct container *c, const struct cg *g, int64_t interva
 		}
 		if (now_ms() >= next && !p[0].revents) {
 			next = now_ms() + interval;
-			r = container_lives(c) ? print_stats(c, g) : 0;
+			if (container_lives(c) && print_stats(c, g) < 0)
+				log_forget(); /* it is ending, or frozen: the next time tells */
 		}
 	}
 	if (ended >= 0)
 		close(ended);
 	if (oom >= 0)
 		close(oom);
-	return r;
 }
 
 static int run_events(const struct runtime *rt, int argc, char **argv)
@@ -169,7 +169,7 @@ static int run_events(const struct runtime *rt, int argc, char **argv)
 	struct arguments a = {.interval = "5s"};
 	struct container c;
 	struct cg g;
-	int r;
+	int r = 0;
 
 	if (options_words(options, &a, 1, 1, argc, argv) < 0)
 		return 1;
@@ -180,8 +180,10 @@ static int run_events(const struct runtime *rt, int argc, char **argv)
 	group_of(&c, &g);
 	if (!container_lives(&c))
 		r = fail("container with id %s is not running", c.id);
+	else if (a.stats)
+		r = print_stats(&c, &g);
 	else
-		r = a.stats ? print_stats(&c, &g) : follow(&c, &g, duration_ms(a.interval));
+		follow(&c, &g, duration_ms(a.interval));
 	cg_free(&g);
 	container_close(&c);
 	return r < 0;
