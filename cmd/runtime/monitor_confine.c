@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <seccomp.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -77,6 +78,9 @@ void monitor_confine(const struct monitor *m)
 	if (harden_no_new_privs() < 0)
 		return;
 	confine_files(m);
+	/* A container of another runtime that joins this pid namespace is root too, and would find the host under /proc/1/root. */
+	if (geteuid() == 0)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (geteuid() != 0 || harden_keep_capabilities(keep) < 0)
 		harden_drop_capabilities();
 	confine_calls();

@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -348,6 +349,9 @@ def test_detached():
     host = subprocess.run([*enter, "/proc/1/root" + os.path.abspath(__file__)], capture_output=True, text=True)
     check("who enters its mount namespace finds processes, and no way to the host", r.stdout == "picket-monitor\n" and host.returncode == 1 and not host.stdout,
           (r, host.stdout[:100]))
+    if shutil.which("setpriv"):
+        r = subprocess.run(["setpriv", "--bounding-set", "-all,+kill,+chown", "--", "ls", "/proc/%d/root/" % pid_of()], capture_output=True, text=True)
+        check("another container's root in its pid namespace cannot look into it", r.returncode and "ermission denied" in r.stderr and not r.stdout, r)
     check("and may end the sentry, and nothing else", caps["CapEff"] == 1 << 5 and caps["CapPrm"] == 1 << 5 and caps["CapBnd"] == 0, caps)
     delete("dt")
 
