@@ -292,7 +292,7 @@ static const struct kentry fs_entries[] = {
 	KTEXT("protected_fifos", "0\n"),
 	KTEXT("protected_hardlinks", "1\n"),
 	KTEXT("protected_regular", "0\n"),
-	KTEXT("protected_symlinks", "1\n"),
+	KTEXT("protected_symlinks", "0\n"),
 	KTEXT("suid_dumpable", "0\n"),
 };
 

@@ -188,6 +188,17 @@ static int link_locked(struct task *t, struct create *c, const struct path *old)
 	return create_done(c, inode);
 }
 
+/* fs.protected_hardlinks: names for what is one's own, or what one may write to and that does not run with another's rights. */
+static int may_link(struct task *t, struct inode *inode)
+{
+	const uint32_t setgid = S_ISGID | S_IXGRP;
+	bool harmless = S_ISREG(inode->mode) && !(inode->mode & S_ISUID) && (inode->mode & setgid) != setgid;
+
+	if (owner_or_capable(t, inode) || (harmless && inode_permission(t, inode, MAY_READ | MAY_WRITE) == 0))
+		return 0;
+	return -EPERM;
+}
+
 int vfs_link(struct task *t, int odirfd, const char *oname, int ndirfd, const char *nname, int flags)
 {
 	unsigned walk = (flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
@@ -205,7 +216,9 @@ int vfs_link(struct task *t, int odirfd, const char *oname, int ndirfd, const ch
 	r = create_begin(&c, t, ndirfd, nname, false);
 	if (r < 0)
 		return r;
-	r = old.mnt == c.w.cur.mnt ? link_locked(t, &c, &old) : -EXDEV;
+	r = old.mnt == c.w.cur.mnt ? may_link(t, old.dentry->inode) : -EXDEV;
+	if (r == 0)
+		r = link_locked(t, &c, &old);
 	create_end(&c);
 	return r;
 }

@@ -17,7 +17,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXPECTED = os.path.join(HERE, "spec.expected")
 BUSYBOX = shutil.which("busybox")
-APPLETS = "sh ls cat id mount grep touch mkdir stat echo head hostname chmod sed awk tr sort readlink umask true pwd cut wc dnsdomainname".split()
+APPLETS = "sh ls cat id mount grep touch mkdir stat echo head hostname chmod sed awk tr sort readlink umask true pwd cut wc dnsdomainname ln".split()
 DEFAULT = [
     {"destination": "/proc", "type": "proc", "source": "proc"},
     {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "strictatime", "mode=755", "size=65536k"]},
@@ -282,6 +282,19 @@ def _(c, b):
         for f in files:
             os.chown(os.path.join(d, f), 1000, 1000, follow_symlinks=False)
     os.chown(b, 1000, 1000)
+
+
+# The host protects links where its fs.protected_hardlinks is 1, which it is nearly everywhere.
+@case("hard_links_of_others", "cd /tmp; for f in secret setuid writable own; do ln $f l-$f 2>/dev/null && echo $f; done; true", expect="writable\nown\n")
+def _(c, b):
+    os.mkdir(b + "/rootfs/tmp")
+    os.chmod(b + "/rootfs/tmp", 0o777)
+    for name, mode in (("secret", 0o644), ("setuid", 0o4777), ("writable", 0o666), ("own", 0o600)):
+        write(b + "/rootfs/tmp/" + name)
+        os.chmod(b + "/rootfs/tmp/" + name, mode)
+    os.chown(b + "/rootfs/tmp/own", 1000, 1000)
+    c["process"]["user"] = {"uid": 1000, "gid": 1000}
+    del c["process"]["capabilities"]
 
 
 @case("network_is_there", "cat /proc/net/dev | sed -n 's/^ *\\([a-z0-9]*\\):.*/\\1/p'")
