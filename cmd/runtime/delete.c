@@ -137,4 +137,4 @@ static int run_delete(const struct runtime *rt, int argc, char **argv)
 	return r;
 }
 
-const struct verb verb_delete = {"delete", "[OPTIONS] ID", "delete a container that has stopped", run_delete, options};
+const struct verb verb_delete = {"delete", "[OPTIONS] ID", "delete a container that has stopped, or was never started", run_delete, options};
