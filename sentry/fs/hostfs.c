@@ -150,6 +150,14 @@ static struct super_block *hostfs_super(struct kernel *k, const struct hostfs_op
 }
 
 /* A node for a donated descriptor. */
+int host_check_served(int fd)
+{
+	struct statfs h;
+	int r = host_statfs(fd, &h);
+
+	return r < 0 ? r : h.f_type == 0x9fa0 /* PROC_SUPER_MAGIC */ ? -EACCES : 0;
+}
+
 static int donated_node(struct super_block *sb, int fd, struct inode **ret)
 {
 	struct hostfs *fs = sb->priv;
@@ -158,6 +166,8 @@ static int donated_node(struct super_block *sb, int fd, struct inode **ret)
 	struct statx st;
 	int r = host_stat(fd, "", &st);
 
+	if (r == 0)
+		r = host_check_served(fd);
 	if (r < 0)
 		return r;
 	if (!S_ISDIR(st.stx_mode) && !S_ISREG(st.stx_mode))

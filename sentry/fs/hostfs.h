@@ -107,6 +107,8 @@ int host_node_get(struct inode *parent, const char *name, const struct statx *st
 void host_set_place(struct inode *inode, struct inode *parent, const char *name);
 void hostfs_free_inode(struct inode *inode);
 int hostfs_readlink(struct task *t, struct inode *inode, char **ret);
+/* 0, or -EACCES: that descriptor is of a procfs, which would show the sentry itself. */
+int host_check_served(int fd);
 /* Is what has this name in the directory, and is *st*, not shown: an object or a place to hide, or what `host` mode hides? */
 bool host_hidden(struct inode *dir, const char *name, const struct statx *st);
 uint64_t host_ino(const struct hostfs *fs, uint64_t dev, uint64_t ino);

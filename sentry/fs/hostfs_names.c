@@ -33,6 +33,29 @@ static int stat_entry(struct inode *dir, const char *name, struct statx *st)
 	return r;
 }
 
+/*
+ * -EACCES: *name*, which is *st*, is of a procfs of the host's. The sentry opens files as itself: self there is the sentry, whose memory its own
+ * user may write. Only what is mounted there has another device than its directory; files of procfs have no size (those of an overlay have
+ * devices of their own).
+ */
+static int check_mounted(struct inode *dir, const char *name, const struct statx *st)
+{
+	int fd, entry, r;
+
+	if (host_stx_dev(st) == host_node_of(dir)->entry.key1 || S_ISLNK(st->stx_mode) || (!S_ISDIR(st->stx_mode) && st->stx_size > 0))
+		return 0;
+	fd = host_dir_get(dir);
+	if (fd < 0)
+		return fd;
+	entry = host_open_beneath(fd, name, O_PATH, 0);
+	host_dir_put(dir);
+	if (entry < 0)
+		return entry;
+	r = host_check_served(entry);
+	host_close(entry);
+	return r;
+}
+
 static int hostfs_lookup(struct inode *dir, const char *name_in, size_t len, struct inode **ret)
 {
 	char name[VFS_NAME_MAX + 1];
@@ -45,6 +68,9 @@ static int hostfs_lookup(struct inode *dir, const char *name_in, size_t len, str
 		return r;
 	if (host_hidden(dir, name, &st))
 		return -ENOENT;
+	r = check_mounted(dir, name, &st);
+	if (r < 0)
+		return r;
 	r = host_node_get(dir, name, &st, ret);
 	if (r == 0 && host_guarded(hostfs_of(dir), name))
 		atomic_store_explicit(&host_node_of(*ret)->guarded, true, memory_order_relaxed);

@@ -272,6 +272,13 @@ def _(c, b):
     c["linux"]["readonlyPaths"] = ["/proc/sys"]
 
 
+# The sentry's own process is what a procfs of the host calls self.
+@case("host_proc", "cat /hp/self/comm; cat /h/proc/self/comm 2>/dev/null; echo $?; ls -d /h/usr", expect="cat\n1\n/h/usr\n")
+def _(c, b):
+    mount(c, "/hp", "bind", "/proc", ["rbind"])
+    mount(c, "/h", "bind", "/", ["rbind"])
+
+
 @case("own_user_namespace", "id -u; touch /f; stat -c '%u %g' /f /etc", fails="owner",
       expect="0\n0 0\n0 0\n")
 def _(c, b):

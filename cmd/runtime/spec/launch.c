@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +13,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define KEPT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_STRICTATIME | MS_RELATIME)
 #define NUMBER_SIZE 24
 #define TRACE_DIR "picket-trace"
+#define PROC_ROOT_INO 1
 
 struct number {
 	char text[NUMBER_SIZE];
@@ -162,10 +165,20 @@ static int open_source(int fd, bool dir, struct spec_mount *m)
 	return r;
 }
 
+/* A procfs of the host's shows the sentry as self, and others to its rights: whoever wants all of it gets the sandbox's own. */
+static int is_procfs(int fd, const struct stat *st)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
+		return 0;
+	return st->st_ino == PROC_ROOT_INO ? 1 : -1;
+}
+
 static int add_bind(struct spec *s, struct launch *l, struct spec_mount *m, size_t i, char **err)
 {
 	char *source = *m->source == '/' ? xstrdup(m->source) : xasprintf("%s/%s", s->bundle, m->source);
-	int place = open(source, O_PATH | O_CLOEXEC), fd;
+	int place = open(source, O_PATH | O_CLOEXEC), proc, fd;
 	struct stat st;
 
 	if (place < 0 || fstat(place, &st) < 0) {
@@ -175,7 +188,17 @@ static int add_bind(struct spec *s, struct launch *l, struct spec_mount *m, size
 			close(place);
 		return -1;
 	}
-	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
+	proc = is_procfs(place, &st);
+	if (proc < 0) {
+		*err = xasprintf("mounts[%zu].source: %s is of the host's proc, which is not shown inside", i, source);
+		close(place);
+		free(source);
+		return -1;
+	}
+	if (proc > 0) {
+		str_list_add(&s->warnings, xasprintf("mounts: %.200s is the host's proc: the container sees its own at %.200s", source, m->target));
+		add_mount(l, m, "proc", "proc", "-1", "");
+	} else if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
 		add_node(s, l, m, &st);
 	} else {
 		fd = open_source(place, S_ISDIR(st.st_mode), m);
