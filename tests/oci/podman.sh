@@ -184,7 +184,7 @@ p stop -t 0 c >/dev/null; p cp c:/tmp/in/sub/b -  | tar xO; p rm c >/dev/null; r
 #: changes
 p run -d --name c bb sh -c 'echo new > /new; rm /etc/group; chown 1000:1000 /var/log; chmod 4755 /bin/ls; mkdir /d; ln -s /x /d/l; mkfifo /d/fifo; touch /done; sleep 100' >/dev/null
 p exec c sh -c 'while ! [ -e /done ]; do sleep 0.05; done'
-p diff c | sort
+p container diff c | sort # `diff c` is of an image, if the id of one begins with c
 p commit -q c bb2 >/dev/null
 p run --rm bb2 sh -c 'exec 2>&1; cat /new; ls -ld /var/log /bin/ls /d/l /d/fifo | awk "{print \$1,\$3,\$4}"; ls /etc/group'
 p rm -f -t 0 c; p rmi bb2 >/dev/null
