@@ -334,6 +334,9 @@ def test_detached():
     with open("/proc/%d/stat" % pid_of()) as f:
         ppid, _, sid = f.read().rsplit(")", 1)[1].split()[1:4]
     check("the monitor is the subreaper's child, in a session of its own", int(ppid) == os.getpid() and int(sid) == pid_of(), (ppid, sid))
+    if os.geteuid():  # what follows is of a monitor that has more rights than its sentry
+        delete("dt")
+        return
     with open("/proc/%d/status" % pid_of()) as f:
         caps = {k: int(v, 16) for k, v in (line.split(":") for line in f if line.startswith("Cap"))}
     with open("/proc/%d/task/%d/children" % (pid_of(), pid_of())) as f:
