@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -149,15 +150,15 @@ static struct super_block *hostfs_super(struct kernel *k, const struct hostfs_op
 	return sb;
 }
 
-/* A node for a donated descriptor. */
 int host_check_served(int fd)
 {
 	struct statfs h;
 	int r = host_statfs(fd, &h);
 
-	return r < 0 ? r : h.f_type == 0x9fa0 /* PROC_SUPER_MAGIC */ ? -EACCES : 0;
+	return r < 0 ? r : h.f_type == PROC_SUPER_MAGIC ? -EACCES : 0;
 }
 
+/* A node for a donated descriptor. */
 static int donated_node(struct super_block *sb, int fd, struct inode **ret)
 {
 	struct hostfs *fs = sb->priv;
