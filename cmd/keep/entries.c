@@ -592,21 +592,28 @@ static bool repair(struct entry *e)
 	return there;
 }
 
-/* .new-ID of a creation or .gone-ID of a removal that was killed. */
-static void remove_leftover(const char *folder, const char *name)
+static bool is_old(const struct stat *st)
+{
+	return st->st_mtime < time(NULL) - LEFTOVER_AGE;
+}
+
+/* .new-ID of a creation or .gone-ID of a removal that was killed. Whether it was there and is gone now. */
+static bool remove_leftover(const char *folder, const char *name)
 {
 	char *path = xasprintf("%s/%s", folder, name);
+	bool removed = false;
 	struct stat st;
 	int lock;
 
-	if (stat(path, &st) == 0 && (name[1] == 'g' || st.st_mtime < time(NULL) - LEFTOVER_AGE)) {
+	if (stat(path, &st) == 0 && (name[1] == 'g' || is_old(&st))) {
 		lock = entry_lock_file(path, false);
 		if (lock >= 0) {
-			remove_tree(AT_FDCWD, path);
+			removed = remove_tree(AT_FDCWD, path) == 0;
 			close(lock);
 		}
 	}
 	free(path);
+	return removed;
 }
 
 static bool is_leftover(const char *name)
@@ -624,14 +631,16 @@ static bool is_hex(const char *name, size_t len)
 /* RUNTIME/ID12 without an entry in it: of a kept one that runs, or of a temporary one that was killed on its way. */
 static void look_at_runtime(const char *path)
 {
-	static const char *const parts[] = {".new-entry", ".gone-entry"};
-	struct stat st;
 	char *socket = xasprintf("%s/control.sock", path);
+	struct stat st;
+	bool over = stat(path, &st) == 0 && is_old(&st); /* removing something in it makes it young */
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		if (faccessat(AT_FDCWD, path, F_OK, 0) == 0)
-			remove_leftover(path, parts[i]);
-	if (access(socket, F_OK) < 0 && stat(path, &st) == 0 && st.st_mtime < time(NULL) - LEFTOVER_AGE)
+	/* Both were locked by whoever made or removed the entry, as long as he lived. */
+	if (remove_leftover(path, ".new-entry"))
+		over = true;
+	if (remove_leftover(path, ".gone-entry"))
+		over = true;
+	if (over && access(socket, F_OK) < 0)
 		rmdir(path);
 	free(socket);
 }

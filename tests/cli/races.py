@@ -105,12 +105,32 @@ class Work:
         return [s["pid"] for s in (read_json(e + "/state.json") for e in self.entries())
                 if s.get("status") in ("running", "paused", "restarting") and s.get("pid") and field(s["pid"], "state") not in (None, "Z")]
 
+    def left(self):
+        """What is there although there is no sandbox and no volume: (directory, name)."""
+        run = self.run + "/picket"
+        places = {self.store + "/sandboxes": (), self.store + "/volumes": ("lock",), self.store + "/names": ("lock",),
+                  run: ("names", "mounts", "lock", "events.json", "events.json.1"), run + "/names": ("lock",), run + "/mounts": ()}
+        return [(place, n) for place, kept in places.items() for n in listdir(place) if n not in kept and not n.startswith(".lock")]
+
+
+def age(path):
+    """Two minutes older: the directory, and in it what an entry is called while it appears and vanishes."""
+    then = time.time() - 120
+    for at in (path + "/.new-entry", path + "/.gone-entry", path):
+        if os.path.isdir(at):
+            os.utime(at, (then, then))
+
 
 def listdir(path):
     try:
         return os.listdir(path)
     except OSError:
         return []
+
+
+def tree(path):
+    """All that lies beneath it, as paths from there."""
+    return sorted(os.path.relpath(os.path.join(at, n), path) for at, dirs, files in os.walk(path) for n in dirs + files)
 
 
 def read_json(path):
@@ -196,11 +216,13 @@ class Round:
     def __init__(self, w, seed):
         self.w, self.r = w, random.Random(seed)
         self.wrong, self.story = [], []
+        self.killed = False  # a command or a keeper, which may have been making or removing an entry
 
     def act(self, delay, what, do):
         time.sleep(delay)
         began = time.monotonic()
         if callable(do):
+            self.killed |= what in ("kill -9 client", "kill -9 keeper")
             do()
             self.story.append("%.3f %s" % (delay, what))
             return
@@ -292,11 +314,20 @@ class Round:
         status, _, err = w.call("volume", "prune", "-af")
         if status:
             self.wrong.append("volume prune: %s" % err.strip())
-        for place, kept in ((w.store + "/sandboxes", ()), (w.store + "/volumes", ("lock",)), (w.store + "/names", ("lock",)), (w.run + "/picket", ("names", "mounts", "lock", "events.json", "events.json.1")),
-                            (w.run + "/picket/names", ("lock",)), (w.run + "/picket/mounts", ())):
-            rest = [n for n in listdir(place) if n not in kept and not n.startswith(".lock")]
-            if rest:
-                self.wrong.append("%s holds %s" % (place, " ".join(rest)))
+        left = w.left()
+        if left and self.killed:
+            # What was on its way goes with the next listing, once it is old enough to be nobody's any more.
+            for place, name in left:
+                age(place + "/" + name)
+            w.call("ps", "-a")
+            left = w.left()
+        for place, name in left:
+            self.wrong.append("%s holds %s (%s)" % (place, name, " ".join(tree(place + "/" + name))))
+            # It is this round's fault alone.
+            if os.path.isdir(place + "/" + name):
+                shutil.rmtree(place + "/" + name, ignore_errors=True)
+            else:
+                os.unlink(place + "/" + name)
         with open("/proc/self/mounts") as f:
             mounts = [line for line in f if w.dir in line]
         if mounts:

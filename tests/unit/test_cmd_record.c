@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
@@ -201,6 +202,44 @@ static void test_crash(void **state)
 	free(err);
 }
 
+/* RUNTIME/ID12, with a directory in it if `part` is given, both `age` seconds old. Whether a listing leaves it. */
+static bool is_left(const char *part, int age)
+{
+	char *dir = xasprintf("%s/run/picket/0123456789ab", work), *sub = xasprintf("%s/%s", dir, part ? part : "");
+	struct timespec then[2] = {{.tv_sec = time(NULL) - age}, {.tv_sec = time(NULL) - age}};
+	struct entry_list list;
+	char *err = NULL;
+	bool left;
+
+	assert_int_equal(mkdir(dir, 0700), 0);
+	if (part)
+		assert_int_equal(mkdir(sub, 0700), 0);
+	assert_int_equal(utimensat(AT_FDCWD, sub, then, 0), 0);
+	assert_int_equal(utimensat(AT_FDCWD, dir, then, 0), 0);
+	assert_int_equal(entries_list(0, &list, &err), 0);
+	entry_list_free(&list);
+	left = access(dir, F_OK) == 0;
+	assert_int_equal(remove_tree(AT_FDCWD, dir), 0);
+	free(sub);
+	free(dir);
+	return left;
+}
+
+/* What a command leaves that is killed while it makes or removes a temporary entry goes with one listing. */
+static void test_leftovers(void **state)
+{
+	struct entry e;
+
+	make("l", true, &e); /* there is a runtime directory now */
+	drop(&e);
+	assert_true(is_left(NULL, 0));
+	assert_false(is_left(NULL, 120));
+	assert_true(is_left(".new-entry", 0));
+	assert_false(is_left(".new-entry", 120));
+	assert_false(is_left(".gone-entry", 0));
+	assert_true(is_left("control.sock", 120)); /* a kept one's, which runs */
+}
+
 /* Whatever the files hold, they are read or refused. */
 static void test_odd_files(void **state)
 {
@@ -309,6 +348,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_lock),
 		cmocka_unit_test(test_crash),
+		cmocka_unit_test(test_leftovers),
 		cmocka_unit_test(test_odd_files),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_words),
