@@ -15,6 +15,7 @@
 #include "cmd/lib/packet.h"
 #include "cmd/lib/terminal.h"
 #include "cmd/run/launch.h"
+#include "cmd/runtime/confine.h"
 #include "cmd/runtime/console.h"
 #include "cmd/runtime/exec.h"
 #include "cmd/runtime/log.h"
@@ -191,6 +192,7 @@ static int live(struct session *s, bool (*started)(void *arg), void *arg)
 			told = true;
 			if (!started(arg))
 				return -1;
+			confine(-1, NULL, 0);
 		}
 	}
 	return status;

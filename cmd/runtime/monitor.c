@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include "cmd/lib/process.h"
 #include "cmd/lib/str.h"
 #include "cmd/runtime/console.h"
+#include "cmd/runtime/confine.h"
 #include "cmd/runtime/log.h"
 #include "cmd/runtime/monitor_priv.h"
 #include "cmd/runtime/signals.h"
@@ -204,6 +206,10 @@ static void said(void *owner, char *text)
 		m->running = true;
 		monitor_tell_starter(m);
 	} else if (sscanf(text, "exit %d%n", &status, &at) == 1 && text[at] == '\0') {
+		if (!m->ready) {
+			failed(m, shell_status(status), "the sentry ended before the container was ready");
+			return;
+		}
 		m->status = shell_status(status);
 		monitor_tell_starter(m);
 	} else if (sscanf(text, "error %d %n", &status, &at) == 1 && at && status > 0 && status < 256) {
@@ -228,6 +234,16 @@ static void sentry_ended(void *arg, short revents)
 	m->gone = true;
 }
 
+/* It is to end the sentry, and in the host's network to bind low ports for it; no more. */
+static void give_up(const struct monitor *m)
+{
+	uint64_t keep = (uint64_t)1 << CAP_KILL;
+
+	if (m->ports.fd >= 0)
+		keep |= (uint64_t)1 << CAP_NET_BIND_SERVICE;
+	confine(m->dir, &m->group, keep);
+}
+
 /* Create is done with us, or gone: then nobody will ever know of this container. */
 static void create_ready(void *arg, short revents)
 {
@@ -243,7 +259,7 @@ static void create_ready(void *arg, short revents)
 	if (chdir("/") < 0) /* its caller's directory is not kept in use */
 		debug("the monitor stays in its caller's directory");
 	malloc_trim(0);
-	monitor_confine(m);
+	give_up(m);
 }
 
 /* It has ended by itself, or was ended from outside. */

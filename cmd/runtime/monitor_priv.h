@@ -64,9 +64,6 @@ const char *monitor_oom_adj(const struct monitor *m);
 /* … and when the stubs' is settled, less for the sentry: whatever the host ends is a process of the guest. */
 void monitor_guard(struct monitor *m);
 
-/* monitor_confine.c: give up for good what is not needed any more, when the container is created. */
-void monitor_confine(const struct monitor *m);
-
 /* monitor_launch.c: the sentry's process and its configuration. 0, or -1 after fail(). */
 int monitor_spawn(struct monitor *m);
 int monitor_configure(struct monitor *m);

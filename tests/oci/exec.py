@@ -9,6 +9,7 @@ import array
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -139,6 +140,13 @@ def test_detached():
     r = rt.call("exec", "-d", "--pid-file", rt.work + "/e", "c", "sleep", "1000")
     with open(rt.work + "/e") as f:
         pid = int(f.read())
+    for _ in range(100):
+        with open("/proc/%d/status" % pid) as f:
+            rights = re.findall(r"^(?:CapEff|CapPrm|CapBnd|Seccomp):\t(.*)$", f.read(), re.M)
+        if rights[3] == "2":
+            break
+        time.sleep(0.05)
+    check("its monitor keeps no right", rights == ["0" * 16] * 3 + ["2"], rights)
     os.kill(pid, signal.SIGTERM)
     check("a signal to the monitor is one for the process", rt.reap(pid) == 143)
     rt.call("exec", "-d", "--pid-file", rt.work + "/e", "c", "sleep", "4321")

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the monitor gives up when its container is created: it hears a sentry that may be taken over, for as long as the container lives, and is root.
- * From here on it changes no file but those of its own directory and of the container's control groups, has no capability but to end the sentry
- * (and, in the host's network, to bind low ports for it), starts no program, and touches no other process's memory.
+ * What a monitor gives up when its container is created, or its process has started: it hears a sentry that may be taken over, for as long as that lives,
+ * and is root. From here on it changes no file but those it names, has no capability but those it names, starts no program, and touches no other
+ * process's memory.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "cmd/runtime/monitor_priv.h"
+#include "cmd/runtime/cgroup/group.h"
+#include "cmd/runtime/confine.h"
 #include "rootless/harden.h"
 
 /* Beneath: also what landlock does not know, changes of owners, modes and attributes. */
@@ -37,17 +37,18 @@ static void allow_path(int rules, const char *path, int at, unsigned int what)
 }
 
 /* A kernel without landlock leaves the rest. */
-static void confine_files(const struct monitor *m)
+static void confine_files(int dir, const struct cg *group)
 {
 	int rules = landlock_create(0);
 
 	if (rules < 0)
 		return;
 	allow_path(rules, "/", AT_FDCWD, 0);
-	allow_path(rules, ".", m->dir, LANDLOCK_WRITE);
+	if (dir >= 0)
+		allow_path(rules, ".", dir, LANDLOCK_WRITE);
 	allow_path(rules, "/dev/null", AT_FDCWD, LANDLOCK_WRITE);
-	for (size_t i = 0; i < m->group.count; i++)
-		allow_path(rules, m->group.dirs[i].path, AT_FDCWD, LANDLOCK_WRITE);
+	for (size_t i = 0; group && i < group->count; i++)
+		allow_path(rules, group->dirs[i].path, AT_FDCWD, LANDLOCK_WRITE);
 	landlock_enforce(rules);
 	close(rules);
 }
@@ -69,19 +70,15 @@ static void confine_calls(void)
 	seccomp_release(ctx);
 }
 
-void monitor_confine(const struct monitor *m)
+void confine(int dir, const struct cg *group, uint64_t keep)
 {
-	uint64_t keep = (uint64_t)1 << CAP_KILL;
-
-	if (m->ports.fd >= 0)
-		keep |= (uint64_t)1 << CAP_NET_BIND_SERVICE;
 	if (harden_no_new_privs() < 0)
 		return;
-	confine_files(m);
+	confine_files(dir, group);
 	/* A container of another runtime that joins this pid namespace is root too, and would find the host under /proc/1/root. */
 	if (geteuid() == 0)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	if (geteuid() != 0 || harden_keep_capabilities(keep) < 0)
+	if (geteuid() != 0 || !keep || harden_keep_capabilities(keep) < 0)
 		harden_drop_capabilities();
 	confine_calls();
 }
