@@ -131,6 +131,10 @@ def first_programs(s):
     s.run("written", "c21", "sh", "-c", "echo a >/etc/new; cat /etc/new; rm /etc/passwd; ls /etc; mkdir /d; chown 5:6 /d; stat -c '%u %g' /d")
 
 
+# A shell without line editing, which would show a typed line in as many pieces as it comes in.
+TYPED = "stty -echo; echo '#'; read -r line; eval \"$line\""
+
+
 def kept_program(s):
     s.detach("d1", "sh", "-c", "trap 'echo got; exit 3' TERM; while :; do sleep 0.1; done")
     s.wait_status("d1", "RUNNING")
@@ -142,7 +146,7 @@ def kept_program(s):
     s.step("exec not there", "task", "exec", "--exec-id", "e6", s.id("d1"), "nothing-here")
     s.step("exec sees", "task", "exec", "--exec-id", "e7", s.id("d1"), "sh", "-c", "cat /proc/1/comm; ls /proc/1/fd | tr '\\n' ' '")
     s.terminal("exec on a terminal", "task", "exec", "-t", "--exec-id", "e8", s.id("d1"), "sh", "-c", "tty; sleep 0.2; stty size; echo end; sleep 0.2", size=(33, 99))
-    s.terminal("typed", "task", "exec", "-t", "--exec-id", "e9", s.id("d1"), "sh", type=[("#", "stty -echo\n"), ("# ", "echo $((6*7)); sleep 0.2; exit 5\n")])
+    s.terminal("typed", "task", "exec", "-t", "--exec-id", "e9", s.id("d1"), "sh", "-c", TYPED, type=[("#", "echo $((6*7)); sleep 0.2; exit 5\n")])
     s.step("exec -d", "task", "exec", "-d", "--exec-id", "e10", s.id("d1"), "sleep", "100")
     ps = s.b.ctr("task", "ps", s.id("d1"), check=False)
     rows = [r.split() for r in ps.stdout.splitlines()[1:]]
@@ -190,8 +194,8 @@ def ends(s):
 # containerd may drop what a terminal's program writes just before it ends: none here ends at once.
 def terminals(s):
     s.terminal("run -t", "run", "--rm", "-t", "--runc-binary", s.binary, IMAGE, s.id("t1"), "sh", "-c", "tty; test -t 0 && echo terminal; sleep 0.2; exit 6")
-    s.terminal("run -t typed", "run", "--rm", "-t", "--runc-binary", s.binary, IMAGE, s.id("t2"), "sh",
-               type=[("#", "stty -echo\n"), ("# ", "stty size; sleep 0.2; exit 2\n")], size=(31, 101))
+    s.terminal("run -t typed", "run", "--rm", "-t", "--runc-binary", s.binary, IMAGE, s.id("t2"), "sh", "-c", TYPED,
+               type=[("#", "stty size; sleep 0.2; exit 2\n")], size=(31, 101))
     s.terminal("^C", "run", "--rm", "-t", "--runc-binary", s.binary, IMAGE, s.id("t3"), "sh", "-c", "trap 'echo INT; sleep 0.2; exit 8' INT; echo go; while :; do sleep 0.1; done",
                type=[("go", "\x03")])
 
