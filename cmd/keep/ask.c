@@ -38,18 +38,7 @@ int keeper_connect(const struct entry *e)
 
 int keeper_ask(const struct entry *e, json_t *request, const int *fds, size_t count, json_t **answer)
 {
-	int sock = keeper_connect(e), r = sock < 0 ? sock : 0;
-
-	if (answer)
-		*answer = NULL;
-	if (r == 0)
-		r = keeper_send(sock, request, fds, count);
-	if (r == 0)
-		r = keeper_receive(sock, answer);
-	if (sock >= 0)
-		close(sock);
-	json_decref(request);
-	return r;
+	return keeper_exchange(keeper_connect(e), request, fds, count, answer);
 }
 
 const char *keeper_error(int result, const json_t *answer)

@@ -156,3 +156,19 @@ int keeper_receive(int sock, json_t **answer)
 		json_decref(got);
 	return r;
 }
+
+int keeper_exchange(int sock, json_t *request, const int *fds, size_t count, json_t **answer)
+{
+	int r = sock < 0 ? sock : 0;
+
+	if (answer)
+		*answer = NULL;
+	if (r == 0)
+		r = keeper_send(sock, request, fds, count);
+	if (r == 0)
+		r = keeper_receive(sock, answer);
+	if (sock >= 0)
+		close(sock);
+	json_decref(request);
+	return r;
+}

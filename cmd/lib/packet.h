@@ -26,6 +26,9 @@ int keeper_send(int sock, const json_t *request, const int *fds, size_t count);
  */
 int keeper_receive(int sock, json_t **answer);
 
+/* Both, over `sock`, which is closed, or a negative errno that is passed on. Takes over the request. As keeper_receive(). */
+int keeper_exchange(int sock, json_t *request, const int *fds, size_t count, json_t **answer);
+
 /* A socket's path as an address; one that is too long goes by way of its open directory, *dir, to be closed (-1: none). */
 struct sockaddr_un;
 int socket_address(const char *path, struct sockaddr_un *at, int *dir);

@@ -34,17 +34,8 @@ int container_connect(const struct container *c)
 
 int container_ask(const struct container *c, json_t *request, const int *fds, size_t count, json_t **answer)
 {
-	int sock = container_connect(c), r = sock < 0 ? sock : 0;
+	int r = keeper_exchange(container_connect(c), request, fds, count, answer);
 
-	if (answer)
-		*answer = NULL;
-	if (r == 0)
-		r = keeper_send(sock, request, fds, count);
-	if (r == 0)
-		r = keeper_receive(sock, answer);
-	if (sock >= 0)
-		close(sock);
-	json_decref(request);
 	return r == -EPIPE ? -ESRCH : r;
 }
 

@@ -133,39 +133,19 @@ static int enter(const char *dir, pid_t pid, char **err)
 }
 
 /*
- * Directories that cannot be made are left out for a rootless caller (*warning says the first). On v1 hierarchies are made one by one; one that was asked
- * for nothing is needed by nobody.
+ * Make the directories, or with *pid* put that process into them. One that cannot be had is left out for a rootless caller (*warning says the first). On v1
+ * hierarchies come one by one; one that was asked for nothing is needed by nobody.
  */
-static int make_all(struct cg *g, bool rootless, char **warning, char **err)
+static int each_dir(struct cg *g, pid_t pid, bool rootless, char **warning, char **err)
 {
 	for (size_t i = 0; i < g->count;) {
 		char *why = NULL;
-		int r = make_dirs(g->dirs[i].path, g->dirs[i].name, &why);
+		int r = pid ? enter(g->dirs[i].path, pid, &why) : make_dirs(g->dirs[i].path, g->dirs[i].name, &why);
 
 		if (r < 0 && rootless && cg_refused(r)) {
 			cg_fail(warning, 0, "no control group: %s", why);
-			drop_dir(g, i);
-		} else if (r < 0) {
-			cg_fail(err, r, "%s", why);
-			free(why);
-			return r;
-		} else {
-			i++;
-		}
-		free(why);
-	}
-	return 0;
-}
-
-static int enter_all(struct cg *g, pid_t pid, bool rootless, char **warning, char **err)
-{
-	for (size_t i = 0; i < g->count;) {
-		char *why = NULL;
-		int r = enter(g->dirs[i].path, pid, &why);
-
-		if (r < 0 && rootless && cg_refused(r)) {
-			cg_fail(warning, 0, "no control group: %s", why);
-			rmdir(g->dirs[i].path);
+			if (pid)
+				rmdir(g->dirs[i].path);
 			drop_dir(g, i);
 		} else if (r < 0) {
 			cg_fail(err, r, "%s", why);
@@ -206,11 +186,11 @@ static bool empty(const struct cg *g)
 
 static int make_files(struct cg *g, const struct cg_request *rq, pid_t pid, char **warning, char **err)
 {
-	int r = make_all(g, rq->rootless, warning, err);
+	int r = each_dir(g, 0, rq->rootless, warning, err);
 
 	if (r == 0)
 		r = limit(g, rq, warning, err);
-	return r == 0 ? enter_all(g, pid, rq->rootless, warning, err) : r;
+	return r == 0 ? each_dir(g, pid, rq->rootless, warning, err) : r;
 }
 
 static int make_unit(struct cg *g, const struct cg_request *rq, pid_t pid, char **warning, char **err)
@@ -225,9 +205,9 @@ static int make_unit(struct cg *g, const struct cg_request *rq, pid_t pid, char 
 		cg_fail(err, r, "unable to apply cgroup configuration: %s", why);
 	} else {
 		/* Hierarchies that systemd does not fill. */
-		r = make_all(g, rq->rootless, warning, err);
+		r = each_dir(g, 0, rq->rootless, warning, err);
 		if (r == 0)
-			r = enter_all(g, pid, rq->rootless, warning, err);
+			r = each_dir(g, pid, rq->rootless, warning, err);
 		if (r == 0)
 			r = limit(g, rq, warning, err);
 	}
