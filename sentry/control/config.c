@@ -325,14 +325,20 @@ static int record_secret(struct parser *p, char **a)
 	return 0;
 }
 
+/* The numbers of an object of the host's: device and inode. */
+static int parse_object(struct parser *p, char **a, uint64_t *dev, uint64_t *ino)
+{
+	int r = parse_uint(p, a[0], INT64_MAX, dev);
+
+	return r == 0 ? parse_uint(p, a[1], INT64_MAX, ino) : r;
+}
+
 static int record_hide(struct parser *p, char **a)
 {
 	struct config_hide *h;
 	uint64_t dev, ino;
-	int r = parse_uint(p, a[0], INT64_MAX, &dev);
+	int r = parse_object(p, a, &dev, &ino);
 
-	if (r == 0)
-		r = parse_uint(p, a[1], INT64_MAX, &ino);
 	if (r < 0)
 		return r;
 	h = APPEND(p->c->hidden, p->c->n_hidden);
@@ -346,10 +352,8 @@ static int record_place(struct parser *p, char **a)
 {
 	struct config_place *place;
 	uint64_t dev, ino;
-	int r = parse_uint(p, a[0], INT64_MAX, &dev);
+	int r = parse_object(p, a, &dev, &ino);
 
-	if (r == 0)
-		r = parse_uint(p, a[1], INT64_MAX, &ino);
 	if (r < 0)
 		return r;
 	if (strcmp(a[3], "hide") != 0 && strcmp(a[3], "hold") != 0)
