@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which text of an address space is rewritten (docs/fastpath.md), and the translation of what the guest must not see: ips in trampolines and
+ * the jumps themselves. A guest unmaps without telling: a record only says what was put there. What is read is corrected only where it
+ * holds the very jump of the record, an ip only if its site's window holds that jump.
+ */
+#pragma once
+
+#include "arch/x86_64/rewrite.h"
+#include "lib/list.h"
+
+struct mm;
+
+/* What a record borrows its table from: kept while any record uses it. */
+struct patched_owner {
+	void (*get)(struct patched_owner *o);
+	void (*put)(struct patched_owner *o);
+};
+
+struct patched_text {
+	struct list_head link;
+	uint64_t base;		/* where the segment's first page is (or would be) mapped: sites count from here */
+	uint64_t start, end;	/* the pages of rewritten text mapped */
+	uint64_t area, area_end; /* the trampolines' pages */
+	const struct rewrite_site *sites;
+	uint32_t n_sites;
+	struct patched_owner *owner; /* may be NULL */
+};
+
+struct patched { /* in struct mm; its own leaf lock */
+	struct lock *lock;
+	struct list_head texts;
+	unsigned n;
+	_Atomic uint64_t lo, hi; /* all texts and areas lie in it; read without the lock (0, 0: none) */
+};
+
+/*
+ * Record *t* (its link is not used; the owner's reference is taken). What was recorded for the same pages goes. 0, -ENOMEM, or -ENOSPC: too
+ * many records: map the original instead.
+ */
+int patched_add(struct mm *mm, const struct patched_text *t);
+/* [start, start + len) was unmapped, replaced or given its original: records are cut. */
+void patched_remove(struct mm *mm, uint64_t start, uint64_t len);
+/* fork: *to* has what *from* has. 0 or -ENOMEM. */
+int patched_copy(struct mm *to, struct mm *from);
+void patched_clear(struct mm *mm);
+
+/* Does [addr, addr + len) touch rewritten text? Cheap. The record is copied to *ret (may be NULL), without sites and owner. */
+bool patched_find(struct mm *mm, uint64_t addr, uint64_t len, struct patched_text *ret);
+/* Does it touch a trampoline area? The guest has no mapping there. */
+bool patched_find_area(struct mm *mm, uint64_t addr, uint64_t len);
+
+/* The ip that the guest and its tracers see for *ip*. Cheap where nothing is rewritten. */
+uint64_t patched_ip(struct mm *mm, uint64_t ip);
+/* Correct *buf*, read from [addr, addr + len) of the guest's memory. Cheap where nothing is rewritten. */
+void patched_originals(struct mm *mm, uint64_t addr, void *buf, size_t len);
