@@ -250,6 +250,7 @@ int aspace_slot_alloc(struct aspace *as)
 				continue;
 			set_bit(as->slot_leaving, nr, false);
 			set_bit(as->slot_used, nr, true);
+			memset(slot_at(as, nr), 0, offsetof(struct slot, orders)); /* what its last thread left */
 			found = (int)nr;
 		}
 	}

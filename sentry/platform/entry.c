@@ -264,7 +264,7 @@ static uint64_t fast_reply(struct gthread *th, int64_t ret, uint32_t state)
 	uint32_t busy = FAST_BUSY;
 
 	th->fast = false;
-	s->reply.ret = ret;
+	s->ret = ret;
 	if (__atomic_compare_exchange_n(&s->fast_state, &busy, state, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return 0;
 	__atomic_store_n(&s->fast_state, state, __ATOMIC_RELEASE);
@@ -280,13 +280,14 @@ static uint64_t fast_reply(struct gthread *th, int64_t ret, uint32_t state)
 static bool fast_begin(struct gthread *th, struct guest_entry *e)
 {
 	struct listener *l = th->as->l;
-	uint64_t nr = __atomic_load_n(&th->slot->fast.nr, __ATOMIC_RELAXED), bell = 0;
+	uint64_t bell = 0;
+	uint32_t nr = __atomic_load_n(&th->slot->nr, __ATOMIC_RELAXED);
 	bool mine = false;
 
 	lock_acquire(&l->lock);
 	if (th->state == TH_OUT && !th->dead) {
 		th->fast = true;
-		if (filter_is_light((uint32_t)nr)) {
+		if (filter_is_light(nr)) {
 			th->state = TH_LIGHT;
 			mine = true;
 		} else {
@@ -299,8 +300,8 @@ static bool fast_begin(struct gthread *th, struct guest_entry *e)
 	if (!mine)
 		return false;
 	e->kind = ENTRY_SYSCALL;
-	e->call.nr = (uint32_t)nr;
-	memcpy(e->call.args, th->slot->fast.args, sizeof(e->call.args));
+	e->call.nr = nr;
+	memcpy(e->call.args, th->slot->args, sizeof(e->call.args));
 	e->call.ip = th->as->p->hello.fast_call;
 	return true;
 }

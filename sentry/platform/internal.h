@@ -20,6 +20,7 @@
 #include "platform/platform.h"
 #include "platform/signals.h"
 #include "platform/stub/layout.h"
+#include "platform/window.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -182,6 +183,7 @@ struct gthread {
 	 */
 	_Atomic uint32_t handed;
 	uint64_t notif_id;
+	struct window window; /* of a call by the slot */
 	uint64_t uc_addr; /* of its signal frame, in the stub's addresses; inside its slot */
 	struct guest_regs regs;
 	bool regs_dirty, rax_set;

@@ -118,19 +118,21 @@ stub_fast:
 	shr $30, %rcx
 	cmp $0x1fe40, %rcx		/* STUB_SLOTS / SLOTS_SIZE */
 	jne stub_fast_call
-	cmpl $0, 192(%r11)		/* poller_on */
+	cmpl $0, 128(%r11)		/* poller_on */
 	je stub_fast_call
 	rdpid %rcx
-	cmp %ecx, 196(%r11)		/* poller_cpu */
+	cmp %ecx, 132(%r11)		/* poller_cpu */
 	je stub_fast_call
-	mov %ecx, 120(%r11)
-	mov %rax, 64(%r11)
-	mov %rdi, 72(%r11)
-	mov %rsi, 80(%r11)
-	mov %rdx, 88(%r11)
-	mov %r10, 96(%r11)
-	mov %r8, 104(%r11)
-	mov %r9, 112(%r11)
+	mov %ecx, 88(%r11)
+	mov %rax, 704(%r11)
+	mov %rdi, 712(%r11)
+	mov %eax, 8(%r11)
+	mov %rdi, 16(%r11)
+	mov %rsi, 24(%r11)
+	mov %rdx, 32(%r11)
+	mov %r10, 40(%r11)
+	mov %r8, 48(%r11)
+	mov %r9, 56(%r11)
 	mov $REQ, %ecx
 	xchg %ecx, (%r11)
 	mov $SPINS, %ecx
@@ -142,7 +144,7 @@ stub_fast:
 	mov $REQ, %eax			/* give up: nobody has taken it? */
 	lock cmpxchg %ecx, (%r11)	/* ecx is 0: FAST_IDLE */
 	jne 3f
-	mov 64(%r11), %rax
+	mov 704(%r11), %rax
 	jmp 4f
 3:	mov $BUSY, %eax
 	mov $BUSY_BELL, %ecx
@@ -152,12 +154,12 @@ stub_fast:
 	.globl stub_fast_rung
 stub_fast_rung:				/* rdi, r11 and the flags are spoiled, rax is the bell's answer */
 	rdgsbase %r11
-	mov 72(%r11), %rdi
-2:	mov 64(%r11), %rax
+	mov 712(%r11), %rdi
+2:	mov 704(%r11), %rax
 	cmpl $REPLY, (%r11)
 	movl $0, (%r11)
 	jne 4f				/* FAST_SLOW */
-	mov 128(%r11), %rax
+	mov 16(%r11), %rax
 	cmpl $0, 4(%r11)		/* fast_pending */
 stub_fast_end:
 	je stub_fast_out

@@ -6,8 +6,10 @@
  */
 #pragma once
 
+#ifndef __ASSEMBLER__
 #include <stddef.h>
 #include <stdint.h>
+#endif
 
 /*
  * Addresses. A native call of the guest names an address below GUEST_MAX and a length below STUB_LEN_MAX, so that the
@@ -19,7 +21,7 @@
 #define STUB_FLOOR 0x7f0000000000ull /* nothing of the guest's is at or above */
 #define STUB_TEXT 0x7f8000000000ull
 #define STUB_TEXT_SIZE 0x10000ull   /* code; a call whose ip is in it comes from the stub */
-#define STUB_FAST 0x7f8000020000ull /* the fast entry: its plain calls are the guest's own, not the stub's */
+#define STUB_FAST 0x7f8000020000ull /* stub_site, where rewritten call sites go */
 #define STUB_DATA 0x7f8000100000ull
 #define STUB_SLOTS 0x7f9000000000ull
 
@@ -44,7 +46,8 @@ enum bell_kind {
 	BELL_SIGNAL = 1, /* a trapped call, a fault, an interrupt; the signal number is in bits 8..15 */
 	BELL_DONE = 2,	 /* the ordered calls are done; results are in the slot */
 	BELL_THREAD = 3, /* a new thread, or the child of a fork, stands ready */
-	BELL_FAST = 4,	 /* the fast entry's request is being served, and it has spun long enough */
+	BELL_FAST = 4,	 /* the request in the slot is being served by a poller, and the stub has spun long enough */
+	BELL_CALL = 5,	 /* a system call, whose request is in the slot */
 };
 #define BELL_KIND(arg) ((unsigned)(arg)&0xff)
 #define BELL_SIGNO(arg) ((unsigned)((arg) >> 8) & 0xff)
@@ -78,9 +81,10 @@ struct stub_order {
 #define STUB_ORDER_MAX 6
 
 /*
- * The fast entry (stub/entry.S): store the request, REQ; a poller takes it (BUSY) and answers (REPLY, or SLOW: make the
- * call plainly). A stub that has spun long enough takes REQ back to IDLE and makes the call plainly, or turns BUSY into
- * BUSY_BELL and rings.
+ * The fast path (docs/fastpath.md, stub/entry.S): store the request, REQ; a poller takes it (BUSY) and answers (REPLY, or
+ * SLOW: it would sleep, and has done nothing: ring for it). A stub that has spun long enough takes REQ back to IDLE and rings
+ * BELL_CALL, or turns BUSY into BUSY_BELL and rings BELL_FAST. Without a poller it rings BELL_CALL at once, with the state
+ * IDLE. The answer is in the slot's request before any of these is answered, by BELL_RESUME.
  */
 #define FAST_IDLE 0
 #define FAST_REQ 1
@@ -89,42 +93,90 @@ struct stub_order {
 #define FAST_REPLY 4
 #define FAST_SLOW 5
 
+/* slot.mode: what stub_site may do. 0: every call is made plainly. */
+#define FAST_ANSWER 1u /* answer by itself */
+#define FAST_RING 2u   /* put the call into the slot and ask */
+
+#define SLOT_WINDOW 4608u /* bytes */
+#define SLOT_FAST_STACK 1536u
+#define SLOT_SEGS 4
+
+/* Bytes [from, to) of a segment's part of the window that the sentry has written. */
+struct slot_out {
+	uint16_t from, to;
+};
+
+/* Who the thread is, in its own namespaces: what the calls of these names return. */
+struct slot_ident {
+	uint32_t pid, tid, ppid, uid, euid, gid, egid, pgrp;
+};
+
 struct slot {
-	/* The fast entry: the state word, the request, and the reply, on lines of their own. */
-	_Alignas(64) uint32_t fast_state;
+	/* The request: one line. The answer takes the place of the first argument. */
+	_Alignas(128) uint32_t fast_state;
 	uint32_t fast_pending; /* an interrupt came in the middle: trap at the end */
-	_Alignas(64) struct {
-		uint64_t nr, args[6];
-		uint32_t cpu, pad;
-	} fast;
-	_Alignas(64) struct {
+	uint32_t nr;
+	uint16_t str_len[2]; /* of the request's strings, terminators included, in the order of their segments */
+	union {
+		uint64_t args[6];
 		int64_t ret;
-	} reply;
+	};
+	/* And the one beside it. */
+	uint64_t ip; /* S: of the system call instruction */
+	struct slot_out out[SLOT_SEGS]; /* by the sentry, with the answer */
+	uint32_t cpu; /* where the stub runs */
+
 	/* Owned by the sentry. */
 	_Alignas(64) uint32_t poller_on; /* a poller looks at this slot */
 	uint32_t poller_cpu;
+	uint32_t mode;	     /* FAST_ANSWER, FAST_RING */
+	uint32_t sigpending; /* some signal is pending for the thread or its process */
+	struct slot_ident ident;
 	uint32_t ctid; /* CLONE_CHILD_CLEARTID: 0 when the host thread is gone */
+	/* By both: the blocked signals, while FAST_ANSWER is on. */
+	_Alignas(64) uint64_t sigmask;
+
 	/* Orders. */
 	_Alignas(64) uint32_t n_orders;
 	uint32_t then;
 	uint32_t rax_from;
 	uint32_t pad;
 	struct stub_order orders[STUB_ORDER_MAX];
-	_Alignas(64) uint8_t window[1024];
+
+	/* The stub's alone: the guest's registers while stub_site works, and its stack. */
+	_Alignas(64) uint64_t saved[16]; /* enum slot_reg */
+	uint64_t fast_phase;		 /* 1: asked, so that a fault is an error of the call */
+	uint64_t spare[7];
+	_Alignas(64) uint8_t fast_stack[SLOT_FAST_STACK];
+	_Alignas(64) uint8_t window[SLOT_WINDOW];
 };
 _Static_assert(sizeof(struct slot) <= SLOT_STACK, "a slot's control part ends below its stack");
 
 /* Offsets for the assembly. */
+#define SLOT_FAST_STATE 0
 #define SLOT_FAST_PENDING 4
-#define SLOT_FAST 64
-#define SLOT_FAST_CPU 120
-#define SLOT_REPLY 128
-#define SLOT_POLLER_ON 192
-#define SLOT_POLLER_CPU 196
-_Static_assert(offsetof(struct slot, fast_pending) == SLOT_FAST_PENDING && offsetof(struct slot, fast) == SLOT_FAST &&
-		       offsetof(struct slot, fast.cpu) == SLOT_FAST_CPU && offsetof(struct slot, reply) == SLOT_REPLY &&
-		       offsetof(struct slot, poller_on) == SLOT_POLLER_ON &&
-		       offsetof(struct slot, poller_cpu) == SLOT_POLLER_CPU,
+#define SLOT_NR 8
+#define SLOT_ARGS 16
+#define SLOT_IP 64
+#define SLOT_CPU 88
+#define SLOT_POLLER_ON 128
+#define SLOT_POLLER_CPU 132
+#define SLOT_MODE 136
+#define SLOT_SIGPENDING 140
+#define SLOT_IDENT 144
+#define SLOT_SIGMASK 192
+#define SLOT_SAVED 704
+#define SLOT_FAST_PHASE 832
+#define SLOT_FAST_STACK_TOP 2432
+_Static_assert(offsetof(struct slot, fast_pending) == SLOT_FAST_PENDING && offsetof(struct slot, nr) == SLOT_NR &&
+		       offsetof(struct slot, args) == SLOT_ARGS && offsetof(struct slot, ip) == SLOT_IP &&
+		       offsetof(struct slot, cpu) == SLOT_CPU && offsetof(struct slot, poller_on) == SLOT_POLLER_ON &&
+		       offsetof(struct slot, poller_cpu) == SLOT_POLLER_CPU && offsetof(struct slot, mode) == SLOT_MODE &&
+		       offsetof(struct slot, sigpending) == SLOT_SIGPENDING &&
+		       offsetof(struct slot, ident) == SLOT_IDENT && offsetof(struct slot, sigmask) == SLOT_SIGMASK &&
+		       offsetof(struct slot, saved) == SLOT_SAVED &&
+		       offsetof(struct slot, fast_phase) == SLOT_FAST_PHASE &&
+		       offsetof(struct slot, fast_stack) + SLOT_FAST_STACK == SLOT_FAST_STACK_TOP,
 	"entry.S knows these");
 
 /* From the zygote, once. */
