@@ -26,10 +26,10 @@ struct insn {
 	uint8_t len;
 	uint8_t kind;	  /* enum insn_kind */
 	uint8_t disp_off; /* where the rip-relative disp32 lies in the instruction, or 0 */
-	uint8_t padding;  /* nop of any length, or endbr64 */
+	uint8_t addr32;	  /* 0x67 stands before it: such a displacement counts from eip */
 	uint8_t op;	  /* the opcode byte */
 	uint8_t map;	  /* 0: one-byte opcodes, 1: 0F, 2: 0F38, 3: 0F3A, others as VEX and EVEX number them */
-	uint8_t prefixed; /* any of the legacy prefixes or REX stands before the opcode */
+	uint8_t prefixes; /* bytes before the opcode: legacy prefixes, REX, VEX, EVEX and escapes */
 	int32_t rel;	  /* of a branch with a target: target - (address + len) */
 };
 

@@ -52,6 +52,7 @@ struct rewrite_input {
 	size_t n_funcs;
 	const uint64_t *targets; /* addresses where something jumps or an instruction begins for sure (entry points, pointers) */
 	size_t n_targets;
+	bool atomic; /* live patching: only windows whose 5 bytes lie in 16 aligned ones */
 };
 
 struct rewrite_plan {
@@ -60,9 +61,9 @@ struct rewrite_plan {
 	uint32_t area_len;     /* bytes of the area in use; 0 without sites */
 	/* What became of the `syscall` instructions. */
 	uint32_t n_syscalls;   /* found */
-	uint32_t n_sigreturn;  /* left: rt_sigreturn */
-	uint32_t n_no_window;  /* left: no instruction long enough in the basic block */
-	uint32_t n_doubt;      /* left: boundaries not certain, or a target inside every window */
+	uint32_t n_plain;      /* left: rt_sigreturn, and numbers that the stub makes plainly in any case */
+	uint32_t n_no_window;  /* left: no instruction long enough in the basic block, or a target inside each */
+	uint32_t n_doubt;      /* left: boundaries of instructions are not certain */
 };
 
 /*
@@ -76,8 +77,10 @@ void rewrite_plan_free(struct rewrite_plan *plan);
  * *entry* is the address of stub_site.
  */
 void rewrite_apply(const struct rewrite_input *in, const struct rewrite_plan *plan, uint8_t *text, uint8_t *area, uint64_t entry);
-/* One site of it: 5 bytes of jump to *jump*, and its trampoline to *tramp*. */
+/* The pieces of it: the area's head, the jump of a site, its trampoline (rewrite_tramp_len() bytes) made of the to_syscall bytes at *orig*. */
+void rewrite_head(uint8_t area[REWRITE_AREA_HEAD], uint64_t entry);
 void rewrite_jump(const struct rewrite_site *s, uint8_t jump[REWRITE_JUMP]);
+void rewrite_tramp(const struct rewrite_site *s, const uint8_t *orig, uint8_t *tramp);
 
 /*
  * Is *sites*, from storage, a table that the functions below can go through? Sorted, no overlap of windows or trampolines, all inside
@@ -90,6 +93,9 @@ bool rewrite_sites_valid(const struct rewrite_site *sites, size_t n, uint64_t te
  * rest of the trampoline. Returns false where ip is in no trampoline.
  */
 bool rewrite_ip_original(const struct rewrite_site *sites, size_t n, uint64_t base, uint64_t ip, uint64_t *ret);
+
+/* The site in whose trampoline *ip* lies, or NULL. */
+const struct rewrite_site *rewrite_site_of_ip(const struct rewrite_site *sites, size_t n, uint64_t base, uint64_t ip);
 
 /*
  * Give *buf*, [addr, addr + len) read from rewritten memory based at *base*, the original bytes: windows that hold the jump, as a whole or as

@@ -18,7 +18,7 @@ struct rewrite_segment {
 
 struct rewrite_elf {
 	struct rewrite_segment seg[REWRITE_SEGMENTS_MAX];
-	unsigned n; /* executable segments with at least one site */
+	unsigned n; /* executable segments with a syscall instruction; perhaps none of them can be rewritten (plan.n_sites) */
 };
 
 /*
