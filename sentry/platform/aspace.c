@@ -444,7 +444,7 @@ uint64_t aspace_vdso(struct aspace *as)
 
 uint64_t aspace_fast_entry(struct aspace *as)
 {
-	return as->p->opt.poller ? as->p->hello.fast_entry : 0;
+	return as->p->hello.fast_entry;
 }
 
 pid_t aspace_host_pid(struct aspace *as)

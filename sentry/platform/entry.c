@@ -52,15 +52,29 @@ static void full_entry(struct gthread *th, const struct seccomp_notif *n, struct
 	p->stats.faults++;
 }
 
+bool gthread_take_call(struct gthread *th)
+{
+	struct guest_syscall *c = &th->slot_call;
+
+	c->nr = __atomic_load_n(&th->slot->nr, __ATOMIC_RELAXED);
+	memcpy(c->args, th->slot->args, sizeof(c->args));
+	c->ip = __atomic_load_n(&th->slot->ip, __ATOMIC_RELAXED) + 2; /* behind the instruction, as a notification shows it */
+	return filter_is_light((uint32_t)c->nr) && window_begin(th, c->nr, c->args);
+}
+
 static void light_entry(struct gthread *th, const struct seccomp_notif *n, struct guest_entry *e)
 {
 	e->kind = ENTRY_SYSCALL;
+	if (th->by_slot) {
+		e->call = th->slot_call;
+		th->as->p->stats.light++;
+		poller_consider(th);
+		return;
+	}
 	e->call.nr = (uint32_t)n->data.nr;
 	memcpy(e->call.args, n->data.args, sizeof(e->call.args));
 	e->call.ip = n->data.instruction_pointer;
 	th->as->p->stats.light++;
-	if (e->call.ip == th->as->p->hello.fast_call)
-		poller_consider(th);
 }
 
 /* -512 to -517 are restart codes to the host's kernel too; none may reach it. */
@@ -210,7 +224,12 @@ static bool finish(struct worker *w, struct gthread *th, const struct seccomp_no
 		uint64_t id = th->notif_id;
 
 		atomic_fetch_add_explicit(&th->handed, 1, memory_order_release);
-		if (go_on)
+		if (th->by_slot) {
+			th->by_slot = false;
+			window_end(th);
+			th->slot->ret = no_restart_code(ret);
+			notify_reply(l, id, BELL_RESUME);
+		} else if (go_on)
 			notify_continue(l, id);
 		else
 			notify_reply(l, id, no_restart_code(ret));
@@ -264,6 +283,7 @@ static uint64_t fast_reply(struct gthread *th, int64_t ret, uint32_t state)
 	uint32_t busy = FAST_BUSY;
 
 	th->fast = false;
+	window_end(th);
 	s->ret = ret;
 	if (__atomic_compare_exchange_n(&s->fast_state, &busy, state, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return 0;
@@ -281,13 +301,12 @@ static bool fast_begin(struct gthread *th, struct guest_entry *e)
 {
 	struct listener *l = th->as->l;
 	uint64_t bell = 0;
-	uint32_t nr = __atomic_load_n(&th->slot->nr, __ATOMIC_RELAXED);
 	bool mine = false;
 
 	lock_acquire(&l->lock);
 	if (th->state == TH_OUT && !th->dead) {
 		th->fast = true;
-		if (filter_is_light(nr)) {
+		if (gthread_take_call(th)) {
 			th->state = TH_LIGHT;
 			mine = true;
 		} else {
@@ -300,9 +319,7 @@ static bool fast_begin(struct gthread *th, struct guest_entry *e)
 	if (!mine)
 		return false;
 	e->kind = ENTRY_SYSCALL;
-	e->call.nr = nr;
-	memcpy(e->call.args, th->slot->args, sizeof(e->call.args));
-	e->call.ip = th->as->p->hello.fast_call;
+	e->call = th->slot_call;
 	return true;
 }
 

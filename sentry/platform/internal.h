@@ -183,7 +183,9 @@ struct gthread {
 	 */
 	_Atomic uint32_t handed;
 	uint64_t notif_id;
-	struct window window; /* of a call by the slot */
+	bool by_slot;	      /* the entry is a call by the slot, answered there */
+	struct guest_syscall slot_call; /* our copy of its request */
+	struct window window; /* of it */
 	uint64_t uc_addr; /* of its signal frame, in the stub's addresses; inside its slot */
 	struct guest_regs regs;
 	bool regs_dirty, rax_set;
@@ -345,6 +347,8 @@ void poller_run(struct worker *w);
 void poller_stop(struct worker *w);
 /* Serve the request in the slot of *th*; the poller's part of gthread_serve(). */
 void gthread_serve_fast(struct worker *w, struct gthread *th);
+/* Copy the request in the slot of *th*; false: it is none that comes by the slot. */
+bool gthread_take_call(struct gthread *th);
 bool filter_is_light(uint32_t nr);
 bool filter_may_continue(uint32_t nr);
 

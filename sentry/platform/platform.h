@@ -143,7 +143,7 @@ uint64_t aspace_min(struct aspace *as);
 uint64_t aspace_max(struct aspace *as);
 uint64_t aspace_vdso(struct aspace *as);
 /*
- * The fast entry, called like a function with the registers of a system call (docs/platform.md), or 0; the value of the
+ * stub_site, where rewritten call sites jump to (docs/fastpath.md), or 0 where the processor lacks what it needs; the value of the
  * private auxiliary vector entry AT_PICKET_FASTCALL.
  */
 #define AT_PICKET_FASTCALL 0x70696b65

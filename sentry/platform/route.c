@@ -90,6 +90,12 @@ static enum verdict route_stub(struct gthread *th, const struct seccomp_notif *n
 			return ROUTE_BREACH;
 		thread_rang(th, n);
 		return th->start_wanted ? ROUTE_START : ROUTE_DONE;
+	case BELL_CALL:
+		if (th->state != TH_OUT || !gthread_take_call(th))
+			return ROUTE_BREACH;
+		th->by_slot = true;
+		th->state = TH_LIGHT;
+		return ROUTE_SERVE;
 	case BELL_FAST:
 		if (th->fast_owed) {
 			th->fast_owed = false;

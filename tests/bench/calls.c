@@ -102,10 +102,10 @@ static void call_fast(void)
 {
 	long nr = SYS_getppid;
 
-	__asm__ volatile("lea -128(%%rsp), %%rsp\n call *%[f]\n lea 128(%%rsp), %%rsp"
+	__asm__ volatile("lea 1f(%%rip), %%rcx\n jmp *%[f]\n1: syscall"
 			 : "+a"(nr)
 			 : [f] "m"(fast_entry)
-			 : "rcx", "r11", "memory", "cc");
+			 : "rcx", "r11", "memory");
 }
 
 int main(int argc, char **argv)

@@ -54,15 +54,17 @@ static int cmd_light(int argc, char **argv)
 	return 0;
 }
 
-/* The fast entry, as a rewritten call site would use it. */
 static uint64_t fast_entry;
 
+/* A rewritten call site: rcx is the address of the system call instruction, which is behind the jump. */
 static long fast(long nr, long a0, long a1, long a2)
 {
-	__asm__ volatile("lea -128(%%rsp), %%rsp\n call *%[f]\n lea 128(%%rsp), %%rsp"
+	register long r10 __asm__("r10") = 8;
+
+	__asm__ volatile("lea 1f(%%rip), %%rcx\n jmp *%[f]\n1: syscall"
 			 : "+a"(nr)
-			 : "D"(a0), "S"(a1), "d"(a2), [f] "m"(fast_entry)
-			 : "rcx", "r11", "memory", "cc");
+			 : "D"(a0), "S"(a1), "d"(a2), "r"(r10), [f] "m"(fast_entry)
+			 : "rcx", "r11", "memory");
 	return nr;
 }
 
@@ -77,9 +79,14 @@ static int cmd_fast(int argc, char **argv)
 		return 0;
 	}
 	for (int i = 0; i < n; i++)
-		if (fast(__NR_getppid, 0, 0, 0) != 0)
-			return fail("fast getppid");
+		if (fast(__NR_times, 0, 0, 0) != -ENOSYS)
+			return fail("fast times");
 	printf("OK fast %.3f us\n", (now() - t) / n);
+	t = now();
+	for (int i = 0; i < n; i++)
+		if (fast(__NR_getuid, 0, 0, 0) != 7)
+			return fail("fast getuid");
+	printf("OK answer %.4f us\n", (now() - t) / n);
 	if (argc > 3)
 		syscall(1001);
 	if (fast(__NR_shmdt, 0, 0, 0) != -ENOSYS || fast(__NR_getpid, 0, 0, 0) != 1)

@@ -9,6 +9,7 @@
 #include "host/lockdown.h"
 #include "lib/list.h"
 #include "platform/platform.h"
+#include "platform/slot.h"
 
 #include <asm/unistd.h>
 #include <elf.h>
@@ -267,6 +268,14 @@ static int64_t do_wait(struct task *t, uint64_t status_addr)
 	}
 }
 
+/* Answers and questions by the slot. */
+static void fast_on(struct task *t)
+{
+	const struct slot_ident id = {.pid = (uint32_t)t->proc->pid, .tid = (uint32_t)t->tid, .uid = 7};
+
+	gthread_set_ident(t->th, &id, FAST_ANSWER | FAST_RING);
+}
+
 static int64_t do_fork(struct task *t)
 {
 	struct proc *child = proc_new(t->proc);
@@ -284,6 +293,7 @@ static int64_t do_fork(struct task *t)
 		return r;
 	}
 	child->pid = tid;
+	fast_on(ct);
 	th = ct->th; /* ours until it is put, even if the child has ended by then */
 	gthread_start(th);
 	gthread_put(th);
@@ -321,6 +331,7 @@ static int64_t do_clone(struct task *t, const struct guest_syscall *c)
 		aspace_write(t->proc->as, c->args[2], &tid, 4, NULL);
 	if (c->args[0] & CLONE_CHILD_CLEARTID)
 		ct->clear_tid = c->args[3];
+	fast_on(ct);
 	th = ct->th;
 	gthread_start(th);
 	gthread_put(th);
@@ -359,6 +370,7 @@ static int64_t do_exec(struct task *t, const struct guest_syscall *c)
 	t->th = th;
 	t->proc->as = as;
 	pthread_mutex_unlock(&mini.lock);
+	fast_on(t);
 	gthread_start(th);
 	gthread_exit(old, 0);
 	aspace_put(old_as);
@@ -706,6 +718,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "mini: %s: %s\n", argv[1], strerror(-r));
 		return 126;
 	}
+	fast_on(t);
 	gthread_start(t->th);
 	while (!atomic_load(&mini.over))
 		platform_sleep(mini.p, &mini.done, -1);

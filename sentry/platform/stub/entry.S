@@ -3,6 +3,8 @@
  * The stub's assembly: start, system calls, the signal return, and the first steps of cloned threads, which must not touch
  * the stack before it is their own.
  */
+#include "site.h"
+
 	.section .text.start, "ax"
 	.globl stub_start
 stub_start:
@@ -98,86 +100,123 @@ stub_clone:
 	ud2
 
 /*
- * The fast entry: called (return address on the stack) with the registers of a system call; like `syscall` it changes rax, rcx
- * and r11, and the flags besides. gs is the slot, unless the guest has set it. It is not in the stub's own text: to the
- * filter its plain call is one of the guest's. An interrupt between stub_fast and stub_fast_end, or around the bell,
- * only sets fast_pending.
+ * stub_site (docs/fastpath.md): entered by a jump with the registers of a system call, rcx = S, the address of the original
+ * instruction, r11 free. It leaves to S with all else as it came (plain), or to S+2 with the result in rax. The guest's stack is
+ * never touched. gs leads to the slot, unless the guest has set it. Signals in here: stub/site.c, which knows from the labels
+ * where the guest's registers are.
  */
-#define REQ 1
-#define BUSY 2
-#define BUSY_BELL 3
-#define REPLY 4
-#define SPINS 600	/* of pause: some 20 microseconds */
+#define SAVED(n) SLOT_SAVED + 8 * (n)
 
 	.section .text.fast, "ax"
-	.globl stub_fast, stub_fast_end, stub_fast_call, stub_fast_trap, stub_fast_out
+	.globl stub_site, site_swapped, site_other, site_ours, site_stored, site_saved, site_call, site_called, site_leave
+	.globl site_checked, site_trap, site_jump, site_end, site_fault
 	.balign 64
-stub_fast:
+stub_site:
 	rdgsbase %r11
-	mov %r11, %rcx
-	shr $30, %rcx
-	cmp $0x1fe40, %rcx		/* STUB_SLOTS / SLOTS_SIZE */
-	jne stub_fast_call
-	cmpl $0, 128(%r11)		/* poller_on */
-	je stub_fast_call
-	rdpid %rcx
-	cmp %ecx, 132(%r11)		/* poller_cpu */
-	je stub_fast_call
-	mov %ecx, 88(%r11)
-	mov %rax, 704(%r11)
-	mov %rdi, 712(%r11)
-	mov %eax, 8(%r11)
-	mov %rdi, 16(%r11)
-	mov %rsi, 24(%r11)
-	mov %rdx, 32(%r11)
-	mov %r10, 40(%r11)
-	mov %r8, 48(%r11)
-	mov %r9, 56(%r11)
-	mov $REQ, %ecx
-	xchg %ecx, (%r11)
-	mov $SPINS, %ecx
-1:	cmpl $REPLY, (%r11)
-	jae 2f
-	pause
-	dec %ecx
-	jnz 1b
-	mov $REQ, %eax			/* give up: nobody has taken it? */
-	lock cmpxchg %ecx, (%r11)	/* ecx is 0: FAST_IDLE */
-	jne 3f
-	mov 704(%r11), %rax
-	jmp 4f
-3:	mov $BUSY, %eax
-	mov $BUSY_BELL, %ecx
-	lock cmpxchg %ecx, (%r11)
-	jne 2f				/* answered meanwhile */
-	jmp stub_fast_bell
-	.globl stub_fast_rung
-stub_fast_rung:				/* rdi, r11 and the flags are spoiled, rax is the bell's answer */
-	rdgsbase %r11
-	mov 712(%r11), %rdi
-2:	mov 704(%r11), %rax
-	cmpl $REPLY, (%r11)
-	movl $0, (%r11)
-	jne 4f				/* FAST_SLOW */
-	mov 16(%r11), %rax
-	cmpl $0, 4(%r11)		/* fast_pending */
-stub_fast_end:
-	je stub_fast_out
-	movl $0, 4(%r11)
-stub_fast_trap:
-	ud2				/* the handler turns it into the interrupt, and goes on at stub_fast_out */
-4:	cmpl $0, 4(%r11)
-	je stub_fast_call
-	movl $0, 4(%r11)		/* the interrupt came before the call: it may as well come after it */
-	jmp stub_fast_trap_before
+	bswap %r11
+	lea 0x6f810000(%r11), %r11d	/* 0 if gs is in the 4 GiB from STUB_SLOTS on */
+	xchg %rcx, %r11
+site_swapped:
+	jrcxz site_ours
+	xchg %rcx, %r11
+site_other:
+	jmp *%rcx
 	.balign 16
-stub_fast_call:
-	syscall
-stub_fast_out:
-	ret
-	.globl stub_fast_trap_before
-stub_fast_trap_before:
-	ud2				/* the same, going on at stub_fast_call */
+site_ours:
+	rdgsbase %rcx
+	mov %r11, SAVED(REG_IP)(%rcx)
+	mov %rax, SAVED(REG_AX)(%rcx)
+site_stored:
+	lahf
+	seto %al
+	mov %eax, SAVED(REG_STATUS)(%rcx)
+site_saved:
+	mov SAVED(REG_AX)(%rcx), %eax
+	cmp $MARSHAL_NR, %eax
+	jae site_plain
+	lea stub_how(%rip), %r11
+	movzbl (%r11,%rax), %eax
+	test SLOT_MODE(%rcx), %al	/* HOW_ANSWER, HOW_CALL: bits of the mode that it needs */
+	jz site_plain
+	test $HOW_IDENT, %al
+	jz site_full
+	and $HOW_WORD, %eax
+	shr $HOW_SHIFT, %eax
+	mov SLOT_IDENT(%rcx,%rax,4), %eax
+site_answer:				/* rax is the result */
+	mov %rax, %r11
+	mov SAVED(REG_STATUS)(%rcx), %eax
+	add $127, %al			/* OF again */
+	sahf
+	mov %r11, %rax
+	mov SAVED(REG_IP)(%rcx), %r11
+	lea 2(%r11), %r11
+site_leave:				/* all as the guest shall have it, r11 is where it goes */
+	mov SLOT_FAST_PENDING(%rcx), %ecx
+site_checked:
+	jrcxz 1f
+site_trap:
+	ud2				/* the interrupt that came in between */
+1:	mov %r11, %rcx
+site_jump:
+	jmp *%rcx
+
+	.balign 16
+site_plain:
+	mov SAVED(REG_STATUS)(%rcx), %eax
+	add $127, %al
+	sahf
+	mov SAVED(REG_AX)(%rcx), %rax
+	mov SAVED(REG_IP)(%rcx), %r11
+	jmp site_leave
+
+	.balign 16
+site_full:
+	mov %rdi, SAVED(REG_DI)(%rcx)
+	mov %rsi, SAVED(REG_SI)(%rcx)
+	mov %rdx, SAVED(REG_DX)(%rcx)
+	mov %r10, SAVED(REG_R10)(%rcx)
+	mov %r8, SAVED(REG_R8)(%rcx)
+	mov %r9, SAVED(REG_R9)(%rcx)
+	mov %rbx, SAVED(REG_BX)(%rcx)
+	mov %rbp, SAVED(REG_BP)(%rcx)
+	mov %r12, SAVED(REG_R12)(%rcx)
+	mov %r13, SAVED(REG_R13)(%rcx)
+	mov %r14, SAVED(REG_R14)(%rcx)
+	mov %r15, SAVED(REG_R15)(%rcx)
+	mov %rsp, SAVED(REG_SP)(%rcx)
+site_call:				/* from here to site_called the registers are those of the slot */
+	lea SLOT_FAST_STACK_TOP(%rcx), %rsp
+	pushfq
+	pop %rax
+	mov %rax, SAVED(REG_FLAGS)(%rcx)
+	cld
+	mov %rcx, %rbx
+	mov %rcx, %rdi
+	call stub_fast_call		/* rax: the result, rdx: whether it is one */
+	mov %rbx, %rcx
+site_fault:				/* the same, from the signal handler */
+	testl $0x400, SAVED(REG_FLAGS)(%rcx)
+	jz 1f
+	std
+1:	test %edx, %edx
+	mov SAVED(REG_DI)(%rcx), %rdi
+	mov SAVED(REG_SI)(%rcx), %rsi
+	mov SAVED(REG_DX)(%rcx), %rdx
+	mov SAVED(REG_R10)(%rcx), %r10
+	mov SAVED(REG_R8)(%rcx), %r8
+	mov SAVED(REG_R9)(%rcx), %r9
+	mov SAVED(REG_BX)(%rcx), %rbx
+	mov SAVED(REG_BP)(%rcx), %rbp
+	mov SAVED(REG_R12)(%rcx), %r12
+	mov SAVED(REG_R13)(%rcx), %r13
+	mov SAVED(REG_R14)(%rcx), %r14
+	mov SAVED(REG_R15)(%rcx), %r15
+	mov SAVED(REG_SP)(%rcx), %rsp
+site_called:
+	jnz site_answer
+	jmp site_plain
+site_end:
 
 /*
  * Where a watched guest's futex calls are made after the sentry has seen them: the watching filter lets them through from here
@@ -186,21 +225,6 @@ stub_fast_trap_before:
 	.globl stub_native
 	.balign 16
 stub_native:
-	syscall
-	ud2
-
-	.text
-	.globl stub_fast_bell, stub_fast_bell_end
-stub_fast_bell:
-	mov $4, %edi			/* BELL_FAST */
-	mov $0x7fb, %eax		/* STUB_BELL */
-	syscall
-	test %rax, %rax
-	js 1f
-	jmp stub_fast_rung
-stub_fast_bell_end:
-1:	mov $231, %eax			/* the sentry is gone */
-	mov $1, %edi
 	syscall
 	ud2
 

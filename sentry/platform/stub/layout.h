@@ -6,10 +6,25 @@
  */
 #pragma once
 
+/* Offsets for the assembly. */
+#define SLOT_FAST_STATE 0
+#define SLOT_FAST_PENDING 4
+#define SLOT_NR 8
+#define SLOT_ARGS 16
+#define SLOT_IP 64
+#define SLOT_CPU 88
+#define SLOT_POLLER_ON 128
+#define SLOT_POLLER_CPU 132
+#define SLOT_MODE 136
+#define SLOT_SIGPENDING 140
+#define SLOT_IDENT 144
+#define SLOT_SIGMASK 192
+#define SLOT_SAVED 704
+#define SLOT_FAST_STACK_TOP 2432
+
 #ifndef __ASSEMBLER__
 #include <stddef.h>
 #include <stdint.h>
-#endif
 
 /*
  * Addresses. A native call of the guest names an address below GUEST_MAX and a length below STUB_LEN_MAX, so that the
@@ -144,30 +159,15 @@ struct slot {
 	struct stub_order orders[STUB_ORDER_MAX];
 
 	/* The stub's alone: the guest's registers while stub_site works, and its stack. */
-	_Alignas(64) uint64_t saved[16]; /* enum slot_reg */
-	uint64_t fast_phase;		 /* 1: asked, so that a fault is an error of the call */
-	uint64_t spare[7];
+	_Alignas(64) uint64_t saved[17]; /* site.h */
+	uint32_t fast_phase;		 /* enum fast_phase */
+	uint32_t pad2;
+	uint64_t spare[6];
 	_Alignas(64) uint8_t fast_stack[SLOT_FAST_STACK];
 	_Alignas(64) uint8_t window[SLOT_WINDOW];
 };
 _Static_assert(sizeof(struct slot) <= SLOT_STACK, "a slot's control part ends below its stack");
 
-/* Offsets for the assembly. */
-#define SLOT_FAST_STATE 0
-#define SLOT_FAST_PENDING 4
-#define SLOT_NR 8
-#define SLOT_ARGS 16
-#define SLOT_IP 64
-#define SLOT_CPU 88
-#define SLOT_POLLER_ON 128
-#define SLOT_POLLER_CPU 132
-#define SLOT_MODE 136
-#define SLOT_SIGPENDING 140
-#define SLOT_IDENT 144
-#define SLOT_SIGMASK 192
-#define SLOT_SAVED 704
-#define SLOT_FAST_PHASE 832
-#define SLOT_FAST_STACK_TOP 2432
 _Static_assert(offsetof(struct slot, fast_pending) == SLOT_FAST_PENDING && offsetof(struct slot, nr) == SLOT_NR &&
 		       offsetof(struct slot, args) == SLOT_ARGS && offsetof(struct slot, ip) == SLOT_IP &&
 		       offsetof(struct slot, cpu) == SLOT_CPU && offsetof(struct slot, poller_on) == SLOT_POLLER_ON &&
@@ -175,7 +175,6 @@ _Static_assert(offsetof(struct slot, fast_pending) == SLOT_FAST_PENDING && offse
 		       offsetof(struct slot, sigpending) == SLOT_SIGPENDING &&
 		       offsetof(struct slot, ident) == SLOT_IDENT && offsetof(struct slot, sigmask) == SLOT_SIGMASK &&
 		       offsetof(struct slot, saved) == SLOT_SAVED &&
-		       offsetof(struct slot, fast_phase) == SLOT_FAST_PHASE &&
 		       offsetof(struct slot, fast_stack) + SLOT_FAST_STACK == SLOT_FAST_STACK_TOP,
 	"entry.S knows these");
 
@@ -185,8 +184,7 @@ struct stub_hello {
 	uint64_t text_end;
 	uint64_t vdso;	     /* AT_SYSINFO_EHDR, or 0 */
 	uint64_t probe;	     /* where the kernel put a mapping without a hint */
-	uint64_t fast_entry; /* address of the fast entry; 0 where the processor lacks rdgsbase or rdpid */
-	uint64_t fast_call;  /* ip of its plain call */
+	uint64_t fast_entry; /* address of stub_site; 0 where the processor lacks rdgsbase or rdpid */
 	uint64_t fsgsbase;   /* rdfsbase may be used */
 	uint64_t native;     /* a system call instruction for the guest, and a trap behind it (entry.S) */
 	uint64_t watch_prog; /* struct sock_fprog of the watching filter */
@@ -215,3 +213,4 @@ struct stub_born {
 /* The kernel's signal frame as the stub needs it; the sentry has its own description in arch/x86_64/sigframe.h. */
 #define STUB_UC_RAX_OFFSET 144 /* ucontext.uc_mcontext.rax */
 #define STUB_UC_RIP_OFFSET 168
+#endif

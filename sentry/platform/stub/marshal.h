@@ -10,7 +10,9 @@
 #include <stdint.h>
 
 #define MARSHAL_SEGS 4
-#define MARSHAL_NR 464u /* numbers from here on are made plainly */
+#ifndef MARSHAL_NR
+#define MARSHAL_NR 464 /* numbers from here on are made plainly */
+#endif
 
 #define MARSHAL_IN 1u
 #define MARSHAL_OUT 2u
@@ -283,7 +285,7 @@ static inline int marshal_plan(uint64_t nr, const uint64_t *args, struct marshal
 	unsigned strings = 0, n_desc = MARSHAL_SEGS;
 
 	m->n = 0;
-	if (nr >= MARSHAL_NR)
+	if (nr >= (unsigned)MARSHAL_NR)
 		return 0;
 	d = marshal_table[nr];
 	if (!(d[0] & M_SLOT))

@@ -5,6 +5,7 @@
  * no secrets and enforces nothing: the filter and the sentry do.
  */
 #include "layout.h"
+#include "site.h"
 
 #include <asm/unistd.h>
 #include <linux/audit.h>
@@ -20,8 +21,7 @@ void stub_restorer(void);
 void stub_signal(long sig, void *info, void *uc);
 void stub_child(void *uc, uint64_t nonce, long how);
 _Noreturn void stub_main(uint64_t *sp);
-extern char stub_text_end[], stub_fast_section_end[], stub_data_end[], stub_fast[], stub_fast_end[], stub_fast_call[],
-	stub_fast_trap[], stub_fast_trap_before[], stub_fast_out[], stub_fast_bell[], stub_fast_bell_end[], stub_native[];
+extern char stub_text_end[], stub_fast_section_end[], stub_data_end[], stub_site[], stub_native[];
 
 #define SYS(nr, a0, a1, a2, a3, a4, a5)                                                                                \
 	stub_syscall(nr, (long)(a0), (long)(a1), (long)(a2), (long)(a3), (long)(a4), (long)(a5))
@@ -165,32 +165,11 @@ static void serve(struct slot *s, long kind, void *info, void *uc, uint64_t nonc
 	}
 }
 
-/*
- * A signal in the fast entry. Before its last check an interrupt is only noted; the two traps are how it comes back,
- * with the registers of a finished or a not yet begun call. True: nothing to report now.
- */
-static int in_fast_entry(struct slot *s, long *sig, void *uc)
-{
-	volatile uint64_t *rip = (volatile uint64_t *)((char *)uc + STUB_UC_RIP_OFFSET);
-
-	if (*sig == STUB_SIG_INTERRUPT &&
-		((*rip >= (uint64_t)stub_fast && *rip < (uint64_t)stub_fast_end) ||
-			(*rip >= (uint64_t)stub_fast_bell && *rip < (uint64_t)stub_fast_bell_end))) {
-		__atomic_store_n(&s->fast_pending, 1, __ATOMIC_RELAXED);
-		return 1;
-	}
-	if (*sig == 4 && (*rip == (uint64_t)stub_fast_trap || *rip == (uint64_t)stub_fast_trap_before)) {
-		*rip = *rip == (uint64_t)stub_fast_trap ? (uint64_t)stub_fast_out : (uint64_t)stub_fast_call;
-		*sig = STUB_SIG_INTERRUPT;
-	}
-	return 0;
-}
-
 void stub_signal(long sig, void *info, void *uc)
 {
 	struct slot *s = slot_of(uc);
 
-	if (!in_fast_entry(s, &sig, uc))
+	if (!site_signal(s, &sig, uc))
 		serve(s, BELL_SIGNAL | sig << 8, info, uc, 0);
 }
 
@@ -396,8 +375,7 @@ static void say_hello(uint64_t vdso)
 		.vdso = vdso,
 		.probe = (uint64_t)probe,
 		.fsgsbase = globals.fsgsbase,
-		.fast_entry = globals.fast ? (uint64_t)stub_fast : 0,
-		.fast_call = (uint64_t)stub_fast_out, /* as a notification shows it: behind the instruction */
+		.fast_entry = globals.fast ? (uint64_t)stub_site : 0,
 		.native = (uint64_t)stub_native,
 		.watch_prog = (uint64_t)&globals.watch,
 	};
@@ -441,8 +419,10 @@ _Noreturn void stub_main(uint64_t *sp)
 		globals.setup.n_insns > STUB_FILTER_MAX || globals.setup.n_watch > STUB_WATCH_MAX)
 		die(8);
 	globals.watch = (struct sock_fprog){(uint16_t)globals.setup.n_watch, (struct sock_filter *)globals.setup.watch};
+	site_init();
 	set_handlers();
 	SYS3(__NR_mprotect, &globals, sizeof(globals), PROT_READ);
+	SYS3(__NR_mprotect, stub_how, STUB_HOW_SIZE, PROT_READ);
 	for (;;) {
 		char cmd;
 		long r = recv_fd(&cmd, 1, &fd);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* The sentry's words in a slot. */
+#include "platform/slot.h"
+
+#include "platform/internal.h"
+
+void gthread_set_ident(struct gthread *th, const struct slot_ident *id, uint32_t mode)
+{
+	th->slot->ident = *id;
+	gthread_set_mode(th, mode);
+}
+
+void gthread_set_mode(struct gthread *th, uint32_t mode)
+{
+	__atomic_store_n(&th->slot->mode, th->as->p->hello.fast_entry ? mode : 0, __ATOMIC_SEQ_CST);
+}
+
+void gthread_set_ppid(struct gthread *th, uint32_t ppid)
+{
+	__atomic_store_n(&th->slot->ident.ppid, ppid, __ATOMIC_RELAXED);
+}
+
+uint64_t gthread_sigmask(struct gthread *th)
+{
+	return __atomic_load_n(&th->slot->sigmask, __ATOMIC_SEQ_CST);
+}
+
+void gthread_set_sigmask(struct gthread *th, uint64_t mask)
+{
+	__atomic_store_n(&th->slot->sigmask, mask, __ATOMIC_SEQ_CST);
+}
+
+void gthread_set_sigpending(struct gthread *th, bool pending)
+{
+	__atomic_store_n(&th->slot->sigpending, pending, __ATOMIC_SEQ_CST);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a guest thread may do without entering: the sentry's words in its slot (docs/fastpath.md). The guest can write them too, and lies
+ * to itself alone. Any thread may call these while *th* is held.
+ */
+#pragma once
+
+#include "platform/stub/layout.h"
+
+#include <stdbool.h>
+
+struct gthread;
+
+/* Who it is, and its mode: FAST_ANSWER, FAST_RING, or 0: every call is made plainly. A new thread has 0. */
+void gthread_set_ident(struct gthread *th, const struct slot_ident *id, uint32_t mode);
+void gthread_set_mode(struct gthread *th, uint32_t mode);
+void gthread_set_ppid(struct gthread *th, uint32_t ppid);
+/* The blocked signals, which the guest changes by itself while its mode has FAST_ANSWER. */
+uint64_t gthread_sigmask(struct gthread *th);
+void gthread_set_sigmask(struct gthread *th, uint64_t mask);
+/* Some signal is pending: the guest leaves changes of its mask to the sentry. Said before the mask is looked at. */
+void gthread_set_sigpending(struct gthread *th, bool pending);
