@@ -128,7 +128,7 @@ static ssize_t slave_wait_read(struct task *t, struct tty *tty, struct file *f, 
 			deadline = kernel_now_mono() + rules.next_ns;
 		if (n)
 			continue;
-		r = task_block(t, deadline);
+		r = total ? task_block_midway(t, deadline) : task_block(t, deadline);
 		if (r == -ETIMEDOUT)
 			return total;
 		if (r)

@@ -78,7 +78,7 @@
 	CALL(getpid, "own number")                                                                                     \
 	CALL(sched_yield, "waiting for a short time")                                                                  \
 	CALL(sched_getaffinity, "number of processors")                                                                \
-	CALL(sched_setaffinity, "the guest's wishes for its own threads, within the sentry's processors")               \
+	CALL(sched_setaffinity, "the guest's wishes for its own threads, within the sentry's processors; the poller's")  \
 	CALL(getcpu, "the processor a poller runs on")                                                                 \
 	RULE(prctl, prctl, "names of threads and of memory")                                                           \
 	CALL(rt_sigaction, "the handler that takes a worker out of a wait")                                            \

@@ -59,7 +59,9 @@ static int64_t serve_syscall(struct task *t, const struct guest_entry *e)
 	uint32_t work;
 	int64_t ret;
 
-	atomic_fetch_add_explicit(&t->syscalls, 1, memory_order_relaxed);
+	/* Only the worker that serves *t* counts. */
+	atomic_store_explicit(
+		&t->syscalls, atomic_load_explicit(&t->syscalls, memory_order_relaxed) + 1, memory_order_relaxed);
 	t->syscall_nr = e->call.nr;
 	work = atomic_load_explicit(&t->work, memory_order_relaxed);
 	if (work == SYSCALL_WORK_SECCOMP && seccomp_lets_pass(t, e->call.nr))
@@ -77,7 +79,7 @@ static int64_t serve_syscall(struct task *t, const struct guest_entry *e)
 	}
 	ret = syscall_dispatch(t, &e->call);
 	/* A signal that another thread took meanwhile: go on as if nothing had happened. */
-	while (errno_is_restart(ret) && !e->full && !has_work(t))
+	while (errno_is_restart(ret) && !e->full && !has_work(t) && !platform_gave_up(t->kernel->platform))
 		ret = ret == -ERESTART_RESTARTBLOCK ? t->restart.fn(t, &t->restart) : syscall_dispatch(t, &e->call);
 	return ret;
 }
@@ -145,7 +147,8 @@ static int64_t kernel_entry(struct gthread *th, const struct guest_entry *e)
 	if (!t)
 		return 0;
 	k = t->kernel;
-	atomic_store(&t->in_guest, false);
+	/* Who still sees it in the guest interrupts for nothing. */
+	atomic_store_explicit(&t->in_guest, false, memory_order_relaxed);
 	t->pt.entered_tf = e->full && t->pt.forced_tf;
 	if (t->pt.entered_tf)
 		ptrace_enter(t);

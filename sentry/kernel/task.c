@@ -312,6 +312,13 @@ int task_block(struct task *t, int64_t deadline_ns)
 	/* What this task did so far may be news for one who waits for a signal. */
 	if (atomic_load_explicit(&t->kernel->n_fasync, memory_order_relaxed))
 		fasync_send(t->kernel);
+	if (platform_give_up(t->kernel->platform, &t->waker))
+		return -ERESTARTSYS;
+	return block(t, deadline_ns, TIF_SIGPENDING | TIF_KILLED | TIF_STOP | TIF_TRAP);
+}
+
+int task_block_midway(struct task *t, int64_t deadline_ns)
+{
 	return block(t, deadline_ns, TIF_SIGPENDING | TIF_KILLED | TIF_STOP | TIF_TRAP);
 }
 

@@ -292,6 +292,11 @@ void task_waiter_init(struct task_waiter *w, struct task *t, uint32_t mask);
  * Returns 0 (test again), -ERESTARTSYS (signal pending), -ETIMEDOUT.
  */
 int task_block(struct task *t, int64_t deadline_ns);
+/*
+ * The same where the call has done a part of its work already. The poller gives other calls up at their first sleep, which then come
+ * once more (platform_give_up()).
+ */
+int task_block_midway(struct task *t, int64_t deadline_ns);
 /* As task_block(), but only SIGKILL ends it. */
 int task_block_killable(struct task *t, int64_t deadline_ns);
 void task_wake(struct task *t);

@@ -59,7 +59,7 @@ bool gthread_take_call(struct gthread *th)
 	c->nr = __atomic_load_n(&th->slot->nr, __ATOMIC_RELAXED);
 	memcpy(c->args, th->slot->args, sizeof(c->args));
 	c->ip = __atomic_load_n(&th->slot->ip, __ATOMIC_RELAXED) + 2; /* behind the instruction, as a notification shows it */
-	return filter_is_light((uint32_t)c->nr) && window_begin(th, c->nr, c->args);
+	return c->nr < LIGHT_MAP * 64 && (th->as->p->light[c->nr / 64] >> c->nr % 64 & 1) && window_begin(th, c->nr, c->args);
 }
 
 static void light_entry(struct gthread *th, const struct seccomp_notif *n, struct guest_entry *e)
@@ -191,11 +191,21 @@ static void finish_exit(struct gthread *th)
 	gthread_report_gone(th, dead);
 }
 
+/*
+ * The interrupt of a thread that stands in stub_site: noted in the slot, where the stub finds it at the end. A signal to a stub that
+ * spins on another processor might come after the guest has gone on.
+ */
+static void slot_interrupt(struct gthread *th)
+{
+	th->signal_sent = true;
+	__atomic_store_n(&th->slot->fast_pending, 1, __ATOMIC_RELAXED);
+}
+
 /* An entry is over: the guest goes on. False if the client has to be asked again because of an interrupt. */
 static bool finish(struct worker *w, struct gthread *th, const struct seccomp_notif *n, bool full, int64_t ret)
 {
 	struct listener *l = th->as->l;
-	bool go_on = !full && th->go_on && filter_may_continue((uint32_t)n->data.nr);
+	bool go_on = !full && !th->by_slot && th->go_on && filter_may_continue((uint32_t)n->data.nr);
 
 	lock_acquire(&l->lock);
 	if (th->dead) {
@@ -211,7 +221,10 @@ static bool finish(struct worker *w, struct gthread *th, const struct seccomp_no
 	if (th->interrupted || th->reenter) {
 		th->after_syscall = th->reenter && !go_on; /* a result of the host's is in the registers then */
 		th->interrupted = th->reenter = false;
-		gthread_signal(th); /* before the reply: the handler runs before any instruction of the guest */
+		if (th->by_slot)
+			slot_interrupt(th);
+		else
+			gthread_signal(th); /* before the reply: the handler runs before any instruction of the guest */
 	}
 	th->state = TH_OUT;
 	l->n_out++;
@@ -273,87 +286,197 @@ void gthread_serve(struct worker *w, struct gthread *th, const struct seccomp_no
 	gthread_put(th);
 }
 
-/* --- the fast entry ---------------------------------------------------------------------------- */
+/* --- the poller's entries ----------------------------------------------------------------------- */
 
-/* Put the answer where the stub looks for it; it may have rung, or be about to. l->lock is held. Returns the bell to
- * answer. */
-static uint64_t fast_reply(struct gthread *th, int64_t ret, uint32_t state)
-{
-	struct slot *s = th->slot;
-	uint32_t busy = FAST_BUSY;
+/*
+ * Requests in the slot (docs/fastpath.md). Whose a request is, is decided by the thread's state under l->lock, not by the state word in
+ * the slot: the poller only reads that, and writes it once, with the answer, so that the line goes over and back once. A stub that
+ * has waited long enough takes its request back and rings; if the poller has it, the bell is answered when the poller is done.
+ */
 
-	th->fast = false;
-	window_end(th);
-	s->ret = ret;
-	if (__atomic_compare_exchange_n(&s->fast_state, &busy, state, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-		return 0;
-	__atomic_store_n(&s->fast_state, state, __ATOMIC_RELEASE);
-	if (th->fast_rang) {
-		th->fast_rang = false;
-		return th->notif_id;
-	}
-	th->fast_owed = busy == FAST_BUSY_BELL;
-	return 0;
-}
-
-/* Take the request as ours. False: the thread is not in the guest, or is asked to make the call plainly. */
-static bool fast_begin(struct gthread *th, struct guest_entry *e)
+/* Take the request as ours. False: it is not there any more, or not for us. */
+static bool fast_begin(struct gthread *th)
 {
 	struct listener *l = th->as->l;
-	uint64_t bell = 0;
 	bool mine = false;
 
 	lock_acquire(&l->lock);
-	if (th->state == TH_OUT && !th->dead) {
-		th->fast = true;
-		if (gthread_take_call(th)) {
-			th->state = TH_LIGHT;
-			mine = true;
-		} else {
-			bell = fast_reply(th, 0, FAST_SLOW);
-		}
+	/* Still there: one that has been taken back meanwhile may have been served and answered. */
+	if (th->state == TH_OUT && !th->dead && __atomic_load_n(&th->slot->fast_state, __ATOMIC_ACQUIRE) == FAST_REQ) {
+		th->state = TH_LIGHT;
+		th->fast = mine = true;
 	}
 	lock_release(&l->lock);
-	if (bell)
-		notify_reply(l, bell, BELL_RESUME);
-	if (!mine)
-		return false;
-	e->kind = ENTRY_SYSCALL;
-	e->call = th->slot_call;
-	return true;
+	return mine;
 }
 
-void gthread_serve_fast(struct worker *w, struct gthread *th)
+/*
+ * Put *state* where the stub looks for it. True: it has taken the request back, and has rung or is about to. l->lock is held.
+ */
+static bool fast_publish(struct gthread *th, uint32_t state)
+{
+	return __atomic_exchange_n(&th->slot->fast_state, state, __ATOMIC_SEQ_CST) != FAST_REQ;
+}
+
+/* The answer is *ret*. Returns the bell to answer, or 0. l->lock is held. */
+static uint64_t fast_reply(struct gthread *th, int64_t ret)
+{
+	uint64_t bell = 0;
+
+	window_end(th);
+	th->slot->ret = ret;
+	th->fast_ret = ret;
+	th->fast = false;
+	th->state = TH_OUT;
+	if (!fast_publish(th, FAST_REPLY))
+		return 0;
+	if (th->fast_rang)
+		bell = th->notif_id;
+	else
+		th->fast_owed = true;
+	th->fast_rang = false;
+	return bell;
+}
+
+/* The call shall come by a bell. True: it has come already, and is to be served as if it came now. l->lock is held. */
+static bool fast_refuse(struct gthread *th)
+{
+	bool rang;
+
+	th->window.n = 0;
+	fast_publish(th, FAST_SLOW);
+	rang = th->fast_rang;
+	th->fast = th->fast_rang = false;
+	if (rang) {
+		th->by_slot = true;
+		th->as->l->n_out--;
+	} else {
+		th->state = TH_OUT;
+	}
+	return rang;
+}
+
+/* Another worker serves the call for which *th* has rung. */
+static void serve_elsewhere(struct gthread *th)
 {
 	struct listener *l = th->as->l;
-	struct guest_entry e = {0};
-	uint64_t bell;
-	int64_t ret;
+	struct job job = {.kind = JOB_SERVE, .l = l, .th = th, .n = {.id = th->notif_id, .pid = (uint32_t)th->tid}};
 
-	if (!fast_begin(th, &e))
-		return;
-	refs_get(&th->refs);
-	th->rax_set = th->exiting = th->reenter = false;
-	w->current = th;
-	ret = th->as->p->client->entry(th, &e);
-	w->current = NULL;
-	th->as->p->stats.polled++;
+	refs_get(&l->refs);
+	if (!gthread_take_call(th))
+		th->slot_call.nr = UINT32_MAX; /* changed under our eyes: no such call */
+	if (worker_assign(l->p, &job) < 0) {
+		lock_acquire(&l->lock);
+		th->by_slot = false;
+		th->state = TH_OUT; /* nobody can serve it: the reaper reports it as gone */
+		l->n_out++;
+		lock_release(&l->lock);
+		aspace_kill(th->as);
+		listener_put(l);
+	}
+}
+
+static void fast_end(struct worker *w, struct gthread *th, int64_t ret, bool refused)
+{
+	struct listener *l = th->as->l;
+	bool elsewhere = false;
+	uint64_t bell = 0;
+
 	lock_acquire(&l->lock);
 	if (th->dead) {
 		lock_release(&l->lock);
 		gthread_report_gone(th, true);
-		gthread_put(th);
 		return;
 	}
 	if (th->interrupted || th->reenter) {
 		th->after_syscall = th->reenter;
 		th->interrupted = th->reenter = false;
-		gthread_signal(th);
+		slot_interrupt(th);
+		refused = false; /* it has been interrupted before it did anything */
 	}
-	th->state = TH_OUT;
-	bell = fast_reply(th, no_restart_code(ret), FAST_REPLY);
+	if (refused)
+		elsewhere = fast_refuse(th);
+	else
+		bell = fast_reply(th, no_restart_code(ret));
 	lock_release(&l->lock);
 	if (bell)
 		notify_reply(l, bell, BELL_RESUME);
-	gthread_put(th);
+	if (elsewhere)
+		serve_elsewhere(th);
+}
+
+void gthread_serve_fast(struct worker *w, struct gthread *th)
+{
+	struct guest_entry e = {.kind = ENTRY_SYSCALL};
+	struct platform *p = w->p;
+	int64_t ret = -ENOSYS;
+	bool refused = false;
+
+	if (!fast_begin(th))
+		return;
+	if (gthread_take_call(th)) {
+		th->rax_set = th->exiting = th->reenter = false;
+		e.call = th->slot_call;
+		w->current = th;
+		w->gave_up = false;
+		ret = p->client->entry(th, &e);
+		w->current = NULL;
+		refused = w->gave_up && ret < 0;
+		atomic_store_explicit(&p->stats.polled, atomic_load_explicit(&p->stats.polled, memory_order_relaxed) + 1,
+			memory_order_relaxed); /* there is one poller */
+	} else {
+		refused = true;
+	}
+	fast_end(w, th, ret, refused);
+	if (w->keep)
+		gthread_put(w->keep);
+	w->keep = NULL;
+}
+
+/* May the call begin anew after its first sleep was refused? Those that have done nothing by then, whatever they found. */
+static bool may_give_up(const struct guest_syscall *c)
+{
+	const uint64_t waitall = 0x100; /* MSG_WAITALL: sleeps with a part of the data taken */
+
+	switch (c->nr) {
+	case __NR_read:
+	case __NR_readv:
+	case __NR_accept:
+	case __NR_accept4:
+	case __NR_epoll_wait:
+	case __NR_poll:
+	case __NR_select:
+	case __NR_wait4:
+	case __NR_waitid:
+	case __NR_nanosleep:
+	case __NR_clock_nanosleep:
+		return true;
+	case __NR_recvfrom:
+		return !(c->args[3] & waitall);
+	case __NR_recvmsg:
+		return !(c->args[2] & waitall);
+	case __NR_epoll_pwait: /* a mask of its own has been exchanged by then */
+		return !c->args[4];
+	case __NR_ppoll:
+		return !c->args[3];
+	case __NR_pselect6:
+		return !c->args[5];
+	default:
+		return false;
+	}
+}
+
+bool platform_give_up(struct platform *p, const struct platform_waker *waker)
+{
+	struct worker *w = worker_self(p);
+
+	if (!w->polling || !w->current || w->gave_up || atomic_load(&waker->word) == WAKER_WOKEN || !may_give_up(&w->current->slot_call))
+		return false;
+	w->gave_up = true;
+	return true;
+}
+
+bool platform_gave_up(struct platform *p)
+{
+	return worker_self(p)->gave_up;
 }

@@ -411,16 +411,19 @@ bool filter_may_continue(uint32_t nr)
 	return nr == __NR_rseq || nr == __NR_membarrier;
 }
 
-/* Calls that the guest makes natively, or that need all registers, never come through the fast entry. */
-bool filter_is_light(uint32_t nr)
+/* Calls that the guest makes natively, or that need all registers, never come by the slot. */
+void filter_light_map(uint64_t map[LIGHT_MAP])
 {
+	static const uint16_t others[] = {NR_FUTEX_WAITV, __NR_sched_yield, __NR_arch_prctl, __NR_rseq, __NR_membarrier};
+
+	for (unsigned i = 0; i < LIGHT_MAP; i++)
+		map[i] = UINT64_MAX;
 	for (unsigned i = 0; i < ARRAY_SIZE(full_calls); i++)
-		if (full_calls[i] == nr)
-			return false;
+		map[full_calls[i] / 64] &= ~(1ull << full_calls[i] % 64);
 	for (unsigned i = 0; i < ARRAY_SIZE(never_hosted); i++)
-		if (never_hosted[i] == nr)
-			return false;
-	return nr != NR_FUTEX_WAITV && nr != __NR_sched_yield && nr != __NR_arch_prctl && !filter_may_continue(nr);
+		map[never_hosted[i] / 64] &= ~(1ull << never_hosted[i] % 64);
+	for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
+		map[others[i] / 64] &= ~(1ull << others[i] % 64);
 }
 
 /* *action* for what the guest may do without the sentry, else go to *other*; the number is loaded. */

@@ -161,6 +161,7 @@ int gthread_start(struct gthread *th)
 	worker_started(w, l);
 	refs_get(&th->refs); /* once answered it may come to its end at any time */
 	lock_release(&l->lock);
+	poller_join(th);
 	gthread_answer(th);
 	gthread_put(th);
 	return 0;

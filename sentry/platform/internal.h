@@ -25,6 +25,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 /* Newer than the headers this is compiled against. */
@@ -34,6 +35,7 @@
 #endif
 
 #define TID_BUCKETS 64u
+#define LIGHT_MAP 8	     /* words of a map of system call numbers */
 #define POLL_MAX 16u /* guest threads a poller looks at */
 
 struct worker;
@@ -65,6 +67,8 @@ struct worker {
 	struct gthread *current; /* whose entry is being served, or NULL */
 	struct listener *home;	 /* the listener of current */
 	bool polling;		 /* is platform.poller */
+	bool gave_up;		 /* the poller's entry would sleep: its call shall come by a bell */
+	struct gthread *keep;	 /* a reference of the polled set's that goes after the entry */
 	struct listener *adopt;	 /* referenced: started by this worker, to be received after the entry */
 };
 
@@ -171,9 +175,10 @@ struct gthread {
 	bool interrupted;  /* interrupt asked for while inside or held */
 	bool ordered;	   /* BELL_DONE is expected */
 	bool signal_sent;  /* an interrupt is on its way through the host */
-	bool fast;	   /* TH_LIGHT: entered through the fast entry; still counted in n_out */
-	bool fast_rang;	   /* the bell of a fast entry has come (notif_id) */
-	bool fast_owed;	   /* and this: its answer is in the slot, the bell will come */
+	bool fast;	   /* TH_LIGHT: served by the poller; still counted in n_out */
+	bool fast_rang;	   /* and its bell has come (notif_id) */
+	bool fast_owed;	   /* the poller has answered one that rings, or is about to, with fast_ret */
+	int64_t fast_ret;
 	struct expected_call expect;
 	struct wait_point ring;
 
@@ -232,14 +237,20 @@ struct platform {
 	pthread_t reaper, filler;
 	_Atomic bool stopping;
 
+	uint64_t light[LIGHT_MAP]; /* filter_light_map() */
+
 	/* The poller (poller.c). */
 	struct worker *_Atomic poller;
 	pthread_mutex_t poll_lock;	  /* innermost; guards the set */
 	struct gthread *polled[POLL_MAX]; /* referenced */
 	unsigned n_polled;
+	cpu_set_t cpus; /* where we may run */
 	unsigned n_cpus, poll_cpu;
-	int64_t poll_last_ns, poll_not_before_ns;
+	int64_t poll_last_ns, poll_not_before_ns, poll_pause_ns;
 	unsigned poll_streak;
+	unsigned poll_round, polled_at[POLL_MAX]; /* windows, and the last one in which it has asked; the poller's */
+	_Atomic int poll_missed;		  /* 1 + the processor on which a thread that it looks at has rung */
+	unsigned poll_guest_cpu;		  /* where the guest ran that it was started for */
 
 	struct {
 		_Atomic uint64_t light, full, polled, interrupts, faults, stubs_made, orders;
@@ -262,6 +273,9 @@ int notify_continue(struct listener *l, uint64_t id);
 int notify_reply_fd(struct listener *l, uint64_t id, int src_fd, unsigned fd);
 bool notify_valid(struct listener *l, uint64_t id);
 bool notify_in_stub(const struct seccomp_notif *n);
+
+/* What is in a platform_waker's word. */
+enum waker_word { WAKER_IDLE, WAKER_WOKEN, WAKER_ASLEEP };
 
 /* worker.c */
 struct worker *worker_self(struct platform *p);
@@ -340,8 +354,10 @@ bool order_expected(struct gthread *th, const struct seccomp_notif *n);
 
 /* poller.c */
 void poller_init(struct platform *p);
-/* A plain call came out of the fast entry of *th*: is it time to poll? */
+/* *th* has rung for a call by the slot: is it time to poll? */
 void poller_consider(struct gthread *th);
+/* *th* starts: if there is a poller it looks at it from the first call on. */
+void poller_join(struct gthread *th);
 void poller_run(struct worker *w);
 /* The poller goes to sleep in an entry: stop polling. */
 void poller_stop(struct worker *w);
@@ -349,7 +365,8 @@ void poller_stop(struct worker *w);
 void gthread_serve_fast(struct worker *w, struct gthread *th);
 /* Copy the request in the slot of *th*; false: it is none that comes by the slot. */
 bool gthread_take_call(struct gthread *th);
-bool filter_is_light(uint32_t nr);
+/* A bit for each number below 64 * LIGHT_MAP that may come by the slot. */
+void filter_light_map(uint64_t map[LIGHT_MAP]);
 bool filter_may_continue(uint32_t nr);
 
 /* platform.c: kill children that no address space knows, once no clone is under way. */

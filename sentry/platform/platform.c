@@ -115,6 +115,7 @@ static struct platform *alloc(const struct platform_options *opt, const struct p
 		list_init(&p->pids[i]);
 	pthread_cond_init(&p->pool_cond, NULL);
 	pthread_mutex_init(&p->zygote_lock, NULL);
+	filter_light_map(p->light);
 	poller_init(p);
 	return p;
 }

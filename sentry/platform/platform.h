@@ -100,6 +100,14 @@ struct platform_waker {
  */
 int platform_sleep(struct platform *p, struct platform_waker *w, int64_t deadline_ns);
 void platform_wake(struct platform_waker *w);
+/*
+ * The entry that the calling thread serves is about to sleep on *w* for the first time and has done nothing that doing it again would
+ * do twice. True: it had better not sleep, but come to its end as if it were interrupted; its result is dropped, unless it is not
+ * negative, and the call comes once more (docs/fastpath.md). False: sleep.
+ */
+bool platform_give_up(struct platform *p, const struct platform_waker *w);
+/* Has the present entry been told so? */
+bool platform_gave_up(struct platform *p);
 /* The owner of the guest thread whose entry the calling thread serves, or NULL. */
 void *platform_current(struct platform *p);
 /* Bracket a host call that may take long (disk, fsync, connect) so that other guests are served meanwhile. Cheap when nobody else is there. */

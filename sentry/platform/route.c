@@ -64,6 +64,28 @@ static bool handled_signal(unsigned signo)
 	       signo == SIGTRAP || signo == STUB_SIG_INTERRUPT;
 }
 
+/* A bell whose request is in the slot: it may be in the poller's hands, or answered by it meanwhile. */
+static enum verdict route_call(struct gthread *th, const struct seccomp_notif *n)
+{
+	if (th->fast_owed) {
+		th->fast_owed = false;
+		th->slot->ret = th->fast_ret; /* the stub may have put its request there once more */
+		return ROUTE_RESUME;
+	}
+	if (th->fast) {
+		if (th->fast_rang)
+			return ROUTE_BREACH;
+		th->fast_rang = true;
+		th->notif_id = n->id;
+		return ROUTE_DONE;
+	}
+	if (th->state != TH_OUT || !gthread_take_call(th))
+		return ROUTE_BREACH;
+	th->by_slot = true;
+	th->state = TH_LIGHT;
+	return ROUTE_SERVE;
+}
+
 static enum verdict route_stub(struct gthread *th, const struct seccomp_notif *n)
 {
 	if (order_expected(th, n))
@@ -91,22 +113,8 @@ static enum verdict route_stub(struct gthread *th, const struct seccomp_notif *n
 		thread_rang(th, n);
 		return th->start_wanted ? ROUTE_START : ROUTE_DONE;
 	case BELL_CALL:
-		if (th->state != TH_OUT || !gthread_take_call(th))
-			return ROUTE_BREACH;
-		th->by_slot = true;
-		th->state = TH_LIGHT;
-		return ROUTE_SERVE;
 	case BELL_FAST:
-		if (th->fast_owed) {
-			th->fast_owed = false;
-			return ROUTE_RESUME;
-		}
-		/* Before or while the poller serves it; it answers when it is done. */
-		if ((!th->fast && th->state != TH_OUT) || th->fast_rang)
-			return ROUTE_BREACH;
-		th->fast_rang = true;
-		th->notif_id = n->id;
-		return ROUTE_DONE;
+		return route_call(th, n);
 	default:
 		return ROUTE_BREACH;
 	}

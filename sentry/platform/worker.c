@@ -400,8 +400,6 @@ static int64_t now_ns(void)
 	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
 }
 
-enum { WAKER_IDLE, WAKER_WOKEN, WAKER_ASLEEP };
-
 int platform_sleep(struct platform *p, struct platform_waker *waker, int64_t deadline_ns)
 {
 	uint32_t idle = WAKER_IDLE;
@@ -409,6 +407,11 @@ int platform_sleep(struct platform *p, struct platform_waker *waker, int64_t dea
 	int64_t retry_ns = -1;
 	long r = 0;
 
+	if (atomic_load_explicit(&waker->word, memory_order_relaxed) == WAKER_WOKEN &&
+		atomic_exchange(&waker->word, WAKER_IDLE) == WAKER_WOKEN)
+		return 0;
+	if (w)
+		w->gave_up = false; /* it sleeps after all */
 	/* Without a thread that could receive instead, sleep for a short time only: the caller comes again. */
 	if (w && w->current && !worker_release_role(w))
 		retry_ns = now_ns() + RETRY_NS;
@@ -433,7 +436,8 @@ void platform_host_block_begin(struct platform *p)
 {
 	struct worker *w = current_worker;
 
-	if (w && w->current)
+	/* The poller just stays away: who asks it meanwhile gets tired of waiting, and rings. */
+	if (w && w->current && !w->polling)
 		worker_release_role(w);
 }
 

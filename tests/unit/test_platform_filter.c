@@ -174,11 +174,14 @@ static void test_never_hosted(void **state)
 		__NR_request_key, __NR_userfaultfd, __NR_perf_event_open, __NR_ptrace, __NR_process_vm_readv, __NR_process_vm_writev, __NR_socketpair,
 		__NR_init_module, __NR_finit_module, __NR_kexec_load, __NR_open_by_handle_at, 425 /* io_uring_setup */, 426, 427, 428 /* open_tree */, 429,
 		430, 431, 432, 433, 442 /* mount_setattr */};
+	uint64_t light[LIGHT_MAP];
 
+	filter_light_map(light);
+	assert_true(light[__NR_read / 64] >> __NR_read % 64 & 1);
 	for (unsigned i = 0; i < ARRAY_SIZE(never); i++) {
 		assert_int_equal(call(never[i], 0, 0, 0, 0), T);
 		assert_int_equal(call_at(STUB_FAST + 0xe2, never[i], 0, 0, 0, 0), T);
-		assert_false(filter_is_light((uint32_t)never[i]));
+		assert_false(light[never[i] / 64] >> never[i] % 64 & 1);
 	}
 	assert_int_equal(call(__NR_socket, 1 /* AF_UNIX */, 1, 0, 0), T);
 	assert_int_equal(call(__NR_socket, 16 /* AF_NETLINK */, 3, 0, 0), T);
