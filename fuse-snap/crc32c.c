@@ -43,6 +43,17 @@ static uint32_t crc_portable(uint32_t crc, const uint8_t *p, size_t len)
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 
+/*
+ * What the C library found out at its start: the compiler's own way is a constructor of fifteen cpuid instructions in every program, of which
+ * each is an exit to the hypervisor in a virtual machine.
+ */
+#if __has_include(<sys/platform/x86.h>)
+#include <sys/platform/x86.h>
+#define HAVE_SSE42() CPU_FEATURE_ACTIVE(SSE4_2)
+#else
+#define HAVE_SSE42() __builtin_cpu_supports("sse4.2")
+#endif
+
 __attribute__((target("sse4.2"))) static uint32_t crc_sse42(uint32_t crc, const uint8_t *p, size_t len)
 {
 	uint64_t c = crc, v;
@@ -62,7 +73,7 @@ uint32_t snap_crc32c(uint32_t crc, const void *data, size_t len)
 {
 	crc = ~crc;
 #if defined(__x86_64__)
-	if (__builtin_cpu_supports("sse4.2"))
+	if (HAVE_SSE42())
 		return ~crc_sse42(crc, data, len);
 #endif
 	return ~crc_portable(crc, data, len);

@@ -4,9 +4,9 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/securebits.h>
 #include <stdlib.h>
-#include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -64,12 +64,9 @@ int harden_close_except(int first, const int *keep, size_t count)
  */
 static int empty_bounding_set(void)
 {
-	for (int cap = 0; cap <= 63; cap++) {
-		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) < 0)
-			break;
+	for (int cap = 0; cap <= 63; cap++)
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-			return errno == EPERM ? 0 : -errno;
-	}
+			return errno == EPERM || errno == EINVAL ? 0 : -errno; /* EINVAL: behind the last one */
 	return 0;
 }
 
@@ -77,24 +74,17 @@ static int empty_bounding_set(void)
 	((unsigned long)(SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED | \
 		SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED))
 
-/* Permitted and effective: `have`, inheritable: `inherit`. */
+/* Permitted and effective: `have`, inheritable: `inherit`. capset(2) itself: a library more is time at each start. */
 static int set_capabilities(uint64_t have, uint64_t inherit)
 {
-	cap_t caps = cap_init();
-	int r = caps ? 0 : -ENOMEM;
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 
-	for (cap_value_t cap = 0; r == 0 && cap < 64; cap++) {
-		const uint64_t bit = (uint64_t)1 << cap;
-
-		if (((have & bit) && (cap_set_flag(caps, CAP_PERMITTED, 1, &cap, CAP_SET) < 0 ||
-					     cap_set_flag(caps, CAP_EFFECTIVE, 1, &cap, CAP_SET) < 0)) ||
-			((inherit & bit) && cap_set_flag(caps, CAP_INHERITABLE, 1, &cap, CAP_SET) < 0))
-			r = -errno;
+	for (unsigned int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		data[i].effective = data[i].permitted = (uint32_t)(have >> 32 * i);
+		data[i].inheritable = (uint32_t)(inherit >> 32 * i);
 	}
-	if (r == 0 && cap_set_proc(caps) < 0)
-		r = -errno;
-	cap_free(caps);
-	return r;
+	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
 }
 
 int harden_keep_capabilities(uint64_t keep)
@@ -121,7 +111,6 @@ int harden_keep_capabilities(uint64_t keep)
 
 int harden_drop_capabilities(void)
 {
-	cap_t none;
 	int r;
 
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
@@ -131,12 +120,7 @@ int harden_drop_capabilities(void)
 		return r;
 	if (prctl(PR_SET_SECUREBITS, SECUREBITS, 0, 0, 0) < 0 && errno != EPERM)
 		return -errno;
-	none = cap_init();
-	if (!none)
-		return -ENOMEM;
-	r = cap_set_proc(none) < 0 ? -errno : 0;
-	cap_free(none);
-	return r;
+	return set_capabilities(0, 0);
 }
 
 int harden_no_new_privs(void)

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -180,8 +181,20 @@ static void mount_proc(struct child *c)
 	c->sysnet = root_network_parameters();
 }
 
+/* Those that it was not born into. In one call: each copies what all have in common. */
+static void make_namespaces(struct child *c)
+{
+	int flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
+
+	if (!c->opt->host_network && !c->opt->join)
+		flags |= CLONE_NEWNET;
+	if (unshare(flags) < 0)
+		give_up(c, sandbox_mode_error(errno), errno, "cannot make the sandbox's namespaces");
+}
+
 static void enter_namespaces(struct child *c)
 {
+	make_namespaces(c);
 	if (c->opt->ids == SANDBOX_IDS_ONE)
 		map_ids(c);
 	else if (c->opt->ids == SANDBOX_IDS_ALL)

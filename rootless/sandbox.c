@@ -30,19 +30,18 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
+/*
+ * What the process is born into: a user namespace that has no rights is refused here, where the caller can fall back. The others it makes
+ * itself (sandbox_child), beside the caller: a network namespace takes longer than all the rest.
+ */
 static unsigned long namespace_flags(const struct sandbox_options *opt)
 {
-	unsigned long flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-
 	if (opt->no_namespaces)
 		return 0;
-	if (opt->ids != SANDBOX_IDS_IN_PLACE)
-		flags |= CLONE_NEWUSER;
-	return opt->host_network || opt->join ? flags : flags | CLONE_NEWNET;
+	return CLONE_NEWPID | CLONE_NEWCGROUP | (opt->ids == SANDBOX_IDS_IN_PLACE ? 0 : CLONE_NEWUSER);
 }
 
-/* Errors that mean: this host does not let us have user namespaces (a limit, a policy, a kernel without them). */
-static bool is_mode_error(int err)
+bool sandbox_mode_error(int err)
 {
 	return err == EPERM || err == EACCES || err == ENOSPC || err == EUSERS || err == EINVAL || err == ENOSYS;
 }
@@ -159,7 +158,7 @@ int sandbox_spawn(const struct sandbox_options *options, struct sandbox *out, ch
 		pid = spawn_joined(opt, sv, parent, &pidfd);
 	} else {
 		pid = spawn_child(opt, sv, parent, &pidfd);
-		if (pid < 0 && opt->ids == SANDBOX_IDS_ALL && !opt->uids && is_mode_error(errno) && !ids_first_namespace()) {
+		if (pid < 0 && opt->ids == SANDBOX_IDS_ALL && !opt->uids && sandbox_mode_error(errno) && !ids_first_namespace()) {
 			opt->ids = SANDBOX_IDS_IN_PLACE;
 			pid = spawn_child(opt, sv, parent, &pidfd);
 		}
@@ -167,7 +166,7 @@ int sandbox_spawn(const struct sandbox_options *options, struct sandbox *out, ch
 	if (pid < 0)
 		err_set(err, "cannot make the sandbox's namespaces: %s", strerror(errno));
 	if (pid < 0 && !opt->no_namespaces)
-		out->mode_missing = is_mode_error(errno);
+		out->mode_missing = sandbox_mode_error(errno);
 	close(sv[1]);
 	if (parent >= 0)
 		close(parent);

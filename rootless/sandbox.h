@@ -96,6 +96,9 @@ void sandbox_kill(struct sandbox *s);
 /* The child's side, never returns: set up, obey the parent on `sock`, execute the sentry. Private to rootless/. */
 void sandbox_child(const struct sandbox_options *opt, int sock, int parent_pidfd) __attribute__((noreturn));
 
+/* An errno that means: this host does not let us have namespaces (a limit, a policy, a kernel without them). */
+bool sandbox_mode_error(int err);
+
 /* The first bytes of the set-up messages. */
 #define SANDBOX_MSG_READY 'R' /* child: then '1' or '0' for proc, and for sysnet */
 #define SANDBOX_MSG_ERROR 'E' /* child: then 'm' (mode missing) or 'f', then a sentence */

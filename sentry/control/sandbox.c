@@ -116,7 +116,7 @@ static int create_services(struct kernel *k, const struct config *c, struct fail
 
 	if (load_profile(k, c, &opt.no_waitv, f))
 		return -1;
-	r = platform_create(&opt, &kernel_platform_client, &k->platform, &why);
+	r = platform_start(&opt, &kernel_platform_client, &k->platform, &why);
 	if (r)
 		return failure_set(f, 125, "cannot start guest processes: %s (%s)", why ? why : "platform", strerror(-r));
 	k->user_ns = user_ns_init(k);
@@ -390,6 +390,9 @@ static int build(struct kernel *k, const struct config *c, struct failure *f)
 		return failure_set(f, 125, "cannot start the sentry's threads: %s", strerror(-r));
 	if (populate(k, c, &envp, f))
 		return -1;
+	r = platform_await(k->platform, &why);
+	if (r)
+		return failure_set(f, 125, "cannot start guest processes: %s (%s)", why ? why : "platform", strerror(-r));
 	report_begin(k);
 	wait_for_network(k, c);
 	return c->hold ? run_held(k, c, envp, f) : program_exec(k->init, c, c->guest_fd, envp, f);

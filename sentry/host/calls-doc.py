@@ -22,7 +22,7 @@ page = '''# Host calls of the sentry
 
 Made from sentry/host/calls.h by sentry/host/calls-doc.py; do not edit. Once locked down the sentry can make these calls
 and no others: an unlisted call fails with ENOSYS, and those at the end kill it. Argument checks are in
-sentry/host/lockdown.c.
+sentry/host/calls-filter.c.
 
 ## Always: %d
 

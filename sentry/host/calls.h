@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every host call the sentry may make once it is locked down, and why. host/lockdown.c makes the filter from this table,
+ * Every host call the sentry may make once it is locked down, and why. host/calls-filter.c makes the filter from this table,
  * host/calls-doc.py the page docs/host-calls.md. A call that is not here fails with ENOSYS; those of HOST_DEADLY end the
  * sentry.
  *
  *   CALL(name, reason)          any arguments
- *   RULE(name, rule, reason)    arguments as the function rule_<rule> in lockdown.c says
+ *   RULE(name, rule, reason)    arguments as the function rule_<rule> in calls-filter.c says
  */
 #pragma once
 

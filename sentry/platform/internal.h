@@ -233,6 +233,9 @@ struct platform {
 	unsigned n_transit; /* stubs on the way into or out of the pool */
 	unsigned n_aspaces;
 	pthread_cond_t pool_cond;
+	pthread_cond_t pool_up; /* the filler has made the first stub, or failed: */
+	int pool_begun;		/* 0: not yet, 1, or a negative errno */
+	const char *pool_why;
 	pthread_mutex_t zygote_lock; /* one command at a time */
 	pthread_t reaper, filler;
 	_Atomic bool stopping;
@@ -374,7 +377,8 @@ void platform_sweep(struct platform *p);
 
 /* pool.c */
 int pool_start_zygote(struct platform *p, const char **err);
-int pool_init(struct platform *p, const char **err);
+/* Wait for the first stub. Returns 0 or a negative errno and a sentence in *err. */
+int pool_await(struct platform *p, const char **err);
 int pool_start_filler(struct platform *p);
 /* A ready stub, made at once if there is none; NULL: none can be made. The caller frees it. */
 struct ready_stub *pool_take(struct platform *p);

@@ -114,13 +114,14 @@ static struct platform *alloc(const struct platform_options *opt, const struct p
 	for (unsigned i = 0; i < TID_BUCKETS; i++)
 		list_init(&p->pids[i]);
 	pthread_cond_init(&p->pool_cond, NULL);
+	pthread_cond_init(&p->pool_up, NULL);
 	pthread_mutex_init(&p->zygote_lock, NULL);
 	filter_light_map(p->light);
 	poller_init(p);
 	return p;
 }
 
-int platform_create(const struct platform_options *opt, const struct platform_client *client, struct platform **ret_p,
+int platform_start(const struct platform_options *opt, const struct platform_client *client, struct platform **ret_p,
 	const char **err)
 {
 	struct platform *p = alloc(opt, client);
@@ -133,11 +134,9 @@ int platform_create(const struct platform_options *opt, const struct platform_cl
 	if (r == 0)
 		r = pool_start_zygote(p, err);
 	if (r == 0)
-		r = pool_init(p, err);
+		r = pool_start_filler(p);
 	if (r == 0)
 		r = -pthread_create(&p->reaper, NULL, reap, p);
-	if (r == 0)
-		r = pool_start_filler(p);
 	if (r < 0) {
 		if (p->zygote_pid > 0)
 			kill(p->zygote_pid, SIGKILL);
@@ -145,6 +144,23 @@ int platform_create(const struct platform_options *opt, const struct platform_cl
 	}
 	*ret_p = p;
 	return 0;
+}
+
+int platform_await(struct platform *p, const char **err)
+{
+	int r = pool_await(p, err);
+
+	if (r < 0)
+		kill(p->zygote_pid, SIGKILL);
+	return r;
+}
+
+int platform_create(const struct platform_options *opt, const struct platform_client *client, struct platform **ret_p,
+	const char **err)
+{
+	int r = platform_start(opt, client, ret_p, err);
+
+	return r < 0 ? r : platform_await(*ret_p, err);
 }
 
 static void kill_all(struct platform *p)

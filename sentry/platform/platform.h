@@ -77,11 +77,16 @@ struct platform_options {
 };
 
 /*
- * Make the platform: load the stub into a sealed memfd, start the zygote, prepare the pool. Call before the sentry locks
+ * Begin to make the platform: load the stub into a sealed memfd, start the zygote; a thread of its own prepares the pool. Call before the sentry locks
  * itself down by seccomp, but after it has restricted itself by landlock (the stubs must be in the same domain or a nested
  * one, or their memory cannot be read), and before other threads exist. All children of the process are reaped by the
  * platform from then on. Returns 0 or a negative errno, and a sentence in *err (static text) on failure.
  */
+int platform_start(const struct platform_options *opt, const struct platform_client *client, struct platform **ret_p,
+		   const char **err);
+/* Wait until there is a stub, before anything else is asked of the platform. Returns 0, or a negative errno and a sentence in *err. */
+int platform_await(struct platform *p, const char **err);
+/* Both. */
 int platform_create(const struct platform_options *opt, const struct platform_client *client, struct platform **ret_p,
 		    const char **err);
 /* Kill every stub and wait until they are gone. */

@@ -274,7 +274,7 @@ static unsigned count_stub_fds(void)
 
 int pool_start_zygote(struct platform *p, const char **err)
 {
-	int sv[2], image = make_image(), r;
+	int sv[2], image = make_image();
 
 	if (image < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0) {
 		*err = "the stub's image could not be put into memory";
@@ -291,7 +291,14 @@ int pool_start_zygote(struct platform *p, const char **err)
 		*err = "the zygote could not be started";
 		return -errno;
 	}
-	r = wait_readable(p->zygote);
+	return 0;
+}
+
+/* What the zygote says first, and what it is to know. */
+static int meet_zygote(struct platform *p, const char **err)
+{
+	int r = wait_readable(p->zygote);
+
 	if (r < 0 || recv(p->zygote, &p->hello, sizeof(p->hello), 0) != (ssize_t)sizeof(p->hello) ||
 		p->hello.magic != STUB_HELLO_MAGIC) {
 		*err = "the stub did not start: executing a sealed memfd at a fixed high address is not possible here";
@@ -301,7 +308,10 @@ int pool_start_zygote(struct platform *p, const char **err)
 		*err = "the kernel places mappings above the range that is the guest's";
 		return -ENOEXEC;
 	}
-	return send_setup(p);
+	r = send_setup(p);
+	if (r < 0)
+		*err = "the zygote does not take its filter";
+	return r;
 }
 
 /* --- the pool ---------------------------------------------------------------------------------- */
@@ -313,11 +323,78 @@ void pool_transit(struct platform *p, int change)
 	lock_release(&p->lock);
 }
 
+/* The first stub tells whether stubs are possible here, and what the processor's extended state is. */
+static int make_first(struct platform *p, const char **err)
+{
+	struct ready_stub *r;
+	int e = make_stub(p, &r);
+
+	if (e < 0) {
+		*err = e == -EINVAL ? "the kernel is too old: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (5.19) is needed"
+		       : e == -EACCES || e == -EPERM ? "the kernel refuses a seccomp filter with a listener"
+						     : "the first stub could not be made";
+		return e;
+	}
+	e = gthread_learn_xstate(p, r->slots, r->first.data.args[1]);
+	if (e < 0) {
+		*err = "the processor's extended state is larger than is supported";
+		ready_stub_free(r);
+		return e;
+	}
+	lock_acquire(&p->lock);
+	list_add_tail(&r->link, &p->pool);
+	p->n_pool++;
+	lock_release(&p->lock);
+	return 0;
+}
+
+/* Beside the sentry's own preparations: it has to wait for the zygote. */
+static int begin_pool(struct platform *p)
+{
+	const char *why = "the first stub could not be made";
+	int r;
+
+	pool_transit(p, 1);
+	r = meet_zygote(p, &why);
+	r = r < 0 ? r : make_first(p, &why);
+	pool_transit(p, -1);
+	lock_acquire(&p->lock);
+	p->pool_begun = r < 0 ? r : 1;
+	p->pool_why = why;
+	pthread_cond_broadcast(&p->pool_up);
+	lock_release(&p->lock);
+	return r;
+}
+
+int pool_await(struct platform *p, const char **err)
+{
+	int r;
+
+	lock_acquire(&p->lock);
+	while (p->pool_begun == 0)
+		pthread_cond_wait(&p->pool_up, &p->lock.mutex);
+	r = p->pool_begun;
+	if (r < 0)
+		*err = p->pool_why;
+	lock_release(&p->lock);
+	return r < 0 ? r : 0;
+}
+
+/* More than the first stub: a program that executes no other, and ends at once, shall not wait for the making of those it does not need. */
+#define FIRST_PAUSE_US 1500
+
 static void *fill_pool(void *arg)
 {
 	struct platform *p = arg;
 	struct ready_stub *r;
 
+	if (begin_pool(p) < 0)
+		return NULL;
+	lock_acquire(&p->lock);
+	while (p->n_pool && !atomic_load(&p->stopping))
+		pthread_cond_wait(&p->pool_cond, &p->lock.mutex);
+	lock_release(&p->lock);
+	usleep(FIRST_PAUSE_US);
 	lock_acquire(&p->lock);
 	while (!atomic_load(&p->stopping)) {
 		int err;
@@ -340,28 +417,6 @@ static void *fill_pool(void *arg)
 	}
 	lock_release(&p->lock);
 	return NULL;
-}
-
-int pool_init(struct platform *p, const char **err)
-{
-	struct ready_stub *r;
-	int e = make_stub(p, &r);
-
-	if (e < 0) {
-		*err = e == -EINVAL ? "the kernel is too old: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (5.19) is needed"
-		       : e == -EACCES || e == -EPERM ? "the kernel refuses a seccomp filter with a listener"
-						     : "the first stub could not be made";
-		return e;
-	}
-	e = gthread_learn_xstate(p, r->slots, r->first.data.args[1]);
-	if (e < 0) {
-		*err = "the processor's extended state is larger than is supported";
-		ready_stub_free(r);
-		return e;
-	}
-	list_add_tail(&r->link, &p->pool);
-	p->n_pool = 1;
-	return 0;
 }
 
 int pool_start_filler(struct platform *p)
