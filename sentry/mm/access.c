@@ -50,6 +50,7 @@ size_t mm_peek(struct mm *mm, uint64_t addr, void *buf, size_t len)
 
 	if (aspace_read(mm->as, addr, buf, len, &done))
 		done += peek_forced(mm, addr + done, (uint8_t *)buf + done, len - done);
+	patched_originals(mm, addr, buf, done);
 	return done;
 }
 

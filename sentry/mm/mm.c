@@ -22,6 +22,7 @@ struct mm *mm_alloc(struct kernel *k, struct aspace *as)
 	lock_init(&mm->lock, RANK_MM);
 	list_init(&mm->file_maps);
 	mm_notes_init(mm);
+	patched_init(&mm->patched);
 	list_init(&mm->shm);
 	aspace_get(as);
 	mm->kernel = k;
@@ -98,6 +99,8 @@ struct mm *mm_copy(struct mm *from, struct aspace *as)
 		mm->n_file_maps++;
 	}
 	r = list_empty(&from->shm) ? 0 : shm_mm_copy(from, mm);
+	if (!r)
+		r = patched_copy(mm, from);
 	lock_release(&from->lock);
 	if (r) {
 		mm_put(mm);
@@ -122,6 +125,7 @@ void mm_put(struct mm *mm)
 	list_for_each_entry_safe(m, tmp, &mm->file_maps, link)
 		mm_file_map_free(m);
 	mm_notes_free(mm);
+	patched_clear(mm);
 	if (mm->exe.dentry) {
 		inode_allow_write(mm->exe.dentry->inode);
 		path_put(&mm->exe);

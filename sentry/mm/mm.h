@@ -9,6 +9,7 @@
 #include "lib/lock.h"
 #include "lib/refs.h"
 #include "mm/notes.h"
+#include "mm/patched.h"
 #include "vfs/vfs.h"
 
 #include <stdint.h>
@@ -52,6 +53,7 @@ struct mm {
 	_Atomic int n_groups;	 /* thread groups that live in it: more than one between vfork and exec */
 	struct user_ns *user_ns; /* of its program, held: who may look into it though it is not dumpable. NULL: the initial one */
 	bool limited;	  /* the stub has limits of its own */
+	struct patched patched; /* rewritten text; a lock of its own */
 	_Atomic bool lock_future; /* mlockall(MCL_FUTURE); changed under lock, also read without it */
 };
 

@@ -7,18 +7,21 @@
 #pragma once
 
 #include "arch/x86_64/rewrite.h"
-#include "lib/list.h"
+#include "lib/lock.h"
+
+#include <stdatomic.h>
 
 struct mm;
 
+#define PATCHED_MAX 32u /* texts of an address space */
+
 /* What a record borrows its table from: kept while any record uses it. */
 struct patched_owner {
-	void (*get)(struct patched_owner *o);
+	void (*get)(struct patched_owner *o); /* called under a leaf lock: takes none */
 	void (*put)(struct patched_owner *o);
 };
 
 struct patched_text {
-	struct list_head link;
 	uint64_t base;		/* where the segment's first page is (or would be) mapped: sites count from here */
 	uint64_t start, end;	/* the pages of rewritten text mapped */
 	uint64_t area, area_end; /* the trampolines' pages */
@@ -27,28 +30,32 @@ struct patched_text {
 	struct patched_owner *owner; /* may be NULL */
 };
 
-struct patched { /* in struct mm; its own leaf lock */
-	struct lock *lock;
-	struct list_head texts;
-	unsigned n;
-	_Atomic uint64_t lo, hi; /* all texts and areas lie in it; read without the lock (0, 0: none) */
+struct patched_record;
+
+struct patched { /* in struct mm */
+	struct lock lock; /* RANK_LEAF */
+	_Atomic unsigned n;
+	struct patched_record *_Atomic records; /* PATCHED_MAX of them, made with the first */
 };
 
+void patched_init(struct patched *p);
+
 /*
- * Record *t* (its link is not used; the owner's reference is taken). What was recorded for the same pages goes. 0, -ENOMEM, or -ENOSPC: too
- * many records: map the original instead.
+ * Record *t*; the owner's reference is taken. What was recorded for the same pages goes. 0, -ENOMEM, or -ENOSPC: too many records: map the
+ * original instead. No lock above a leaf's rank matters.
  */
 int patched_add(struct mm *mm, const struct patched_text *t);
-/* [start, start + len) was unmapped, replaced or given its original: records are cut. */
+/* [start, start + len) was unmapped, replaced or given its original: records are cut. Areas are not looked at. */
 void patched_remove(struct mm *mm, uint64_t start, uint64_t len);
-/* fork: *to* has what *from* has. 0 or -ENOMEM. */
+/* fork: *to*, which nobody else knows, has what *from* has. 0 or -ENOMEM. */
 int patched_copy(struct mm *to, struct mm *from);
+/* Drop all; with the address space. */
 void patched_clear(struct mm *mm);
 
 /* Does [addr, addr + len) touch rewritten text? Cheap. The record is copied to *ret (may be NULL), without sites and owner. */
 bool patched_find(struct mm *mm, uint64_t addr, uint64_t len, struct patched_text *ret);
-/* Does it touch a trampoline area? The guest has no mapping there. */
-bool patched_find_area(struct mm *mm, uint64_t addr, uint64_t len);
+/* Does it touch a trampoline area? The guest knows of no mapping there. The record likewise. */
+bool patched_find_area(struct mm *mm, uint64_t addr, uint64_t len, struct patched_text *ret);
 
 /* The ip that the guest and its tracers see for *ip*. Cheap where nothing is rewritten. */
 uint64_t patched_ip(struct mm *mm, uint64_t ip);
