@@ -102,6 +102,29 @@ static void serve_fault(struct task *t, const struct guest_fault *f)
 }
 
 /*
+ * An ip in a trampoline is one of the program's own text, from here on. False: the thread has only come there by the jump that
+ * stands for an instruction, and traps once more behind that one.
+ */
+static bool enter_own_text(struct task *t, struct gthread *th, struct guest_entry *e)
+{
+	struct guest_regs regs;
+	uint64_t ip;
+	bool begun;
+
+	gthread_get_regs(th, &regs);
+	ip = patched_ip(t->mm, regs.rip, &begun);
+	if (ip == regs.rip)
+		return true;
+	if (begun && e->kind == ENTRY_FAULT && e->fault.signo == SIGTRAP && e->fault.code == TRAP_TRACE)
+		return false;
+	if (e->kind == ENTRY_FAULT && e->fault.addr == regs.rip)
+		e->fault.addr = ip;
+	regs.rip = ip;
+	gthread_set_regs(th, &regs);
+	return true;
+}
+
+/*
  * Back to the guest, unless there is work. in_guest is published before the flags are looked at: a sender sets flags first
  * and looks at in_guest then, so one of the two sees the other.
  */
@@ -141,12 +164,19 @@ static int64_t leave(struct task *t, const struct guest_entry *e, int64_t ret)
 static int64_t kernel_entry(struct gthread *th, const struct guest_entry *e)
 {
 	struct task *t = gthread_owner(th);
+	struct guest_entry in_text;
 	struct kernel *k;
 	int64_t ret = 0;
 
 	if (!t)
 		return 0;
 	k = t->kernel;
+	if ((e->kind == ENTRY_FAULT || e->kind == ENTRY_INTERRUPT) && atomic_load_explicit(&t->mm->patched.n, memory_order_relaxed)) {
+		in_text = *e;
+		if (!enter_own_text(t, th, &in_text))
+			return 0;
+		e = &in_text;
+	}
 	/* Who still sees it in the guest interrupts for nothing. */
 	atomic_store_explicit(&t->in_guest, false, memory_order_relaxed);
 	t->pt.entered_tf = e->full && t->pt.forced_tf;

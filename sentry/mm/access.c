@@ -84,6 +84,8 @@ size_t mm_poke(struct gthread *th, struct mm *mm, uint64_t addr, const void *buf
 
 		if (n > len - done)
 			n = len - done;
+		if (patched_restore(th, mm, at, n))
+			break;
 		if (aspace_write(mm->as, at, from + done, n, &part))
 			part += poke_page(th, mm, at + part, from + done + part, n - part);
 		done += part;

@@ -3,36 +3,19 @@
  * Records of rewritten text. The ranges are read without the lock by whoever copies guest memory; everything else under it. A reader that
  * races with a change of the guest's own mappings gets what was there before or after.
  */
-#include "mm/patched.h"
 #include "mm/map.h"
+#include "mm/patched_internal.h"
 #include "platform/platform.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct patched_record {
-	_Atomic uint64_t start, end, area, area_end;
-	uint64_t base;
-	const struct rewrite_site *sites;
-	uint32_t n_sites;
-	struct patched_owner *owner;
-};
-
 void patched_init(struct patched *p)
 {
 	lock_init(&p->lock, RANK_LEAF);
 	atomic_init(&p->n, 0);
 	atomic_init(&p->records, NULL);
-}
-
-static bool overlaps(uint64_t start, uint64_t end, uint64_t addr, uint64_t len)
-{
-	uint64_t last;
-
-	if (__builtin_add_overflow(addr, len, &last))
-		last = UINT64_MAX;
-	return start < last && addr < end;
 }
 
 static void get_owner(const struct patched_record *r)
@@ -108,7 +91,7 @@ static void remove_locked(struct patched *p, uint64_t start, uint64_t len, struc
 	if (__builtin_add_overflow(start, len, &end))
 		end = UINT64_MAX;
 	for (unsigned i = p->n; i-- > 0;)
-		if (overlaps(p->records[i].start, p->records[i].end, start, len))
+		if (patched_overlaps(p->records[i].start, p->records[i].end, start, len))
 			cut_record(p, i, start, end, d);
 }
 
@@ -237,31 +220,15 @@ void patched_clear(struct mm *mm)
 	lock_destroy(&p->lock);
 }
 
-/* The first record whose text (or area) overlaps, or -1. Without the lock a guess, with it the truth. */
-static int find(struct patched *p, uint64_t addr, uint64_t len, bool area)
-{
-	unsigned n = atomic_load_explicit(&p->n, memory_order_acquire);
-
-	for (unsigned i = 0; i < n; i++) {
-		struct patched_record *r = &p->records[i];
-		uint64_t start = atomic_load_explicit(area ? &r->area : &r->start, memory_order_relaxed);
-		uint64_t end = atomic_load_explicit(area ? &r->area_end : &r->end, memory_order_relaxed);
-
-		if (overlaps(start, end, addr, len))
-			return (int)i;
-	}
-	return -1;
-}
-
 static bool find_copy(struct mm *mm, uint64_t addr, uint64_t len, bool area, struct patched_text *ret)
 {
 	struct patched *p = &mm->patched;
-	int i = find(p, addr, len, area);
+	int i = patched_index(p, addr, len, area);
 
 	if (i < 0 || !ret)
 		return i >= 0;
 	lock_acquire(&p->lock);
-	i = find(p, addr, len, area);
+	i = patched_index(p, addr, len, area);
 	if (i >= 0) {
 		const struct patched_record *r = &p->records[i];
 
@@ -281,18 +248,63 @@ bool patched_find_area(struct mm *mm, uint64_t addr, uint64_t len, struct patche
 	return find_copy(mm, addr, len, true, ret);
 }
 
-uint64_t patched_ip(struct mm *mm, uint64_t ip)
+/* The owner, with a reference, and the pages of the first record that [addr, addr + len) touches; false: none. */
+static bool owner_at(struct patched *p, uint64_t addr, uint64_t len, struct patched_text *ret)
+{
+	int i;
+
+	lock_acquire(&p->lock);
+	i = patched_index(p, addr, len, false);
+	if (i >= 0) {
+		const struct patched_record *r = &p->records[i];
+
+		*ret = (struct patched_text){.base = r->base, .start = r->start, .end = r->end, .owner = r->owner};
+		get_owner(r);
+	}
+	lock_release(&p->lock);
+	return i >= 0;
+}
+
+int patched_restore(struct gthread *th, struct mm *mm, uint64_t addr, uint64_t len)
+{
+	struct patched_text t;
+	int r = 0;
+
+	if (!len || patched_index(&mm->patched, addr, len, false) < 0)
+		return 0;
+	if (!th)
+		return -EACCES;
+	/* A jump may lie in two pages. */
+	if (addr >= REWRITE_JUMP && !__builtin_add_overflow(len, 2 * REWRITE_JUMP, &len))
+		addr -= REWRITE_JUMP;
+	for (unsigned i = 0; !r && i < PATCHED_MAX && owner_at(&mm->patched, addr, len, &t); i++) {
+		uint64_t start = addr & PAGE_MASK_, end = PAGE_UP(addr + len);
+
+		start = start < t.start ? t.start : start;
+		end = end > t.end ? t.end : end;
+		r = t.owner && t.owner->restore ? t.owner->restore(t.owner, th, mm, t.base, start, end - start) : -EACCES;
+		if (t.owner)
+			t.owner->put(t.owner);
+		if (!r)
+			patched_remove(mm, start, end - start);
+	}
+	return r;
+}
+
+uint64_t patched_ip(struct mm *mm, uint64_t ip, bool *begun)
 {
 	struct patched *p = &mm->patched;
 	const struct rewrite_site *found;
 	struct rewrite_site s;
 	uint64_t base = 0, to;
-	int i = find(p, ip, 1, true);
+	int i = patched_index(p, ip, 1, true);
 
+	if (begun)
+		*begun = false;
 	if (i < 0)
 		return ip;
 	lock_acquire(&p->lock);
-	i = find(p, ip, 1, true);
+	i = patched_index(p, ip, 1, true);
 	found = i < 0 ? NULL : rewrite_site_of_ip(p->records[i].sites, p->records[i].n_sites, p->records[i].base, ip);
 	if (found) {
 		s = *found;
@@ -301,21 +313,7 @@ uint64_t patched_ip(struct mm *mm, uint64_t ip)
 	lock_release(&p->lock);
 	if (!found || !jump_is_there(mm, base, &s) || !rewrite_ip_original(&s, 1, base, ip, &to))
 		return ip;
+	if (begun)
+		*begun = to == base + s.window;
 	return to;
-}
-
-void patched_originals(struct mm *mm, uint64_t addr, void *buf, size_t len)
-{
-	struct patched *p = &mm->patched;
-
-	if (!len || find(p, addr, len, false) < 0)
-		return;
-	lock_acquire(&p->lock);
-	for (unsigned i = 0; i < p->n; i++) {
-		const struct patched_record *r = &p->records[i];
-
-		if (overlaps(r->start, r->end, addr, len))
-			rewrite_originals(r->sites, r->n_sites, r->base, addr, buf, len);
-	}
-	lock_release(&p->lock);
 }

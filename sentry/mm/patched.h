@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 
+struct gthread;
 struct mm;
 
 #define PATCHED_MAX 32u /* texts of an address space */
@@ -19,6 +20,11 @@ struct mm;
 struct patched_owner {
 	void (*get)(struct patched_owner *o); /* called under a leaf lock: takes none */
 	void (*put)(struct patched_owner *o);
+	/*
+	 * Map the original over [start, start + len) of the text whose base is *base*, pages, by orders to *th*, which stands still in a full
+	 * entry. 0 or a negative errno. NULL: cannot be done. The record is cut by the caller.
+	 */
+	int (*restore)(struct patched_owner *o, struct gthread *th, struct mm *mm, uint64_t base, uint64_t start, uint64_t len);
 };
 
 struct patched_text {
@@ -57,7 +63,16 @@ bool patched_find(struct mm *mm, uint64_t addr, uint64_t len, struct patched_tex
 /* Does it touch a trampoline area? The guest knows of no mapping there. The record likewise. */
 bool patched_find_area(struct mm *mm, uint64_t addr, uint64_t len, struct patched_text *ret);
 
-/* The ip that the guest and its tracers see for *ip*. Cheap where nothing is rewritten. */
-uint64_t patched_ip(struct mm *mm, uint64_t ip);
+/*
+ * Before somebody writes into [addr, addr + len) of the guest's memory past its protection: where it touches rewritten text, the pages get
+ * their original back. *th* as for restore; NULL: -EACCES where there is something to do. 0 or a negative errno. No lock is held.
+ */
+int patched_restore(struct gthread *th, struct mm *mm, uint64_t addr, uint64_t len);
+
+/*
+ * The ip that the guest and its tracers see for *ip*. Cheap where nothing is rewritten. *begun* (may be NULL): ip is the first of a
+ * trampoline, where the jump has brought the thread and nothing has happened yet.
+ */
+uint64_t patched_ip(struct mm *mm, uint64_t ip, bool *begun);
 /* Correct *buf*, read from [addr, addr + len) of the guest's memory. Cheap where nothing is rewritten. */
 void patched_originals(struct mm *mm, uint64_t addr, void *buf, size_t len);

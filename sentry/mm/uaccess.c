@@ -11,7 +11,11 @@
 
 int copy_in(struct task *t, void *dst, uint64_t src, size_t len)
 {
-	return len ? aspace_read(t->mm->as, src, dst, len, NULL) : 0;
+	int r = len ? aspace_read(t->mm->as, src, dst, len, NULL) : 0;
+
+	if (!r)
+		patched_originals(t->mm, src, dst, len);
+	return r;
 }
 
 int copy_out(struct task *t, uint64_t dst, const void *src, size_t len)

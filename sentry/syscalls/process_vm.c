@@ -48,6 +48,7 @@ static int64_t vm_copy(struct task *t, struct mm *mm, struct guest_iovec *local,
 			r = k < 0 ? (int)k : aspace_write(mm->as, remote[ri].base + roff, buf, (size_t)k, &moved);
 		} else {
 			r = aspace_read(mm->as, remote[ri].base + roff, buf, n, &moved);
+			patched_originals(mm, remote[ri].base + roff, buf, moved);
 			k = moved ? uio_put(&u, buf, moved) : 0;
 			if (k < 0)
 				r = (int)k;

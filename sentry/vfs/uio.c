@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Cursors over guest ranges or sentry memory. */
 #include "vfs/uio.h"
+#include "kernel/task.h"
+#include "mm/mm.h"
 
 #include <errno.h>
 #include <string.h>
@@ -53,6 +55,20 @@ static void advance(struct uio *u, size_t len)
 	}
 }
 
+/* What was read of the caller's rewritten text is to be the original. */
+static void show_originals(const struct uio *u, const struct guest_iovec *iov, size_t n, uint8_t *data, size_t len)
+{
+	if (!u->task || !u->task->mm || u->task->mm->as != u->as)
+		return;
+	for (size_t i = 0; i < n && len; i++) {
+		size_t have = iov[i].len < len ? iov[i].len : len;
+
+		patched_originals(u->task->mm, iov[i].base, data, have);
+		data += have;
+		len -= have;
+	}
+}
+
 static ssize_t move_guest(struct uio *u, uint8_t *data, size_t len, bool put)
 {
 	struct guest_iovec iov[UIO_BATCH];
@@ -68,6 +84,8 @@ static ssize_t move_guest(struct uio *u, uint8_t *data, size_t len, bool put)
 			  aspace_readv(u->as, iov, n, data + total, want);
 		if (r <= 0)
 			return total ? (ssize_t)total : -EFAULT;
+		if (!put)
+			show_originals(u, iov, n, data + total, (size_t)r);
 		advance(u, (size_t)r);
 		total += (size_t)r;
 		if ((size_t)r < want)

@@ -140,6 +140,10 @@ int copy_out(struct task *t, uint64_t dst, const void *src, size_t len)
 	return 0;
 }
 
+void patched_originals(struct mm *mm, uint64_t addr, void *buf, size_t len)
+{
+}
+
 ssize_t aspace_readv(struct aspace *as, const struct guest_iovec *giov, size_t n, void *buf, size_t len)
 {
 	return -EFAULT;
