@@ -3,6 +3,7 @@
 #include "fs/procfs_internal.h"
 
 #include "fs/tty.h"
+#include "kernel/fast.h"
 #include "kernel/host_thread.h"
 #include "kernel/pid_ns.h"
 #include "kernel/seccomp.h"
@@ -71,7 +72,7 @@ static void signal_facts(struct task *t, struct facts *f)
 	f->state = state_letter(t);
 	f->pending = t->pending.set;
 	f->shared = tg->shared_pending.set;
-	f->blocked = t->blocked;
+	f->blocked = task_blocked(t);
 	list_for_each_entry(q, &t->pending.queue, link)
 		f->sig_queued++;
 	list_for_each_entry(q, &tg->shared_pending.queue, link)

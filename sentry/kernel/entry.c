@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The way in: every system call, fault and interrupt of a guest thread arrives here. */
 #include "kernel/cputime.h"
+#include "kernel/fast.h"
 #include "kernel/freezer.h"
 #include "kernel/native_wait.h"
 #include "kernel/report.h"
@@ -133,6 +134,7 @@ static int64_t leave(struct task *t, const struct guest_entry *e, int64_t ret)
 	for (;;) {
 		uint32_t work;
 
+		fast_leave(t);
 		atomic_store(&t->in_guest, true);
 		work = work_of(t);
 		if (!work && !(errno_is_restart(ret) && t->in_syscall && e->full))
@@ -179,6 +181,7 @@ static int64_t kernel_entry(struct gthread *th, const struct guest_entry *e)
 	}
 	/* Who still sees it in the guest interrupts for nothing. */
 	atomic_store_explicit(&t->in_guest, false, memory_order_relaxed);
+	fast_enter(t);
 	t->pt.entered_tf = e->full && t->pt.forced_tf;
 	if (t->pt.entered_tf)
 		ptrace_enter(t);

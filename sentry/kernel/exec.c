@@ -433,6 +433,7 @@ static void switch_mm(struct task *t, struct exec_image *im)
 	t->mm = im->mm;
 	lock_release(&t->cred_lock);
 	t->th = im->th;
+	t->fast.th = NULL;
 	lock_release(&t->tg->siglock);
 	if (t->pinned)
 		sched_apply_affinity(t);

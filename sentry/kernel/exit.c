@@ -4,6 +4,7 @@
 #include "ipc/ipc.h"
 #include "kernel/futex.h"
 #include "kernel/aio.h"
+#include "kernel/fast.h"
 #include "kernel/jobctl.h"
 #include "kernel/pid.h"
 #include "kernel/pid_ns.h"
@@ -126,6 +127,7 @@ static bool reparent_children(struct kernel *k, struct thread_group *tg, struct 
 	list_for_each_entry_safe(c, tmp, &tg->children, sibling) {
 		list_del(&c->sibling);
 		c->parent = to;
+		fast_new_parent(c);
 		if (to) {
 			list_add_tail(&c->sibling, &to->children);
 			c->parent_tid = to->leader ? to->leader->tid : to->pid;
@@ -384,7 +386,7 @@ static void hand_over_signals(struct task *t)
 	if (tg->group_exiting || !tg->shared_pending.set)
 		return;
 	list_for_each_entry(o, &tg->threads, tg_link) {
-		if (o == t || o->exited || !(tg->shared_pending.set & ~o->blocked))
+		if (o == t || o->exited || !(tg->shared_pending.set & ~task_blocked(o)))
 			continue;
 		atomic_fetch_or(&o->flags, TIF_SIGPENDING);
 		task_kick(o);

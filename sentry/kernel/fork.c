@@ -422,6 +422,7 @@ static int start_vfork(struct task *t, struct task *c, const struct clone_reques
 	c->vfork_saved = s;
 	lock_acquire(&t->tg->siglock);
 	t->th = NULL;
+	t->fast.th = NULL;
 	t->vfork_child = c;
 	if (atomic_load(&t->flags) & TIF_KILLED)
 		vfork_killed(t);
@@ -458,6 +459,7 @@ bool vfork_give_back(struct task *c)
 	gthread_set_owner(th, t); /* the reference of vfork_parent becomes the owner's */
 	lock_acquire(&t->tg->siglock);
 	t->th = th;
+	t->fast.th = NULL;
 	lock_release(&t->tg->siglock);
 	if (c->pinned || t->pinned)
 		sched_apply_affinity(t);

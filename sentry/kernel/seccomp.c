@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Guests' own seccomp filters: chains of them, and what their verdicts do. seccomp(2). */
+#include "kernel/fast.h"
 #include "kernel/seccomp.h"
 #include "kernel/pid_ns.h"
 #include "kernel/ptrace.h"
@@ -186,6 +187,9 @@ static void sync_threads(struct task *t, struct seccomp_filter *f)
 			atomic_store(&o->no_new_privs, true);
 		atomic_store(&o->seccomp_mode, SECCOMP_MODE_FILTER);
 		atomic_fetch_or(&o->work, SYSCALL_WORK_SECCOMP);
+		fast_changed(o);
+		if (o->th)
+			gthread_set_mode(o->th, 0); /* until it comes in */
 	}
 }
 
@@ -224,6 +228,7 @@ static int64_t attach(struct task *t, struct seccomp_filter *f, uint32_t flags)
 	f->prev = prev;
 	fill_cache(f);
 	atomic_store(&t->seccomp, f);
+	fast_changed(t);
 	atomic_store(&t->seccomp_mode, SECCOMP_MODE_FILTER);
 	if (flags & SECCOMP_FILTER_FLAG_TSYNC)
 		sync_threads(t, f);
@@ -339,6 +344,7 @@ int seccomp_begin(struct task *t)
 	}
 	refs_get(&f->refs);
 	atomic_store(&t->seccomp, f);
+	fast_changed(t);
 	atomic_store(&t->seccomp_mode, SECCOMP_MODE_FILTER);
 	atomic_fetch_or(&t->work, SYSCALL_WORK_SECCOMP);
 	return 0;

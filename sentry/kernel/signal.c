@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Signals: sending, queues, masks. Delivery is in deliver.c. */
+#include "kernel/fast.h"
 #include "kernel/jobctl.h"
 #include "kernel/pid.h"
 #include "kernel/pid_ns.h"
@@ -99,10 +100,16 @@ static void group_remove_pending(struct thread_group *tg, ksigset mask)
 
 void signal_recalc(struct task *t)
 {
-	if ((t->pending.set | t->tg->shared_pending.set) & ~t->blocked)
+	ksigset pending = t->pending.set | t->tg->shared_pending.set;
+
+	if (pending & ~t->blocked)
 		atomic_fetch_or(&t->flags, TIF_SIGPENDING);
 	else
 		atomic_fetch_and(&t->flags, ~TIF_SIGPENDING);
+	if (!pending && t->fast.pending && t->th && t->th == t->fast.th) {
+		t->fast.pending = false;
+		gthread_set_sigpending(t->th, false);
+	}
 }
 
 bool signal_pending(const struct task *t)
@@ -119,6 +126,8 @@ void task_kick(struct task *t)
 
 int task_start(struct task *t)
 {
+	fast_tell(t);
+
 	LOCK_SCOPE(&t->tg->siglock); /* thread_gone() of one that was killed meanwhile needs it before the host thread is freed */
 
 	atomic_store(&t->in_guest, true);
@@ -151,7 +160,7 @@ static bool ignored(struct thread_group *tg, const struct task *t, const struct 
 	/* A blocked signal is kept even if ignored now: the handler may change before it is unblocked. A tracer sees every one. */
 	if (t->pt.flags && s != SIGKILL)
 		return false;
-	if ((t->blocked | t->real_blocked) & KSIG(s))
+	if ((task_blocked(t) | t->real_blocked) & KSIG(s))
 		return false;
 	if (h == (uint64_t)SIG_DFL && tg->unkillable && !(from_above(info) && (KSIG(s) & KSIG_UNBLOCKABLE)))
 		return true;
@@ -352,10 +361,10 @@ static struct task *pick_thread(struct thread_group *tg, struct task *near, int 
 {
 	struct task *t, *busy = NULL;
 
-	if (near && !near->exited && !(near->blocked & KSIG(signo)))
+	if (near && !near->exited && !(task_blocked(near) & KSIG(signo)))
 		return near;
 	list_for_each_entry(t, &tg->threads, tg_link) {
-		if (t->exited || (t->blocked & KSIG(signo)))
+		if (t->exited || (task_blocked(t) & KSIG(signo)))
 			continue;
 		if (!(atomic_load(&t->flags) & (TIF_SIGPENDING | TIF_KILLED)))
 			return t;
@@ -392,9 +401,10 @@ static int send_quietly(struct thread_group *tg, struct task *t, struct task *ne
 	r = enqueue(target, t ? &t->pending : &tg->shared_pending, info);
 	if (r)
 		goto out;
+	fast_signal_queued(tg, t);
 	if (!t)
 		target = pick_thread(tg, near, s);
-	if (target && !(target->blocked & KSIG(s))) {
+	if (target && !(task_blocked(target) & KSIG(s))) {
 		atomic_fetch_or(&target->flags, TIF_SIGPENDING);
 		task_kick(target);
 	}
@@ -619,7 +629,7 @@ void signal_set_mask(struct task *t, ksigset mask)
 	/* A group signal that waited for us may now be another thread's. */
 	if (newly)
 		list_for_each_entry(other, &tg->threads, tg_link) {
-			if (other == t || other->exited || !(newly & ~other->blocked))
+			if (other == t || other->exited || !(newly & ~task_blocked(other)))
 				continue;
 			atomic_fetch_or(&other->flags, TIF_SIGPENDING);
 			task_kick(other);

@@ -2,6 +2,7 @@
 /* Tasks and thread groups: life time, look-up, limits, credentials. */
 #include "kernel/task.h"
 #include "kernel/aio.h"
+#include "kernel/fast.h"
 #include "kernel/pid.h"
 #include "kernel/pid_ns.h"
 #include "kernel/task_internal.h"
@@ -221,6 +222,7 @@ void task_cred_replace(struct task *t, struct cred *c)
 	old = t->cred;
 	t->cred = c;
 	lock_release(&t->cred_lock);
+	fast_changed(t);
 	cred_put(old);
 }
 

@@ -51,6 +51,15 @@ struct restart_block { /* what restart_syscall(2) goes on with */
 	int64_t deadline_ns; /* CLOCK_MONOTONIC, or the clock in arg */
 };
 
+struct fast_state { /* kernel/fast.h */
+	_Atomic uint32_t gen;	  /* grows when what the slot says is to be told anew */
+	uint32_t told, work;	  /* [self] the gen and task.work that were told … */
+	struct gthread *th;	  /* … and to whom; changed under siglock, NULL: nobody */
+	ksigset mask;		  /* [self] what the slot's mask was last */
+	_Atomic bool answer;	  /* the mask is in the slot while in_guest */
+	bool pending;		  /* siglock: the slot says that signals are pending */
+};
+
 struct io_counts { /* /proc/PID/io: bytes and calls of read(2), write(2) and their families */
 	_Atomic uint64_t rchar, wchar, syscr, syscw;
 };
@@ -93,6 +102,7 @@ struct task {
 	uint32_t mempolicy;		 /* set_mempolicy(2); syscalls/mempolicy.c */
 	_Atomic int pdeath_signal;	 /* read by the parent that ends */
 	_Atomic bool exited;		 /* task_exit() has begun; set under siglock */
+	struct fast_state fast;
 	bool deferred;			 /* the call syscall_nr came light and is to be served now that all registers are known */
 	bool native_active;		 /* its thread makes a futex call natively; native_regs are the guest's */
 	struct guest_regs native_regs;
@@ -108,7 +118,7 @@ struct task {
 	int vfork_tid;			 /* what the parent gets */
 
 	/* guarded by tg->siglock */
-	ksigset blocked, real_blocked; /* real_blocked: mask under which a sigtimedwait sleeps */
+	ksigset blocked, real_blocked; /* real_blocked: mask under which a sigtimedwait sleeps; of others: task_blocked() */
 	struct sigpending pending;
 	_Atomic uint32_t flags;		 /* TIF_*; also read without the lock */
 	_Atomic(struct seccomp_filter *) seccomp; /* kernel/seccomp.h; changed under siglock */

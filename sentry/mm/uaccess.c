@@ -25,8 +25,12 @@ int copy_out(struct task *t, uint64_t dst, const void *src, size_t len)
 
 ssize_t copy_in_str(struct task *t, char *dst, uint64_t src, size_t max)
 {
-	size_t have = 0;
+	size_t have = aspace_read_window(t->mm->as, src, dst, max);
+	char *nul = memchr(dst, 0, have);
 
+	if (nul)
+		return nul - dst;
+	have = 0;
 	while (have < max) {
 		/* Up to the end of the page only: the next one may not be there, and need not be. */
 		size_t n = 4096 - ((src + have) & 4095), done = 0;

@@ -282,6 +282,8 @@ enum waker_word { WAKER_IDLE, WAKER_WOKEN, WAKER_ASLEEP };
 
 /* worker.c */
 struct worker *worker_self(struct platform *p);
+/* The guest thread whose entry the calling thread serves, or NULL. */
+struct gthread *worker_serving(void);
 int worker_init(struct platform *p);
 /* Give a job to an idle worker, or to a new one. -EAGAIN: no thread could be made. */
 int worker_assign(struct platform *p, const struct job *job);

@@ -170,6 +170,11 @@ pid_t aspace_host_pid(struct aspace *as);
  */
 int aspace_read(struct aspace *as, uint64_t addr, void *buf, size_t len, size_t *done);
 int aspace_write(struct aspace *as, uint64_t addr, const void *buf, size_t len, size_t *done);
+/*
+ * Of what the window of the call that is being served holds from *addr* on, at most *max* bytes; 0: nothing. For strings, whose length nobody
+ * knows before.
+ */
+size_t aspace_read_window(struct aspace *as, uint64_t addr, void *buf, size_t max);
 /* Vectored forms for read/write calls: guest ranges on one side, sentry memory on the other; return bytes or -EFAULT. */
 struct guest_iovec {
 	uint64_t base;

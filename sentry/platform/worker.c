@@ -48,6 +48,11 @@ struct worker *worker_self(struct platform *p)
 	return current_worker;
 }
 
+struct gthread *worker_serving(void)
+{
+	return current_worker ? current_worker->current : NULL;
+}
+
 void *platform_current(struct platform *p)
 {
 	struct gthread *th = worker_self(p)->current;
