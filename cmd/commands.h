@@ -16,6 +16,7 @@ struct run_options {
 	bool read_only;
 	bool rm;
 	bool init; /* --init */
+	bool no_rewrite;
 	bool ignored; /* --disable-content-trust */
 	const char *rootfs;
 	struct str_list env;

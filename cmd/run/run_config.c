@@ -191,6 +191,8 @@ int write_config(struct run *r)
 	if (status)
 		return status;
 	launch_record(&r->launch, CONFIG_ROOT_RO, r->o->read_only ? "1" : "0");
+	if (r->o->no_rewrite)
+		launch_word(&r->launch, CONFIG_NO_REWRITE);
 	write_stdio(r);
 	limits_write(&r->launch, r->o, &r->group);
 	launch_record(&r->launch, CONFIG_CONTROL, launch_lend(&r->launch, r->control[1]));

@@ -90,6 +90,7 @@ static const struct opt_spec run_opts[] = {
 		COMPLETE_DIR},
 	{"trace", 0, OPT_OPTIONAL, RUN(trace), "FILE", "write the system calls to FILE, or to standard error",
 		COMPLETE_FILE},
+	{"no-rewrite", 0, OPT_FLAG, RUN(no_rewrite), NULL, "leave the call sites of programs as they are; system calls take longer"},
 	{"report", 0, OPT_OPTIONAL, RUN(report), "text|json[:FILE]",
 		"say at the end what was touched: files, hosts, refused calls, programs, resources", COMPLETE_FREE},
 	{"userns", 0, OPT_CHOICE, RUN(userns), "MODE", "none: use no namespaces (for tests)", COMPLETE_WORDS,

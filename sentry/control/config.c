@@ -556,6 +556,9 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 	case CONFIG_HANG_UP:
 		c->tty_hangs_up = true;
 		return 0;
+	case CONFIG_NO_REWRITE:
+		c->no_rewrite = true;
+		return 0;
 	case CONFIG_HOLD:
 		c->hold = true;
 		return 0;

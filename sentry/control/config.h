@@ -85,7 +85,8 @@
 	X(DEVICE, "device", 7, 1)        \
 	X(MASK, "mask", 1, 1)            \
 	X(READONLY, "readonly", 1, 1)    \
-	X(PROPAGATION, "propagation", 1, 0)
+	X(PROPAGATION, "propagation", 1, 0) \
+	X(NO_REWRITE, "no-rewrite", 0, 0)
 
 enum config_keyword {
 #define CONFIG_ENUM(name, keyword, args, repeat) CONFIG_##name,
@@ -224,6 +225,7 @@ struct config {
 	size_t n_fds;
 	bool root_ro, tty, nouserns;
 	bool hold; /* the first program waits for `go` */
+	bool no_rewrite;
 	int stdio[3];
 	uint16_t rows, cols;
 	bool tty_utf8, tty_hangs_up;

@@ -119,6 +119,7 @@ static int create_services(struct kernel *k, const struct config *c, struct fail
 	r = platform_start(&opt, &kernel_platform_client, &k->platform, &why);
 	if (r)
 		return failure_set(f, 125, "cannot start guest processes: %s (%s)", why ? why : "platform", strerror(-r));
+	k->no_rewrite = c->no_rewrite;
 	k->user_ns = user_ns_init(k);
 	r = k->user_ns ? nsproxy_create_initial(k) : -ENOMEM;
 	if (!r) {

@@ -102,6 +102,7 @@ struct kernel {
 	struct trace *trace; /* NULL: no trace */
 	struct report *report; /* NULL: nobody asked for one (kernel/report.h) */
 	bool observed;	     /* by either of them */
+	bool no_rewrite;     /* programs' text stays as it is: docs/fastpath.md */
 
 	_Atomic uint64_t memory_used, memory_limit; /* bytes the sentry holds for the guest (tmpfs, pipes …); limit 0: none */
 	struct lock shared_lock; /* RANK_LEAF */

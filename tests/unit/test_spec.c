@@ -287,6 +287,7 @@ static void test_top(void **state)
 	refused(TOP("'annotations': {'a': 1}"), "the value of \"a\" is not a string");
 	refused(TOP("'annotations': {'dev.picket.network': 'slirp'}"), "neither none nor container");
 	refused(TOP("'annotations': {'dev.picket.debug': 'yes'}"), "neither true nor false");
+	refused(TOP("'annotations': {'dev.picket.rewrite': 'true'}"), "neither on nor off");
 	refused(TOP("'annotations': {'dev.picket.trace': 'x'}"), "not an absolute path");
 	warned(TOP("'annotations': {'dev.picket.colour': 'x'}"), "dev.picket.colour is not known");
 	warned(TOP("'annotations': {'run.oci.keep_original_groups': '1'}"), "run.oci.keep_original_groups has no effect");

@@ -320,6 +320,8 @@ int spec_launch(struct spec *s, struct launch *l, char **err)
 	struct number n;
 
 	launch_word(l, CONFIG_BARE);
+	if (s->no_rewrite)
+		launch_word(l, CONFIG_NO_REWRITE);
 	if (spec_launch_process(&s->process, l, err) || add_root(s, l, err))
 		return -1;
 	add_names(s, l);

@@ -124,6 +124,10 @@ void read_annotations(struct reader *r, json_t *tree, struct spec *s)
 				reader_fail(r, "annotations: %s is \"%.200s\": not an absolute path", key, value);
 		} else if (strcmp(key + 11, "debug") == 0) {
 			s->debug = annotation_bool(r, key, value);
+		} else if (strcmp(key + 11, "rewrite") == 0) {
+			if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+				reader_fail(r, "annotations: %s is \"%.40s\": neither on nor off", key, value);
+			s->no_rewrite = strcmp(value, "off") == 0;
 		} else if (strcmp(key + 11, "network") == 0) {
 			if (strcmp(value, "none") != 0 && strcmp(value, "container") != 0)
 				reader_fail(r, "annotations: %s is \"%.40s\": neither none nor container", key, value);

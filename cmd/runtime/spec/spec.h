@@ -122,6 +122,7 @@ struct spec {
 	/* annotations dev.picket.* */
 	const char *trace;   /* dev.picket.trace: a file of the host; NULL: no trace */
 	bool debug;	     /* dev.picket.debug */
+	bool no_rewrite;     /* dev.picket.rewrite=off */
 	bool network_none;   /* dev.picket.network=none: nothing but loopback, whatever the namespace */
 
 	struct str_list warnings; /* one sentence each, for the log */
