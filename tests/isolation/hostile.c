@@ -229,6 +229,144 @@ static int cmd_forge(void)
 	return 0;
 }
 
+/* --- calls by the slot (docs/fastpath.md) --------------------------------------------------------------------------------- */
+
+static void *bomb_thread(void *arg);
+
+static long site_call(long nr, uint64_t entry, const uint64_t *a)
+{
+	register uint64_t r10 __asm__("r10") = a[3];
+	register uint64_t r8 __asm__("r8") = a[4];
+	register uint64_t r9 __asm__("r9") = a[5];
+
+	__asm__ volatile("lea 1f(%%rip), %%rcx\n\t jmp *%%rbx\n1: syscall"
+			 : "+a"(nr), "+r"(r10), "+r"(r8), "+r"(r9)
+			 : "b"(entry), "D"(a[0]), "S"(a[1]), "d"(a[2])
+			 : "rcx", "r11", "memory", "cc");
+	return nr;
+}
+
+static unsigned next(unsigned *seed)
+{
+	*seed = *seed * 1103515245 + 12345;
+	return *seed >> 8;
+}
+
+static void random_args(uint64_t *a, unsigned *seed)
+{
+	for (int k = 0; k < 6; k++)
+		a[k] = next(seed) % 3 ? (uint64_t)buffer + next(seed) % 60000 : next(seed) % 2 ? next(seed) % 5000 : -(uint64_t)next(seed);
+}
+
+static long harmless(unsigned *seed)
+{
+	long nr;
+
+	do
+		nr = next(seed) % 464;
+	while (nr == SYS_exit || nr == SYS_exit_group || nr == SYS_fork || nr == SYS_vfork || nr == SYS_clone || nr == SYS_clone3 ||
+	       nr == SYS_pause || nr == SYS_rt_sigsuspend || nr == SYS_execve);
+	return nr;
+}
+
+/* Every byte of it, with registers of all kinds. */
+static void into_site(long offset)
+{
+	unsigned seed = (unsigned)offset + 1;
+	uint64_t a[6];
+
+	random_args(a, &seed);
+	site_call(offset & 1 ? harmless(&seed) : (long)STUB_SLOTS, STUB_FAST + (uint64_t)offset, a);
+}
+
+static int cmd_site(void)
+{
+	deafen();
+	for (long off = 0; off < 800; off += 1)
+		in_child(into_site, off, 20);
+	puts("survived");
+	return 0;
+}
+
+/* Calls while another thread writes all over the slots. */
+static void torn_slot(long seed)
+{
+	unsigned s = (unsigned)seed;
+	uint64_t a[6];
+	pthread_t t;
+
+	pthread_create(&t, NULL, scribble_thread, (void *)seed);
+	for (int i = 0; i < 3000; i++) {
+		random_args(a, &s);
+		site_call(harmless(&s), STUB_FAST, a);
+	}
+}
+
+static int cmd_tornslot(void)
+{
+	deafen();
+	for (long s = 1; s <= 30; s++)
+		in_child(torn_slot, s, 300);
+	puts("survived");
+	return 0;
+}
+
+/* Requests made up in the slot, and the bell rung for them by the stub's own instruction. */
+static void forged_call(long seed)
+{
+	long (*bell)(long, long, long, long, long, long, long) = (long (*)(long, long, long, long, long, long, long))(STUB_TEXT + 0x13);
+	struct slot *slot = (struct slot *)STUB_SLOTS;
+	unsigned s = (unsigned)seed;
+
+	for (int i = 0; i < 200; i++) {
+		slot->nr = seed % 4 ? (uint32_t)harmless(&s) : next(&s);
+		random_args(slot->args, &s);
+		slot->ip = seed % 3 ? (uint64_t)next(&s) << 32 : (uint64_t)cmd_tornslot;
+		slot->str_len[0] = (uint16_t)next(&s);
+		slot->str_len[1] = (uint16_t)next(&s);
+		slot->fast_state = next(&s) % 8;
+		slot->sigmask = next(&s);
+		slot->mode = next(&s);
+		memset(slot->window, (int)next(&s), sizeof(slot->window));
+		bell(STUB_BELL, seed % 5 ? BELL_CALL : BELL_FAST, 0, 0, 0, 0, 0);
+	}
+}
+
+static int cmd_forgedcall(void)
+{
+	deafen();
+	for (long s = 1; s <= 100; s++)
+		in_child(forged_call, s, 60);
+	puts("survived");
+	return 0;
+}
+
+/* gs anywhere: another thread's slot, the middle of one, behind the last, the guest's own memory, no address of the guest's. */
+static void any_gs(long seed)
+{
+	static const uint64_t bases[] = {STUB_SLOTS + SLOT_SIZE, STUB_SLOTS + 12345, STUB_SLOTS + SLOTS_SIZE - 8, STUB_SLOTS + SLOTS_SIZE,
+		STUB_SLOTS + 0xffff0000, STUB_TEXT, STUB_FAST, 0xffff800000000000, 0x7fffffffffff, 1};
+	uint64_t base = (size_t)seed < sizeof(bases) / sizeof(bases[0]) ? bases[seed] : (uint64_t)buffer + 64, a[6];
+	unsigned s = (unsigned)seed;
+	pthread_t t;
+
+	pthread_create(&t, NULL, bomb_thread, NULL);
+	__asm__ volatile("wrgsbase %0" : : "r"(base));
+	for (int i = 0; i < 300; i++) {
+		random_args(a, &s);
+		site_call(harmless(&s), STUB_FAST, a);
+	}
+}
+
+static int cmd_anygs(void)
+{
+	deafen();
+	for (long s = 0; s < 20; s++)
+		in_child(any_gs, s, 100);
+	puts("survived");
+	return 0;
+}
+
 /* --- exhaustion ----------------------------------------------------------------------------------------------------------- */
 
 static int cmd_forkbomb(void)
@@ -552,7 +690,7 @@ static const struct {
 	int (*fn)(void);
 } commands[] = {
 	{"syscalls", cmd_syscalls}, {"fuzz", cmd_fuzz},		  {"scribble", cmd_scribble}, {"jump", cmd_jump},
-	{"forge", cmd_forge},	    {"forkbomb", cmd_forkbomb},	  {"threadbomb", cmd_threadbomb}, {"memhog", cmd_memhog},
+	{"site", cmd_site}, {"tornslot", cmd_tornslot}, {"forgedcall", cmd_forgedcall}, {"anygs", cmd_anygs}, {"forge", cmd_forge},	    {"forkbomb", cmd_forkbomb},	  {"threadbomb", cmd_threadbomb}, {"memhog", cmd_memhog},
 	{"leaderless", cmd_leaderless}, {"sharedhog", cmd_sharedhog}, {"mappedhog", cmd_mappedhog}, {"giveback", cmd_giveback}, {"watches", cmd_watches},
 	{"filehog", cmd_filehog},   {"fdbomb", cmd_fdbomb},	  {"scmbomb", cmd_scmbomb},	  {"spin", cmd_spin},
 	{"requeue", cmd_requeue},   {"timers", cmd_timers},	  {"mountwait", cmd_mountwait},
