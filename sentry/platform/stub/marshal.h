@@ -274,14 +274,17 @@ static inline uint32_t marshal_ioctl(uint64_t cmd)
 	}
 }
 
+#define MARSHAL_STRINGS 4096u /* of the window is kept for strings, where there are any */
+
 /*
  * Where the memory arguments of a call lie in the window. What does not fit, a null pointer and an empty range have no
- * segment: the sentry gets at them by itself. Strings share what is left. False: the number does not go by the slot.
+ * segment: the sentry gets at them by itself; of a buffer that is too long the beginning is one, since most results are short.
+ * Strings share what is left. False: the number does not go by the slot.
  */
 static inline int marshal_plan(uint64_t nr, const uint64_t *args, struct marshal *m)
 {
 	const uint32_t *d;
-	uint32_t io, used = 0, room;
+	uint32_t io, used = 0, room = SLOT_WINDOW;
 	unsigned strings = 0, n_desc = MARSHAL_SEGS;
 
 	m->n = 0;
@@ -295,6 +298,9 @@ static inline int marshal_plan(uint64_t nr, const uint64_t *args, struct marshal
 		d = &io;
 		n_desc = 1;
 	}
+	for (unsigned i = 0; i < n_desc; i++)
+		if (d[i] & M_STRING)
+			room = SLOT_WINDOW - MARSHAL_STRINGS;
 	for (unsigned i = 0; i < n_desc && M_DIR(d[i]); i++) {
 		struct marshal_seg *g = &m->seg[m->n];
 		uint64_t len = M_SIZE(d[i]);
@@ -312,11 +318,11 @@ static inline int marshal_plan(uint64_t nr, const uint64_t *args, struct marshal
 		if (d[i] & M_COUNTED) {
 			uint64_t count = args[M_COUNT(d[i])];
 
-			if (count > SLOT_WINDOW)
-				continue;
-			len *= count;
+			len *= count > SLOT_WINDOW ? SLOT_WINDOW + 1 : count;
 		}
-		if (!len || len > SLOT_WINDOW - used)
+		if (len > room - used && g->dir == MARSHAL_OUT)
+			len = room - used;
+		if (!len || len > room - used)
 			continue;
 		g->len = (uint32_t)len;
 		g->off = (uint16_t)used;
