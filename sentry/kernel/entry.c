@@ -151,6 +151,7 @@ static int64_t leave(struct task *t, const struct guest_entry *e, int64_t ret)
 			return errno_is_restart(ret) ? -EINTR : ret;
 		}
 		atomic_store(&t->in_guest, false);
+		gthread_settle(t->th, &ret);
 		if (t->native_active)
 			ret = native_finish(t);
 		if (!task_work(t, ret))

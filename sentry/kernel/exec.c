@@ -142,11 +142,10 @@ static int resolve_scripts(struct task *t, struct file **f, const char *path, st
 
 /* --- the new address space ------------------------------------------------------------------------------------------ */
 
-static int map_stack(struct task *t, struct exec_image *im)
+/* Where the stack goes: its place is random for each execve, and free but for bad luck. */
+static void stack_item(struct task *t, struct exec_image *im, struct gthread_map *m)
 {
-	uint64_t limit = task_rlimit(t, RLIMIT_STACK), size = limit, max = aspace_max(im->as), top;
-	int prot = PROT_READ | PROT_WRITE | (im->file.exec_stack ? PROT_EXEC : 0);
-	int64_t r = -ENOMEM;
+	uint64_t limit = task_rlimit(t, RLIMIT_STACK), size = limit, top;
 	uint32_t rnd = 0;
 
 	if (size > STACK_MAP_MAX)
@@ -156,17 +155,29 @@ static int map_stack(struct task *t, struct exec_image *im)
 	size = PAGE_UP(size);
 	if (!(t->personality & ADDR_NO_RANDOMIZE))
 		host_random(&rnd, sizeof(rnd));
+	top = ((aspace_max(im->as) - (1ull << 20)) & PAGE_MASK_) - (uint64_t)(rnd % 0x10000) * PAGE_SIZE_;
+	*m = (struct gthread_map){.kind = MAP_AT, .addr = top - size, .len = size, .host_fd = -1,
+		.prot = PROT_READ | PROT_WRITE | (im->file.exec_stack ? PROT_EXEC : 0),
+		.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | MAP_FIXED_NOREPLACE};
+}
+
+static int stack_mapped(struct exec_image *im, const struct gthread_map *m)
+{
+	im->stack_top = im->mm->stack_top = m->addr + m->len;
+	im->mm->stack_low = m->addr;
+	return mm_note_grows(im->mm, m->addr, im->stack_top);
+}
+
+static int map_stack(struct task *t, struct exec_image *im)
+{
+	struct gthread_map m;
+	int64_t r = -ENOMEM;
+
 	for (int i = 0; i < 16 && r < 0; i++) {
-		top = ((max - (1ull << 20)) & PAGE_MASK_) - (uint64_t)((rnd >> i) % 0x10000) * PAGE_SIZE_;
-		r = gthread_mmap(im->th, top - size, size, prot,
-				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | MAP_FIXED_NOREPLACE, -1, 0);
+		stack_item(t, im, &m);
+		r = gthread_mmap(im->th, m.addr, m.len, m.prot, m.flags, -1, 0);
 	}
-	if (r < 0)
-		return (int)r;
-	im->stack_top = top;
-	im->mm->stack_top = top;
-	im->mm->stack_low = top - size;
-	return mm_note_grows(im->mm, top - size, top);
+	return r < 0 ? (int)r : stack_mapped(im, &m);
 }
 
 struct auxv {
@@ -209,9 +220,25 @@ static void fill_auxv(struct exec_image *im, const struct cred *c, bool secure, 
 	aux(a, AT_NULL, 0);
 }
 
+#define WRITES_MAX (2 * ELF_ZERO_MAX + 1)
+
+/* What is to be zeroed behind the segments; the number of bytes. */
+static size_t image_zeros(const struct exec_image *im, struct guest_iovec *v, unsigned *n)
+{
+	size_t sum = 0;
+
+	for (unsigned i = 0; i < im->elf.n_zero; i++)
+		v[(*n)++] = (struct guest_iovec){im->elf.zero[i].addr, im->elf.zero[i].len};
+	for (unsigned i = 0; im->interp_exe && i < im->interp.n_zero; i++)
+		v[(*n)++] = (struct guest_iovec){im->interp.zero[i].addr, im->interp.zero[i].len};
+	for (unsigned i = 0; i < *n; i++)
+		sum += v[i].len;
+	return sum;
+}
+
 /*
- * The initial stack, from the top: strings, platform name, random bytes; then auxv, envp, argv, argc at a 16-byte
- * boundary. Built in one buffer and written at once.
+ * The initial stack, from the top: strings, random bytes, platform name; then auxv, envp, argv, argc at a 16-byte
+ * boundary. Built in one buffer and written at once, with the zeros behind the segments.
  */
 static int write_stack(struct exec_image *im, struct exec_args *args, const struct cred *c, bool secure)
 {
@@ -219,19 +246,24 @@ static int write_stack(struct exec_image *im, struct exec_args *args, const stru
 	uint64_t at, random_at, platform_at, strings_at = (im->stack_top - 16 - args->len) & ~15ull;
 	size_t n_ptrs = 1 + args->argc + 1 + args->envc + 1, total;
 	struct auxv a = {.n = 0};
-	uint8_t rnd[16];
-	uint64_t *buf, *p;
-	int r;
+	struct guest_iovec v[WRITES_MAX];
+	unsigned n = 0;
+	const size_t zeros = image_zeros(im, v, &n), pad = -zeros & 7;
+	uint8_t *room, *buf;
+	uint64_t *p;
+	ssize_t r;
 
 	random_at = strings_at - 16;
 	platform_at = random_at - 16;
 	fill_auxv(im, c, secure, random_at, strings_at + args->execfn_off, platform_at, &a);
-	total = n_ptrs * 8 + a.n * 8;
-	at = (platform_at - total) & ~15ull;
-	buf = malloc(total);
-	if (!buf)
+	at = (platform_at - n_ptrs * 8 - a.n * 8) & ~15ull;
+	total = strings_at + args->len - at;
+	v[n++] = (struct guest_iovec){at, total};
+	room = calloc(1, pad + zeros + total);
+	if (!room)
 		return -ENOMEM;
-	p = buf;
+	buf = room + pad + zeros;
+	p = (uint64_t *)(void *)buf;
 	*p++ = args->argc;
 	for (unsigned i = 0; i < args->argc; i++)
 		*p++ = strings_at + args->argv[i];
@@ -242,21 +274,17 @@ static int write_stack(struct exec_image *im, struct exec_args *args, const stru
 	memcpy(p, a.v, a.n * 8);
 	memcpy(mm->auxv, a.v, a.n * 8);
 	mm->auxv_len = a.n * 8;
-	host_random(rnd, sizeof(rnd));
-	r = aspace_write(im->as, strings_at, args->buf, args->len, NULL);
-	if (!r)
-		r = aspace_write(im->as, random_at, rnd, sizeof(rnd), NULL);
-	if (!r)
-		r = aspace_write(im->as, platform_at, ARCH_PLATFORM_NAME, sizeof(ARCH_PLATFORM_NAME), NULL);
-	if (!r)
-		r = aspace_write(im->as, at, buf, total, NULL);
-	free(buf);
+	memcpy(buf + (platform_at - at), ARCH_PLATFORM_NAME, sizeof(ARCH_PLATFORM_NAME));
+	host_random(buf + (random_at - at), 16);
+	memcpy(buf + (strings_at - at), args->buf, args->len);
+	r = aspace_writev(im->as, v, n, buf - zeros, zeros + total);
+	free(room);
 	mm->arg_start = strings_at + args->arg_off;
 	mm->arg_end = mm->env_start = strings_at + args->env_off;
 	mm->env_end = strings_at + args->env_end_off;
 	im->sp = at;
 	mm->start_stack = at;
-	return r;
+	return r == (ssize_t)(zeros + total) ? 0 : -EFAULT;
 }
 
 /* Everything about the files that the caller is told: nothing has been mapped, the old program can go on. */
@@ -293,17 +321,57 @@ static int set_mm_ranges(struct task *t, struct exec_image *im, struct file *f)
 	return 0;
 }
 
+/* Program, interpreter and stack in one list of orders. */
+static int map_planned(struct task *t, struct exec_image *im, struct map_plan *p, unsigned interp)
+{
+	unsigned stack = p->n++;
+	int r;
+
+	stack_item(t, im, &p->m[stack]);
+	r = gthread_map_list(im->th, p->m, p->n);
+	for (unsigned i = 0; !r && i < stack; i++)
+		r = p->m[i].result < 0 ? (int)p->m[i].result : 0;
+	if (!r)
+		r = elf_planned(im->mm, &im->file, &p->m[0], &im->elf);
+	if (!r && im->interp_exe)
+		r = elf_planned(im->mm, &im->interp_file, &p->m[interp], &im->interp);
+	if (r)
+		return r;
+	return p->m[stack].result < 0 ? map_stack(t, im) : stack_mapped(im, &p->m[stack]);
+}
+
+static int map_image(struct task *t, struct file *f, struct exec_image *im)
+{
+	struct map_plan *p = calloc(1, sizeof(*p));
+	unsigned interp;
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	r = elf_plan(t, im->mm, f, &im->file, false, p);
+	interp = p->n;
+	if (!r && im->interp_exe)
+		r = elf_plan(t, im->mm, im->interp_exe, &im->interp_file, true, p);
+	if (!r)
+		r = map_planned(t, im, p, interp);
+	map_plan_end(p);
+	free(p);
+	if (r != -EAGAIN)
+		return r;
+	/* Not to be had by a list, nothing has been mapped yet: one by one. */
+	r = elf_map(t, im->th, im->mm, f, &im->file, false, &im->elf);
+	if (!r && im->interp_exe)
+		r = elf_map(t, im->th, im->mm, im->interp_exe, &im->interp_file, true, &im->interp);
+	return r ? r : map_stack(t, im);
+}
+
 static int build(struct task *t, struct file *f, struct exec_args *args, const struct exec_creds *ec,
 		 struct exec_image *im)
 {
 	int r;
 
 	im->too_late = true;
-	r = elf_map(t, im->th, im->mm, f, &im->file, false, &im->elf);
-	if (!r && im->interp_exe)
-		r = elf_map(t, im->th, im->mm, im->interp_exe, &im->interp_file, true, &im->interp);
-	if (!r)
-		r = map_stack(t, im);
+	r = map_image(t, f, im);
 	if (!r)
 		r = write_stack(im, args, ec->cred, ec->secure);
 	if (!r)

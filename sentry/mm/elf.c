@@ -155,10 +155,10 @@ static int reserve(struct task *t, struct gthread *th, const struct elf_file *ef
 	return 0;
 }
 
-/* Between the segments there is nothing: give back what was reserved there. Rare: most programs have no such holes. */
-static int free_holes(struct gthread *th, const struct elf_file *ef, uint64_t lo, uint64_t hi, uint64_t base)
+/* The first place at or behind *at* that no segment covers, and where the next segment begins; *hi* if there is none. */
+static uint64_t next_hole(const struct elf_file *ef, uint64_t at, uint64_t hi, uint64_t *ret_end)
 {
-	for (uint64_t at = lo; at < hi;) {
+	while (at < hi) {
 		uint64_t next = hi, end = at;
 
 		for (unsigned i = 0; i < ef->h.e_phnum; i++) {
@@ -173,13 +173,22 @@ static int free_holes(struct gthread *th, const struct elf_file *ef, uint64_t lo
 				next = from;
 		}
 		if (end == at) {
-			int64_t r = gthread_munmap(th, base + at, next - at);
-
-			if (r < 0)
-				return (int)r;
-			end = next;
+			*ret_end = next;
+			return at;
 		}
 		at = end;
+	}
+	return hi;
+}
+
+/* Between the segments there is nothing: give back what was reserved there. Rare: most programs have no such holes. */
+static int free_holes(struct gthread *th, const struct elf_file *ef, uint64_t lo, uint64_t hi, uint64_t base)
+{
+	for (uint64_t at = lo, end; (at = next_hole(ef, at, hi, &end)) < hi; at = end) {
+		int64_t r = gthread_munmap(th, base + at, end - at);
+
+		if (r < 0)
+			return (int)r;
 	}
 	return 0;
 }
@@ -241,6 +250,101 @@ int elf_map(struct task *t, struct gthread *th, struct mm *mm, struct file *f, c
 	im->phnum = ef->h.e_phnum;
 	im->entry = im->base + ef->h.e_entry;
 	return !r && im->entry >= aspace_max(mm->as) ? -EINVAL : r;
+}
+
+/* --- all segments in one list -------------------------------------------------------------------------------------------- */
+
+/* The next free item, or NULL. Two are kept for the stack. */
+static struct gthread_map *plan_item(struct map_plan *p, int kind, uint64_t addr, uint64_t len, int prot, int flags)
+{
+	struct gthread_map *m = &p->m[p->n];
+
+	if (p->n + 2 >= GTHREAD_MAPS_MAX)
+		return NULL;
+	p->n++;
+	*m = (struct gthread_map){.kind = kind, .addr = addr, .len = len, .prot = prot, .flags = flags, .host_fd = -1};
+	return m;
+}
+
+static int plan_segment(struct task *t, struct mm *mm, struct file *f, const Elf64_Phdr *ph, uint64_t lo, struct map_plan *p)
+{
+	uint64_t at = (ph->p_vaddr & PAGE_MASK_) - lo, skew = ph->p_vaddr & ~PAGE_MASK_;
+	uint64_t have = ph->p_filesz ? PAGE_UP(ph->p_filesz + skew) : 0, all = PAGE_UP(ph->p_memsz + skew);
+	struct gthread_map *m;
+	int r;
+
+	if (have) {
+		m = plan_item(p, MAP_FROM_BASE, at, have, prot_of(ph), MAP_PRIVATE | MAP_FIXED);
+		r = m ? map_plan(t, mm, f, m, ph->p_offset & PAGE_MASK_, p) : -EAGAIN;
+		if (r)
+			return r;
+	}
+	if (ph->p_memsz > ph->p_filesz && have && (ph->p_flags & PF_W) && ++p->n_partial > ELF_ZERO_MAX)
+		return -EAGAIN;
+	return have >= all || plan_item(p, MAP_FROM_BASE, at + have, all - have, prot_of(ph), MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED)
+		       ? 0
+		       : -EAGAIN;
+}
+
+/* As free_holes(). */
+static int plan_holes(const struct elf_file *ef, uint64_t lo, uint64_t hi, struct map_plan *p)
+{
+	for (uint64_t at = lo, end; (at = next_hole(ef, at, hi, &end)) < hi; at = end)
+		if (!plan_item(p, MAP_HOLE, at - lo, end - at, 0, 0))
+			return -EAGAIN;
+	return 0;
+}
+
+int elf_plan(struct task *t, struct mm *mm, struct file *f, const struct elf_file *ef, bool is_interp, struct map_plan *p)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, r;
+	uint64_t lo, hi, at = 0;
+
+	if (ef->h.e_type != ET_EXEC && ef->h.e_type != ET_DYN)
+		return -ENOEXEC;
+	r = load_range(ef->ph, ef->h.e_phnum, aspace_max(mm->as), &lo, &hi);
+	if (r)
+		return r;
+	if (ef->h.e_type == ET_EXEC) {
+		at = lo;
+		flags |= is_interp ? MAP_FIXED : MAP_FIXED_NOREPLACE;
+	} else if (!is_interp) {
+		at = pie_base(t, max_alignment(ef->ph, ef->h.e_phnum));
+	}
+	if (!plan_item(p, MAP_BASE, at, hi - lo, PROT_NONE, flags))
+		return -EAGAIN;
+	for (unsigned i = 0; !r && i < ef->h.e_phnum; i++)
+		if (ef->ph[i].p_type == PT_LOAD && ef->ph[i].p_memsz)
+			r = plan_segment(t, mm, f, &ef->ph[i], lo, p);
+	return r ? r : plan_holes(ef, lo, hi, p);
+}
+
+int elf_planned(struct mm *mm, const struct elf_file *ef, const struct gthread_map *base, struct elf_image *im)
+{
+	uint64_t lo, hi;
+	int r = load_range(ef->ph, ef->h.e_phnum, aspace_max(mm->as), &lo, &hi);
+
+	memset(im, 0, sizeof(*im));
+	if (r || base->result < 0)
+		return r ? r : (int)base->result;
+	im->base = (uint64_t)base->result - lo;
+	for (unsigned i = 0; i < ef->h.e_phnum; i++) {
+		const Elf64_Phdr *p = &ef->ph[i];
+		uint64_t end = im->base + p->p_vaddr + p->p_filesz;
+
+		if (p->p_type != PT_LOAD || !p->p_memsz)
+			continue;
+		note_segment(im, &ef->h, p);
+		if (p->p_memsz <= p->p_filesz || !p->p_filesz || !(p->p_flags & PF_W) || end == PAGE_UP(end))
+			continue;
+		if (im->n_zero == ELF_ZERO_MAX)
+			return -ENOMEM;
+		im->zero[im->n_zero].addr = end;
+		im->zero[im->n_zero++].len = PAGE_UP(end) - end;
+	}
+	im->phnum = ef->h.e_phnum;
+	im->entry = im->base + ef->h.e_entry;
+	return im->entry >= aspace_max(mm->as) ? -EINVAL : 0;
 }
 
 /* What is said by the headers that are not mapped. */

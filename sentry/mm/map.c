@@ -10,17 +10,24 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+static bool identify(int fd, struct mm_file_map *m)
+{
+	struct statx st;
+
+	if (host_stat(fd, "", &st))
+		return false;
+	m->host_dev = makedev(st.stx_dev_major, st.stx_dev_minor);
+	m->host_ino = st.stx_ino;
+	return true;
+}
+
 static void note(struct mm *mm, struct file *f, bool shared, int fd, uint64_t host_off, uint64_t len, uint64_t file_off)
 {
 	struct mm_file_map m = {
 		.host_off = host_off, .len = len, .file_off = file_off, .path = f->path, .inode = f->inode, .shared = shared};
-	struct statx st;
 
-	if (host_stat(fd, "", &st))
-		return;
-	m.host_dev = makedev(st.stx_dev_major, st.stx_dev_minor);
-	m.host_ino = st.stx_ino;
-	mm_note_file(mm, &m);
+	if (identify(fd, &m))
+		mm_note_file(mm, &m);
 }
 
 /* Past the end of file there is nothing to map, but Linux gives addresses that raise SIGBUS: an empty memfd does. */
@@ -81,15 +88,58 @@ int64_t map_file(struct task *t, struct gthread *th, struct mm *mm, struct file 
 	if ((flags & MAP_SHARED) && (f->flags & O_ACCMODE) == O_RDWR)
 		atomic_store(&mm->shares, true);
 	note(mm, f, shared, mi.host_fd, mi.host_off, len, off);
+	/* The guest has it open for reading, and may have any part of it. */
+	if (mi.host_len == UINT64_MAX && mi.host_off == off && (f->flags & O_ACCMODE) != O_WRONLY)
+		flags |= GTHREAD_MAP_WHOLE;
 	if (mi.host_len != UINT64_MAX && PAGE_UP(mi.host_len) < len)
 		r = map_with_hole(th, mm, f, addr, len, prot, flags, &mi, off);
-	else if (tail && !mi.dup)
+	else if (tail)
 		gthread_tail_mmap(th, addr, len, prot, flags, mi.host_fd, mi.host_off);
 	else
 		r = gthread_mmap(th, addr, len, prot, flags, mi.host_fd, mi.host_off);
 	if (mi.dup)
 		host_close(mi.host_fd);
 	return r;
+}
+
+int map_plan(struct task *t, struct mm *mm, struct file *f, struct gthread_map *m, uint64_t off, struct map_plan *p)
+{
+	struct mmap_info mi = {.host_fd = -1, .host_len = UINT64_MAX};
+	struct mm_file_map n = {.len = m->len, .file_off = off, .path = f->path, .inode = f->inode};
+	int r;
+
+	if (!f->ops || !f->ops->mmap)
+		return -ENODEV;
+	r = f->ops->mmap(t, f, off, m->len, m->prot, m->flags, &mi);
+	if (r)
+		return r;
+	if (mi.dup && p->n_close < ARRAY_SIZE(p->close))
+		p->close[p->n_close++] = mi.host_fd;
+	else if (mi.dup)
+		host_close(mi.host_fd);
+	if (mi.host_fd < 0 || (mi.dup && p->n_close == ARRAY_SIZE(p->close)) ||
+	    (mi.host_len != UINT64_MAX && PAGE_UP(mi.host_len) < m->len))
+		return -EAGAIN;
+	m->host_fd = mi.host_fd;
+	m->off = n.host_off = mi.host_off;
+	if (!p->seen || p->fd != mi.host_fd) { /* the segments of a program are mostly of one file */
+		if (!identify(mi.host_fd, &n))
+			return 0;
+		p->seen = true;
+		p->fd = mi.host_fd;
+		p->dev = n.host_dev;
+		p->ino = n.host_ino;
+	}
+	n.host_dev = p->dev;
+	n.host_ino = p->ino;
+	mm_note_file(mm, &n);
+	return 0;
+}
+
+void map_plan_end(struct map_plan *p)
+{
+	while (p->n_close)
+		host_close(p->close[--p->n_close]);
 }
 
 int64_t map_nothing(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags)

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "mm/mm.h"
+#include "platform/platform.h"
 
-struct gthread;
 
 #define PAGE_SIZE_ 4096ull
 #define PAGE_MASK_ (~(PAGE_SIZE_ - 1))
@@ -19,6 +19,20 @@ void mm_note_file(struct mm *mm, const struct mm_file_map *m);
  */
 int64_t map_file(struct task *t, struct gthread *th, struct mm *mm, struct file *f, uint64_t addr, uint64_t len, int prot,
 		 int flags, uint64_t off, bool tail);
+/*
+ * A private mapping of *f* from *off* as an item of a list (gthread_map_list()): fills in the host's file and offset. -EAGAIN: it is of a
+ * kind that map_file() alone can make. What the plan holds goes with map_plan_end(), when the list is done.
+ */
+struct map_plan {
+	struct gthread_map m[GTHREAD_MAPS_MAX];
+	unsigned n, n_close, n_partial;
+	int close[4];
+	bool seen; /* the host file asked for last */
+	int fd;
+	uint64_t dev, ino;
+};
+int map_plan(struct task *t, struct mm *mm, struct file *f, struct gthread_map *m, uint64_t off, struct map_plan *p);
+void map_plan_end(struct map_plan *p);
 /* Shared anonymous memory: a memfd of its own. */
 int64_t map_shared_anon(struct task *t, struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags);
 /* Addresses where every touch raises SIGBUS. flags: MAP_SHARED or MAP_PRIVATE, and where. */

@@ -266,24 +266,40 @@ void aspace_slot_free(struct aspace *as, unsigned nr, bool leaving)
 	lock_release(&as->lock);
 }
 
-int aspace_fd_alloc(struct aspace *as)
+/* A free one of the numbers [first, end), behind *next. as->lock is held. */
+static int take_fd(struct aspace *as, unsigned first, unsigned end, unsigned *next)
 {
-	const unsigned n = as->p->n_stub_fds;
+	for (unsigned i = 0; first + i < end; i++) {
+		unsigned k = first + (*next + i) % (end - first);
+
+		if (test_bit(as->fd_used, k - STUB_FD_FIRST))
+			continue;
+		set_bit(as->fd_used, k - STUB_FD_FIRST, true);
+		*next = k - first + 1;
+		return (int)k;
+	}
+	return -EMFILE;
+}
+
+/* Numbers that a process's first, small table of descriptors holds: higher ones cost it memory. */
+#define FD_SMALL 64u
+
+/*
+ * Round about: a number is not used again soon, so that closing a descriptor under an order hits nothing else. Where no number for
+ * whole files is free, another one does: the mapping is asked for then.
+ */
+int aspace_fd_alloc(struct aspace *as, bool whole)
+{
+	const unsigned end = STUB_FD_FIRST + as->p->n_stub_fds;
 	int found = -EMFILE;
 
-	/* Round about: a number is not used again soon, so that closing a descriptor under an order hits nothing else.
-	 */
 	lock_acquire(&as->lock);
-	for (unsigned i = 0; i < n; i++) {
-		unsigned k = (as->fd_next + i) % n;
-
-		if (test_bit(as->fd_used, k))
-			continue;
-		set_bit(as->fd_used, k, true);
-		as->fd_next = k + 1;
-		found = (int)(STUB_FD_FIRST + k);
-		break;
-	}
+	if (whole && end >= STUB_FD_WHOLE_END)
+		found = take_fd(as, STUB_FD_FIRST, STUB_FD_WHOLE_END, &as->fd_next_whole);
+	if (found < 0)
+		found = take_fd(as, STUB_FD_WHOLE_END, end < FD_SMALL ? end : FD_SMALL, &as->fd_next);
+	if (found < 0)
+		found = take_fd(as, FD_SMALL, end, &as->fd_next_far);
 	lock_release(&as->lock);
 	return found;
 }

@@ -83,7 +83,7 @@ static int64_t no_restart_code(int64_t ret)
 	return ret <= -512 && ret >= -517 ? -EINTR : ret;
 }
 
-static void release_tail(struct gthread *th)
+void gthread_drop_tail(struct gthread *th)
 {
 	if (th->tail_stub_fd) {
 		aspace_fd_free(th->as, th->tail_stub_fd);
@@ -259,7 +259,7 @@ void gthread_serve(struct worker *w, struct gthread *th, const struct seccomp_no
 
 	refs_get(&th->refs);
 	w->current = th;
-	release_tail(th);
+	gthread_drop_tail(th);
 	th->rax_set = th->exiting = th->reenter = th->go_on = false;
 	if (full)
 		full_entry(th, n, &e);

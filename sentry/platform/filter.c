@@ -307,6 +307,32 @@ static void when(struct builder *b, uint32_t nr, uint32_t action)
 	place(b, next);
 }
 
+/*
+ * Anonymous memory as ordered. With a descriptor the sentry compares the arguments, but for private mappings, below the stub, of a
+ * file that the guest may see from end to end: whoever forges one gets another view of what it can read anyway.
+ */
+static void stub_mmap(struct builder *b, unsigned kill)
+{
+	unsigned file = new_label(b), ask = new_label(b);
+
+	load_low(b, 3);
+	jump_any_bit(b, 0x40000 | 0x2000 | 0x100, kill); /* HUGETLB, LOCKED, GROWSDOWN */
+	jump(b, BPF_JSET, 0x20, file, false);
+	ret(b, SECCOMP_RET_ALLOW);
+	place(b, file);
+	and_mask(b, 0xf);
+	jump_ne(b, 0x02, ask);
+	guest_range(b, 0, 1, ask);
+	load_high(b, 4);
+	jump_ne(b, 0, ask);
+	load_low(b, 4);
+	jump(b, BPF_JGE, STUB_FD_FIRST, ask, false);
+	jump_ge(b, STUB_FD_WHOLE_END, ask);
+	ret(b, SECCOMP_RET_ALLOW);
+	place(b, ask);
+	ret(b, SECCOMP_RET_USER_NOTIF);
+}
+
 /* What the stub's own code does. A guest that jumps there gets no more than this. */
 static void stub_calls(struct builder *b)
 {
@@ -327,18 +353,9 @@ static void stub_calls(struct builder *b)
 	ret(b, SECCOMP_RET_ALLOW);
 	place(b, next);
 
-	next = new_label(b); /* anonymous memory as ordered; with a descriptor the sentry compares the arguments */
+	next = new_label(b);
 	jump_ne(b, __NR_mmap, next);
-	load_low(b, 3);
-	jump_any_bit(b, 0x40000 | 0x2000 | 0x100, kill); /* HUGETLB, LOCKED, GROWSDOWN */
-	{
-		unsigned file = new_label(b);
-
-		jump(b, BPF_JSET, 0x20, file, false);
-		ret(b, SECCOMP_RET_ALLOW);
-		place(b, file);
-		ret(b, SECCOMP_RET_USER_NOTIF);
-	}
+	stub_mmap(b, kill);
 	place(b, next);
 
 	next = new_label(b); /* arch_prctl, only to find the bases where rdfsbase is missing */

@@ -139,6 +139,8 @@ int gthread_start(struct gthread *th)
 {
 	struct listener *l = th->as->l;
 	struct worker *w = worker_self(th->as->p);
+	struct platform *p = th->as->p;
+	bool fresh;
 
 	lock_acquire(&l->lock);
 	if (th->dead) {
@@ -152,6 +154,8 @@ int gthread_start(struct gthread *th)
 		lock_release(&l->lock);
 		return 0;
 	}
+	fresh = th->as->fresh;
+	th->as->fresh = false;
 	th->state = TH_OUT;
 	l->n_out++;
 	if (th->interrupted) {
@@ -164,5 +168,7 @@ int gthread_start(struct gthread *th)
 	poller_join(th);
 	gthread_answer(th);
 	gthread_put(th);
+	if (fresh)
+		pool_refill(p);
 	return 0;
 }

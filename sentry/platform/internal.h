@@ -130,11 +130,12 @@ struct aspace {
 	bool segv;		   /* the host has ended it by SIGSEGV; set before dead */
 	_Atomic bool dead;	   /* the process is gone; set under l->lock */
 	bool killed;		   /* by aspace_kill(); guarded by l->lock */
+	bool fresh;		   /* from the pool, and nothing has run in it: what its thread does is what was ordered */
 	_Atomic bool watched;	   /* the watching filter is in force in all its threads */
 	struct lock lock;	   /* guards the slot and descriptor numbers */
 	uint64_t slot_used[SLOT_COUNT / 64];
 	uint64_t slot_leaving[SLOT_COUNT / 64]; /* exit was ordered: free when ctid is 0 */
-	unsigned fd_next;
+	unsigned fd_next_whole, fd_next, fd_next_far;
 	uint64_t fd_used[(STUB_FD_LAST - STUB_FD_FIRST + 64) / 64];
 };
 
@@ -272,7 +273,9 @@ unsigned filter_build_watch(struct sock_filter *prog, unsigned max, uint64_t nat
 int notify_recv(struct worker *w, struct listener *l, struct seccomp_notif *n);
 int notify_reply(struct listener *l, uint64_t id, int64_t val);
 int notify_continue(struct listener *l, uint64_t id);
-/* Put *src_fd* into the stub as *fd* and answer the bell with that number. */
+/* Put *src_fd* into the stub, which stands in the bell, as *fd*. */
+int notify_add_fd(struct listener *l, uint64_t id, int src_fd, unsigned fd);
+/* The same, and answer the bell with that number. */
 int notify_reply_fd(struct listener *l, uint64_t id, int src_fd, unsigned fd);
 bool notify_valid(struct listener *l, uint64_t id);
 bool notify_in_stub(const struct seccomp_notif *n);
@@ -320,7 +323,8 @@ void aspace_publish(struct aspace *as, pid_t pid);
 struct aspace *aspace_by_pid(struct platform *p, pid_t pid);
 int aspace_slot_alloc(struct aspace *as);
 void aspace_slot_free(struct aspace *as, unsigned nr, bool leaving);
-int aspace_fd_alloc(struct aspace *as);
+/* A number for a descriptor in the stub. whole: of a file of which the guest may see all, so that the stub maps it unasked. */
+int aspace_fd_alloc(struct aspace *as, bool whole);
 void aspace_fd_free(struct aspace *as, unsigned fd);
 struct rusage;
 /* The host's account of it, when it has been reaped. */
@@ -340,6 +344,8 @@ void gthread_take_bases(struct gthread *th, const struct seccomp_notif *n);
 void gthread_load_regs(struct gthread *th);
 /* Serve the entry *n* brought, call the client, answer. The thread's state is TH_LIGHT or TH_FULL already. */
 void gthread_serve(struct worker *w, struct gthread *th, const struct seccomp_notif *n);
+/* The last order of an entry has been executed. */
+void gthread_drop_tail(struct gthread *th);
 /* Answer the bell of a thread that shall go on, exit, or execute its last order. */
 void gthread_answer(struct gthread *th);
 void gthread_report_gone(struct gthread *th, bool unexpected);
@@ -354,7 +360,16 @@ void gthread_store_regs(const struct gthread *th, struct x86_ucontext *uc);
 /* From the first frame of the first stub: sizes and features of the extended state. */
 int gthread_learn_xstate(struct platform *p, const uint8_t *slot, uint64_t uc_addr);
 
-/* orders.c: a call of *th* that NOTIF will show and that fits th->expect. l->lock is held. */
+/*
+ * orders.c: execute *n* orders; the descriptors are the stub's meanwhile. Returns 0 when they have been executed: the results are in
+ * orders[].result, as the stub tells them.
+ */
+struct order_fd {
+	int src;
+	unsigned fd;
+};
+int orders_run(struct gthread *th, struct stub_order *orders, unsigned n, const struct order_fd *fds, unsigned n_fds);
+/* A call of *th* that NOTIF will show and that fits th->expect. l->lock is held. */
 bool order_expected(struct gthread *th, const struct seccomp_notif *n);
 
 /* poller.c */
@@ -384,6 +399,7 @@ int pool_await(struct platform *p, const char **err);
 int pool_start_filler(struct platform *p);
 /* A ready stub, made at once if there is none; NULL: none can be made. The caller frees it. */
 struct ready_stub *pool_take(struct platform *p);
+void pool_refill(struct platform *p);
 void ready_stub_free(struct ready_stub *r);
 void pool_transit(struct platform *p, int change);
 void pool_stop(struct platform *p);

@@ -60,24 +60,31 @@ int notify_continue(struct listener *l, uint64_t id)
 	return send_response(l, &resp);
 }
 
-/* An interrupted ADDFD with SEND would have answered already, without the descriptor: no signals meanwhile. */
-int notify_reply_fd(struct listener *l, uint64_t id, int src_fd, unsigned fd)
+/*
+ * Two calls although ADDFD could answer too: its wake-up is not one that pulls the stub to our processor, so the two of us could stay
+ * on two, each waking the other out of an idle one. An interrupted ADDFD is repeated: it puts the same file at the same number.
+ */
+int notify_add_fd(struct listener *l, uint64_t id, int src_fd, unsigned fd)
 {
 	struct seccomp_notif_addfd add = {
 		.id = id,
-		.flags = SECCOMP_ADDFD_FLAG_SETFD | SECCOMP_ADDFD_FLAG_SEND,
+		.flags = SECCOMP_ADDFD_FLAG_SETFD,
 		.srcfd = (uint32_t)src_fd,
 		.newfd = fd,
 	};
-	sigset_t cancel, old;
 	int r;
 
-	sigemptyset(&cancel);
-	sigaddset(&cancel, PLATFORM_SIG_CANCEL);
-	pthread_sigmask(SIG_BLOCK, &cancel, &old);
-	r = ioctl(l->fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return r;
+	do
+		r = ioctl(l->fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
+}
+
+int notify_reply_fd(struct listener *l, uint64_t id, int src_fd, unsigned fd)
+{
+	int r = notify_add_fd(l, id, src_fd, fd);
+
+	return r < 0 ? r : notify_reply(l, id, fd);
 }
 
 bool notify_valid(struct listener *l, uint64_t id)

@@ -42,6 +42,13 @@ static int wait_until_rung(struct gthread *th)
 	return r;
 }
 
+/* A mapping of a file that the stub does not make unasked; as the filter has it. */
+static bool is_asked_mmap(const struct stub_order *o)
+{
+	return o->nr == __NR_mmap && !(o->args[3] & MAP_ANONYMOUS) &&
+	       ((o->args[3] & MAP_TYPE) != MAP_PRIVATE || o->args[4] >= STUB_FD_WHOLE_END);
+}
+
 /* Note the call that the filter will show us. */
 static void expect_call(struct gthread *th, const struct stub_order *o)
 {
@@ -50,26 +57,35 @@ static void expect_call(struct gthread *th, const struct stub_order *o)
 	e->armed = false;
 	if (o->nr == ORDER_FORK || o->nr == ORDER_THREAD) {
 		*e = (struct expected_call){true, __NR_clone, {o->args[0], o->args[1], 0, o->args[3], 0, o->args[5]}};
-	} else if (o->nr == __NR_seccomp || (o->nr == __NR_mmap && !(o->args[3] & MAP_ANONYMOUS))) {
+	} else if (o->nr == __NR_seccomp || is_asked_mmap(o)) {
 		*e = (struct expected_call){.armed = true, .nr = o->nr};
 		memcpy(e->args, o->args, sizeof(e->args));
 	}
 }
 
-/*
- * Execute *n* orders; with *src_fd* >= 0 that descriptor is the stub's *stub_fd* meanwhile. Returns 0 when they have
- * been executed: the results are in orders[].result, as the stub tells them.
- */
-static int run_orders(struct gthread *th, struct stub_order *orders, unsigned n, int src_fd, unsigned stub_fd)
+/* Answer the bell: the orders are there, and so are these descriptors. */
+static int start_orders(struct listener *l, uint64_t id, const struct order_fd *fds, unsigned n_fds)
+{
+	for (unsigned i = 0; i + 1 < n_fds; i++) {
+		int r = notify_add_fd(l, id, fds[i].src, fds[i].fd);
+
+		if (r < 0)
+			return r;
+	}
+	return n_fds ? notify_reply_fd(l, id, fds[n_fds - 1].src, fds[n_fds - 1].fd) : notify_reply(l, id, BELL_ORDERS);
+}
+
+int orders_run(struct gthread *th, struct stub_order *orders, unsigned n, const struct order_fd *fds, unsigned n_fds)
 {
 	struct listener *l = th->as->l;
 	struct slot *s = th->slot;
+	struct stub_order *list = n > STUB_ORDER_MAX ? (struct stub_order *)(void *)s->window : s->orders;
 	uint64_t id;
 	int r = wait_until_rung(th);
 
 	if (r < 0)
 		return r;
-	memcpy(s->orders, orders, n * sizeof(*orders));
+	memcpy(list, orders, n * sizeof(*orders));
 	s->n_orders = n;
 	s->rax_from = 0;
 	s->then = THEN_RING;
@@ -82,19 +98,28 @@ static int run_orders(struct gthread *th, struct stub_order *orders, unsigned n,
 	th->ordered = true;
 	th->ring.done = false;
 	th->ring.worker = worker_self(th->as->p);
-	expect_call(th, &orders[0]);
+	if (n)
+		expect_call(th, &orders[0]);
 	lock_release(&l->lock);
 	th->as->p->stats.orders += n;
 
-	r = src_fd >= 0 ? notify_reply_fd(l, id, src_fd, stub_fd) : notify_reply(l, id, BELL_ORDERS);
+	r = start_orders(l, id, fds, n_fds);
 	lock_acquire(&l->lock);
 	if (r == 0 || r == -ENOENT) /* ENOENT: it is being killed; its death wakes us */
 		r = worker_wait(l, &th->ring, th);
 	th->ordered = th->expect.armed = false;
 	lock_release(&l->lock);
 	for (unsigned i = 0; r == 0 && i < n; i++)
-		orders[i].result = (int64_t)__atomic_load_n(&s->orders[i].result, __ATOMIC_RELAXED);
+		orders[i].result = (int64_t)__atomic_load_n(&list[i].result, __ATOMIC_RELAXED);
 	return r;
+}
+
+/* With *src_fd* >= 0 that descriptor is the stub's *stub_fd* meanwhile. */
+static int run_orders(struct gthread *th, struct stub_order *orders, unsigned n, int src_fd, unsigned stub_fd)
+{
+	const struct order_fd fd = {src_fd, stub_fd};
+
+	return orders_run(th, orders, n, &fd, src_fd >= 0);
 }
 
 static int64_t order_call(
@@ -129,10 +154,15 @@ static int64_t check_code(int64_t r)
 	return r >= -4095 && r <= INT32_MAX ? r : -EIO;
 }
 
+static bool maps_whole(int flags)
+{
+	return (flags & MAP_TYPE) == MAP_PRIVATE && (flags & GTHREAD_MAP_WHOLE);
+}
+
 int64_t gthread_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off)
 {
 	struct stub_order o[2] = {
-		{.nr = __NR_mmap, .args = {addr, len, (unsigned)prot, (unsigned)flags, UINT64_MAX, 0}}};
+		{.nr = __NR_mmap, .args = {addr, len, (unsigned)prot, (unsigned)flags & ~GTHREAD_MAP_WHOLE, UINT64_MAX, 0}}};
 	int stub_fd, r;
 
 	if (!range_ok(addr, len))
@@ -143,7 +173,7 @@ int64_t gthread_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, 
 		r = run_orders(th, o, 1, -1, 0);
 		return r < 0 ? r : check_address(o[0].result);
 	}
-	stub_fd = aspace_fd_alloc(th->as);
+	stub_fd = aspace_fd_alloc(th->as, maps_whole(flags));
 	if (stub_fd < 0)
 		return stub_fd;
 	o[0].args[4] = (unsigned)stub_fd;
@@ -156,12 +186,12 @@ int64_t gthread_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, 
 
 void gthread_tail_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off)
 {
-	struct stub_order o = {.nr = __NR_mmap, .args = {addr, len, (unsigned)prot, (unsigned)flags, UINT64_MAX, 0}};
+	struct stub_order o = {.nr = __NR_mmap, .args = {addr, len, (unsigned)prot, (unsigned)flags & ~GTHREAD_MAP_WHOLE, UINT64_MAX, 0}};
 	int fd = -1, stub_fd = 0;
 	int64_t err = !range_ok(addr, len) ? -ENOMEM : flags & MMAP_NEVER ? -EINVAL : 0;
 
 	if (!err && !(flags & MAP_ANONYMOUS)) {
-		stub_fd = aspace_fd_alloc(th->as);
+		stub_fd = aspace_fd_alloc(th->as, maps_whole(flags));
 		fd = stub_fd < 0 ? -1 : fcntl(host_fd, F_DUPFD_CLOEXEC, 3);
 		if (stub_fd < 0 || fd < 0)
 			err = stub_fd < 0 ? stub_fd : -errno;
@@ -182,6 +212,22 @@ void gthread_tail_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot
 	lock_acquire(&th->as->l->lock);
 	expect_call(th, &o);
 	lock_release(&th->as->l->lock);
+}
+
+bool gthread_settle(struct gthread *th, int64_t *ret)
+{
+	struct stub_order o[2] = {th->tail_order, {.nr = __NR_close, .args = {th->tail_stub_fd}}};
+	int r;
+
+	if (!th->tail)
+		return false;
+	r = run_orders(th, o, th->tail_fd >= 0 ? 2 : 1, th->tail_fd, th->tail_stub_fd);
+	if (th->tail_fd >= 0)
+		close(th->tail_fd);
+	th->tail_fd = -1;
+	gthread_drop_tail(th);
+	*ret = r < 0 ? r : o[0].nr == __NR_mmap ? check_address(o[0].result) : check_code(o[0].result);
+	return true;
 }
 
 /* A light entry has just this call, with these arguments in registers: the host goes on with it. A full one needs an order. */
@@ -326,6 +372,80 @@ int gthread_cmpxchg32(struct gthread *th, uint64_t addr, uint32_t old, uint32_t 
 	return 0;
 }
 
+/* --- lists of mappings ------------------------------------------------------------------------- */
+
+#define LIST_FDS 8
+
+/* The number in the stub for the descriptor of *m*. */
+static int list_fd(struct aspace *as, struct order_fd *fds, unsigned *n, const struct gthread_map *m)
+{
+	int fd;
+
+	for (unsigned i = 0; i < *n; i++)
+		if (fds[i].src == m->host_fd)
+			return (int)fds[i].fd;
+	if (*n == LIST_FDS)
+		return -EMFILE;
+	fd = aspace_fd_alloc(as, true);
+	if (fd < 0)
+		return fd;
+	fds[(*n)++] = (struct order_fd){m->host_fd, (unsigned)fd};
+	return (unsigned)fd < STUB_FD_WHOLE_END ? fd : -EMFILE;
+}
+
+static int list_order(struct aspace *as, struct order_fd *fds, unsigned *n_fds, const struct gthread_map *m, struct stub_order *o)
+{
+	int fd = -1;
+
+	if (!range_ok(m->addr, m->len) || (m->flags & MMAP_NEVER))
+		return -EINVAL;
+	*o = (struct stub_order){.nr = ORDER_FROM_BASE | __NR_munmap, .args = {m->addr, m->len}};
+	if (m->kind == MAP_HOLE)
+		return 0;
+	if (m->host_fd >= 0) {
+		fd = (m->flags & MAP_TYPE) == MAP_PRIVATE ? list_fd(as, fds, n_fds, m) : -EINVAL;
+		if (fd < 0)
+			return fd;
+	}
+	*o = (struct stub_order){.nr = __NR_mmap | ORDER_FROM_BASE,
+		.args = {m->addr, m->len, (unsigned)m->prot, (unsigned)m->flags, (uint64_t)(int64_t)fd, m->off}};
+	if (m->kind == MAP_BASE)
+		o->nr = __NR_mmap | ORDER_BASE;
+	else if (m->kind == MAP_AT)
+		o->nr = __NR_mmap;
+	return 0;
+}
+
+int gthread_map_list(struct gthread *th, struct gthread_map *m, unsigned n)
+{
+	struct aspace *as = th->as;
+	struct order_fd fds[LIST_FDS] = {0};
+	struct stub_order *o;
+	unsigned n_fds = 0;
+	int r = 0;
+
+	if (!as->fresh || n > GTHREAD_MAPS_MAX)
+		return -EINVAL;
+	o = calloc(n + LIST_FDS, sizeof(*o));
+	if (!o)
+		return -ENOMEM;
+	for (unsigned i = 0; !r && i < n; i++)
+		r = list_order(as, fds, &n_fds, &m[i], &o[i]);
+	for (unsigned i = 0; i < n_fds; i++)
+		o[n + i] = (struct stub_order){.nr = __NR_close, .args = {fds[i].fd}};
+	/* Nothing at first: this answer pulls the stub to our processor, which ADDFD does not do. */
+	if (!r && n_fds)
+		r = orders_run(th, o, 0, NULL, 0);
+	if (!r)
+		r = orders_run(th, o, n + n_fds, fds, n_fds);
+	for (unsigned i = 0; i < n_fds; i++)
+		aspace_fd_free(as, fds[i].fd);
+	for (unsigned i = 0; !r && i < n; i++)
+		m[i].result = check_address(o[i].result);
+	free(o);
+	return r;
+}
+
 /* --- fork and threads -------------------------------------------------------------------------- */
 
 /* A nonce that only the ordered child knows. Each thread asks the host for many at once. */
@@ -438,7 +558,7 @@ int gthread_fork(struct gthread *th, void *owner, struct aspace **ret_as, struct
 	b.th = gthread_alloc(as, owner, th->slot_nr);
 	if (b.th)
 		refs_get(&b.th->refs); /* the caller's */
-	stub_fd = aspace_fd_alloc(parent);
+	stub_fd = aspace_fd_alloc(parent, false);
 	if (!b.th || stub_fd < 0) {
 		r = -ENOMEM;
 		goto out;

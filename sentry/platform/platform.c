@@ -217,6 +217,7 @@ static int create(struct platform *p, void *owner, struct aspace **ret_as, struc
 		return -ENOMEM;
 	}
 	as->slot_used[0] = 1;
+	as->fresh = true;
 	gthread_load_regs(th);
 	th->notif_id = r->first.id;
 	th->rung = true;

@@ -212,6 +212,11 @@ void gthread_reenter(struct gthread *th);
  * Return the host's result (a negative errno on failure). Addresses and lengths must lie in [aspace_min, aspace_max). mmap
  * refuses MAP_LOCKED, MAP_GROWSDOWN and MAP_HUGETLB with -EINVAL: the filter knows no such mappings.
  */
+/*
+ * Beside mmap's flags: the guest may see all of the file by *host_fd* (it has it open for reading, and what it has open is the whole
+ * host file). A private mapping is then made by the stub without a question.
+ */
+#define GTHREAD_MAP_WHOLE 0x40000000u
 int64_t gthread_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off);
 int64_t gthread_munmap(struct gthread *th, uint64_t addr, uint64_t len);
 /* Shrinks and moves; *new_len* above *old_len* is -EINVAL. */
@@ -226,6 +231,22 @@ int64_t gthread_remap_pages(struct gthread *th, uint64_t addr, uint64_t len, uin
 int64_t gthread_mincore(struct gthread *th, uint64_t addr, unsigned pages, uint8_t *vec);
 /* FUTEX_WAKE (shared and private are tried both) at *addr* in the guest. */
 int64_t gthread_futex_wake(struct gthread *th, uint64_t addr, int count);
+
+/*
+ * Several mappings at once, in an address space whose first thread has not been started. MAP_AT: at *addr*. MAP_BASE: the same, and its
+ * result is the base of the following ones. MAP_FROM_BASE: at the base plus *addr*. MAP_HOLE: what was mapped there goes. Where one with
+ * a base fails the later ones of these kinds are not made. A file is mapped privately. Returns 0 when all results are known,
+ * or a negative errno.
+ */
+struct gthread_map {
+	enum { MAP_AT, MAP_BASE, MAP_FROM_BASE, MAP_HOLE } kind;
+	int prot, flags;
+	int host_fd; /* -1: none */
+	uint64_t addr, len, off;
+	int64_t result; /* the address, or a negative errno */
+};
+#define GTHREAD_MAPS_MAX 60u
+int gthread_map_list(struct gthread *th, struct gthread_map *m, unsigned n);
 
 /*
  * See every system call of the address space from now on: also those that the guest makes natively otherwise (private anonymous mmap,
@@ -254,6 +275,11 @@ int gthread_cmpxchg32(struct gthread *th, uint64_t addr, uint32_t old, uint32_t 
  * back. Use when the sentry keeps no record of the result (saves a round trip). entry()'s return value is then ignored.
  */
 void gthread_tail_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off);
+/*
+ * If a last act is pending, do it now, because the guest does not go on as was thought (a signal is delivered, a tracer looks): its
+ * result goes to *ret. False: there is none.
+ */
+bool gthread_settle(struct gthread *th, int64_t *ret);
 
 /*
  * rseq(2): the host registers the guest's area for this host thread. Last act of the entry, as above, or of a light entry of just this

@@ -424,6 +424,14 @@ int pool_start_filler(struct platform *p)
 	return -pthread_create(&p->filler, NULL, fill_pool, p);
 }
 
+/* One that was taken has started, or has gone: until then the new program is not to be held up by the making of another stub. */
+void pool_refill(struct platform *p)
+{
+	lock_acquire(&p->lock);
+	pthread_cond_signal(&p->pool_cond);
+	lock_release(&p->lock);
+}
+
 struct ready_stub *pool_take(struct platform *p)
 {
 	struct ready_stub *r = NULL;
@@ -433,7 +441,6 @@ struct ready_stub *pool_take(struct platform *p)
 		r = list_first(&p->pool, struct ready_stub, link);
 		list_del(&r->link);
 		p->n_pool--;
-		pthread_cond_signal(&p->pool_cond);
 	}
 	lock_release(&p->lock);
 	if (!r && make_stub(p, &r) < 0)

@@ -94,11 +94,22 @@ static int check_mmap_place(struct task *t, uint64_t *addr, uint64_t len, int fl
 	return *addr & ~PAGE_MASK_ ? -EINVAL : 0;
 }
 
+/* Nobody but the guest wants to know where a mapping of these flags came to lie. */
+static bool result_is_guests(struct task *t, int flags)
+{
+	if ((flags & (MAP_LOCKED | MAP_GROWSDOWN)) || t->kernel->observed || t->pt.entered_tf ||
+	    atomic_load_explicit(&t->work, memory_order_relaxed))
+		return false;
+	LOCK_SCOPE(&t->mm->lock);
+	return list_empty(&t->mm->notes[MM_NOTE_LOCK]) && !t->mm->lock_future;
+}
+
 /* *f*: the file, or NULL for anonymous memory. */
 static int64_t do_mmap(struct task *t, const uint64_t *a, struct file *f)
 {
 	int prot = ARG_INT(a, 2), flags = ARG_INT(a, 3), type, r;
 	uint64_t addr = a[0], len = PAGE_UP(a[1]);
+	bool last;
 	int64_t at;
 
 	if (!a[1])
@@ -121,13 +132,14 @@ static int64_t do_mmap(struct task *t, const uint64_t *a, struct file *f)
 	if ((flags & MAP_GROWSDOWN) && (f || type == MAP_SHARED))
 		return -EINVAL;
 	r = (flags & HOST_FLAGS & ~0xf) | type;
+	last = f && result_is_guests(t, flags);
 	if (f)
-		at = map_file(t, t->th, t->mm, f, addr, len, prot, r & ~MAP_ANONYMOUS, a[5], false);
+		at = map_file(t, t->th, t->mm, f, addr, len, prot, r & ~MAP_ANONYMOUS, a[5], last);
 	else if (type == MAP_SHARED)
 		at = map_shared_anon(t, t->th, addr, len, prot, r);
 	else
 		at = gthread_mmap(t->th, addr, len, prot, r, -1, 0);
-	if (at < 0)
+	if (at < 0 || last)
 		return at;
 	if (flags & MAP_GROWSDOWN)
 		mm_note_grows(t->mm, (uint64_t)at, (uint64_t)at + len);

@@ -49,6 +49,8 @@
 /* Host descriptors of a stub: 0 is the zygote's socket until start-up is over; injected ones are numbered from here. */
 #define STUB_SOCKET 0
 #define STUB_FD_FIRST 8u
+/* The first of them are for files that the guest may see from end to end: the stub's code maps them privately without being asked. */
+#define STUB_FD_WHOLE_END 32u
 #define STUB_FD_LAST 959u /* or what RLIMIT_NOFILE allows */
 
 /* The bell: a number that is no system call on x86-64. Only its meaning from inside the stub's text is the bell. */
@@ -88,12 +90,21 @@ enum order_then {
 /* No call: compare and exchange a word. args: address, old, new; the result is the word before, or a negative errno. */
 #define ORDER_CMPXCHG 0x1002
 
+/*
+ * Bits of an order's number, for lists of mappings: its result is the base; its first argument counts from the base. Where one of
+ * these fails, the later ones are not made (-ECANCELED).
+ */
+#define ORDER_BASE 0x10000
+#define ORDER_FROM_BASE 0x20000
+
 struct stub_order {
 	uint64_t nr;
 	uint64_t args[6];
 	int64_t result;
 };
 #define STUB_ORDER_MAX 6
+/* A longer list lies in the window. */
+#define STUB_LONG_MAX 72
 
 /*
  * The fast path (docs/fastpath.md, stub/entry.S): store the request, REQ; a poller takes it (BUSY) and answers (REPLY, or
@@ -166,6 +177,7 @@ struct slot {
 	_Alignas(64) uint8_t fast_stack[SLOT_FAST_STACK];
 	_Alignas(64) uint8_t window[SLOT_WINDOW];
 };
+_Static_assert(sizeof(struct stub_order) * STUB_LONG_MAX <= SLOT_WINDOW, "long lists fit");
 _Static_assert(sizeof(struct slot) <= SLOT_STACK, "a slot's control part ends below its stack");
 
 _Static_assert(offsetof(struct slot, fast_pending) == SLOT_FAST_PENDING && offsetof(struct slot, nr) == SLOT_NR &&

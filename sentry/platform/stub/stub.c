@@ -34,6 +34,7 @@ enum {
 	PR_SET_DUMPABLE = 4,
 	PR_SET_NAME = 15,
 	KILL = 9,
+	ECANCELED = 125,
 	PROT_NONE = 0,
 	PROT_READ = 1,
 	PROT_RW = 3,
@@ -120,13 +121,22 @@ static long run_orders(struct slot *s)
 {
 	volatile struct slot *v = s;
 	uint32_t n = v->n_orders, from = v->rax_from;
-	long rax = 0;
+	struct stub_order *list = n > STUB_ORDER_MAX ? (struct stub_order *)s->window : s->orders;
+	uint64_t base = 0;
+	long rax = 0, failed = 0;
 
-	for (uint32_t i = 0; i < n && i < STUB_ORDER_MAX; i++) {
-		struct stub_order *o = &s->orders[i];
+	for (uint32_t i = 0; i < n && i < STUB_LONG_MAX; i++) {
+		struct stub_order *o = &list[i];
 		long nr = (long)((volatile struct stub_order *)o)->nr, r;
 
-		if (nr == ORDER_THREAD || nr == ORDER_FORK)
+		if (nr & (ORDER_BASE | ORDER_FROM_BASE)) {
+			r = failed ? -ECANCELED
+				   : SYS(nr & 0xffff, o->args[0] + (nr & ORDER_FROM_BASE ? base : 0), o->args[1], o->args[2],
+					     o->args[3], o->args[4], o->args[5]);
+			failed |= r < 0 && r >= -4095;
+			if (nr & ORDER_BASE)
+				base = (uint64_t)r;
+		} else if (nr == ORDER_THREAD || nr == ORDER_FORK)
 			r = stub_clone(o, nr);
 		else if (nr == ORDER_CMPXCHG)
 			r = compare_exchange(s, o->args[0], (uint32_t)o->args[1], (uint32_t)o->args[2]);
