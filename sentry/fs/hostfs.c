@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
+#define HOSTFS_SHARED_MAX 1024u /* files kept open below an overlay; at most an eighth of what the host lets us have */
+
 /* --- the root of `host` mode ------------------------------------------------------------------------------------------------- */
 
 static int top_lookup(struct inode *dir, const char *name, size_t len, struct inode **ret)
@@ -126,6 +128,9 @@ static struct super_block *hostfs_super(struct kernel *k, const struct hostfs_op
 	}
 	lock_init(&fs->lock, RANK_LEAF);
 	list_init(&fs->fds);
+	list_init(&fs->shared_files);
+	list_init(&fs->listings);
+	fs->max_shared = host_fd_limit() / 8 < HOSTFS_SHARED_MAX ? (unsigned)host_fd_limit() / 8 : HOSTFS_SHARED_MAX;
 	fs->own_uid = k->host_uid;
 	fs->own_gid = k->host_gid;
 	fs->lower = opt->lower;

@@ -32,10 +32,29 @@ struct hostfs {
 	struct lock lock; /* RANK_LEAF: places, directory descriptors and lists of handles of all nodes */
 	struct list_head fds; /* of directories with a descriptor, most recently used first */
 	unsigned n_fds;
+	/* Below an overlay: */
+	struct list_head shared_files, listings; /* most recently used first */
+	unsigned n_shared, max_shared;
+	size_t listing_bytes;
 	struct host_plain *plain; /* with real owners: HOSTFS_PLAIN of them, by a hash */
 };
 
 #define HOSTFS_PLAIN 1024u
+
+/*
+ * Below an overlay files are taken as stable, so one that was opened for reading stays open for the next: what is used again and again
+ * costs no host call. A node has one while it is on hostfs.shared_files, open files hold it too.
+ */
+struct host_view;
+struct host_shared {
+	struct refs refs;
+	struct list_head link; /* hostfs.shared_files, most recently used first */
+	struct host_node *node; /* hostfs.lock; NULL: given up */
+	int fd;
+	uint64_t size;
+	_Atomic unsigned reads;
+	_Atomic(struct host_view *) view; /* made when it is read again */
+};
 
 struct host_node {
 	struct icache_entry entry; /* host device and inode number */
@@ -53,6 +72,9 @@ struct host_node {
 	_Atomic bool mapped; /* it may be opened again when its name is gone */
 	int record_fd, flock_fd; /* of files with locks, hostfs_lock.c; -1 */
 	int last_fd;	      /* of a file whose name is gone, which is still in use; -1 */
+	struct host_shared *open_file; /* below an overlay: of a regular file; hostfs.lock, as the next two */
+	struct host_listing *listing;  /* of a directory; held */
+	struct list_head listing_link; /* hostfs.listings */
 	int spare_fd;	      /* of a file just created: for the open that follows, whatever its mode says; -1 */
 	/* the root of `host` mode */
 	struct host_top *top;
@@ -69,7 +91,8 @@ struct host_handle { /* file->priv of hostfs files */
 	struct list_head link;
 	int fd;
 	bool writable;
-	struct host_listing *listing; /* directories: names as read at the start; file.pos_lock */
+	struct host_shared *shared; /* whose fd it is; held */
+	struct host_listing *listing; /* directories: names as read at the start; file.pos_lock; held */
 };
 
 extern const struct file_ops hostfs_file_fops, hostfs_dir_fops;
@@ -112,7 +135,36 @@ int host_check_served(int fd);
 /* Is what has this name in the directory, and is *st*, not shown: an object or a place to hide, or what `host` mode hides? */
 bool host_hidden(struct inode *dir, const char *name, const struct statx *st);
 uint64_t host_ino(const struct hostfs *fs, uint64_t dev, uint64_t ino);
-void host_listing_free(struct host_listing *l);
+/* What is kept open and listed below an overlay: hostfs_shared.c. The file's, held; NULL: none yet, or not of such a tree. */
+struct host_shared *host_shared_get(struct inode *inode);
+/* Keep *fd* (taken over), just opened for reading, and hold it. NULL: no memory, *fd* stays the caller's. */
+struct host_shared *host_shared_add(struct inode *inode, int fd);
+void host_shared_put(struct host_shared *s);
+/* Read without a host call. Less than 0: that cannot be. */
+ssize_t host_shared_read(struct host_shared *s, uint64_t off, struct uio *dst);
+/* The names of a directory as they were read before, held; NULL: read them, and keep them by host_listing_keep(). */
+struct host_listing *host_listing_get(struct inode *dir);
+void host_listing_keep(struct inode *dir, struct host_listing *l);
+/* The node goes, or is not to keep anything any more. */
+void host_node_unshare(struct inode *inode);
+
+/*
+ * The names of a directory as they were when reading began: positions are indices and so stay the same whatever is made or
+ * removed meanwhile.
+ */
+struct host_listing {
+	struct refs refs;
+	struct host_name *entries;
+	size_t n, room;
+	char *names;
+	size_t names_len, names_room;
+};
+struct host_name {
+	uint64_t ino;
+	size_t off; /* in listing.names */
+	uint8_t len, type;
+};
+void host_listing_put(struct host_listing *l);
 int hostfs_open(struct task *t, struct inode *inode, struct file *f);
 
 /* Attributes: hostfs_attr.c */

@@ -22,32 +22,6 @@ struct linux_dirent64_head { /* getdents64(2) */
 	char d_name[];
 } __attribute__((packed));
 
-struct host_name {
-	uint64_t ino;
-	size_t off; /* in listing.names */
-	uint8_t len, type;
-};
-
-/*
- * The names of a directory as they were when reading began: positions are indices and so stay the same whatever is made or
- * removed meanwhile.
- */
-struct host_listing {
-	struct host_name *entries;
-	size_t n, room;
-	char *names;
-	size_t names_len, names_room;
-};
-
-void host_listing_free(struct host_listing *l)
-{
-	if (!l)
-		return;
-	free(l->entries);
-	free(l->names);
-	free(l);
-}
-
 static struct host_handle *handle_of(struct file *f)
 {
 	return f->priv;
@@ -97,6 +71,21 @@ static int open_host(struct inode *inode, int flags, bool *writable)
 	return fd;
 }
 
+/* As open_host(), but what is open for reading already does for the next, where the host changes nothing. */
+static int open_handle(struct inode *inode, int flags, struct host_handle *h)
+{
+	bool read_only = (flags & O_ACCMODE) == O_RDONLY;
+	int fd;
+
+	h->shared = read_only ? host_shared_get(inode) : NULL;
+	if (h->shared)
+		return h->shared->fd;
+	fd = open_host(inode, flags, &h->writable);
+	if (fd >= 0 && read_only && !h->writable)
+		h->shared = host_shared_add(inode, fd);
+	return fd;
+}
+
 int hostfs_open(struct task *t, struct inode *inode, struct file *f)
 {
 	struct hostfs *fs = hostfs_of(inode);
@@ -109,7 +98,7 @@ int hostfs_open(struct task *t, struct inode *inode, struct file *f)
 		free(h);
 		return -EPERM;
 	}
-	h->fd = dir ? -1 : open_host(inode, f->flags, &h->writable); /* directories: opened when read */
+	h->fd = dir ? -1 : open_handle(inode, f->flags, h); /* directories: opened when read */
 	if (!dir && h->fd < 0) {
 		int r = h->fd;
 
@@ -135,8 +124,11 @@ static void hostfs_release(struct file *f)
 	lock_acquire(&fs->lock);
 	list_del(&h->link);
 	lock_release(&fs->lock);
-	host_close(h->fd);
-	host_listing_free(h->listing);
+	if (h->shared)
+		host_shared_put(h->shared);
+	else
+		host_close(h->fd);
+	host_listing_put(h->listing);
 	free(h);
 	f->priv = NULL;
 }
@@ -145,8 +137,11 @@ static void hostfs_release(struct file *f)
 
 static ssize_t hostfs_read(struct file *f, struct uio *dst, int64_t *pos)
 {
-	ssize_t n = host_file_to_uio(platform_of(f), handle_of(f)->fd, (uint64_t)*pos, dst->left, dst);
+	struct host_handle *h = handle_of(f);
+	ssize_t n = h->shared ? host_shared_read(h->shared, (uint64_t)*pos, dst) : -EAGAIN;
 
+	if (n < 0)
+		n = host_file_to_uio(platform_of(f), h->fd, (uint64_t)*pos, dst->left, dst);
 	if (n > 0)
 		*pos += n;
 	return n;
@@ -308,11 +303,21 @@ static int listing_take(struct inode *dir, int fd, struct host_listing *l, const
 
 static int listing_read(struct inode *dir, struct host_listing **ret)
 {
-	struct host_listing *l = calloc(1, sizeof(*l));
-	char *buf = malloc(32768);
-	int fd = l && buf ? host_node_open(dir, O_RDONLY) : -ENOMEM;
-	ssize_t n = fd;
+	struct host_listing *l = host_listing_get(dir);
+	char *buf;
+	ssize_t n;
+	int fd;
 
+	if (l) {
+		*ret = l;
+		return 0;
+	}
+	l = calloc(1, sizeof(*l));
+	buf = malloc(32768);
+	fd = l && buf ? host_node_open(dir, O_RDONLY) : -ENOMEM;
+	if (l)
+		refs_init(&l->refs);
+	n = fd;
 	if (fd >= 0) {
 		platform_host_block_begin(dir->sb->kernel->platform);
 		while ((n = host_getdents(fd, buf, 32768)) > 0) {
@@ -328,9 +333,10 @@ static int listing_read(struct inode *dir, struct host_listing **ret)
 	}
 	free(buf);
 	if (n < 0) {
-		host_listing_free(l);
+		host_listing_put(l);
 		return (int)n;
 	}
+	host_listing_keep(dir, l);
 	*ret = l;
 	return 0;
 }
@@ -359,7 +365,7 @@ static int hostfs_readdir(struct file *f, struct dir_emit *de, int64_t *pos)
 
 		if (r < 0)
 			return r;
-		host_listing_free(h->listing);
+		host_listing_put(h->listing);
 		h->listing = l;
 	}
 	for (; (uint64_t)*pos < h->listing->n + 2; (*pos)++) {

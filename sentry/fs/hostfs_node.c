@@ -404,6 +404,7 @@ struct inode *host_node_alloc(struct super_block *sb, uint32_t mode)
 	n->entry.inode = inode;
 	list_init(&n->fd_link);
 	list_init(&n->handles);
+	list_init(&n->listing_link);
 	inode->priv = n;
 	return inode;
 }
@@ -496,6 +497,7 @@ void hostfs_free_inode(struct inode *inode)
 	struct host_node *n = host_node_of(inode);
 
 	icache_remove(&fs->cache, &n->entry);
+	host_node_unshare(inode);
 	lock_acquire(&fs->lock);
 	if (n->fd >= 0 && !n->pinned)
 		fs->n_fds--;

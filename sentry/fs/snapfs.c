@@ -3,9 +3,8 @@
  * snapfs: a snapshot, read in place. Names, attributes, links and extended attributes come from the mapped index
  * (fuse-snap/index.h) without a host call; file data by pread from the pack descriptors.
  *
- * Packs are not mapped into the sentry: a pack that somebody truncates would turn a memory access into SIGBUS, where pread gives a
- * short read, which the guest sees as EIO. Guest mappings are made straight from the pack where the range lies in one extent, else
- * from a copy.
+ * Packs are read by pread at first; one that is read often is mapped (host/view.h: where somebody truncates it, pread again says how much there is,
+ * which the guest sees as EIO). Guest mappings are made straight from the pack where the range lies in one extent, else from a copy.
  *
  * The index may be hostile. Every accessor checks bounds; here follow the checks of meaning: types that are known, names
  * without '/', a directory that has one parent (the tree cannot loop: see node_get()).
@@ -14,6 +13,7 @@
 #include "fs/icache.h"
 #include "fuse-snap/index.h"
 #include "host/file.h"
+#include "host/view.h"
 #include "kernel/kernel.h"
 #include "vfs/uio.h"
 
@@ -30,11 +30,20 @@
 
 #define SNAPFS_MAGIC 0x504b5453 /* "PKTS" */
 
+#define READS_BEFORE_VIEW 32u /* of a pack: a small sandbox needs none */
+
+struct snapfs_pack {
+	int fd;
+	_Atomic unsigned reads;
+	_Atomic(struct host_view *) view;
+};
+
 struct snapfs {
 	struct snap_index ix;
 	struct icache cache;
-	int *packs;
+	struct snapfs_pack *packs;
 	unsigned n_packs;
+	struct lock view_lock; /* RANK_LEAF: making views */
 };
 
 struct snap_node {
@@ -229,13 +238,30 @@ static ssize_t snapfs_listxattr(struct inode *inode, char *buf, size_t size)
 
 static int pack_fd(struct snapfs *fs, uint32_t pack)
 {
-	return pack < fs->n_packs && fs->packs[pack] >= 0 ? fs->packs[pack] : -EIO;
+	return pack < fs->n_packs && fs->packs[pack].fd >= 0 ? fs->packs[pack].fd : -EIO;
+}
+
+/* The pack's view, made when it has been read often. NULL: none. */
+static const struct host_view *pack_view(struct snapfs *fs, struct snapfs_pack *p)
+{
+	struct host_view *v = atomic_load_explicit(&p->view, memory_order_acquire);
+	struct statx st;
+
+	if (v || atomic_load_explicit(&p->reads, memory_order_relaxed) > READS_BEFORE_VIEW ||
+	    atomic_fetch_add_explicit(&p->reads, 1, memory_order_relaxed) != READS_BEFORE_VIEW)
+		return v;
+	LOCK_SCOPE(&fs->view_lock);
+	if (host_stat(p->fd, "", &st) == 0)
+		v = host_view_map(p->fd, st.stx_size);
+	atomic_store_explicit(&p->view, v, memory_order_release);
+	return v;
 }
 
 /* Deliver one run; bytes moved, 0 only if *dst* is full. */
 static ssize_t read_run(struct snapfs *fs, struct super_block *sb, const struct snap_run *run, struct uio *dst)
 {
 	size_t want = dst->left < run->len ? dst->left : (size_t)run->len;
+	const struct host_view *v;
 	ssize_t n;
 	int fd;
 
@@ -244,6 +270,10 @@ static ssize_t read_run(struct snapfs *fs, struct super_block *sb, const struct 
 	fd = pack_fd(fs, run->pack);
 	if (fd < 0)
 		return fd;
+	v = pack_view(fs, &fs->packs[run->pack]);
+	n = v ? host_view_to_uio(v, run->pack_off, want, dst) : 0;
+	if (n > 0)
+		return n;
 	n = host_file_to_uio(sb->kernel->platform, fd, run->pack_off, want, dst);
 	return n == 0 ? -EIO : n; /* the pack is shorter than the index says */
 }
@@ -512,9 +542,12 @@ static void snapfs_destroy(struct super_block *sb)
 {
 	struct snapfs *fs = sb->priv;
 
-	for (unsigned i = 0; i < fs->n_packs; i++)
-		host_close(fs->packs[i]);
+	for (unsigned i = 0; i < fs->n_packs; i++) {
+		host_view_unmap(fs->packs[i].view);
+		host_close(fs->packs[i].fd);
+	}
 	icache_destroy(&fs->cache);
+	lock_destroy(&fs->view_lock);
 	free(fs->packs);
 	free(fs);
 }
@@ -545,8 +578,9 @@ static int snapfs_alloc(const void *map, size_t len, const int *pack_fds, unsign
 		return r;
 	}
 	for (unsigned i = 0; i < n_packs; i++)
-		fs->packs[i] = pack_fds[i];
+		fs->packs[i].fd = pack_fds[i];
 	fs->n_packs = n_packs;
+	lock_init(&fs->view_lock, RANK_LEAF);
 	*ret = fs;
 	return 0;
 }
@@ -565,6 +599,7 @@ int snapfs_create(struct kernel *k, const void *map, size_t len, const int *pack
 	if (!sb) {
 		fs->n_packs = 0; /* they stay the caller's on failure */
 		icache_destroy(&fs->cache);
+		lock_destroy(&fs->view_lock);
 		free(fs->packs);
 		free(fs);
 		return -ENOMEM;

@@ -287,6 +287,13 @@ void host_raise_nofile(void)
 	}
 }
 
+uint64_t host_fd_limit(void)
+{
+	struct rlimit lim;
+
+	return getrlimit(RLIMIT_NOFILE, &lim) == 0 ? lim.rlim_cur : 64;
+}
+
 int host_map_file(int fd, const void **ret, size_t *len)
 {
 	struct stat st;

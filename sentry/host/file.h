@@ -71,6 +71,7 @@ void host_identity(uint32_t *uid, uint32_t *gid);
 bool host_gives_owners(void);
 /* As many descriptors as the host lets us have: open files of volumes are one each. At set-up only. */
 void host_raise_nofile(void);
+uint64_t host_fd_limit(void); /* how many that are */
 /* Map all of a file read-only, for good. -EINVAL: empty or not a regular file. */
 int host_map_file(int fd, const void **ret, size_t *len);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Root, working directory and umask of tasks; set-up of the internal file systems. */
+#include "host/view.h"
 #include "vfs/internal.h"
 
 #include <stdlib.h>
@@ -90,8 +91,10 @@ static const struct super_ops anon_ops = {.statfs = anon_statfs};
 
 int vfs_init(struct kernel *k)
 {
-	int r = dcache_create(k);
+	int r = host_views_init();
 
+	if (r == 0)
+		r = dcache_create(k);
 	if (r < 0)
 		return r;
 	lock_init(&k->acl_lock, RANK_LEAF);
