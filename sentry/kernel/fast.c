@@ -11,7 +11,7 @@
 
 /* What the stub may answer (stub/site.c, stub/fast.c). */
 static const uint16_t answered[] = {__NR_getpid, __NR_gettid, __NR_getppid, __NR_getuid, __NR_geteuid, __NR_getgid, __NR_getegid,
-	__NR_rt_sigprocmask};
+	__NR_rt_sigprocmask, __NR_rt_sigaction};
 
 /*
  * Calls by the slot are seen as all others; a tracer wants registers with them. Answers are for those alone of whom nobody wants to
@@ -43,6 +43,22 @@ static struct slot_ident ident_of(struct task *t)
 	};
 }
 
+/* siglock held. */
+static ksigset default_actions(struct thread_group *tg)
+{
+	ksigset set = 0;
+
+	if (refs_read(&tg->sighand->refs) > 1)
+		return 0; /* another process changes them */
+	for (int s = 1; s <= KSIG_MAX; s++) {
+		struct ksigaction a = sigaction_get(tg, s);
+
+		if (!a.handler && !a.flags && !a.restorer && !a.mask)
+			set |= KSIG(s);
+	}
+	return set;
+}
+
 void fast_tell(struct task *t)
 {
 	struct fast_state *f = &t->fast;
@@ -65,6 +81,8 @@ void fast_tell(struct task *t)
 			gthread_set_sigmask(t->th, t->blocked);
 			f->pending = t->pending.set | t->tg->shared_pending.set;
 			gthread_set_sigpending(t->th, f->pending);
+			f->defaults = default_actions(t->tg);
+			gthread_set_sig_default(t->th, f->defaults);
 			gthread_set_ident(t->th, &id, mode);
 			f->answer = mode & FAST_ANSWER;
 		}
@@ -95,6 +113,19 @@ void fast_signal_queued(struct thread_group *tg, struct task *t)
 	}
 	list_for_each_entry(t, &tg->threads, tg_link)
 		queued_for(t);
+}
+
+void fast_actions_changed(struct thread_group *tg, ksigset signals)
+{
+	struct task *t;
+
+	list_for_each_entry(t, &tg->threads, tg_link) {
+		if (!(t->fast.defaults & signals))
+			continue;
+		t->fast.defaults &= ~signals;
+		if (t->th && t->th == t->fast.th)
+			gthread_set_sig_default(t->th, t->fast.defaults);
+	}
 }
 
 void fast_new_parent(struct thread_group *tg)

@@ -47,5 +47,7 @@ static inline void fast_enter(struct task *t)
 ksigset task_blocked(const struct task *t);
 /* A signal was queued for *t*, or (NULL) for all of *tg*: said before any of their masks is looked at. siglock held. */
 void fast_signal_queued(struct thread_group *tg, struct task *t);
+/* The actions of *signals* may not be all zeros any more. siglock held. */
+void fast_actions_changed(struct thread_group *tg, ksigset signals);
 /* *tg* has another parent. tasklist_lock held. */
 void fast_new_parent(struct thread_group *tg);

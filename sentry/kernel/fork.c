@@ -3,6 +3,7 @@
 #include "fs/tty.h"
 #include "ipc/ipc.h"
 #include "kernel/clone.h"
+#include "kernel/fast.h"
 #include "kernel/pid.h"
 #include "kernel/pid_ns.h"
 #include "kernel/pidfd.h"
@@ -95,6 +96,9 @@ static struct thread_group *new_group(struct task *t, uint64_t flags)
 
 	if (flags & CLONE_SIGHAND) {
 		refs_get(&t->tg->sighand->refs);
+		lock_acquire(&t->tg->siglock);
+		fast_actions_changed(t->tg, ~0ull);
+		lock_release(&t->tg->siglock);
 		sh = t->tg->sighand;
 	} else {
 		lock_acquire(&t->tg->siglock);

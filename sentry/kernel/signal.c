@@ -30,6 +30,8 @@ struct ksigaction sigaction_get(const struct thread_group *tg, int signo)
 
 struct ksigaction sigaction_set(struct thread_group *tg, int signo, const struct ksigaction *act)
 {
+	fast_actions_changed(tg, KSIG(signo));
+
 	LOCK_SCOPE(&tg->sighand->lock);
 	struct ksigaction old = tg->sighand->action[signo - 1];
 

@@ -58,6 +58,7 @@ struct fast_state { /* kernel/fast.h */
 	ksigset mask;		  /* [self] what the slot's mask was last */
 	_Atomic bool answer;	  /* the mask is in the slot while in_guest */
 	bool pending;		  /* siglock: the slot says that signals are pending */
+	ksigset defaults;	  /* siglock: whose actions it says are all zeros */
 };
 
 struct io_counts { /* /proc/PID/io: bytes and calls of read(2), write(2) and their families */

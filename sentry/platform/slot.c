@@ -34,3 +34,8 @@ void gthread_set_sigpending(struct gthread *th, bool pending)
 {
 	__atomic_store_n(&th->slot->sigpending, pending, __ATOMIC_SEQ_CST);
 }
+
+void gthread_set_sig_default(struct gthread *th, uint64_t signals)
+{
+	__atomic_store_n(&th->slot->sig_default, signals, __ATOMIC_SEQ_CST);
+}

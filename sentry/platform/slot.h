@@ -18,5 +18,7 @@ void gthread_set_ppid(struct gthread *th, uint32_t ppid);
 /* The blocked signals, which the guest changes by itself while its mode has FAST_ANSWER. */
 uint64_t gthread_sigmask(struct gthread *th);
 void gthread_set_sigmask(struct gthread *th, uint64_t mask);
+/* The signals whose actions are all zeros, bit signo-1: a question for them is answered there. */
+void gthread_set_sig_default(struct gthread *th, uint64_t signals);
 /* Some signal is pending: the guest leaves changes of its mask to the sentry. Said before the mask is looked at. */
 void gthread_set_sigpending(struct gthread *th, bool pending);

@@ -280,6 +280,46 @@ static void process_signals(void)
 	printf("process signals: %d, late %d\n", hits, bad);
 }
 
+/* Actions: what is asked is what was set, by whichever thread. */
+static int actions_differ(void)
+{
+	int n = 0;
+
+	for (int sig = 0; sig <= 65; sig++) {
+		uint64_t a[4] = {1, 2, 3, 4}, b[4] = {1, 2, 3, 4};
+
+		n += fast(SYS_rt_sigaction, sig, NULL, a, 8) != syscall(SYS_rt_sigaction, sig, NULL, b, 8) && sig && sig < 65;
+		n += memcmp(a, b, sizeof(a)) != 0;
+	}
+	return n;
+}
+
+static void *set_action(void *arg)
+{
+	uint64_t act[4] = {1, 0, 0, 0};
+
+	fast(SYS_rt_sigaction, SIGURG, act, NULL, 8);
+	return (void *)(long)actions_differ();
+}
+
+static void actions(void)
+{
+	uint64_t act[4] = {0}, *ro = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int n = actions_differ();
+	pthread_t t;
+	void *r;
+
+	pthread_create(&t, NULL, set_action, NULL);
+	pthread_join(t, &r);
+	fast(SYS_rt_sigaction, SIGURG, NULL, act, 8);
+	printf("actions %d %ld %d handler %lu\n", n, (long)r, actions_differ(), act[0]);
+	act[0] = 0;
+	fast(SYS_rt_sigaction, SIGURG, act, act, 8);
+	printf("was %lu, %d\n", act[0], actions_differ());
+	printf("bad: %ld %ld %ld %ld\n", fast(SYS_rt_sigaction, 65, NULL, act, 8), fast(SYS_rt_sigaction, 0, NULL, act, 8),
+	       fast(SYS_rt_sigaction, SIGHUP, NULL, ro, 8), fast(SYS_rt_sigaction, SIGHUP, NULL, act, 4));
+}
+
 int main(int argc, char **argv)
 {
 	pthread_t t;
@@ -288,6 +328,7 @@ int main(int argc, char **argv)
 	fast_begin();
 	if (argc > 1) {
 		same("exec");
+		printf("exec actions %d\n", actions_differ());
 		printf("exec mask %lx\n", mask(SIG_BLOCK, 0));
 		return wrong;
 	}
@@ -301,6 +342,7 @@ int main(int argc, char **argv)
 	in_child("user namespace", user_ns);
 	in_child("orphan", orphan);
 	masks();
+	actions();
 	waits();
 	storm();
 	process_signals();

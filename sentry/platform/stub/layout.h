@@ -159,6 +159,7 @@ struct slot {
 	uint32_t sigpending; /* some signal is pending for the thread or its process */
 	struct slot_ident ident;
 	uint32_t ctid; /* CLONE_CHILD_CLEARTID: 0 when the host thread is gone */
+	uint64_t sig_default; /* bit signo-1: its action is all zeros */
 	/* By both: the blocked signals, while FAST_ANSWER is on. */
 	_Alignas(64) uint64_t sigmask;
 
