@@ -87,10 +87,12 @@ const uint8_t *window_in_some(const struct gthread *th, uint64_t addr, size_t *r
  */
 static void flush(struct gthread *th, struct window_seg *g)
 {
-	aspace_write(th->as, g->addr + g->from, th->slot->window + g->off + g->from, (size_t)(g->to - g->from), NULL);
+	const uint16_t from = g->from, to = g->to;
+
 	g->from = g->to = 0;
-	g->in = g->out = false;
+	g->in = g->out = false; /* aspace_write() looks here first */
 	g->len = 0;
+	aspace_write(th->as, g->addr + from, th->slot->window + g->off + from, (size_t)(to - from), NULL);
 }
 
 bool window_out(struct gthread *th, uint64_t addr, const void *src, size_t len)

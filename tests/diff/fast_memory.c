@@ -140,6 +140,25 @@ static void buffers(void)
 	printf("close %ld %ld\n", fast(SYS_close, ep), fast(SYS_close, ep));
 }
 
+/* Results that are written field by field, with gaps that keep what was there. */
+static void gaps(void)
+{
+	siginfo_t info;
+	pid_t child = fork();
+	unsigned sum = 0;
+	long r;
+
+	if (child == 0)
+		_exit(7);
+	memset(&info, 0x5a, sizeof(info));
+	r = fast(SYS_waitid, P_PID, child, &info, WEXITED, NULL);
+	printf("waitid %ld: %d %d %d %d %d\n", r, info.si_signo, info.si_code, info.si_pid == child, info.si_status, info.si_errno);
+	memset(&info.si_pid, 0, sizeof(info.si_pid));
+	for (size_t i = 0; i < sizeof(info); i++)
+		sum = sum * 31 + ((unsigned char *)&info)[i];
+	printf("all of it %x\n", sum);
+}
+
 /* Flags, and the direction flag, are kept: a copy must not run backwards. */
 static void flags(void)
 {
@@ -244,6 +263,7 @@ int main(void)
 		return 1;
 	strings();
 	buffers();
+	gaps();
 	flags();
 	interrupts();
 	threads();
