@@ -385,7 +385,7 @@ static int cmd_fault(int argc, char **argv)
 static void *fast_caller(void *arg)
 {
 	while (hits < 600)
-		if (fast(__NR_getppid, 0, 0, 0) != 0)
+		if (fast(__NR_times, 0, 0, 0) != -ENOSYS)
 			return (void *)1;
 	return NULL;
 }
@@ -422,11 +422,101 @@ static int cmd_fastsignal(int argc, char **argv)
 	for (int i = 0; i < 50; i++) {
 		struct timespec ts = {0, 100000};
 
-		fast(__NR_getppid, 0, 0, 0);
+		fast(__NR_times, 0, 0, 0);
 		if (fast(__NR_nanosleep, (long)&ts, 0, 0) != 0)
 			return fail("fast nanosleep");
 	}
 	printf("OK fastsignal\n");
+	return 0;
+}
+
+/*
+ * A storm of interrupts and deaths against calls by the slot in every phase: answered at once, by a poller or a bell, refused because they
+ * would sleep, asleep, waking another.
+ */
+static _Atomic int storm_over, storm_tid[4];
+
+static void *storm_thread(void *arg)
+{
+	const long me = (long)arg;
+	unsigned r = (unsigned)me * 7919 + 1;
+
+	storm_tid[me] = (int)syscall(__NR_gettid);
+	while (!storm_over) {
+		struct timespec ts = {0, (long)(r >> 8) % 60000};
+		long v;
+
+		r = r * 1103515245 + 12345;
+		switch (r >> 16 & 7) {
+		case 0:
+			v = fast(__NR_nanosleep, (long)&ts, 0, 0);
+			if (v != 0 && v != -EINTR)
+				return (void *)1;
+			break;
+		case 1:
+			v = fast(__NR_tkill, storm_tid[r >> 20 & 3], SIGUSR1, 0);
+			if (v != 0 && v != -ESRCH)
+				return (void *)2;
+			break;
+		default:
+			for (unsigned i = 0; i < (r >> 20 & 31); i++)
+				if (fast(__NR_times, me, i, r) != -ENOSYS)
+					return (void *)3;
+		}
+	}
+	return NULL;
+}
+
+static int cmd_faststorm(int argc, char **argv)
+{
+	struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
+	const double end = now() + 400000;
+	pthread_t t[4];
+	int st;
+
+	fast_entry = getauxval(0x70696b65);
+	if (!fast_entry)
+		return 0;
+	sigaction(SIGUSR1, &sa, NULL);
+	for (long i = 0; i < 4; i++)
+		pthread_create(&t[i], NULL, storm_thread, (void *)i);
+	while (now() < end)
+		for (int i = 0; i < 4; i++)
+			if (storm_tid[i])
+				fast(__NR_tkill, storm_tid[i], SIGUSR1, 0);
+	storm_over = 1;
+	for (int i = 0; i < 4; i++) {
+		void *r;
+
+		pthread_join(t[i], &r);
+		if (r) {
+			printf("thread %d: %ld\n", i, (long)r);
+			return fail("storm");
+		}
+	}
+	if (!hits)
+		return fail("no signals");
+	storm_over = 0;
+	for (int i = 0; i < 60; i++) {
+		struct timespec ts = {0, i * 50000};
+		pid_t p = fork();
+
+		if (p == 0) {
+			for (long k = 0; k < 2; k++)
+				pthread_create(&t[k], NULL, storm_thread, (void *)k);
+			storm_thread((void *)2);
+			_exit(1);
+		}
+		if (p < 0)
+			return fail("fork");
+		nanosleep(&ts, NULL);
+		fast(__NR_tkill, p, SIGKILL, 0);
+		if (wait4(p, &st, 0, NULL) != p || !WIFSIGNALED(st))
+			return fail("death");
+	}
+	if (argc > 2)
+		syscall(1001);
+	printf("OK faststorm\n");
 	return 0;
 }
 
@@ -806,6 +896,7 @@ static const struct {
 	{"light", cmd_light},
 	{"fast", cmd_fast},
 	{"fastsignal", cmd_fastsignal},
+	{"faststorm", cmd_faststorm},
 	{"full", cmd_full},
 	{"fork", cmd_fork},
 	{"exec", cmd_exec},

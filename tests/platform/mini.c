@@ -264,6 +264,8 @@ static int64_t do_wait(struct task *t, uint64_t status_addr)
 		pthread_mutex_unlock(&mini.lock);
 		if (!any)
 			return -ECHILD;
+		if (platform_give_up(mini.p, &t->proc->wait_waker))
+			return -EINTR;
 		platform_sleep(mini.p, &t->proc->wait_waker, -1);
 	}
 }
@@ -537,6 +539,8 @@ static int64_t do_sleep(struct task *t, int64_t ns)
 			gthread_reenter(t->th);
 			return -EINTR;
 		}
+		if (platform_give_up(mini.p, &t->waker))
+			return -EINTR;
 		if (platform_sleep(mini.p, &t->waker, end) == -ETIMEDOUT)
 			return 0;
 	}

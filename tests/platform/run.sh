@@ -17,7 +17,7 @@ expect() { # status, words
 	fi
 }
 
-for words in hello light full fast fastsignal "fork 50" "exec 20" "spawn 20" "threads 5" "pingpong 500" "signal 200" \
+for words in hello light full fast fastsignal faststorm "fork 50" "exec 20" "spawn 20" "threads 5" "pingpong 500" "signal 200" \
 	interrupt "sleepers 10" "fault 50" mmap native watch vsyscall forkmix "killloop 5" "jump 40" bell sigreturn closer replace true; do
 	expect 0 $words
 done
