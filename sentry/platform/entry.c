@@ -97,6 +97,12 @@ static void add_order(struct slot *s, unsigned *n, uint64_t nr, uint64_t a0, uin
 	s->orders[(*n)++] = (struct stub_order){.nr = nr, .args = {a0, a1, a2}};
 }
 
+/* What we have done to *th* is there for whoever serves it next. Its owner alone calls this. */
+static void hand_over(struct gthread *th)
+{
+	atomic_store_explicit(&th->handed, atomic_load_explicit(&th->handed, memory_order_relaxed) + 1, memory_order_release);
+}
+
 /* Answer the bell in which *th* stands: registers are loaded, the last order is executed, or the thread exits. */
 void gthread_answer(struct gthread *th)
 {
@@ -125,7 +131,7 @@ void gthread_answer(struct gthread *th)
 	}
 	s->n_orders = n;
 	s->then = then;
-	atomic_fetch_add_explicit(&th->handed, 1, memory_order_release);
+	hand_over(th);
 	if (!n) {
 		notify_reply(l, id, BELL_RESUME);
 		return;
@@ -236,13 +242,16 @@ static bool finish(struct worker *w, struct gthread *th, const struct seccomp_no
 	} else {
 		uint64_t id = th->notif_id;
 
-		atomic_fetch_add_explicit(&th->handed, 1, memory_order_release);
 		if (th->by_slot) {
 			th->by_slot = false;
 			window_end(th);
 			th->slot->ret = no_restart_code(ret);
+			hand_over(th);
 			notify_reply(l, id, BELL_RESUME);
-		} else if (go_on)
+			return true;
+		}
+		hand_over(th);
+		if (go_on)
 			notify_continue(l, id);
 		else
 			notify_reply(l, id, no_restart_code(ret));
@@ -307,6 +316,7 @@ static bool fast_begin(struct gthread *th)
 		th->fast = mine = true;
 	}
 	lock_release(&l->lock);
+	atomic_load_explicit(&th->handed, memory_order_acquire);
 	return mine;
 }
 
@@ -328,6 +338,7 @@ static uint64_t fast_reply(struct gthread *th, int64_t ret)
 	th->fast_ret = ret;
 	th->fast = false;
 	th->state = TH_OUT;
+	hand_over(th);
 	if (!fast_publish(th, FAST_REPLY))
 		return 0;
 	if (th->fast_rang)
@@ -344,12 +355,14 @@ static bool fast_refuse(struct gthread *th)
 	bool rang;
 
 	th->window.n = 0;
+	hand_over(th);
 	fast_publish(th, FAST_SLOW);
 	rang = th->fast_rang;
 	th->fast = th->fast_rang = false;
 	if (rang) {
 		th->by_slot = true;
 		th->as->l->n_out--;
+		atomic_fetch_add(&th->as->l->n_active, 1);
 	} else {
 		th->state = TH_OUT;
 	}
@@ -370,6 +383,7 @@ static void serve_elsewhere(struct gthread *th)
 		th->by_slot = false;
 		th->state = TH_OUT; /* nobody can serve it: the reaper reports it as gone */
 		l->n_out++;
+		atomic_fetch_sub(&l->n_active, 1);
 		lock_release(&l->lock);
 		aspace_kill(th->as);
 		listener_put(l);

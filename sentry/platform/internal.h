@@ -8,7 +8,8 @@
  *
  * Who receives: per listener at most one worker sits in RECV, the *receiver*. It serves the entry that it received
  * itself, inline, and gives the role up before. Whoever ends an entry and finds the role free takes it. A worker that
- * goes to sleep in an entry while the role is free and guest threads are out wakes an idle worker for it. A worker that
+ * goes to sleep in an entry while the role is free and guest threads are out wakes an idle worker for it, unless another worker is
+ * awake in an entry (or has been woken, though it may not run yet): that one will see to it. A worker that
  * waits for an ordered call takes the role if it is free; entries that it receives go to idle workers. So the role is
  * never held by somebody who waits for another guest thread, a client's lock, or the disk.
  */
@@ -66,6 +67,7 @@ struct worker {
 	_Atomic int cancel;	 /* leave RECV */
 	struct gthread *current; /* whose entry is being served, or NULL */
 	struct listener *home;	 /* the listener of current */
+	unsigned blocked;	 /* depth of host calls that may block */
 	bool polling;		 /* is platform.poller */
 	bool gave_up;		 /* the poller's entry would sleep: its call shall come by a bell */
 	struct gthread *keep;	 /* a reference of the polled set's that goes after the entry */
@@ -87,6 +89,7 @@ struct listener {
 	int fd;
 	struct lock lock; /* RANK_PLATFORM; guards what follows and the marked fields of gthreads */
 	struct worker *receiver;
+	_Atomic unsigned n_active; /* workers that serve an entry and do not sleep: at its end each sees to the role */
 	unsigned n_out;		  /* threads in the guest: they may ring at any time */
 	unsigned n_aspaces;	  /* processes alive */
 	bool dead;		  /* nobody can ring any more */
@@ -254,7 +257,7 @@ struct platform {
 	unsigned poll_streak;
 	unsigned poll_round, polled_at[POLL_MAX]; /* windows, and the last one in which it has asked; the poller's */
 	_Atomic int poll_missed;		  /* 1 + the processor on which a thread that it looks at has rung */
-	unsigned poll_guest_cpu;		  /* where the guest ran that it was started for */
+	_Atomic unsigned poll_guest_cpu;	  /* where the guest ran that it was started for */
 
 	struct {
 		_Atomic uint64_t light, full, polled, interrupts, faults, stubs_made, orders;
@@ -281,7 +284,7 @@ bool notify_valid(struct listener *l, uint64_t id);
 bool notify_in_stub(const struct seccomp_notif *n);
 
 /* What is in a platform_waker's word. */
-enum waker_word { WAKER_IDLE, WAKER_WOKEN, WAKER_ASLEEP };
+enum waker_word { WAKER_IDLE, WAKER_WOKEN, WAKER_ASLEEP, WAKER_WAKING };
 
 /* worker.c */
 struct worker *worker_self(struct platform *p);

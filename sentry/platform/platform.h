@@ -95,8 +95,10 @@ void platform_destroy(struct platform *p);
 /* --- sleeping ---------------------------------------------------------------------------------------------------- */
 
 /* Where a guest task's worker sleeps; one per task, embedded. Woken from anywhere, any thread, also under wait-queue locks. */
+struct listener;
 struct platform_waker {
 	_Atomic uint32_t word;
+	struct listener *home; /* the platform's: whom the sleeper works for */
 };
 
 /*

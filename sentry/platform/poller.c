@@ -49,7 +49,9 @@ static void set_on(struct gthread *th, bool on, unsigned cpu)
 
 static bool is_over(const struct gthread *th)
 {
-	return __atomic_load_n(&th->state, __ATOMIC_RELAXED) == TH_GONE || __atomic_load_n(&th->dead, __ATOMIC_RELAXED);
+	LOCK_SCOPE(&th->as->l->lock);
+
+	return th->state == TH_GONE || th->dead;
 }
 
 /* Have the poller look at *th* too. poll_lock is held. */
@@ -209,8 +211,8 @@ struct run {
 static void tidy(struct platform *p)
 {
 	p->poll_round++;
-	for (unsigned i = p->n_polled; i-- > 0;)
-		if (is_over(p->polled[i]) || (p->n_polled == POLL_MAX && p->poll_round - p->polled_at[i] > 2))
+	for (unsigned n = __atomic_load_n(&p->n_polled, __ATOMIC_ACQUIRE), i = n; i-- > 0;)
+		if (is_over(p->polled[i]) || (n == POLL_MAX && p->poll_round - p->polled_at[i] > 2))
 			drop_one(p, i);
 }
 

@@ -166,9 +166,12 @@ struct gthread *worker_dispatch(struct worker *w, struct listener *l, const stru
 
 	lock_acquire(&l->lock);
 	v = route(l, n, &th);
-	if (v == ROUTE_SERVE && !nested) {
-		l->receiver = NULL;
-		listener_promote(l);
+	if (v == ROUTE_SERVE) {
+		atomic_fetch_add(&l->n_active, 1); /* who serves it */
+		if (!nested) {
+			l->receiver = NULL;
+			listener_promote(l);
+		}
 	}
 	lock_release(&l->lock);
 	switch (v) {
@@ -196,6 +199,7 @@ struct gthread *worker_dispatch(struct worker *w, struct listener *l, const stru
 		lock_acquire(&l->lock);
 		th->state = TH_OUT; /* nobody can serve it: the reaper reports it as gone */
 		l->n_out++;
+		atomic_fetch_sub(&l->n_active, 1);
 		lock_release(&l->lock);
 		aspace_kill(th->as);
 		listener_put(l);

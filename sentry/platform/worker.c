@@ -201,7 +201,7 @@ static void find_receiver(struct listener *l)
 	struct worker *w;
 
 	listener_promote(l);
-	if (l->receiver || l->dead || !l->n_out)
+	if (l->receiver || l->dead || !l->n_out || atomic_load(&l->n_active))
 		return;
 	/* platform.lock is ranked behind listener.lock; making a thread under it is rare. */
 	w = worker_get(l->p);
@@ -218,7 +218,7 @@ static bool provide_receiver(struct listener *l)
 
 	lock_acquire(&l->lock);
 	find_receiver(l);
-	ok = l->receiver || l->dead || !l->n_out;
+	ok = l->receiver || l->dead || !l->n_out || atomic_load(&l->n_active);
 	lock_release(&l->lock);
 	return ok;
 }
@@ -254,8 +254,15 @@ void worker_started(struct worker *w, struct listener *l)
 
 /* --- the workers ------------------------------------------------------------------------------- */
 
+/* *l* may be NULL. */
+static void come_back(struct listener *l)
+{
+	if (l)
+		atomic_fetch_add(&l->n_active, 1);
+}
+
 /* After an entry: take the role of *l* if it is free and somebody may ring. Tells whether it is the caller's. */
-static bool take_role(struct worker *w, struct listener *l)
+static bool take_role(struct worker *w, struct listener *l, bool served)
 {
 	bool mine;
 
@@ -263,6 +270,8 @@ static bool take_role(struct worker *w, struct listener *l)
 	if (!l->receiver && l->n_out && !l->dead)
 		l->receiver = w;
 	mine = l->receiver == w;
+	if (served)
+		atomic_fetch_sub(&l->n_active, 1);
 	lock_release(&l->lock);
 	return mine;
 }
@@ -274,8 +283,11 @@ static bool serve(struct worker *w, struct listener *l, struct gthread *th, cons
 
 	w->home = l;
 	gthread_serve(w, th, n);
+	if (w->blocked)
+		come_back(l);
+	w->blocked = 0;
 	w->home = NULL;
-	mine = take_role(w, l);
+	mine = take_role(w, l, true);
 	if (mine && w->adopt)
 		worker_release_role(w);
 	return mine;
@@ -329,7 +341,7 @@ static void run_job(struct worker *w)
 			listener_put(job.l);
 		w->adopt = NULL;
 		job.l = l;
-		if (take_role(w, l))
+		if (take_role(w, l, false))
 			receive(w, l);
 	}
 	if (job.l)
@@ -405,36 +417,75 @@ static int64_t now_ns(void)
 	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
 }
 
+/* The calling worker is not there for others from now on. False: nobody could be found to receive. */
+static bool go_away(struct worker *w, struct listener *home)
+{
+	if (home)
+		atomic_fetch_sub(&home->n_active, 1);
+	return worker_release_role(w);
+}
+
+/* Sleep on *waker*, which is asleep. True: somebody has woken us, and made us active. */
+static bool sleep_on(struct platform_waker *waker, int64_t deadline_ns, long *r)
+{
+	uint32_t asleep = WAKER_ASLEEP;
+
+	*r = futex_wait_word(&waker->word, WAKER_ASLEEP, deadline_ns);
+	if (atomic_compare_exchange_strong(&waker->word, &asleep, WAKER_IDLE))
+		return false;
+	while (atomic_load(&waker->word) == WAKER_WAKING)
+		__builtin_ia32_pause();
+	atomic_store(&waker->word, WAKER_IDLE);
+	return true;
+}
+
 int platform_sleep(struct platform *p, struct platform_waker *waker, int64_t deadline_ns)
 {
-	uint32_t idle = WAKER_IDLE;
+	uint32_t idle = WAKER_IDLE, woken = WAKER_WOKEN;
 	struct worker *w = current_worker;
+	struct listener *home = w && w->current && !w->blocked ? w->home : NULL;
 	int64_t retry_ns = -1;
 	long r = 0;
 
-	if (atomic_load_explicit(&waker->word, memory_order_relaxed) == WAKER_WOKEN &&
-		atomic_exchange(&waker->word, WAKER_IDLE) == WAKER_WOKEN)
+	if (atomic_compare_exchange_strong(&waker->word, &woken, WAKER_IDLE))
 		return 0;
 	if (w)
 		w->gave_up = false; /* it sleeps after all */
 	/* Without a thread that could receive instead, sleep for a short time only: the caller comes again. */
-	if (w && w->current && !worker_release_role(w))
+	if (w && w->current && !go_away(w, home))
 		retry_ns = now_ns() + RETRY_NS;
 	if (retry_ns >= 0 && (deadline_ns < 0 || retry_ns < deadline_ns))
 		deadline_ns = retry_ns;
 	else
 		retry_ns = -1;
-	if (atomic_compare_exchange_strong(&waker->word, &idle, WAKER_ASLEEP))
-		r = futex_wait_word(&waker->word, WAKER_ASLEEP, deadline_ns);
-	if (atomic_exchange(&waker->word, WAKER_IDLE) == WAKER_WOKEN)
+	waker->home = home;
+	if (!atomic_compare_exchange_strong(&waker->word, &idle, WAKER_ASLEEP)) {
+		atomic_store(&waker->word, WAKER_IDLE);
+		come_back(home);
 		return 0;
+	}
+	if (sleep_on(waker, deadline_ns, &r))
+		return 0;
+	come_back(home);
 	return r == -ETIMEDOUT && retry_ns < 0 ? -ETIMEDOUT : 0;
 }
 
+/*
+ * The sleeper is made active here, so that who goes to sleep next need not look for somebody else to receive. It does not leave, and
+ * its listener does not go, before the word says WOKEN.
+ */
 void platform_wake(struct platform_waker *waker)
 {
-	if (atomic_exchange(&waker->word, WAKER_WOKEN) == WAKER_ASLEEP)
-		futex_wake_word(&waker->word);
+	uint32_t word = WAKER_IDLE;
+
+	while (!atomic_compare_exchange_strong(&waker->word, &word, word == WAKER_IDLE ? WAKER_WOKEN : WAKER_WAKING))
+		if (word != WAKER_IDLE && word != WAKER_ASLEEP)
+			return;
+	if (word == WAKER_IDLE)
+		return;
+	come_back(waker->home);
+	atomic_store(&waker->word, WAKER_WOKEN);
+	futex_wake_word(&waker->word);
 }
 
 void platform_host_block_begin(struct platform *p)
@@ -442,11 +493,15 @@ void platform_host_block_begin(struct platform *p)
 	struct worker *w = current_worker;
 
 	/* The poller just stays away: who asks it meanwhile gets tired of waiting, and rings. */
-	if (w && w->current && !w->polling)
-		worker_release_role(w);
+	if (w && w->current && !w->polling && !w->blocked++)
+		go_away(w, w->home);
 }
 
 void platform_host_block_end(struct platform *p)
 {
+	struct worker *w = current_worker;
+
 	/* The role is taken again at the end of the entry, if it is free then. */
+	if (w && w->current && !w->polling && w->blocked && !--w->blocked)
+		come_back(w->home);
 }

@@ -49,7 +49,7 @@ struct task {
 	int tid;
 	uint64_t clear_tid;
 	struct platform_waker waker;
-	uint64_t pending;
+	_Atomic uint64_t pending;
 };
 
 static struct {
@@ -666,7 +666,7 @@ static int64_t sys(struct task *t, const struct guest_entry *e)
 static int64_t entry(struct gthread *th, const struct guest_entry *e)
 {
 	struct task *t = gthread_owner(th);
-	uint64_t pending;
+	_Atomic uint64_t pending;
 	int64_t r = 0;
 
 	if (e->kind == ENTRY_SYSCALL) {
