@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* hostfs: open files and directories. */
 #include "fs/hostfs.h"
+#include "mm/twin.h"
 #include "vfs/uio.h"
 
 #include <dirent.h>
@@ -209,6 +210,11 @@ static int hostfs_mmap(struct task *t, struct file *f, uint64_t off, uint64_t le
 		return -EACCES;
 	host_node_of(f->inode)->mapped = true;
 	*ret = (struct mmap_info){.host_fd = handle_of(f)->fd, .host_off = off, .host_len = UINT64_MAX};
+	if ((prot & PROT_EXEC) && (flags & MAP_PRIVATE) && f->inode->sb->lower) {
+		const struct icache_entry *e = &host_node_of(f->inode)->entry;
+
+		ret->twin = twin_of_file(f->inode->sb->kernel, e->key1, e->key2, ret->host_fd, off);
+	}
 	return 0;
 }
 

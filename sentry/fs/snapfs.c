@@ -15,6 +15,7 @@
 #include "host/file.h"
 #include "host/view.h"
 #include "kernel/kernel.h"
+#include "mm/twin.h"
 #include "vfs/uio.h"
 
 #include <dirent.h>
@@ -453,6 +454,8 @@ static int snapfs_mmap(struct task *t, struct file *f, uint64_t off, uint64_t le
 		if (fd < 0)
 			return fd;
 		*ret = (struct mmap_info){.host_fd = fd, .host_off = run.pack_off, .host_len = run.len};
+		if ((prot & PROT_EXEC) && (flags & MAP_PRIVATE))
+			ret->twin = twin_of_pack(inode->sb->kernel, run.pack, run.pack_off);
 		return 0;
 	}
 	fd = copy_get(inode);

@@ -89,6 +89,7 @@ struct kernel {
 	struct list_head leases;  /* vfs/leases.c */
 	struct wait_queue lease_wait;
 	struct dcache *dcache;
+	struct twins *twins; /* mm/twin.h; NULL: none */
 	struct lock acl_lock; /* RANK_LEAF: exchange of access control lists */
 	_Atomic(struct locks_state *) locks; /* vfs/locks.c; made at first use */
 	_Atomic(struct futex_table *) futexes; /* kernel/futex.c; likewise */

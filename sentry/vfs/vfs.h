@@ -448,6 +448,7 @@ struct mmap_info { /* how a mapping of this file is made in the guest */
 	uint64_t host_len; /* bytes of the file available from there (mapping beyond is past end of file); UINT64_MAX: follows the host file */
 	bool dup;	  /* host_fd was duplicated for the caller, who closes it */
 	bool no_write;	  /* a shared mapping may never become writable (sealed) */
+	const struct twin *twin; /* what a private executable mapping from there may show instead (mm/twin.h); NULL: nothing */
 };
 
 struct file_ops { /* NULL: -EINVAL, -ENOTTY for ioctl, always ready for poll, -ESPIPE/-ENODEV where Linux says so */
