@@ -14,6 +14,7 @@
 #define STORE_IMAGES "images"
 #define STORE_RECORDS "records"
 #define STORE_TMP "tmp"
+#define STORE_TWINS "twins" /* made at need */
 #define STORE_LOCKS "locks"
 #define STORE_RESERVE "reserve"
 #define STORE_PARTIAL "partial" /* net/'s; may be missing */

@@ -20,6 +20,7 @@
 #include "cmd/run/share.h"
 #include "cmd/run/upper.h"
 #include "cmd/run/volume.h"
+#include "fuse-snap/twinwrite.h"
 
 static int write_image_root(struct run *r)
 {
@@ -55,11 +56,33 @@ static int write_dir_root(struct run *r)
 	return 0;
 }
 
+/* Pre-patched copies of the C library below a directory of the host (docs/twins.md). */
+static void write_twins(struct run *r, const char *root)
+{
+	int dir, fds[TWIN_CACHE_MAX];
+	struct snap_error e;
+	unsigned int n;
+
+	if (!r->store && store_open(NULL, &r->store, &e) < 0)
+		return; /* the originals do too */
+	dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	n = dir >= 0 ? twin_cache_open(r->store, dir, fds) : 0;
+	for (unsigned int i = 0; i < n; i++)
+		launch_record(&r->launch, CONFIG_TWINS, launch_give(&r->launch, fds[i]));
+	if (dir >= 0)
+		close(dir);
+}
+
 static int write_root(struct run *r)
 {
+	int status;
+
 	if (r->target == ON_IMAGE)
 		return write_image_root(r);
-	return r->target == ON_DIR ? write_dir_root(r) : write_host_root(&r->launch);
+	status = r->target == ON_DIR ? write_dir_root(r) : write_host_root(&r->launch);
+	if (!status)
+		write_twins(r, r->target == ON_DIR ? r->o->rootfs : "/");
+	return status;
 }
 
 /* The keeper's pipes; it closes its copies of the program's ends when they are handed over. */

@@ -162,6 +162,19 @@ static int record_pack(struct parser *p, char **a)
 	return 0;
 }
 
+static int record_twins(struct parser *p, char **a)
+{
+	int *slot, fd, r = parse_fd(p, a[0], &fd);
+
+	if (r < 0)
+		return r;
+	slot = APPEND(p->c->twins, p->c->n_twins);
+	if (!slot)
+		return -ENOMEM;
+	*slot = fd;
+	return 0;
+}
+
 static int record_host_entry(struct parser *p, const char *name, const char *fd_text, const char *target)
 {
 	struct config_host_entry *e;
@@ -501,6 +514,8 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 		return record_root_fd(p, CONFIG_ROOT_IS_SNAP, a[0]);
 	case CONFIG_PACK:
 		return record_pack(p, a);
+	case CONFIG_TWINS:
+		return record_twins(p, a);
 	case CONFIG_ROOT_DIR:
 		return record_root_fd(p, CONFIG_ROOT_IS_DIR, a[0]);
 	case CONFIG_ROOT_BIND:
@@ -767,6 +782,7 @@ void config_free(struct config *c)
 	free(c->argv);
 	free(c->envp);
 	free(c->packs);
+	free(c->twins);
 	free(c->host_entries);
 	free(c->binds);
 	free(c->tmpfs);

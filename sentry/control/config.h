@@ -33,6 +33,7 @@
 	X(HOSTNAME, "hostname", 1, 0)    \
 	X(ROOT_SNAP, "root-snap", 1, 0)  \
 	X(PACK, "pack", 2, 1)            \
+	X(TWINS, "twins", 1, 1)          \
 	X(ROOT_DIR, "root-dir", 1, 0)    \
 	X(ROOT_BIND, "root-bind", 2, 0)  \
 	X(ROOT_HOST, "root-host", 0, 0)  \
@@ -223,6 +224,8 @@ struct config {
 	size_t n_packs, n_host_entries, n_binds, n_tmpfs, n_files, n_secrets, n_hidden, n_places;
 	struct config_fd *fds;
 	size_t n_fds;
+	int *twins; /* twin files (docs/twins.md) */
+	size_t n_twins;
 	bool root_ro, tty, nouserns;
 	bool hold; /* the first program waits for `go` */
 	bool no_rewrite;

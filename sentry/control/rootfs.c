@@ -4,10 +4,12 @@
 
 #include "control/config.h"
 #include "fs/fs.h"
+#include "fuse-snap/index.h"
 #include "ipc/ipc.h"
 #include "host/file.h"
 #include "kernel/kernel.h"
 #include "kernel/task.h"
+#include "mm/twin.h"
 #include "vfs/vfs.h"
 
 #include <errno.h>
@@ -37,6 +39,17 @@ __attribute__((format(printf, 3, 4))) static int fail(struct rootfs_error *err, 
 
 /* --- root ---------------------------------------------------------------------------------------------------------------- */
 
+/* *map*: the image's index, or NULL. */
+static int add_twins(struct kernel *k, const struct config *c, const void *map, size_t len)
+{
+	struct snap_index ix;
+	int r = map ? snap_index_open(map, len, &ix) : 0;
+
+	for (size_t i = 0; r == 0 && i < c->n_twins; i++)
+		r = twins_add(k, c->twins[i], map ? &ix : NULL);
+	return r;
+}
+
 static int lower_snap(struct kernel *k, const struct config *c, struct super_block **ret, struct rootfs_error *err)
 {
 	unsigned n = 0;
@@ -63,8 +76,9 @@ static int lower_snap(struct kernel *k, const struct config *c, struct super_blo
 		return fail(err, r, "the snapshot's index is damaged or of another version");
 	if (r < 0)
 		return fail(err, r, "cannot open the snapshot");
+	r = add_twins(k, c, map, len);
 	host_close(c->root_fd);
-	return 0;
+	return r < 0 ? fail(err, r, "cannot open the snapshot") : 0;
 }
 
 static int lower_dir(struct kernel *k, const struct config *c, struct super_block **ret, struct rootfs_error *err)
@@ -72,6 +86,8 @@ static int lower_dir(struct kernel *k, const struct config *c, struct super_bloc
 	const struct hostfs_options opt = {.read_only = true, .lower = true};
 	int r = hostfs_create(k, c->root_fd, &opt, ret);
 
+	if (r == 0)
+		r = add_twins(k, c, NULL, 0);
 	if (r == -ENOSYS || r == -EPERM)
 		return fail(err, r, "host directories need openat2(2): Linux 5.6, and a container that allows it");
 	return r < 0 ? fail(err, r, "cannot use the root directory") : 0;
@@ -89,6 +105,8 @@ static int lower_host(struct kernel *k, const struct config *c, struct super_blo
 			.target = c->host_entries[i].target};
 	r = hostfs_create_root(k, e, c->n_host_entries, ret);
 	free(e);
+	if (r == 0)
+		r = add_twins(k, c, NULL, 0);
 	return r < 0 ? fail(err, r, "cannot use the host's directories") : 0;
 }
 

@@ -137,6 +137,8 @@ static char *view_name(struct task *viewer, struct mm *mm, const struct mm_vma *
 		[MM_VMA_VDSO] = "[vdso]", [MM_VMA_VVAR] = "[vvar]", [MM_VMA_VSYSCALL] = "[vsyscall]"};
 	char buf[4200];
 
+	if (m && m->area)
+		return strdup("[picket]");
 	if (m) {
 		if (!m->path.dentry || vfs_path_string(viewer, &m->path, buf, sizeof(buf)) < 0)
 			return NULL;

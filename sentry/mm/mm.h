@@ -26,6 +26,7 @@ struct mm_file_map { /* a host file that was mapped on order: names the line of 
 	struct path path;	 /* held; dentry NULL: anonymous shared memory */
 	struct inode *inode;	 /* held */
 	bool shared;		 /* MAP_SHARED, whatever it is on the host */
+	bool area;		 /* trampolines (docs/fastpath.md), of no file of the guest's */
 	bool seen;		 /* while pruning */
 };
 
