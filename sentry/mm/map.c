@@ -5,7 +5,6 @@
 #include "kernel/task.h"
 #include "mm/shared.h"
 #include "mm/twin.h"
-#include "mm/vma.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -70,57 +69,6 @@ static bool hide_shared(struct file *f, const struct mmap_info *mi)
 	       ((f->flags & O_ACCMODE) == O_RDONLY && !host_is_readonly(mi->host_fd));
 }
 
-/* --- twins (docs/twins.md) --------------------------------------------------------------------------------------------------- */
-
-static void note_twin(struct mm *mm, struct file *f, const struct twin *tw, uint64_t off)
-{
-	const struct mm_file_map text = {.host_dev = tw->dev, .host_ino = tw->ino, .host_off = tw->text_off, .len = tw->len,
-		.file_off = off, .path = f->path, .inode = f->inode};
-	const struct mm_file_map area = {.host_dev = tw->dev, .host_ino = tw->ino, .host_off = tw->area_off, .len = tw->area_len,
-		.area = true};
-
-	mm_note_file(mm, &text);
-	mm_note_file(mm, &area);
-}
-
-/* Is the twin's area mapped at *at* already? It stays behind when the guest unmaps the text. */
-static bool area_is_there(struct mm *mm, const struct twin *tw, uint64_t at)
-{
-	struct mm_vma v;
-
-	return !mm_vma_at(mm, at, &v) && v.start <= at && v.end - at >= tw->area_len && v.ino == tw->ino && makedev(v.maj, v.min) == tw->dev &&
-	       v.off + (at - v.start) == tw->area_off && v.prot == (PROT_READ | PROT_EXEC) && !v.shared;
-}
-
-/*
- * Map the twin's text at *addr* and its area behind it. -EAGAIN: the file's own text has to do, because the guest has something else where the area
- * would be; nothing was changed then.
- */
-static int64_t map_twin(struct gthread *th, struct mm *mm, struct file *f, const struct twin *tw, uint64_t addr, int prot, int flags,
-			uint64_t off)
-{
-	const struct rewrite_site *sites = twin_sites(tw);
-	uint64_t at = addr + TRAMP_DISTANCE;
-	int64_t r;
-
-	if (!sites || at + tw->area_len > aspace_max(mm->as))
-		return -EAGAIN;
-	note_twin(mm, f, tw, off);
-	r = gthread_mmap(th, at, tw->area_len, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED_NOREPLACE, tw->fd, tw->area_off);
-	if (r == -EEXIST && area_is_there(mm, tw, at))
-		r = (int64_t)at;
-	if (r < 0)
-		return r == -ESRCH ? r : -EAGAIN;
-	return gthread_mmap(th, addr, tw->len, prot, flags, tw->fd, tw->text_off);
-}
-
-/* Where a twin may stand for the file: all of the segment, at a place that is known before, and not to be written to. */
-static bool fits_twin(const struct twin *tw, uint64_t addr, uint64_t len, int prot, int flags)
-{
-	return tw && tw->len == len && (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) && (flags & MAP_TYPE) == MAP_PRIVATE &&
-	       (prot & (PROT_EXEC | PROT_WRITE)) == PROT_EXEC && !(addr & ~PAGE_MASK_);
-}
-
 int64_t map_file(struct task *t, struct gthread *th, struct mm *mm, struct file *f, uint64_t addr, uint64_t len, int prot,
 		 int flags, uint64_t off, bool tail)
 {
@@ -140,8 +88,8 @@ int64_t map_file(struct task *t, struct gthread *th, struct mm *mm, struct file 
 		flags = (flags & ~MAP_TYPE) | MAP_PRIVATE;
 	if ((flags & MAP_SHARED) && (f->flags & O_ACCMODE) == O_RDWR)
 		atomic_store(&mm->shares, true);
-	if (fits_twin(mi.twin, addr, len, prot, flags)) {
-		r = map_twin(th, mm, f, mi.twin, addr, prot, flags, off);
+	if (mi.twin) {
+		r = map_twin(th, mm, f, mi.twin, addr, len, prot, flags, off);
 		if (r != -EAGAIN) {
 			if (mi.dup)
 				host_close(mi.host_fd);

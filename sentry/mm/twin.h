@@ -5,13 +5,15 @@
  */
 #pragma once
 
-#include "arch/x86_64/rewrite.h"
+#include "mm/patched.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+struct file;
+struct gthread;
 struct kernel;
-struct statx;
+struct mm;
 struct snap_index;
 
 /* One segment. Lives as long as the kernel. */
@@ -23,6 +25,7 @@ struct twin {
 	uint64_t area_off;
 	uint64_t area_len; /* whole pages */
 	uint32_t n_sites;
+	struct patched_owner owner; /* of the records of where it is mapped */
 };
 
 /*
@@ -38,3 +41,12 @@ const struct twin *twin_of_file(struct kernel *k, uint64_t dev, uint64_t ino, in
 
 /* The sites of a twin, read and checked at the first call; NULL: it is not to be used, or there is no memory. */
 const struct rewrite_site *twin_sites(const struct twin *tw);
+
+/*
+ * Map *tw* at *addr* for [off, off + len) of *f*, with its area; as map_file(). -EAGAIN: the file's own text has to do, nothing was changed. Sets of
+ * flags and protections, lengths and places that a twin does not fit are among the reasons.
+ */
+int64_t map_twin(struct gthread *th, struct mm *mm, struct file *f, const struct twin *tw, uint64_t addr, uint64_t len, int prot, int flags,
+		 uint64_t off);
+/* Of struct patched_owner, for twins. */
+int twin_restore(struct patched_owner *o, struct gthread *th, struct mm *mm, uint64_t base, uint64_t start, uint64_t len);
