@@ -63,7 +63,7 @@ static void write_twins(struct run *r, const char *root)
 	struct snap_error e;
 	unsigned int n;
 
-	if (!r->store && store_open(NULL, &r->store, &e) < 0)
+	if (r->o->no_rewrite || (!r->store && store_open(NULL, &r->store, &e) < 0))
 		return; /* the originals do too */
 	dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	n = dir >= 0 ? twin_cache_open(r->store, dir, fds) : 0;
