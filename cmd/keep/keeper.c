@@ -137,11 +137,32 @@ static void drop_network(struct keeper *k)
 	*s = (struct slirp){.exit_fd = -1, .ready_fd = -1, .message_fd = -1};
 }
 
+/*
+ * The entry of one that is dropped, in memory: it goes while the kernel still takes the sandbox's processes and namespaces down, which is nothing
+ * that anybody could use again.
+ */
+static void drop_entry(struct keeper *k)
+{
+	char *err = NULL;
+
+	serve_close(k);
+	if (!k->failed)
+		keeper_event(k, "die", "exitCode", k->status);
+	entry_runtime_remove(k->entry);
+	/* Somebody else who holds the lock (rm) does it himself. */
+	if (entry_lock(k->entry, false, &err) == 0)
+		entry_remove(k->entry, &err);
+	free(err);
+	k->dropped = true;
+}
+
 static void end(struct keeper *k)
 {
 	struct entry_state *s = &k->entry->state;
 
 	keeper_unwatch(k);
+	if (k->done && !k->forced && !k->again && k->stdio == KEEPER_STDIO_OWN && k->entry->temporary)
+		drop_entry(k);
 	end_sentry(k);
 	drop_network(k);
 	k->life = LIFE_WAITING;
@@ -160,7 +181,7 @@ static void end(struct keeper *k)
 	free(s->error);
 	s->error = k->error;
 	k->error = NULL;
-	if (!k->failed)
+	if (!k->failed && !k->dropped)
 		keeper_event(k, "die", "exitCode", k->status);
 	if (k->stopped)
 		keeper_event(k, "stop", NULL, 0);
@@ -229,14 +250,16 @@ static void over(struct keeper *k)
 	char text[16], *err = NULL;
 
 	k->life = LIFE_OVER;
-	serve_close(k);
+	if (!k->dropped)
+		serve_close(k);
 	k->entry->state.status = k->failed && !k->entry->state.started ? ENTRY_CREATED : ENTRY_EXITED;
 	k->entry->state.pid = 0;
-	entry_runtime_remove(k->entry);
+	if (!k->dropped)
+		entry_runtime_remove(k->entry);
 	if (!k->entry->config.dropped)
 		keeper_note(k);
 	/* Somebody else who holds the lock (rm) does it himself. */
-	else if (entry_lock(k->entry, false, &err) == 0)
+	else if (!k->dropped && entry_lock(k->entry, false, &err) == 0)
 		entry_remove(k->entry, &err);
 	free(err);
 	if (k->entry->config.dropped)

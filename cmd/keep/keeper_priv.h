@@ -77,6 +77,7 @@ struct keeper {
 	bool detached;
 	unsigned int starts;
 	bool failed;	    /* the last start did not succeed */
+	bool dropped;	    /* its entry is gone already */
 	bool waited;	    /* the restart policy's pause is over */
 	pid_t old_network;  /* slirp4netns of an earlier start: killed, not reaped yet; 0: none */
 	struct keep_settings set;

@@ -110,7 +110,9 @@ int run_launch(struct run *r);
 /* End what is left of a start, so that there may be another. */
 void run_cleared(struct run *r);
 
-/* Write the launch configuration into r->launch; opens the image. 0, or the exit status after a complaint. */
+/* Open the image of this start: r->snap. 0, or the exit status after a complaint. */
+int open_image(struct run *r);
+/* Write the launch configuration into r->launch; opens the image if it is not. 0, or the exit status after a complaint. */
 int write_config(struct run *r);
 
 #endif

@@ -22,7 +22,7 @@
 #include "cmd/run/volume.h"
 #include "fuse-snap/twinwrite.h"
 
-static int write_image_root(struct run *r)
+int open_image(struct run *r)
 {
 	unsigned int flags = r->no_namespaces || test_mode("nofuse") ? SNAP_OPEN_NO_FUSE : 0;
 	char *snapd = flags ? NULL : find_program("picket-snapd");
@@ -36,6 +36,20 @@ static int write_image_root(struct run *r)
 	if (result < 0)
 		return complain(EXIT_PICKET, "%s", e.text);
 	r->snap_open = true;
+	return 0;
+}
+
+static int write_image_root(struct run *r)
+{
+	int status;
+
+	if (r->snap_open && r->no_namespaces) { /* it was opened before that was known */
+		snap_close_image(&r->snap);
+		r->snap_open = false;
+	}
+	status = r->snap_open ? 0 : open_image(r);
+	if (status)
+		return status;
 	launch_record(&r->launch, CONFIG_ROOT_SNAP, launch_lend(&r->launch, r->snap.index_fd));
 	for (uint32_t i = 0; i < r->snap.pack_count; i++) {
 		char number[16];
@@ -225,6 +239,8 @@ int write_config(struct run *r)
 	if (r->no_namespaces)
 		launch_word(&r->launch, CONFIG_NOUSERNS);
 	launch_record(&r->launch, CONFIG_NETWORK, r->network); /* slirp, none, host, container */
+	if (r->ports.count)
+		launch_word(&r->launch, CONFIG_NETWORK_FIRST); /* who is told that it runs finds its ports open */
 	net_write_files(r, hostname);
 	return 0;
 }

@@ -132,28 +132,41 @@ static int no_network(struct run *r, char *err)
 	return status;
 }
 
-/* Start slirp4netns; the session hears how it comes out. What can be told at once is told before the sentry starts. */
-static int start_network(struct run *r)
+/* Whether there can be a network: told before the sentry starts. `ret_program` (to be freed) stays NULL where none is to be made. */
+static int find_network(struct run *r, char **ret_program)
 {
-	struct slirp_options so = {.pid = r->sandbox.pid, .exit_fd = -1, .mac = r->o->net.mac};
-	char *err = NULL, *program, *api = NULL;
-	int status;
+	char *program;
 
 	if (strcmp(r->network, "slirp") != 0)
 		return 0;
 	program = test_mode("noslirp") ? NULL : find_in_path("slirp4netns");
-	so.program = program;
 	if (!program)
 		return no_network(r, xstrdup("slirp4netns is not installed, which makes the sandbox's network"));
-	if (access("/dev/net/tun", R_OK | W_OK) < 0)
-		status = no_network(r, xasprintf("cannot open /dev/net/tun: %s; no network can be made for the sandbox",
-					       strerror(errno)));
-	else {
-		so.api_socket = api = net_api_socket(r);
-		status = slirp_spawn(&so, &r->slirp, &err) < 0 ? no_network(r, err) : 0;
+	if (access("/dev/net/tun", R_OK | W_OK) < 0) {
+		free(program);
+		return no_network(r, xasprintf("cannot open /dev/net/tun: %s; no network can be made for the sandbox", strerror(errno)));
+	}
+	*ret_program = program;
+	return 0;
+}
+
+/* Start slirp4netns, when the sentry is on its way: the program's first socket waits for it. The keeper hears how it comes out. */
+static int start_network(struct run *r, const char *program)
+{
+	struct slirp_options so = {.pid = r->sandbox.pid, .exit_fd = -1, .mac = r->o->net.mac, .program = program};
+	static const char none[] = "network none";
+	char *err = NULL, *api;
+	int status = 0;
+
+	if (!program)
+		return 0;
+	so.api_socket = api = net_api_socket(r);
+	if (slirp_spawn(&so, &r->slirp, &err) < 0) {
+		status = no_network(r, err);
+		if (status == 0 && send(r->control[0], none, sizeof(none) - 1, MSG_NOSIGNAL) < 0)
+			status = complain(EXIT_PICKET, "the sandbox's sentry is gone");
 	}
 	free(api);
-	free(program);
 	return status;
 }
 
@@ -180,6 +193,7 @@ static int hand_over(struct run *r)
 
 int run_launch(struct run *r)
 {
+	char *slirp = NULL;
 	int status;
 
 	r->network = network_mode(r->o);
@@ -188,13 +202,18 @@ int run_launch(struct run *r)
 		return status;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, r->control) < 0)
 		return complain(EXIT_PICKET, "cannot make a socket for the sandbox: %s", strerror(errno));
-	status = start_process(r);
+	/* Beside the making of the namespaces; where none can be made it is opened in another way. */
+	status = r->sandbox.pid > 0 && r->target == ON_IMAGE ? open_image(r) : 0;
+	status = status ? status : start_process(r);
 	status = status ? status : limits_pin(r->o, r->sandbox.pid);
 	if (status == 0)
 		limits_group(r->o, r->sandbox.pid, r->entry.id, r->detached, &r->group);
-	status = status ? status : start_network(r);
+	status = status ? status : find_network(r, &slirp);
 	status = status ? status : write_config(r);
-	return status ? status : hand_over(r);
+	status = status ? status : hand_over(r);
+	status = status ? status : start_network(r, slirp);
+	free(slirp);
+	return status;
 }
 
 void run_cleared(struct run *r)

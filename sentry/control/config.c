@@ -579,6 +579,9 @@ static int apply(struct parser *p, enum config_keyword kw, char **a)
 		return 0;
 	case CONFIG_SYSNET:
 		return parse_fd(p, a[0], &c->sysnet_fd);
+	case CONFIG_NETWORK_FIRST:
+		c->network_first = true;
+		return 0;
 	case CONFIG_NOUSERNS:
 		c->nouserns = true;
 		return 0;

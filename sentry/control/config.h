@@ -54,6 +54,7 @@
 	X(TTY, "tty", 3, 0)              \
 	X(CONTROL, "control", 1, 0)      \
 	X(NETWORK, "network", 1, 0)      \
+	X(NETWORK_FIRST, "network-first", 0, 0) \
 	X(MEMORY, "memory", 1, 0)        \
 	X(PIDS, "pids", 1, 0)            \
 	X(TRACE, "trace", 1, 0)          \
@@ -227,6 +228,7 @@ struct config {
 	int *twins; /* twin files (docs/twins.md) */
 	size_t n_twins;
 	bool root_ro, tty, nouserns;
+	bool network_first; /* the first program waits for it */
 	bool hold; /* the first program waits for `go` */
 	bool no_rewrite;
 	int stdio[3];

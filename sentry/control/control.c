@@ -8,6 +8,7 @@
 #include "kernel/kernel.h"
 #include "kernel/signal.h"
 #include "kernel/task.h"
+#include "net/net.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,8 +68,7 @@ static void handle(struct kernel *k, const char *msg, const int *fds, unsigned n
 	} else if (!strcmp(msg, "go")) {
 		wake_held(k, HOLD_GO);
 	} else if (!strcmp(msg, "network up") || !strcmp(msg, "network none")) {
-		atomic_store(&k->network_settled, 1);
-		syscall(SYS_futex, &k->network_settled, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+		net_settled(k);
 	}
 }
 

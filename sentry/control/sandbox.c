@@ -303,18 +303,6 @@ static int restrict_files(const struct config *c, struct failure *f)
 	return 0;
 }
 
-/*
- * The network is made beside us; a program that connects at once must find it. picket always says how it came out, and if
- * picket dies the control socket's end ends us.
- */
-static void wait_for_network(struct kernel *k, const struct config *c)
-{
-	if (c->network != CONFIG_NET_SLIRP || c->control_fd < 0)
-		return;
-	while (!atomic_load(&k->network_settled))
-		syscall(SYS_futex, &k->network_settled, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
-}
-
 /* Wait for the word to go. A signal that ends the program meanwhile ends the wait. */
 static bool hold(struct kernel *k)
 {
@@ -395,7 +383,8 @@ static int build(struct kernel *k, const struct config *c, struct failure *f)
 	if (r)
 		return failure_set(f, 125, "cannot start guest processes: %s (%s)", why ? why : "platform", strerror(-r));
 	report_begin(k);
-	wait_for_network(k, c);
+	if (c->network_first)
+		net_await_first(k);
 	return c->hold ? run_held(k, c, envp, f) : program_exec(k->init, c, c->guest_fd, envp, f);
 }
 

@@ -101,6 +101,7 @@ int net_create(struct kernel *k)
 		err = open_host(net);
 	open_proc(net, k->config ? k->config->proc_fd : -1);
 	k->net = net;
+	net_settle_init(k);
 	if (!err && net->inet && (k->config->network == CONFIG_NET_GIVEN || k->config->network == CONFIG_NET_HOST))
 		err = netlink_events_create(k);
 	if (err)
@@ -283,6 +284,7 @@ ssize_t net_proc_read(struct kernel *k, const char *name, char **ret)
 {
 	ssize_t n;
 
+	net_await_unbroken(k);
 	for (size_t i = 0; i < k->net->n_proc; i++) {
 		const struct net_proc_file *p = &k->net->proc[i];
 

@@ -7,6 +7,7 @@
 
 #include "lib/list.h"
 #include "lib/lock.h"
+#include "lib/wait.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -58,6 +59,7 @@ struct net_state {
 
 	struct list_head netlink_all; /* netlink sockets; guarded by names_lock */
 	uint32_t next_port_id;
+	struct wait_queue settle_wait; /* who waits for the network to be made: net_await() */
 	struct netlink_events *events; /* netlink_event.c; NULL: nothing changes from outside */
 };
 
@@ -67,6 +69,21 @@ struct net_state {
  */
 int net_create(struct kernel *k);
 void net_destroy(struct kernel *k);
+
+/* --- a network that is still being made (settle.c) ------------------------------------------------------------- */
+
+void net_settle_init(struct kernel *k);
+/* picket has said how it came out: who waits goes on. */
+void net_settled(struct kernel *k);
+/* Wait for that, before a call that would see whether there is a network. 0 or -ERESTARTSYS. No lock is held. */
+int net_await(struct task *t);
+/*
+ * The same where no call can be broken off: what reads of /proc and /sys tell. Locks of the file systems may be held; picket answers within
+ * ten seconds, and nothing that it waits for takes any of them.
+ */
+void net_await_unbroken(struct kernel *k);
+/* Before the first program runs, where it may count on what others find of its network (published ports). */
+void net_await_first(struct kernel *k);
 
 /* --- for /proc/net and /sys/class/net ---------------------------------------------------------------------------- */
 

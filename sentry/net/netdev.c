@@ -61,9 +61,13 @@ static bool is_netdev(uint32_t cmd)
 int64_t netdev_ioctl(struct task *t, struct socket *s, int family, uint32_t cmd, uint64_t arg)
 {
 	struct net_state *net = t->kernel->net;
+	int err;
 
 	if (netns_isolated(s->net_ns) && is_netdev(cmd))
 		return netns_ioctl(t, s->net_ns, cmd, arg);
+	err = net_await(t);
+	if (err)
+		return err;
 	switch (cmd) {
 	case SIOCGIFCONF:
 		return net->ioctl_fd < 0 ? -ENODEV : ioctl_ifconf(t, net, arg);

@@ -336,6 +336,7 @@ int net_devices(struct kernel *k, struct net_device **ret, size_t *ret_n)
 		*ret_n = 0;
 		return 0;
 	}
+	net_await_unbroken(k);
 	err = route_build(&req, RTM_GETLINK, true, (const uint8_t *)&ifi, sizeof(ifi));
 	if (!err)
 		err = route_ask(net, &req, device_add, &l);

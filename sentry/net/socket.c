@@ -55,6 +55,8 @@ static void enter_ns(struct task *t, struct socket *s)
 
 static int create(struct task *t, int family, int type, int protocol, struct socket **ret)
 {
+	int err;
+
 	if (type < 0 || type > SOCK_PACKET)
 		return -EINVAL;
 	switch (family) {
@@ -62,9 +64,11 @@ static int create(struct task *t, int family, int type, int protocol, struct soc
 		return unix_create(t, type, protocol, ret);
 	case AF_INET:
 	case AF_INET6:
-		return inet_create(t, family, type, protocol, ret);
 	case AF_NETLINK:
-		return netlink_create(t, type, protocol, ret);
+		err = net_await(t);
+		if (err)
+			return err;
+		return family == AF_NETLINK ? netlink_create(t, type, protocol, ret) : inet_create(t, family, type, protocol, ret);
 	case AF_PACKET:
 		return -EPERM;
 	default:
