@@ -125,6 +125,20 @@ static bool enter_own_text(struct task *t, struct gthread *th, struct guest_entr
 	return true;
 }
 
+/* The other way round, when the thread goes back. */
+static void leave_own_text(struct task *t)
+{
+	struct guest_regs regs;
+	uint64_t ip;
+
+	gthread_get_regs(t->th, &regs);
+	ip = patched_resume(t->mm, regs.rip);
+	if (ip == regs.rip)
+		return;
+	regs.rip = ip;
+	gthread_set_regs(t->th, &regs);
+}
+
 /*
  * Back to the guest, unless there is work. in_guest is published before the flags are looked at: a sender sets flags first
  * and looks at in_guest then, so one of the two sees the other.
@@ -161,6 +175,8 @@ static int64_t leave(struct task *t, const struct guest_entry *e, int64_t ret)
 	t->in_syscall = false;
 	if (e->full && atomic_load_explicit(&t->work, memory_order_relaxed))
 		ptrace_leave(t);
+	if (e->full && atomic_load_explicit(&t->mm->patched.n, memory_order_relaxed))
+		leave_own_text(t);
 	return ret;
 }
 

@@ -317,3 +317,26 @@ uint64_t patched_ip(struct mm *mm, uint64_t ip, bool *begun)
 		*begun = to == base + s.window;
 	return to;
 }
+
+uint64_t patched_resume(struct mm *mm, uint64_t ip)
+{
+	struct patched *p = &mm->patched;
+	const struct rewrite_site *found;
+	struct rewrite_site s;
+	uint64_t base = 0, to;
+	int i = patched_index(p, ip, 1, false);
+
+	if (i < 0)
+		return ip;
+	lock_acquire(&p->lock);
+	i = patched_index(p, ip, 1, false);
+	found = i < 0 ? NULL : rewrite_site_at(p->records[i].sites, p->records[i].n_sites, p->records[i].base, ip, 1);
+	if (found) {
+		s = *found;
+		base = p->records[i].base;
+	}
+	lock_release(&p->lock);
+	if (!found || !rewrite_ip_resume(&s, 1, base, ip, &to) || !jump_is_there(mm, base, &s))
+		return ip;
+	return to;
+}

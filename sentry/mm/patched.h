@@ -74,5 +74,10 @@ int patched_restore(struct gthread *th, struct mm *mm, uint64_t addr, uint64_t l
  * trampoline, where the jump has brought the thread and nothing has happened yet.
  */
 uint64_t patched_ip(struct mm *mm, uint64_t ip, bool *begun);
+/*
+ * Where a thread that is to go on at *ip* really goes on: what lies behind the first byte of a jump goes on in its trampoline. Cheap where
+ * nothing is rewritten.
+ */
+uint64_t patched_resume(struct mm *mm, uint64_t ip);
 /* Correct *buf*, read from [addr, addr + len) of the guest's memory. Cheap where nothing is rewritten. */
 void patched_originals(struct mm *mm, uint64_t addr, void *buf, size_t len);

@@ -8,11 +8,13 @@
 #include "insn.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PAGE 4096u
 #define RUN_MAX 32u	 /* instructions remembered of a basic block */
+#define NR_MAX 600u	 /* system call numbers are below */
 #define WINDOWS_MAX 4u	 /* tried for each site */
 #define TO_SYSCALL_MAX 96u
 #define CLEAN_MIN 16u	 /* instructions in a row that give faith in a sweep that has met data */
@@ -28,7 +30,9 @@ struct cut {
 struct window {
 	uint32_t at;
 	uint8_t len;
-	bool bad; /* something jumps into it */
+	uint8_t branch; /* from at to a short conditional branch before the site, or 0 */
+	bool several;	/* more than one instruction: no indirect jump of the function's may lead into it */
+	bool bad;	/* something jumps into it */
 };
 
 struct candidate {
@@ -58,6 +62,7 @@ struct run {
 	uint32_t at[RUN_MAX];
 	struct insn insn[RUN_MAX];
 	unsigned n, last; /* how many; the newest is [last] */
+	bool entry;	  /* nothing but them since a function's start */
 };
 
 static void run_push(struct run *r, uint32_t at, const struct insn *in)
@@ -91,7 +96,9 @@ static bool sets_eax(const uint8_t *p, const struct insn *in, uint32_t *ret)
 {
 	if (in->map != 0 || (in->prefixes && (in->prefixes > 1 || p[0] != 0x48)))
 		return false;
-	if (in->op == 0xb8 && in->len == 5)
+	if ((in->op == 0x31 || in->op == 0x33) && p[in->len - 1] == 0xc0)
+		*ret = 0;
+	else if (in->op == 0xb8 && in->len == 5)
 		memcpy(ret, p + 1, 4);
 	else if (in->op == 0xc7 && p[in->prefixes + 1] == 0xc0 && in->len >= 6)
 		memcpy(ret, p + in->len - 4, 4);
@@ -148,11 +155,23 @@ static int make_cuts(struct planner *pl)
 
 /* --- sites ----------------------------------------------------------------------------------------------------------- */
 
+static bool is_branch(const struct insn *in)
+{
+	return in->kind == INSN_JCC && !in->prefixes && in->map == 0 && in->op >= 0x70 && in->op <= 0x7f;
+}
+
+static bool is_long_branch(const struct insn *in)
+{
+	return in->kind == INSN_JCC && in->map == 1 && in->prefixes == 1;
+}
+
 /* Can it be carried out TRAMP_DISTANCE further on? */
 static bool movable(const uint8_t *p, const struct insn *in)
 {
 	int32_t disp;
 
+	if (is_branch(in) || is_long_branch(in))
+		return true; /* its target is as near as the text */
 	if (in->kind != INSN_PLAIN)
 		return false;
 	if (!in->disp_off)
@@ -210,33 +229,66 @@ static int add_candidate(struct planner *pl, const struct candidate *c)
 	return 0;
 }
 
+/*
+ * A window of several instructions, where no single one is long enough: only in the first instructions of a function, which nobody can
+ * come to but from their start, if no jump of the function itself leads into the window.
+ */
+static void several(const struct run *run, uint32_t site, struct candidate *c)
+{
+	for (unsigned i = 0; i < run->n; i++) {
+		struct window w = {.at = run->at[run_index(run, i)], .several = true};
+		unsigned k = i;
+
+		if (site - w.at > TO_SYSCALL_MAX || run->insn[run_index(run, i)].kind != INSN_PLAIN)
+			return;
+		for (; w.len < REWRITE_JUMP && k != UINT_MAX; k--)
+			w.len = (uint8_t)(w.len + run->insn[run_index(run, k)].len);
+		if (w.len >= REWRITE_JUMP) {
+			c->w[c->n++] = w;
+			return;
+		}
+	}
+}
+
 /* A syscall at *site* behind *run*. */
 static int look_at_site(struct planner *pl, const struct run *run, uint32_t site, bool certain)
 {
 	struct candidate c = {.site = site};
-	bool have_nr = false, plain = false, doubt = false;
-	uint32_t nr;
+	bool have_nr = false, plain = false, doubt = false, branched = false;
+	uint32_t nr, branch = 0;
 
 	pl->plan.n_syscalls++;
 	for (unsigned i = 0; i < run->n && c.n < WINDOWS_MAX; i++) {
 		unsigned k = run_index(run, i);
+		const struct insn *in = &run->insn[k];
 		const uint8_t *p = pl->in->text + run->at[k];
-		struct window w = {run->at[k], run->insn[k].len, false};
+		struct window w = {.at = run->at[k], .len = in->len};
 
-		if (!movable(p, &run->insn[k]) || site - w.at > TO_SYSCALL_MAX)
+		if (!movable(p, in) || site - w.at > TO_SYSCALL_MAX)
 			break;
-		if (sets_eax(p, &run->insn[k], &nr)) {
+		if (in->kind == INSN_JCC) {
+			if (branched || c.n || !have_nr)
+				break; /* over one branch, if there is nothing nearer, and not for what may be a lock's way to futex(2) */
+			branched = true;
+			branch = is_branch(in) ? w.at : 0;
+			continue;
+		}
+		if (!branched && sets_eax(p, in, &nr)) {
 			plain |= (!have_nr && always_plain(nr)) || nr == 15;
-			have_nr = true;
+			have_nr |= nr < NR_MAX;
 		}
 		if (w.len < REWRITE_JUMP || (pl->in->atomic && !in_one_16(pl, w.at)))
 			continue;
-		if (!certain && !agrees(pl, &w, site)) {
+		/* Data among code that nothing tells apart: random bytes seldom give a number. */
+		if (!certain && (!have_nr || !agrees(pl, &w, site))) {
 			doubt = true;
 			continue;
 		}
+		w.branch = (uint8_t)(branch ? branch - w.at : 0);
 		c.w[c.n++] = w;
 	}
+	if (!c.n && run->entry && !pl->in->atomic)
+		several(run, site, &c);
 	if (plain)
 		pl->plan.n_plain++;
 	else if (c.n)
@@ -274,7 +326,7 @@ static int find_sites(struct planner *pl, const struct chunk *c)
 {
 	unsigned clean = c->certain ? CLEAN_MIN : 0;
 	size_t first = pl->n_cand;
-	struct run run = {.n = 0};
+	struct run run = {.n = 0, .entry = c->certain};
 	uint32_t at = c->start;
 	struct insn in;
 	int r = 0;
@@ -284,11 +336,12 @@ static int find_sites(struct planner *pl, const struct chunk *c)
 			if (c->certain)
 				drop_candidates(pl, first); /* data among the code of a function: where does it end? */
 			run.n = 0;
+			run.entry = false;
 			clean = 0;
 			at++;
 			continue;
 		}
-		if (in.kind == INSN_SYSCALL) {
+		if (in.kind == INSN_SYSCALL && in.len == 2) { /* with a prefix the way back would not be S+2 */
 			if (clean >= CLEAN_MIN) {
 				r = look_at_site(pl, &run, at, c->certain);
 			} else {
@@ -296,10 +349,11 @@ static int find_sites(struct planner *pl, const struct chunk *c)
 				pl->plan.n_doubt++;
 			}
 		}
-		if (in.kind == INSN_PLAIN)
+		if (in.kind == INSN_PLAIN || in.kind == INSN_JCC)
 			run_push(&run, at, &in);
 		else
 			run.n = 0;
+		run.entry &= in.kind == INSN_PLAIN;
 		if (clean < CLEAN_MIN)
 			clean++;
 		at += in.len;
@@ -330,6 +384,14 @@ static void note_jump(struct candidate *cand, size_t n, uint32_t at)
 			cand[lo].w[i].bad = true;
 }
 
+/* A jump whose targets are not known. */
+static void note_wild(struct candidate *cand, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (unsigned k = 0; k < cand[i].n; k++)
+			cand[i].w[k].bad |= cand[i].w[k].several;
+}
+
 static void find_jumps(struct planner *pl, const struct chunk *c, size_t first)
 {
 	struct candidate *cand = pl->cand + first;
@@ -349,6 +411,8 @@ static void find_jumps(struct planner *pl, const struct chunk *c, size_t first)
 			if (to >= c->start && to < c->end)
 				note_jump(cand, n, (uint32_t)to);
 		}
+		if (in.kind == INSN_JMP_REG)
+			note_wild(cand, n);
 	}
 }
 
@@ -400,6 +464,7 @@ static bool choose(struct planner *pl, const struct candidate *c, struct rewrite
 			.window = c->w[i].at + pl->off,
 			.to_syscall = (uint8_t)(c->site - c->w[i].at),
 			.window_len = c->w[i].len,
+			.branch = c->w[i].branch,
 		};
 		memcpy(s->orig, pl->in->text + c->w[i].at, REWRITE_JUMP);
 		return true;
@@ -479,26 +544,54 @@ void rewrite_jump(const struct rewrite_site *s, uint8_t jump[REWRITE_JUMP])
 	memcpy(jump + 1, &rel, 4);
 }
 
-void rewrite_tramp(const struct rewrite_site *s, const uint8_t *orig, uint8_t *tramp)
+static void put_rel(uint8_t *p, int64_t rel)
 {
-	int32_t rel, disp;
+	int32_t rel32 = (int32_t)rel;
+
+	memcpy(p, &rel32, 4);
+}
+
+/* The displaced instructions, each at its new place. */
+static void copy_insns(const struct rewrite_site *s, const uint8_t *orig, uint8_t *tramp)
+{
+	unsigned to = 0;
+	int32_t disp;
 	struct insn in;
 
-	memcpy(tramp, orig, s->to_syscall);
 	for (unsigned at = 0; at < s->to_syscall; at += in.len) {
+		int64_t shift = distance(s) + to - at;
+
 		if (!insn_decode(orig + at, s->to_syscall - at, &in))
-			break; /* never: the planner has been here */
+			return; /* never: the planner has been here */
+		if (s->branch && at == s->branch) {
+			tramp[to] = 0x0f;
+			tramp[to + 1] = (uint8_t)(in.op + 0x10);
+			put_rel(tramp + to + 2, in.rel - shift - REWRITE_LONGER);
+			to += 2 + REWRITE_LONGER;
+			continue;
+		}
+		memcpy(tramp + to, orig + at, in.len);
 		if (in.disp_off) {
 			memcpy(&disp, orig + at + in.disp_off, 4);
-			disp = (int32_t)(disp - distance(s));
-			memcpy(tramp + at + in.disp_off, &disp, 4);
+			put_rel(tramp + to + in.disp_off, disp - shift);
+		} else if (is_long_branch(&in)) {
+			put_rel(tramp + to + 2, in.rel - shift);
 		}
+		to += in.len;
 	}
-	tramp += s->to_syscall;
-	rel = (int32_t)(-distance(s) - 7);
+}
+
+void rewrite_tramp(const struct rewrite_site *s, const uint8_t *orig, uint8_t *tramp)
+{
+	uint32_t len = rewrite_copy_len(s);
+	int32_t rel;
+
+	copy_insns(s, orig, tramp);
+	tramp += len;
+	rel = (int32_t)(-distance(s) - (len - s->to_syscall) - 7);
 	memcpy(tramp, "\x48\x8d\x0d", 3); /* lea S(%rip), %rcx */
 	memcpy(tramp + 3, &rel, 4);
-	rel = -(int32_t)(s->tramp + s->to_syscall + REWRITE_TAIL);
+	rel = -(int32_t)(s->tramp + len + REWRITE_TAIL);
 	memcpy(tramp + 7, "\xff\x25", 2); /* jmp *P(%rip) */
 	memcpy(tramp + 9, &rel, 4);
 }

@@ -24,17 +24,23 @@
 struct rewrite_site {
 	uint32_t window;     /* offset of the window instruction from the base */
 	uint32_t tramp;	     /* offset of the trampoline from the area's start */
-	uint8_t to_syscall;  /* bytes from the window to the `syscall`; the trampoline's copy is as long */
-	uint8_t window_len;  /* of the window instruction, 5..15 */
+	uint8_t to_syscall;  /* bytes from the window to the `syscall` */
+	uint8_t window_len;  /* of the window's instructions */
 	uint8_t orig[REWRITE_JUMP]; /* what the jump replaces */
-	uint8_t zero;
+	uint8_t branch;	     /* from the window to a short conditional branch, 4 bytes longer in the trampoline; 0: none */
 };
 _Static_assert(sizeof(struct rewrite_site) == 16, "stored as it is");
 #define REWRITE_TAIL 13u /* lea S(%rip), %rcx; jmp *P(%rip) */
+#define REWRITE_LONGER 4u /* a conditional branch with rel32 than one with rel8 */
+/* Bytes of the displaced instructions in the trampoline. */
+static inline uint32_t rewrite_copy_len(const struct rewrite_site *s)
+{
+	return s->to_syscall + (s->branch ? REWRITE_LONGER : 0u);
+}
 /* Bytes of a site's trampoline. */
 static inline uint32_t rewrite_tramp_len(const struct rewrite_site *s)
 {
-	return s->to_syscall + REWRITE_TAIL;
+	return rewrite_copy_len(s) + REWRITE_TAIL;
 }
 
 struct rewrite_range {
@@ -93,6 +99,12 @@ bool rewrite_sites_valid(const struct rewrite_site *sites, size_t n, uint64_t te
  * rest of the trampoline. Returns false where ip is in no trampoline.
  */
 bool rewrite_ip_original(const struct rewrite_site *sites, size_t n, uint64_t base, uint64_t ip, uint64_t *ret);
+
+/*
+ * Where a thread has to go on that shall go on at *ip* in the text: an ip behind a window's first byte, where the jump is now, means the
+ * same place of the trampoline. Returns false where ip is right as it is.
+ */
+bool rewrite_ip_resume(const struct rewrite_site *sites, size_t n, uint64_t base, uint64_t ip, uint64_t *ret);
 
 /* The site in whose trampoline *ip* lies, or NULL. */
 const struct rewrite_site *rewrite_site_of_ip(const struct rewrite_site *sites, size_t n, uint64_t base, uint64_t ip);

@@ -13,7 +13,8 @@ bool rewrite_sites_valid(const struct rewrite_site *sites, size_t n, uint64_t te
 	for (size_t i = 0; i < n; i++) {
 		const struct rewrite_site *s = &sites[i];
 
-		if (s->window < text_at || s->tramp < area_at || s->window_len < REWRITE_JUMP || s->to_syscall < s->window_len || s->zero)
+		if (s->window < text_at || s->tramp < area_at || s->window_len < REWRITE_JUMP || s->to_syscall < s->window_len ||
+			(s->branch && (s->branch < s->window_len || s->branch >= s->to_syscall)))
 			return false;
 		text_at = (uint64_t)s->window + s->to_syscall + 2; /* the syscall itself */
 		area_at = (uint64_t)s->tramp + rewrite_tramp_len(s);
@@ -57,7 +58,19 @@ bool rewrite_ip_original(const struct rewrite_site *sites, size_t n, uint64_t ba
 	if (!s)
 		return false;
 	in = ip - (base + TRAMP_DISTANCE) - s->tramp;
+	if (s->branch && in > s->branch)
+		in = in < s->branch + 2 + REWRITE_LONGER ? s->branch : in - REWRITE_LONGER;
 	*ret = base + s->window + (in < s->to_syscall ? in : s->to_syscall);
+	return true;
+}
+
+bool rewrite_ip_resume(const struct rewrite_site *sites, size_t n, uint64_t base, uint64_t ip, uint64_t *ret)
+{
+	const struct rewrite_site *s = rewrite_site_at(sites, n, base, ip, 1);
+
+	if (!s || ip == base + s->window)
+		return false;
+	*ret = base + TRAMP_DISTANCE + s->tramp + (ip - base - s->window);
 	return true;
 }
 
