@@ -44,6 +44,7 @@ struct candidate {
 struct chunk {
 	uint32_t start, end;
 	bool certain; /* a function begins at start */
+	bool sure;    /* an instruction does */
 };
 
 struct planner {
@@ -324,7 +325,7 @@ static void drop_candidates(struct planner *pl, size_t from)
 
 static int find_sites(struct planner *pl, const struct chunk *c)
 {
-	unsigned clean = c->certain ? CLEAN_MIN : 0;
+	unsigned clean = c->sure ? CLEAN_MIN : 0;
 	size_t first = pl->n_cand;
 	struct run run = {.n = 0, .entry = c->certain};
 	uint32_t at = c->start;
@@ -333,7 +334,7 @@ static int find_sites(struct planner *pl, const struct chunk *c)
 
 	while (!r && at < c->end) {
 		if (!insn_decode(pl->in->text + at, pl->len - at, &in)) {
-			if (c->certain)
+			if (c->sure)
 				drop_candidates(pl, first); /* data among the code of a function: where does it end? */
 			run.n = 0;
 			run.entry = false;
@@ -343,7 +344,7 @@ static int find_sites(struct planner *pl, const struct chunk *c)
 		}
 		if (in.kind == INSN_SYSCALL && in.len == 2) { /* with a prefix the way back would not be S+2 */
 			if (clean >= CLEAN_MIN) {
-				r = look_at_site(pl, &run, at, c->certain);
+				r = look_at_site(pl, &run, at, c->sure);
 			} else {
 				pl->plan.n_syscalls++;
 				pl->plan.n_doubt++;
@@ -447,6 +448,7 @@ static int look_at_chunks(struct planner *pl)
 		if (k == pl->n_cuts)
 			break;
 		c.end = pl->cuts[k].at;
+		c.sure = c.certain || (pl->in->pure && code > 0);
 		if (func > 0 || code > 0)
 			r = look_at_chunk(pl, &c);
 	}

@@ -58,6 +58,7 @@ struct rewrite_input {
 	size_t n_funcs;
 	const uint64_t *targets; /* addresses where something jumps or an instruction begins for sure (entry points, pointers) */
 	size_t n_targets;
+	bool pure;   /* all of code[] is instructions, begun at the start of each range */
 	bool atomic; /* live patching: only windows whose 5 bytes lie in 16 aligned ones */
 };
 
