@@ -118,6 +118,8 @@ static void test_windows(void **state)
 	assert_int_equal(SITES(0xb8, 15, 0, 0, 0, 0x0f, 0x05, 0xc3), 0);
 	assert_int_equal(SITES(0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05, 0xc3), 0);
 	assert_int_equal(SITES(0xb8, 202, 0, 0, 0, 0x0f, 0x05, 0xc3), 0);
+	/* one that begins a byte too early */
+	assert_int_equal(SITES(0x00, 0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05, 0x0f, 0x0b), 0);
 	/* xor %edi,%edi between */
 	assert_int_equal(SITES(0xb8, 39, 0, 0, 0, 0x31, 0xff, 0x0f, 0x05, 0xc3), 1);
 	/* nothing of five bytes: several, at a function's start */

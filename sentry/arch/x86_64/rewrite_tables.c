@@ -62,6 +62,8 @@ static unsigned cie_pointer_size(const struct elf_file *e, uint64_t addr)
 	if (b || c.bad)
 		return 0;
 	aug[n] = 0;
+	if (strchr(aug, 'S'))
+		return 0; /* signal frames: their functions begin a byte too early, for unwinders that look for the call before */
 	if (aug[0] != 'z')
 		return n ? 0 : 8;
 	skip_leb(&c);
@@ -128,7 +130,8 @@ static int read_hdr(struct elf_file *e, uint64_t hdr)
 		memcpy(entry, p, 8);
 		pc = hdr + (uint64_t)(int64_t)entry[0];
 		len = fde_range(e, hdr + (uint64_t)(int64_t)entry[1], &cie, &cie_size);
-		r = len ? elf_add(&e->funcs, pc, len) : elf_add(&e->points, pc, 0);
+		if (len)
+			r = elf_add(&e->funcs, pc, len);
 	}
 	return r;
 }
