@@ -16,7 +16,7 @@
 #include "sentry/arch/x86_64/rewrite.h"
 
 #define TWIN_MAGIC "PKTTWIN\0"
-#define TWIN_VERSION 1u
+#define TWIN_VERSION (1u << 16 | REWRITE_VERSION) /* of the format, and of what is planned */
 #define TWIN_PAGE 4096u
 #define TWIN_ENTRY 0x7f8000020000ull /* of stub_site: where the trampolines lead */
 

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define REWRITE_VERSION 2u /* raised with every change of what is planned: stored copies are made anew */
 #define TRAMP_DISTANCE 0x60000000ull
 #define REWRITE_MAGIC 0x31706d6172546b50ull
 #define REWRITE_AREA_HEAD 16u
