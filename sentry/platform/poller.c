@@ -20,6 +20,7 @@
 #define WINDOW_NS 1000000    /* how long calls are counted */
 #define WINDOW_MIN 16u	     /* fewer of them in a window do not pay even for an idle processor */
 #define WINDOW_BUSY 300u     /* nor these for one that somebody else wants: a call saves 2 us */
+#define WORTH 32u	     /* nor a run with fewer of them */
 #define GAP_NS 400000	     /* between two looks: somebody else has had the processor */
 #define PAUSE_NS 4000000ll   /* not again so soon after a run that did not pay; doubled each time, */
 #define PAUSE_MAX_NS 256000000ll /* up to this */
@@ -204,7 +205,8 @@ struct run {
 	unsigned cpu, turns, since_look, in_window;
 	uint64_t served;
 	int64_t looked, hit, window; /* times: of the last look, of the last request seen by one, of the window's begin */
-	bool shared;		     /* somebody else has had the processor since */
+	int64_t run;		     /* how long it has run */
+	bool shared, ever_shared;    /* somebody else has had the processor: in this window, in this run */
 };
 
 /* Threads that have come to their end, or asked for nothing for two windows, make room for others. */
@@ -224,8 +226,13 @@ static bool look(struct platform *p, struct run *r)
 
 	if (here != r->cpu)
 		set_cpu(p, r->cpu = here);
-	if (now - r->looked > GAP_NS && !r->since_look)
-		r->shared = true;
+	if (now - r->looked > GAP_NS && !r->since_look) {
+		r->shared = r->ever_shared = true;
+		r->window += now - r->looked; /* nobody could ask then, as a rule */
+		r->hit = now;
+	} else {
+		r->run += now - r->looked;
+	}
 	r->looked = now;
 	if (r->since_look)
 		r->hit = now;
@@ -288,5 +295,5 @@ void poller_run(struct worker *w)
 			poller_stop(w);
 	}
 	stay_anywhere(p);
-	pause_polling(p, now_ns(), r.served >= 32 && !r.shared);
+	pause_polling(p, now_ns(), r.served >= (r.ever_shared ? (uint64_t)r.run * WINDOW_BUSY / WINDOW_NS : WORTH));
 }

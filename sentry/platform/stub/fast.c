@@ -8,7 +8,8 @@
 
 #include "marshal.h"
 
-#define SPINS 600 /* of pause: some 20 microseconds */
+#define SPINS_HARD 64u	   /* without a pause */
+#define SPIN_TICKS 45000u /* then: some 20 microseconds */
 #define UNBLOCKABLE (1ull << 8 | 1ull << 18) /* SIGKILL, SIGSTOP */
 
 static const struct fast_result plain = {0, 0};
@@ -121,10 +122,38 @@ static inline __attribute__((always_inline)) void put_request(struct slot *s)
 	s->ip = s->saved[REG_IP];
 }
 
+static inline __attribute__((always_inline)) uint64_t ticks(void)
+{
+	uint32_t lo, hi;
+
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return (uint64_t)hi << 32 | lo;
+}
+
+/* Wait until the state is REPLY or SLOW; what it was last. How long a `pause` takes differs tenfold between processors. */
+static inline __attribute__((always_inline)) uint32_t spin(struct slot *s)
+{
+	uint64_t until = 0;
+	uint32_t state;
+
+	for (unsigned i = 1; (state = __atomic_load_n(&s->fast_state, __ATOMIC_ACQUIRE)) < FAST_REPLY; i++) {
+		if (i < SPINS_HARD)
+			continue;
+		__asm__ volatile("pause");
+		if (i % 64)
+			continue;
+		if (!until)
+			until = ticks() + SPIN_TICKS;
+		else if (ticks() > until)
+			break;
+	}
+	return state;
+}
+
 /* With a poller on another processor: true when it has answered. */
 static inline __attribute__((always_inline)) int ask_poller(struct slot *s)
 {
-	uint32_t cpu, state, req = FAST_REQ, busy = FAST_BUSY;
+	uint32_t cpu, state, req = FAST_REQ;
 
 	if (!__atomic_load_n(&s->poller_on, __ATOMIC_RELAXED))
 		return 0;
@@ -133,18 +162,12 @@ static inline __attribute__((always_inline)) int ask_poller(struct slot *s)
 		return 0;
 	s->cpu = cpu;
 	__atomic_store_n(&s->fast_state, FAST_REQ, __ATOMIC_RELEASE);
-	for (unsigned i = 0; i < SPINS; i++) {
+	state = spin(s);
+	if (state < FAST_REPLY) { /* take it back; if the sentry has begun with it, it waits for the bell */
+		if (__atomic_compare_exchange_n(&s->fast_state, &req, FAST_IDLE, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			return 0;
 		state = __atomic_load_n(&s->fast_state, __ATOMIC_ACQUIRE);
-		if (state >= FAST_REPLY)
-			goto answered;
-		__asm__ volatile("pause");
 	}
-	if (__atomic_compare_exchange_n(&s->fast_state, &req, FAST_IDLE, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-		return 0; /* nobody has taken it */
-	if (__atomic_compare_exchange_n(&s->fast_state, &busy, FAST_BUSY_BELL, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-		ring(BELL_FAST);
-	state = __atomic_load_n(&s->fast_state, __ATOMIC_ACQUIRE);
-answered:
 	s->fast_state = FAST_IDLE;
 	return state == FAST_REPLY;
 }

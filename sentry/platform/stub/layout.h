@@ -63,7 +63,7 @@ enum bell_kind {
 	BELL_SIGNAL = 1, /* a trapped call, a fault, an interrupt; the signal number is in bits 8..15 */
 	BELL_DONE = 2,	 /* the ordered calls are done; results are in the slot */
 	BELL_THREAD = 3, /* a new thread, or the child of a fork, stands ready */
-	BELL_FAST = 4,	 /* the request in the slot is being served by a poller, and the stub has spun long enough */
+	BELL_FAST = 4,	 /* the same as BELL_CALL */
 	BELL_CALL = 5,	 /* a system call, whose request is in the slot */
 };
 #define BELL_KIND(arg) ((unsigned)(arg)&0xff)
@@ -107,15 +107,12 @@ struct stub_order {
 #define STUB_LONG_MAX 72
 
 /*
- * The fast path (docs/fastpath.md, stub/entry.S): store the request, REQ; a poller takes it (BUSY) and answers (REPLY, or
- * SLOW: it would sleep, and has done nothing: ring for it). A stub that has spun long enough takes REQ back to IDLE and rings
- * BELL_CALL, or turns BUSY into BUSY_BELL and rings BELL_FAST. Without a poller it rings BELL_CALL at once, with the state
- * IDLE. The answer is in the slot's request before any of these is answered, by BELL_RESUME.
+ * The fast path (docs/fastpath.md, stub/entry.S): store the request, REQ; a poller answers (REPLY, or SLOW: it would sleep, and has
+ * done nothing: ring for it). A stub that has spun long enough takes REQ back to IDLE and rings BELL_CALL; without a poller it does so
+ * at once. The answer is in the slot's request before that is answered, by BELL_RESUME.
  */
 #define FAST_IDLE 0
 #define FAST_REQ 1
-#define FAST_BUSY 2
-#define FAST_BUSY_BELL 3
 #define FAST_REPLY 4
 #define FAST_SLOW 5
 
