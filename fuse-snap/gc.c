@@ -255,6 +255,23 @@ static void sweep_partial(struct gc *gc)
 	store_free_names(names);
 }
 
+/* Twins of the host's files: a cache. Those that were made a while ago go; what is still wanted is made again. */
+static void sweep_twins(struct gc *gc)
+{
+	char path[300], **names;
+
+	if (store_list(gc->store, STORE_TWINS, &names))
+		return;
+	for (char **n = names; *n; n++) {
+		struct stat st;
+
+		snprintf(path, sizeof(path), STORE_TWINS "/%.255s", *n);
+		if (!fstatat(gc->store->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) && st.st_mtime < time(NULL) - PARTIAL_SECONDS)
+			store_remove_tree(gc->store, path, &gc->stats.bytes);
+	}
+	store_free_names(names);
+}
+
 static int collect(struct gc *gc, struct snap_error *e)
 {
 	int r;
@@ -262,6 +279,7 @@ static int collect(struct gc *gc, struct snap_error *e)
 	store_clean_tmp(gc->store);
 	sweep_locks(gc);
 	sweep_partial(gc);
+	sweep_twins(gc);
 	r = mark_refs(gc, e);
 	if (!r)
 		r = mark_users(gc, e);

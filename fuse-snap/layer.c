@@ -14,6 +14,7 @@
 
 #include "dedup.h"
 #include "ingest.h"
+#include "layertwins.h"
 #include "pack.h"
 #include "tar.h"
 
@@ -502,6 +503,25 @@ static int write_index(struct layer_writer *w, const struct digest *id)
 	return r;
 }
 
+/* Without twins the layer is as good, but slower. */
+static void write_twins(struct layer_writer *w, const struct digest *id)
+{
+	struct tree_meta m = {.id = *id};
+	struct store_name n;
+	int fd = open_in(w, "twins"), r;
+
+	if (fd < 0)
+		return;
+	pack_tables(w->pack, &m);
+	r = layer_twins_write(w->txn->store, w->tree, &m, w->pack_fd, fd);
+	if (r > 0 && fdatasync(fd))
+		r = -errno;
+	close(fd);
+	snprintf(n.s, sizeof(n.s), "%.100s/twins", w->dir.s);
+	if (r <= 0)
+		unlinkat(w->txn->store->dirfd, n.s, 0);
+}
+
 /* Data first, then the index, then the directory that names them, and only then the name others see. */
 static int publish(struct layer_writer *w, const struct digest *id)
 {
@@ -510,6 +530,8 @@ static int publish(struct layer_writer *w, const struct digest *id)
 
 	if (!r)
 		r = write_index(w, id);
+	if (!r)
+		write_twins(w, id);
 	if (!r && fdatasync(w->pack_fd))
 		r = -errno;
 	if (!r)

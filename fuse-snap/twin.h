@@ -79,6 +79,9 @@ int twin_head_check(const struct twin_head *h, uint64_t file_len);
 /** twin_segs_check - does each segment lie inside the file, and are they sorted by (pack, off) without overlap? */
 bool twin_segs_check(const struct twin_head *h, const struct twin_seg *segs);
 
+/** twin_verify - is the twin file @fd whole? (twincheck.c, of the store.) Returns 0, or -EINVAL, -EPROTONOSUPPORT … */
+int twin_verify(int fd);
+
 /** twin_page_up - rounded up to whole pages. */
 static inline uint64_t twin_page_up(uint64_t n)
 {

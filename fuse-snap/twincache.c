@@ -195,3 +195,23 @@ unsigned int twin_cache_open(const struct store *s, int root, int *fds)
 	}
 	return n;
 }
+
+unsigned int twin_layers_open(const struct store *s, const struct digest *chain, int **ret)
+{
+	struct digest *ids = NULL;
+	unsigned int n = 0;
+	size_t count = 0;
+	int *fds;
+
+	*ret = NULL;
+	if (store_image_layers(s, chain, &ids, &count))
+		return 0;
+	fds = calloc(count ? count : 1, sizeof(*fds));
+	for (size_t i = 0; fds && i < count; i++) {
+		fds[n] = openat(s->dirfd, store_name(STORE_LAYERS, &ids[i], "twins").s, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		n += fds[n] >= 0;
+	}
+	free(ids);
+	*ret = fds;
+	return n;
+}

@@ -3,6 +3,7 @@
 #ifndef PICKET_SNAP_TWINWRITE_H
 #define PICKET_SNAP_TWINWRITE_H
 
+#include "digest.h"
 #include "twin.h"
 
 struct twin_writer;
@@ -36,9 +37,6 @@ uint32_t twin_count(const struct twin_writer *w);
  */
 int twin_finish(struct twin_writer *w, const struct twin_file *of, const uint8_t layer[32], const uint8_t (*packs)[32], uint32_t n_packs);
 
-/** twin_verify - is the twin file @fd whole? Returns 0 or -EINVAL, -EPROTONOSUPPORT. */
-int twin_verify(int fd);
-
 #define TWIN_CACHE_MAX 8u /* descriptors of one run */
 
 /**
@@ -50,5 +48,13 @@ int twin_verify(int fd);
  * changed without it being seen.
  */
 unsigned int twin_cache_open(const struct store *s, int root, int *fds);
+
+/**
+ * twin_layers_open - the twin files of an image's layers
+ * @ret: malloc'd, descriptors, read-only, close-on-exec
+ *
+ * The image is in use (its index locked). Returns how many there are; a layer without one is not counted.
+ */
+unsigned int twin_layers_open(const struct store *s, const struct digest *chain, int **ret);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `picket verify`: every blob against its digest, every index against its checksum and rules, every extent's data. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "store_priv.h"
+#include "twin.h"
 
 #define CHUNK (1u << 20)
 
@@ -105,6 +107,32 @@ static int check_index(struct verify *v, const char *path, const struct digest *
 	return r;
 }
 
+/* A damaged one would be mapped into programs. */
+static void verify_twins(struct verify *v, const char *path)
+{
+	int fd = openat(v->store->dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return;
+	if (twin_verify(fd))
+		fault(v, "%s is damaged", path);
+	close(fd);
+}
+
+/* The copies of text of the host's files. */
+static void verify_cache(struct verify *v)
+{
+	char path[300], **names;
+
+	if (store_list(v->store, STORE_TWINS, &names))
+		return;
+	for (char **n = names; *n; n++) {
+		snprintf(path, sizeof(path), STORE_TWINS "/%.255s", *n);
+		verify_twins(v, path);
+	}
+	store_free_names(names);
+}
+
 static int verify_layer(struct verify *v, const struct digest *d)
 {
 	struct mapped_index m;
@@ -118,6 +146,7 @@ static int verify_layer(struct verify *v, const struct digest *d)
 		verify_pack(v, &m.ix, digest_is_zero(&layer) ? d : &layer, i);
 	}
 	store_unmap_index(&m);
+	verify_twins(v, store_name(STORE_LAYERS, d, "twins").s);
 	return 0;
 }
 
@@ -192,6 +221,8 @@ int store_verify(struct store *s, void (*report)(void *arg, const char *text), v
 		r = verify_dir(&v, STORE_LAYERS, verify_layer);
 	if (!r)
 		r = verify_dir(&v, STORE_IMAGES, verify_image);
+	if (!r)
+		verify_cache(&v);
 	if (r)
 		snap_fail_errno(e, -r, "cannot check the store in %s", s->path);
 	else

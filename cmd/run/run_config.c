@@ -70,6 +70,12 @@ static int write_dir_root(struct run *r)
 	return 0;
 }
 
+static void lend_twins(struct run *r, const int *fds, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		launch_record(&r->launch, CONFIG_TWINS, launch_give(&r->launch, fds[i]));
+}
+
 /* Pre-patched copies of the C library below a directory of the host (docs/twins.md). */
 static void write_twins(struct run *r, const char *root)
 {
@@ -81,18 +87,31 @@ static void write_twins(struct run *r, const char *root)
 		return; /* the originals do too */
 	dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	n = dir >= 0 ? twin_cache_open(r->store, dir, fds) : 0;
-	for (unsigned int i = 0; i < n; i++)
-		launch_record(&r->launch, CONFIG_TWINS, launch_give(&r->launch, fds[i]));
+	lend_twins(r, fds, n);
 	if (dir >= 0)
 		close(dir);
+}
+
+static void write_layer_twins(struct run *r)
+{
+	int *fds = NULL;
+
+	unsigned int n = r->o->no_rewrite ? 0 : twin_layers_open(r->store, &r->ref.chain, &fds);
+
+	lend_twins(r, fds, n);
+	free(fds);
 }
 
 static int write_root(struct run *r)
 {
 	int status;
 
-	if (r->target == ON_IMAGE)
-		return write_image_root(r);
+	if (r->target == ON_IMAGE) {
+		status = write_image_root(r);
+		if (!status)
+			write_layer_twins(r);
+		return status;
+	}
 	status = r->target == ON_DIR ? write_dir_root(r) : write_host_root(&r->launch);
 	if (!status)
 		write_twins(r, r->target == ON_DIR ? r->o->rootfs : "/");
