@@ -330,7 +330,9 @@ static int map_planned(struct task *t, struct exec_image *im, struct map_plan *p
 	stack_item(t, im, &p->m[stack]);
 	r = gthread_map_list(im->th, p->m, p->n);
 	for (unsigned i = 0; !r && i < stack; i++)
-		r = p->m[i].result < 0 ? (int)p->m[i].result : 0;
+		r = p->m[i].result < 0 && p->m[i].kind != MAP_TRY ? (int)p->m[i].result : 0;
+	if (!r)
+		r = map_plan_twins(im->th, im->mm, p);
 	if (!r)
 		r = elf_planned(im->mm, &im->file, &p->m[0], &im->elf);
 	if (!r && im->interp_exe)

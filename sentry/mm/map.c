@@ -129,6 +129,8 @@ int map_plan(struct task *t, struct mm *mm, struct file *f, struct gthread_map *
 	if (mi.host_fd < 0 || (mi.dup && p->n_close == ARRAY_SIZE(p->close)) ||
 	    (mi.host_len != UINT64_MAX && PAGE_UP(mi.host_len) < m->len))
 		return -EAGAIN;
+	if (mi.twin && plan_twin(mm, f, &mi, m, off, p))
+		return 0;
 	m->host_fd = mi.host_fd;
 	m->off = n.host_off = mi.host_off;
 	if (!p->seen || p->fd != mi.host_fd) { /* the segments of a program are mostly of one file */

@@ -30,9 +30,18 @@ struct map_plan {
 	bool seen; /* the host file asked for last */
 	int fd;
 	uint64_t dev, ino;
+	struct { /* text whose twin is mapped (mm/twin.h); its area is the next item */
+		unsigned text;
+		const struct twin *twin;
+		int fd; /* the original */
+		uint64_t off;
+	} twins[4];
+	unsigned n_twins;
 };
 int map_plan(struct task *t, struct mm *mm, struct file *f, struct gthread_map *m, uint64_t off, struct map_plan *p);
 void map_plan_end(struct map_plan *p);
+/* The list has been carried out: what has no area gets its original after all. 0 or a negative errno. */
+int map_plan_twins(struct gthread *th, struct mm *mm, struct map_plan *p);
 /* Shared anonymous memory: a memfd of its own. */
 int64_t map_shared_anon(struct task *t, struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags);
 /* Addresses where every touch raises SIGBUS. flags: MAP_SHARED or MAP_PRIVATE, and where. */

@@ -48,5 +48,10 @@ const struct rewrite_site *twin_sites(const struct twin *tw);
  */
 int64_t map_twin(struct gthread *th, struct mm *mm, struct file *f, const struct twin *tw, uint64_t addr, uint64_t len, int prot, int flags,
 		 uint64_t off);
+/* The same for an item of a list: *m* is the last of *p* so far. False: the original has to do. */
+struct gthread_map;
+struct map_plan;
+struct mmap_info;
+bool plan_twin(struct mm *mm, struct file *f, const struct mmap_info *mi, struct gthread_map *m, uint64_t off, struct map_plan *p);
 /* Of struct patched_owner, for twins. */
 int twin_restore(struct patched_owner *o, struct gthread *th, struct mm *mm, uint64_t base, uint64_t start, uint64_t len);

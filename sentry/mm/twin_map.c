@@ -42,13 +42,59 @@ static bool fits(struct mm *mm, const struct twin *tw, uint64_t addr, uint64_t l
 	       addr <= aspace_max(mm->as) - tw->len && addr + TRAMP_DISTANCE <= aspace_max(mm->as) - tw->area_len;
 }
 
+static struct patched_text record_of(const struct twin *tw, const struct rewrite_site *sites, uint64_t addr)
+{
+	uint64_t at = addr + TRAMP_DISTANCE;
+
+	return (struct patched_text){.base = addr, .start = addr, .end = addr + tw->len, .area = at, .area_end = at + tw->area_len,
+		.sites = sites, .n_sites = tw->n_sites, .owner = (struct patched_owner *)(uintptr_t)&tw->owner};
+}
+
+bool plan_twin(struct mm *mm, struct file *f, const struct mmap_info *mi, struct gthread_map *m, uint64_t off, struct map_plan *p)
+{
+	const struct twin *tw = mi->twin;
+
+	if (p->n_twins == ARRAY_SIZE(p->twins) || p->n + 2 >= GTHREAD_MAPS_MAX || !fits(mm, tw, m->addr, m->len, m->prot, m->flags) ||
+	    !twin_sites(tw))
+		return false;
+	p->twins[p->n_twins].text = (unsigned)(m - p->m);
+	p->twins[p->n_twins].twin = tw;
+	p->twins[p->n_twins].fd = mi->host_fd;
+	p->twins[p->n_twins++].off = mi->host_off;
+	note_twin(mm, f, tw, off);
+	m->host_fd = tw->fd;
+	m->off = tw->text_off;
+	p->m[p->n++] = (struct gthread_map){.kind = MAP_TRY, .addr = m->addr + TRAMP_DISTANCE, .len = tw->area_len,
+		.prot = PROT_READ | PROT_EXEC, .flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE, .host_fd = tw->fd, .off = tw->area_off};
+	return true;
+}
+
+int map_plan_twins(struct gthread *th, struct mm *mm, struct map_plan *p)
+{
+	for (unsigned i = 0; i < p->n_twins; i++) {
+		const struct gthread_map *m = &p->m[p->twins[i].text];
+		const struct twin *tw = p->twins[i].twin;
+		struct patched_text t;
+		int64_t r;
+
+		if (m[0].result < 0)
+			continue;
+		t = record_of(tw, twin_sites(tw), (uint64_t)m[0].result);
+		if (m[1].result == (int64_t)t.area && !patched_add(mm, &t))
+			continue;
+		r = gthread_mmap(th, t.start, m[0].len, m[0].prot, MAP_PRIVATE | MAP_FIXED, p->twins[i].fd, p->twins[i].off);
+		if (r < 0)
+			return (int)r;
+	}
+	return 0;
+}
+
 int64_t map_twin(struct gthread *th, struct mm *mm, struct file *f, const struct twin *tw, uint64_t addr, uint64_t len, int prot, int flags,
 		 uint64_t off)
 {
 	const struct rewrite_site *sites = fits(mm, tw, addr, len, prot, flags) ? twin_sites(tw) : NULL;
-	uint64_t at = addr + TRAMP_DISTANCE;
-	const struct patched_text t = {.base = addr, .start = addr, .end = addr + len, .area = at, .area_end = at + tw->area_len,
-		.sites = sites, .n_sites = tw->n_sites, .owner = (struct patched_owner *)(uintptr_t)&tw->owner};
+	const struct patched_text t = record_of(tw, sites, addr);
+	uint64_t at = t.area;
 	int64_t r;
 
 	if (!sites)

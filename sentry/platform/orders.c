@@ -413,6 +413,8 @@ static int list_order(struct aspace *as, struct order_fd *fds, unsigned *n_fds, 
 		o->nr = __NR_mmap | ORDER_BASE;
 	else if (m->kind == MAP_AT)
 		o->nr = __NR_mmap;
+	else if (m->kind == MAP_TRY)
+		o->nr |= ORDER_MAY_FAIL;
 	return 0;
 }
 

@@ -237,11 +237,11 @@ int64_t gthread_futex_wake(struct gthread *th, uint64_t addr, int count);
 /*
  * Several mappings at once, in an address space whose first thread has not been started. MAP_AT: at *addr*. MAP_BASE: the same, and its
  * result is the base of the following ones. MAP_FROM_BASE: at the base plus *addr*. MAP_HOLE: what was mapped there goes. Where one with
- * a base fails the later ones of these kinds are not made. A file is mapped privately. Returns 0 when all results are known,
+ * a base fails the later ones of these kinds are not made, but for MAP_TRY: as MAP_FROM_BASE, if it can be had. A file is mapped privately. Returns 0 when all results are known,
  * or a negative errno.
  */
 struct gthread_map {
-	enum { MAP_AT, MAP_BASE, MAP_FROM_BASE, MAP_HOLE } kind;
+	enum { MAP_AT, MAP_BASE, MAP_FROM_BASE, MAP_HOLE, MAP_TRY } kind;
 	int prot, flags;
 	int host_fd; /* -1: none */
 	uint64_t addr, len, off;

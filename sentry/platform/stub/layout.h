@@ -96,6 +96,7 @@ enum order_then {
  */
 #define ORDER_BASE 0x10000
 #define ORDER_FROM_BASE 0x20000
+#define ORDER_MAY_FAIL 0x40000 /* with the latter: the others are made all the same */
 
 struct stub_order {
 	uint64_t nr;

@@ -130,10 +130,10 @@ static long run_orders(struct slot *s)
 		long nr = (long)((volatile struct stub_order *)o)->nr, r;
 
 		if (nr & (ORDER_BASE | ORDER_FROM_BASE)) {
-			r = failed ? -ECANCELED
+			r = failed || ((nr & ORDER_MAY_FAIL) && base + o->args[0] + o->args[1] > STUB_GUEST_MAX) ? -ECANCELED
 				   : SYS(nr & 0xffff, o->args[0] + (nr & ORDER_FROM_BASE ? base : 0), o->args[1], o->args[2],
 					     o->args[3], o->args[4], o->args[5]);
-			failed |= r < 0 && r >= -4095;
+			failed |= r < 0 && r >= -4095 && !(nr & ORDER_MAY_FAIL);
 			if (nr & ORDER_BASE)
 				base = (uint64_t)r;
 		} else if (nr == ORDER_THREAD || nr == ORDER_FORK)
