@@ -35,6 +35,7 @@ static int64_t vm_copy(struct task *t, struct mm *mm, struct guest_iovec *local,
 	if (!buf)
 		return -ENOMEM;
 	uio_init_guest(&u, t->mm->as, local, n_local, total);
+	u.task = t;
 	while (ri < n_remote && done < total && !r) {
 		size_t n = remote[ri].len - roff, moved = 0;
 		ssize_t k;
