@@ -9,6 +9,7 @@
  */
 #include "fs/event.h"
 
+#include "host/loop.h"
 #include "kernel/task.h"
 #include "lib/list.h"
 
@@ -449,6 +450,7 @@ int epoll_collect(struct task *t, struct file *epf, uint64_t uev, int max, int64
 	struct task_waiter tw;
 	int n;
 
+	host_loop_gather(ep->kernel->loop);
 	n = any_ready(ep) ? deliver(t, ep, uev, max) : 0;
 	if (n || !deadline_ns)
 		return n;
@@ -489,6 +491,7 @@ static uint32_t epoll_poll(struct file *f, struct waiter *w)
 
 	if (w)
 		wait_queue_add(&ep->queue, w);
+	host_loop_gather(ep->kernel->loop);
 	if (!any_ready(ep))
 		return 0;
 	LOCK_SCOPE(&ep->lock);
@@ -587,6 +590,7 @@ int epoll_make(struct kernel *k, struct file **ret)
 	lock_init(&ep->lock, RANK_EPOLL);
 	lock_init(&ep->ready_lock, RANK_LEAF);
 	wait_queue_init(&ep->queue);
+	ep->queue.lazy = true;
 	set_depth(ep, 0);
 	list_init(&ep->ready);
 	ep->n_buckets = BUCKETS_MIN;

@@ -11,12 +11,14 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #define LOOP_BATCH 64
 #define TOKEN_STOP UINT64_MAX
+#define TOKEN_LAZY (UINT64_MAX - 1)
 
 struct loop_slot {
 	struct host_event *event; /* NULL: free */
@@ -26,10 +28,17 @@ struct loop_slot {
 
 struct host_loop {
 	int epoll_fd, stop_fd;
+	int lazy_fd; /* epoll of the lazy watches; itself watched by epoll_fd, for one event each time it is armed */
 	pthread_t thread;
 	bool started;
 	void (*after)(struct kernel *k);
 	struct kernel *kernel; /* for after */
+
+	struct lock gather_lock; /* RANK_GATHER: one passes events of lazy watches on, others wait for it */
+	_Atomic unsigned n_lazy;   /* lazy watches */
+	_Atomic unsigned sleepers; /* tasks that sleep and have not been woken */
+	_Atomic unsigned pins;
+	_Atomic bool armed;
 
 	/* RANK_LEAF; guards what follows. Not held while a callback runs. */
 	struct lock lock;
@@ -43,14 +52,19 @@ int host_loop_create(struct host_loop **ret)
 {
 	struct host_loop *l = calloc(1, sizeof(*l));
 	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = TOKEN_STOP};
+	struct epoll_event lazy = {.events = EPOLLONESHOT, .data.u64 = TOKEN_LAZY};
 	int err;
 
 	if (!l)
 		return -ENOMEM;
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	l->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (l->epoll_fd < 0 || l->stop_fd < 0 || epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->stop_fd, &ev) < 0) {
+	l->lazy_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epoll_fd < 0 || l->stop_fd < 0 || l->lazy_fd < 0 || epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->stop_fd, &ev) < 0 ||
+		epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->lazy_fd, &lazy) < 0) {
 		err = -errno;
+		if (l->lazy_fd >= 0)
+			close(l->lazy_fd);
 		if (l->epoll_fd >= 0)
 			close(l->epoll_fd);
 		if (l->stop_fd >= 0)
@@ -59,6 +73,7 @@ int host_loop_create(struct host_loop **ret)
 		return err;
 	}
 	lock_init(&l->lock, RANK_LEAF);
+	lock_init(&l->gather_lock, RANK_GATHER);
 	pthread_cond_init(&l->idle, NULL);
 	*ret = l;
 	return 0;
@@ -101,6 +116,87 @@ static void dispatch(struct host_loop *l, uint64_t token, uint32_t events)
 	lock_release(&l->lock);
 }
 
+/* --- lazy watches ------------------------------------------------------------------------------------------------------------ */
+
+/* gather_lock held: so the watch cannot go while its callback runs. */
+static void dispatch_lazy(struct host_loop *l, uint64_t token, uint32_t events)
+{
+	uint32_t i = (uint32_t)token, generation = (uint32_t)(token >> 32);
+	struct host_event *he = NULL;
+
+	lock_acquire(&l->lock);
+	if (i < l->n_slots && l->slots[i].generation == generation)
+		he = l->slots[i].event;
+	lock_release(&l->lock);
+	if (!he)
+		return;
+	events = both_names(events);
+	if (he->queue)
+		wait_queue_wake(he->queue, events);
+	else
+		he->fn(he, events);
+}
+
+void host_loop_gather(struct host_loop *l)
+{
+	struct epoll_event ev[LOOP_BATCH];
+	int n;
+
+	if (!l || !atomic_load(&l->n_lazy))
+		return;
+	LOCK_SCOPE(&l->gather_lock);
+	do {
+		n = epoll_wait(l->lazy_fd, ev, LOOP_BATCH, 0);
+		for (int i = 0; i < n; i++)
+			dispatch_lazy(l, ev[i].data.u64, ev[i].events);
+	} while (n == LOOP_BATCH);
+}
+
+void host_loop_arm(struct host_loop *l)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLONESHOT, .data.u64 = TOKEN_LAZY};
+
+	/* What came before this looks at it makes the event at once. */
+	if (l && !atomic_exchange(&l->armed, true))
+		epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, l->lazy_fd, &ev);
+}
+
+/*
+ * The one event of an armed loop. Either this thread sees a sleeper that has counted itself before, or the sleeper sees that
+ * the loop is not armed.
+ */
+static void lazy_event(struct host_loop *l)
+{
+	atomic_store(&l->armed, false);
+	host_loop_gather(l);
+	if (atomic_load(&l->sleepers) || atomic_load(&l->pins))
+		host_loop_arm(l);
+}
+
+void host_loop_sleep_begin(struct host_loop *l, _Atomic bool *sleeping)
+{
+	if (!atomic_load(&l->n_lazy))
+		return;
+	atomic_store(sleeping, true);
+	atomic_fetch_add(&l->sleepers, 1);
+	host_loop_gather(l);
+	if (atomic_load(sleeping))
+		host_loop_arm(l);
+}
+
+void host_loop_sleep_end(struct host_loop *l, _Atomic bool *sleeping)
+{
+	if (atomic_load_explicit(sleeping, memory_order_relaxed) && atomic_exchange(sleeping, false))
+		atomic_fetch_sub(&l->sleepers, 1);
+}
+
+_Atomic unsigned *host_loop_pins(struct host_loop *l)
+{
+	return l ? &l->pins : NULL;
+}
+
+/* --- the thread --------------------------------------------------------------------------------------------------------------- */
+
 static void *loop_thread(void *arg)
 {
 	struct host_loop *l = arg;
@@ -112,7 +208,10 @@ static void *loop_thread(void *arg)
 		for (int i = 0; i < n; i++) {
 			if (ev[i].data.u64 == TOKEN_STOP)
 				return NULL;
-			dispatch(l, ev[i].data.u64, ev[i].events);
+			if (ev[i].data.u64 == TOKEN_LAZY)
+				lazy_event(l);
+			else
+				dispatch(l, ev[i].data.u64, ev[i].events);
 		}
 		if (l->after)
 			l->after(l->kernel);
@@ -148,8 +247,10 @@ void host_loop_destroy(struct host_loop *l)
 		pthread_join(l->thread, NULL);
 	close(l->epoll_fd);
 	close(l->stop_fd);
+	close(l->lazy_fd);
 	pthread_cond_destroy(&l->idle);
 	lock_destroy(&l->lock);
+	lock_destroy(&l->gather_lock);
 	free(l->slots);
 	free(l);
 }
@@ -195,10 +296,12 @@ int host_loop_add(struct host_loop *l, struct host_event *he)
 	l->slots[i].event = he;
 	he->loop = l;
 	he->token = ev.data.u64 = (uint64_t)l->slots[i].generation << 32 | i;
-	if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, he->fd, &ev) < 0) {
+	if (epoll_ctl(he->lazy ? l->lazy_fd : l->epoll_fd, EPOLL_CTL_ADD, he->fd, &ev) < 0) {
 		err = -errno;
 		he->loop = NULL;
 		free_slot(l, i);
+	} else if (he->lazy) {
+		atomic_fetch_add(&l->n_lazy, 1);
 	}
 	return err;
 }
@@ -209,12 +312,18 @@ void host_loop_remove(struct host_event *he)
 
 	if (!l)
 		return;
+	if (he->lazy)
+		lock_acquire(&l->gather_lock);
 	lock_acquire(&l->lock);
-	epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, he->fd, NULL);
+	epoll_ctl(he->lazy ? l->lazy_fd : l->epoll_fd, EPOLL_CTL_DEL, he->fd, NULL);
 	free_slot(l, (uint32_t)he->token);
 	while (l->running == he)
 		pthread_cond_wait(&l->idle, &l->lock.mutex);
 	lock_release(&l->lock);
+	if (he->lazy) {
+		atomic_fetch_sub(&l->n_lazy, 1);
+		lock_release(&l->gather_lock);
+	}
 	he->loop = NULL;
 }
 

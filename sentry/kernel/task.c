@@ -7,6 +7,7 @@
 #include "kernel/pid_ns.h"
 #include "kernel/task_internal.h"
 #include "kernel/time.h"
+#include "host/loop.h"
 #include "mm/mm.h"
 #include "vfs/vfs.h"
 #include "vfs/fasync.h"
@@ -283,11 +284,13 @@ void task_waiter_init(struct task_waiter *w, struct task *t, uint32_t mask)
 	memset(w, 0, sizeof(*w));
 	w->waiter.notify = task_waiter_notify;
 	w->waiter.mask = mask;
+	w->waiter.lazy = &t->lazy_waits;
 	w->task = t;
 }
 
 void task_wake(struct task *t)
 {
+	host_loop_sleep_end(t->kernel->loop, &t->lazy_sleep);
 	platform_wake(&t->waker);
 }
 
@@ -301,7 +304,10 @@ static int block(struct task *t, int64_t deadline_ns, uint32_t mask)
 	t->state = TASK_SLEEPING;
 	atomic_fetch_add_explicit(&t->nvcsw, 1, memory_order_relaxed);
 	began = arch_ticks();
+	if (atomic_load_explicit(&t->lazy_waits, memory_order_relaxed))
+		host_loop_sleep_begin(t->kernel->loop, &t->lazy_sleep);
 	r = platform_sleep(t->kernel->platform, &t->waker, deadline_ns);
+	host_loop_sleep_end(t->kernel->loop, &t->lazy_sleep);
 	cpu_sleep_end(t, began);
 	t->state = TASK_RUNNING;
 	if (atomic_load(&t->flags) & mask)

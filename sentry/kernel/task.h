@@ -72,6 +72,8 @@ struct task {
 	int tid;
 	struct gthread *th;		 /* NULL after the host thread is gone; guarded by siglock for interrupting */
 	struct platform_waker waker;
+	_Atomic unsigned lazy_waits; /* waiters of this task on queues fed by lazy watches (host/loop.h) */
+	_Atomic bool lazy_sleep;     /* it sleeps on such, and has not been woken */
 
 	/* [self], except where another task is the exec'ing or exiting leader and this one is stopped */
 	struct mm *mm;			 /* held; NULL once exited */

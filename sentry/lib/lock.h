@@ -42,6 +42,7 @@ enum lock_rank {
 	RANK_SIGHAND,	   /* struct thread_group.siglock: signals, masks, stop state, of all its threads */
 	RANK_SIGACTION,	   /* struct sighand.lock: actions, which several groups may share */
 	RANK_TIMERS,	   /* struct kernel.timers.lock */
+	RANK_GATHER,	   /* host_loop.gather_lock: who passes on what has become ready of lazily watched descriptors */
 	RANK_WAITQ,	   /* struct wait_queue.lock; wake-up callbacks run under it and may only wake tasks */
 	RANK_WAITQ_NESTED, /* a wait queue woken from another's callback (epoll), one rank for each level */
 	RANK_WAITQ_OUTER = RANK_WAITQ_NESTED + 5,

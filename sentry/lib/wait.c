@@ -2,10 +2,13 @@
 /* Wait queues. */
 #include "lib/wait.h"
 
+#include <stdatomic.h>
+
 void wait_queue_init(struct wait_queue *q)
 {
 	lock_init(&q->lock, RANK_WAITQ);
 	list_init(&q->waiters);
+	q->lazy = false;
 }
 
 void wait_queue_add(struct wait_queue *q, struct waiter *w)
@@ -17,6 +20,8 @@ void wait_queue_add(struct wait_queue *q, struct waiter *w)
 		list_add_tail(&w->link, &q->waiters);
 	else
 		list_add(&w->link, &q->waiters);
+	if (q->lazy && w->lazy)
+		atomic_fetch_add(w->lazy, 1);
 	lock_release(&q->lock);
 }
 
@@ -29,6 +34,8 @@ void wait_queue_remove(struct waiter *w)
 	lock_acquire(&q->lock);
 	list_del(&w->link);
 	w->queue = NULL;
+	if (q->lazy && w->lazy)
+		atomic_fetch_sub(w->lazy, 1);
 	lock_release(&q->lock);
 }
 

@@ -21,11 +21,13 @@ struct waiter {
 	waiter_notify_fn notify;
 	uint32_t mask;		    /* EPOLLERR and EPOLLHUP are always delivered */
 	bool exclusive;		    /* wake_one() stops behind the first exclusive waiter it notified */
+	_Atomic unsigned *lazy;	    /* counted up while on a lazy queue; may be NULL */
 };
 
 struct wait_queue {
 	struct lock lock;
 	struct list_head waiters;
+	bool lazy; /* what wakes it is only looked for when somebody sleeps on it (host/loop.h); set before it is used */
 };
 
 void wait_queue_init(struct wait_queue *q);

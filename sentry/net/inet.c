@@ -57,7 +57,9 @@ static int inet_wrap(struct kernel *k, int fd, int family, int type, int protoco
 	if (i) {
 		socket_init(&i->sock, k, type == SOCK_RAW ? &ping_ops : &inet_ops, family, type, protocol);
 		i->fd = i->event.fd = fd;
-		i->event.queue = &i->sock.waiters;
+		i->event.fn = inet_ready_event;
+		i->event.lazy = i->sock.waiters.lazy = true;
+		i->ready_hard = type == SOCK_RAW;
 		i->sock.ino = host_sock_ino(fd);
 		err = type == SOCK_RAW ? ping_enable(i) : 0;
 		if (!err)
@@ -188,6 +190,7 @@ static int do_connect(struct task *t, struct socket *s, const struct net_addr *a
 	if (err)
 		return err;
 	err = host_connect(i->fd, &addr->ss, addr->len);
+	inet_ready_forget(i);
 	if ((err != -EINPROGRESS && err != -EALREADY) || nonblock)
 		return err;
 	socket_wait_init(&w, t, EPOLLOUT, s->sndtimeo_ns, false);
@@ -198,6 +201,7 @@ static int do_connect(struct task *t, struct socket *s, const struct net_addr *a
 			break;
 		}
 		err = host_connect(i->fd, &addr->ss, addr->len);
+		inet_ready_forget(i);
 		if (err != -EINPROGRESS && err != -EALREADY)
 			break;
 	}
@@ -217,13 +221,18 @@ static int inet_connect(struct task *t, struct socket *s, const struct net_addr 
 
 static int inet_listen(struct task *t, struct socket *s, int backlog)
 {
-	return netns_isolated(s->net_ns) ? -EADDRNOTAVAIL : host_listen(inet_of(s)->fd, backlog);
+	int err = netns_isolated(s->net_ns) ? -EADDRNOTAVAIL : host_listen(inet_of(s)->fd, backlog);
+
+	inet_ready_forget(inet_of(s));
+	return err;
 }
 
 static int inet_accept(struct task *t, struct socket *s, struct socket **ret)
 {
+	uint64_t mark = inet_ready_mark(inet_of(s));
 	int fd = host_accept(inet_of(s)->fd);
 
+	inet_ready_received(inet_of(s), mark, 1, fd < 0 ? fd : 1);
 	return fd < 0 ? fd : inet_wrap(s->kernel, fd, s->family, s->type, s->protocol, ret);
 }
 
@@ -239,12 +248,10 @@ static int inet_getname(struct socket *s, bool peer, struct net_addr *ret)
 
 static int inet_shutdown(struct socket *s, int how)
 {
-	return host_shutdown(inet_of(s)->fd, how);
-}
+	int err = host_shutdown(inet_of(s)->fd, how);
 
-static uint32_t inet_poll(struct socket *s)
-{
-	return host_poll_now(inet_of(s)->fd);
+	inet_ready_forget(inet_of(s));
+	return err;
 }
 
 static int64_t inet_ioctl(struct task *t, struct socket *s, uint32_t cmd, uint64_t arg)

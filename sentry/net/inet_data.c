@@ -132,13 +132,16 @@ static ssize_t send_piece(
 	struct inet_sock *i, struct net_msg *m, struct msghdr *h, struct iovec *iov, size_t len, int flags)
 {
 	ssize_t n = len ? uio_take(m->uio, iov->iov_base, len) : 0, sent;
+	uint64_t mark;
 
 	if (n < 0)
 		return n;
 	if (i->sock.type != SOCK_STREAM && (size_t)n < len)
 		return -EFAULT;
 	iov->iov_len = (size_t)n;
+	mark = inet_ready_mark(i);
 	sent = host_sendmsg(i->fd, h, flags);
+	inet_ready_sent(i, mark, (size_t)n, sent);
 	if (sent < n)
 		uio_rewind(m->uio, (size_t)(n - (sent < 0 ? 0 : sent)));
 	return sent;
@@ -228,9 +231,16 @@ static ssize_t recv_piece(struct inet_sock *i, struct net_msg *m, struct iovec *
 		.msg_iovlen = 1,
 		.msg_control = control,
 		.msg_controllen = sizeof(control)};
+	uint64_t mark = inet_ready_mark(i);
 	ssize_t n = host_recvmsg(i->fd, &h, flags), put = 0;
 	size_t have;
 
+	if (flags & MSG_OOB)
+		i->ready_hard = true;
+	if (flags & (MSG_OOB | MSG_ERRQUEUE) || (n >= 0 && i->sock.type != SOCK_STREAM))
+		inet_ready_forget(i);
+	else if (!(flags & MSG_PEEK))
+		inet_ready_received(i, mark, iov->iov_len, n);
 	if (n < 0)
 		return n;
 	have = (size_t)n < iov->iov_len ? (size_t)n : iov->iov_len;

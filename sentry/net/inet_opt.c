@@ -143,6 +143,9 @@ int inet_setsockopt(struct task *t, struct socket *s, int level, int name, const
 	if (o->how & PRIVILEGED)
 		return -EPERM;
 	err = host_setsockopt(inet_of(s)->fd, level, name, val, len < o->max ? len : o->max);
+	inet_ready_forget(inet_of(s));
+	if ((level == SOL_SOCKET && name == SO_SNDBUF) || (level == IPPROTO_TCP && name == TCP_NOTSENT_LOWAT))
+		inet_of(s)->ready_hard = true;
 	if (!err && level == SOL_SOCKET && name == SO_LINGER && len >= sizeof(struct linger)) {
 		struct linger l;
 
@@ -155,10 +158,14 @@ int inet_setsockopt(struct task *t, struct socket *s, int level, int name, const
 int inet_getsockopt(struct task *t, struct socket *s, int level, int name, void *val, uint32_t *len)
 {
 	const struct sockopt_kind *o = find(level, name, GET);
+	int err;
 
 	if (!o)
 		return -ENOPROTOOPT;
 	if (*len > o->max)
 		*len = o->max;
-	return host_getsockopt(inet_of(s)->fd, level, name, val, len);
+	err = host_getsockopt(inet_of(s)->fd, level, name, val, len);
+	if (level == SOL_SOCKET && name == SO_ERROR)
+		inet_ready_forget(inet_of(s)); /* the error is gone */
+	return err;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* poll(2), select(2) and their forms with a signal mask. Both are one wait over a list of (file, events). */
+#include "host/loop.h"
 #include "kernel/task.h"
 #include "syscalls/event.h"
 #include "syscalls/syscalls.h"
@@ -35,6 +36,7 @@ static size_t scan(struct task *t, struct poll_item *items, size_t n, bool queue
 {
 	size_t found = 0;
 
+	host_loop_gather(t->kernel->loop);
 	for (size_t i = 0; i < n; i++) {
 		struct poll_item *it = &items[i];
 		struct waiter *w = NULL;

@@ -5,6 +5,7 @@
  */
 #include "vfs/fasync.h"
 
+#include "host/loop.h"
 #include "kernel/pid.h"
 #include "kernel/pid_ns.h"
 #include "vfs/internal.h"
@@ -238,6 +239,7 @@ static struct fasync *fasync_alloc(struct file *f)
 	atomic_fetch_add(&k->n_fasync_files, 1);
 	fa->file = f;
 	fa->waiter.notify = noted;
+	fa->waiter.lazy = host_loop_pins(k->loop);
 	list_init(&fa->link);
 	return fa;
 }
@@ -267,6 +269,7 @@ static int watch(struct file *f, int fd, uint32_t wants)
 		fa->waiter.mask |= PRI_BITS;
 	if (fa->waiter.mask && !(f->ops->poll(f, &fa->waiter) & EPOLLOUT))
 		atomic_store(&fa->no_room, true);
+	host_loop_arm(k->loop);
 	return 0;
 }
 
