@@ -139,6 +139,21 @@ static void leave_own_text(struct task *t)
 	gthread_set_regs(t->th, &regs);
 }
 
+/* A last act that was left to the way back is made now: there is something to do before. */
+static int64_t settle(struct task *t, int64_t ret)
+{
+	int64_t r;
+
+	switch (gthread_settle(t->th, &r)) {
+	case SETTLED_RESULT:
+		return r;
+	case SETTLED_CHECK:
+		return r < 0 ? mm_brk_failed(t) : ret;
+	default:
+		return ret;
+	}
+}
+
 /*
  * Back to the guest, unless there is work. in_guest is published before the flags are looked at: a sender sets flags first
  * and looks at in_guest then, so one of the two sees the other.
@@ -165,7 +180,7 @@ static int64_t leave(struct task *t, const struct guest_entry *e, int64_t ret)
 			return errno_is_restart(ret) ? -EINTR : ret;
 		}
 		atomic_store(&t->in_guest, false);
-		gthread_settle(t->th, &ret);
+		ret = settle(t, ret);
 		if (t->native_active)
 			ret = native_finish(t);
 		if (!task_work(t, ret))
@@ -230,6 +245,10 @@ static int64_t kernel_entry(struct gthread *th, const struct guest_entry *e)
 			break;
 		}
 		ret = e->after_syscall ? t->syscall_ret : native_wait_interrupted(t);
+		break;
+	case ENTRY_FAILED:
+		t->in_syscall = true;
+		ret = mm_brk_failed(t);
 		break;
 	case ENTRY_START:
 		break;

@@ -24,7 +24,7 @@ int group_exit_begin(struct task *t, int code)
 	struct thread_group *tg = t->tg;
 
 	lock_acquire(&tg->siglock);
-	group_kill_locked(tg, code);
+	group_end_locked(tg, code, tg->n_threads > 1);
 	code = tg->group_exit_code;
 	lock_release(&tg->siglock);
 	return code;
@@ -341,8 +341,10 @@ static void drop_futexes(struct task *t)
 	futex_release_owned(t, true);
 }
 
-static void drop_resources(struct task *t, bool last)
+/* Returns, referenced, the address space that ends with the task; or NULL. */
+static struct aspace *drop_resources(struct task *t, bool last)
 {
+	struct aspace *as = NULL;
 	struct mm *mm = t->mm;
 	struct fd_table *fds;
 	struct fs_context *fs;
@@ -363,7 +365,7 @@ static void drop_resources(struct task *t, bool last)
 		fs_context_put(fs);
 	task_nsproxy_replace(t, NULL);
 	if (!mm)
-		return;
+		return NULL;
 	if (last) {
 		usage_note_peak(t->kernel, mm->as);
 		tg_set_aspace(t->tg, NULL); /* while it can still be asked */
@@ -372,9 +374,12 @@ static void drop_resources(struct task *t, bool last)
 	t->mm = NULL;
 	lock_release(&t->cred_lock);
 	/* The stub goes with the last one, unless a vfork's other half still lives there. */
-	if (last && atomic_fetch_sub(&mm->n_groups, 1) == 1)
-		aspace_kill(mm->as);
+	if (last && atomic_fetch_sub(&mm->n_groups, 1) == 1) {
+		as = mm->as;
+		aspace_get(as);
+	}
 	mm_put(mm);
+	return as;
 }
 
 /* siglock held. Signals of the group that *t* was chosen for are now another thread's. */
@@ -397,6 +402,7 @@ void task_exit(struct task *t, int code)
 {
 	struct thread_group *tg = t->tg;
 	struct kernel *k = t->kernel;
+	struct aspace *as;
 	bool last, traced;
 
 	if (t->exited)
@@ -407,7 +413,7 @@ void task_exit(struct task *t, int code)
 	ptrace_exit(t);
 	tg_get(tg);
 	drop_futexes(t);
-	drop_resources(t, atomic_fetch_sub(&tg->n_live, 1) == 1);
+	as = drop_resources(t, atomic_fetch_sub(&tg->n_live, 1) == 1);
 	vfork_complete(t);
 	lock_acquire(&k->tasklist_lock);
 	lock_acquire(&tg->siglock);
@@ -445,6 +451,11 @@ void task_exit(struct task *t, int code)
 	wait_queue_wake(&tg->exit_wait, EPOLLHUP);
 	if (last)
 		group_dead(k, tg);
+	/* Who waits for it has been woken: the host's work on the memory is not to come before that. */
+	if (as) {
+		aspace_kill(as);
+		aspace_put(as);
+	}
 	tg_put(tg);
 }
 

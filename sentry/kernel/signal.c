@@ -332,7 +332,12 @@ static bool kill_aspace(struct task *t)
 
 void group_kill_locked(struct thread_group *tg, int code)
 {
-	bool killed = false, slowly = false; /* somebody wants to see each thread's end */
+	group_end_locked(tg, code, true);
+}
+
+void group_end_locked(struct thread_group *tg, int code, bool kill)
+{
+	bool killed = !kill, slowly = false; /* somebody wants to see each thread's end */
 	struct task *t;
 
 	/* No tracer holds back what is killed. */

@@ -65,6 +65,8 @@ void signal_set_mask(struct task *t, ksigset mask);
 void signal_flush_handlers(struct thread_group *tg); /* exec: handlers to default */
 void tg_kill_later_free(struct thread_group *tg);
 void group_kill_locked(struct thread_group *tg, int code);
+/* The same; kill: its stub ends at once. Not needed where the only thread is the caller's own: it ends the stub behind its last words. */
+void group_end_locked(struct thread_group *tg, int code, bool kill);
 
 /* deliver.c */
 /*

@@ -215,6 +215,37 @@ static int64_t brk_order(struct task *t, struct mm *mm, uint64_t end)
 	return 0;
 }
 
+/*
+ * The only thread of the only process in this memory, and nobody looks on: the host's call is the last act of the entry, and we go on as if it had
+ * succeeded.
+ */
+static bool brk_alone(struct task *t, struct mm *mm)
+{
+	return refs_read(&mm->refs) == 1 && !t->kernel->observed && !t->pt.entered_tf && gthread_full(t->th) &&
+	       !atomic_load_explicit(&t->work, memory_order_relaxed);
+}
+
+static void brk_last(struct task *t, struct mm *mm, uint64_t end, uint64_t want)
+{
+	if (end > mm->brk_mapped)
+		gthread_tail_anon(t->th, mm->brk_mapped, end - mm->brk_mapped, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE);
+	else if (end < mm->brk_mapped)
+		gthread_tail_munmap(t->th, end, mm->brk_mapped - end);
+	mm->brk_before = mm->brk;
+	mm->brk = want;
+	mm->brk_mapped = end;
+}
+
+int64_t mm_brk_failed(struct task *t)
+{
+	struct mm *mm = t->mm;
+
+	mm->brk = mm->brk_before;
+	mm->brk_mapped = PAGE_UP(mm->brk);
+	return (int64_t)mm->brk;
+}
+
 int64_t mm_brk(struct task *t, uint64_t want)
 {
 	struct mm *mm = t->mm;
@@ -223,7 +254,9 @@ int64_t mm_brk(struct task *t, uint64_t want)
 	if (want < mm->start_brk || want > aspace_max(mm->as) ||
 	    (limit != RLIM_INFINITY && (data > limit || want - mm->start_brk > limit - data)) || brk_begin(t, mm))
 		return (int64_t)mm->brk;
-	if (brk_order(t, mm, end) >= 0) {
+	if (brk_alone(t, mm)) {
+		brk_last(t, mm, end, want);
+	} else if (brk_order(t, mm, end) >= 0) {
 		mm->brk_mapped = end;
 		mm->brk = want;
 	}

@@ -65,3 +65,5 @@ int mm_note_grows(struct mm *mm, uint64_t start, uint64_t end);
 /* Where the mapping of *addr*, one that grows downwards, begins; -ENOMEM: nothing there, -EINVAL: it does not grow. */
 int mm_grows_start(struct mm *mm, uint64_t addr, uint64_t *ret);
 int64_t mm_brk(struct task *t, uint64_t want);
+/* The host could not do what the task's last brk was to do: it is undone. Returns where the break is. */
+int64_t mm_brk_failed(struct task *t);

@@ -35,7 +35,7 @@ struct mm {
 	struct kernel *kernel;
 	struct aspace *as;	 /* held */
 	struct lock lock;	 /* RANK_MM: brk and file_maps */
-	uint64_t start_brk, brk, brk_mapped;
+	uint64_t start_brk, brk, brk_mapped, brk_before;
 	uint64_t start_code, end_code, start_data, end_data, start_stack;
 	uint64_t stack_low, stack_top; /* the main stack as it is mapped */
 	uint64_t arg_start, arg_end, env_start, env_end;

@@ -21,6 +21,10 @@ static void full_entry(struct gthread *th, const struct seccomp_notif *n, struct
 
 	e->full = true;
 	gthread_load_regs(th);
+	if (BELL_KIND(n->data.args[0]) == BELL_FAILED) {
+		e->kind = ENTRY_FAILED;
+		return;
+	}
 	if (signo == STUB_SIG_INTERRUPT) {
 		e->kind = ENTRY_INTERRUPT;
 		e->after_syscall = th->after_syscall;
@@ -89,7 +93,7 @@ void gthread_drop_tail(struct gthread *th)
 		aspace_fd_free(th->as, th->tail_stub_fd);
 		th->tail_stub_fd = 0;
 	}
-	th->tail = false;
+	th->tail = th->tail_checked = false;
 }
 
 static void add_order(struct slot *s, unsigned *n, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2)
@@ -127,7 +131,7 @@ void gthread_answer(struct gthread *th)
 		if (fd >= 0)
 			add_order(s, &n, __NR_close, stub_fd, 0, 0);
 		th->tail_fd = -1;
-		then = THEN_RESUME_RAX;
+		then = th->tail_checked ? THEN_RESUME_IF : THEN_RESUME_RAX;
 	}
 	s->n_orders = n;
 	s->then = then;
@@ -285,7 +289,7 @@ void gthread_serve(struct worker *w, struct gthread *th, const struct seccomp_no
 			finish_exit(th);
 			break;
 		}
-		if (e.kind == ENTRY_SYSCALL && full && !th->rax_set && !th->tail) {
+		if ((e.kind == ENTRY_SYSCALL || e.kind == ENTRY_FAILED) && full && !th->rax_set && (!th->tail || th->tail_checked)) {
 			th->regs.rax = (uint64_t)ret;
 			th->regs_dirty = true;
 		}

@@ -204,7 +204,7 @@ struct gthread {
 	bool exiting;
 	uint64_t clear_tid;
 	struct gthread_rseq rseq;
-	bool tail;
+	bool tail, tail_checked; /* checked: should it fail, the client is to know */
 	struct stub_order tail_order;
 	int tail_fd; /* our own duplicate, or -1 */
 	unsigned tail_stub_fd;

@@ -214,20 +214,40 @@ void gthread_tail_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot
 	lock_release(&th->as->l->lock);
 }
 
-bool gthread_settle(struct gthread *th, int64_t *ret)
+static void tail_checked(struct gthread *th, const struct stub_order *o)
 {
+	th->tail = th->tail_checked = true;
+	th->tail_fd = -1;
+	th->tail_stub_fd = 0;
+	th->tail_order = *o;
+}
+
+void gthread_tail_anon(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags)
+{
+	tail_checked(th, &(struct stub_order){.nr = __NR_mmap,
+				 .args = {addr, len, (unsigned)prot, (unsigned)flags & ~(unsigned)MMAP_NEVER, UINT64_MAX, 0}});
+}
+
+void gthread_tail_munmap(struct gthread *th, uint64_t addr, uint64_t len)
+{
+	tail_checked(th, &(struct stub_order){.nr = __NR_munmap, .args = {addr, len}});
+}
+
+enum gthread_settled gthread_settle(struct gthread *th, int64_t *ret)
+{
+	enum gthread_settled kind = th->tail_checked ? SETTLED_CHECK : SETTLED_RESULT;
 	struct stub_order o[2] = {th->tail_order, {.nr = __NR_close, .args = {th->tail_stub_fd}}};
 	int r;
 
 	if (!th->tail)
-		return false;
+		return SETTLED_NOTHING;
 	r = run_orders(th, o, th->tail_fd >= 0 ? 2 : 1, th->tail_fd, th->tail_stub_fd);
 	if (th->tail_fd >= 0)
 		close(th->tail_fd);
 	th->tail_fd = -1;
 	gthread_drop_tail(th);
 	*ret = r < 0 ? r : o[0].nr == __NR_mmap ? check_address(o[0].result) : check_code(o[0].result);
-	return true;
+	return kind;
 }
 
 /* A light entry has just this call, with these arguments in registers: the host goes on with it. A full one needs an order. */

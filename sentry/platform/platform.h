@@ -32,6 +32,7 @@ enum entry_kind {
 	ENTRY_SYSCALL,	 /* entry.call is set; full says whether registers are known */
 	ENTRY_FAULT,	 /* entry.fault is set; always full */
 	ENTRY_INTERRUPT, /* gthread_interrupt() or gthread_reenter(); always full */
+	ENTRY_FAILED,	 /* the last act of the entry before, which was to be told if it failed, has failed: full */
 	ENTRY_START,	 /* the first entry of a new gthread (exec, fork child, thread): full; registers are as given */
 };
 
@@ -278,10 +279,21 @@ int gthread_cmpxchg32(struct gthread *th, uint64_t addr, uint32_t old, uint32_t 
  */
 void gthread_tail_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off);
 /*
- * If a last act is pending, do it now, because the guest does not go on as was thought (a signal is delivered, a tracer looks): its
- * result goes to *ret. False: there is none.
+ * A last act whose result is not the guest's: entry()'s return value is, unless the host fails; then the thread enters again with
+ * ENTRY_FAILED before it runs on, and that entry's return value is what the guest gets. Private anonymous memory; munmap.
  */
-bool gthread_settle(struct gthread *th, int64_t *ret);
+void gthread_tail_anon(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags);
+void gthread_tail_munmap(struct gthread *th, uint64_t addr, uint64_t len);
+/*
+ * If a last act is pending, do it now, because the guest does not go on as was thought (a signal is delivered, a tracer looks): its
+ * result goes to *ret.
+ */
+enum gthread_settled {
+	SETTLED_NOTHING, /* there was none */
+	SETTLED_RESULT,	 /* the result is the guest's */
+	SETTLED_CHECK,	 /* the client's: of gthread_tail_anon(), gthread_tail_munmap() */
+};
+enum gthread_settled gthread_settle(struct gthread *th, int64_t *ret);
 
 /*
  * rseq(2): the host registers the guest's area for this host thread. Last act of the entry, as above, or of a light entry of just this

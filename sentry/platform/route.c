@@ -107,6 +107,12 @@ static enum verdict route_stub(struct gthread *th, const struct seccomp_notif *n
 		th->ring.done = true;
 		wait_point_wake(&th->ring);
 		return ROUTE_DONE;
+	case BELL_FAILED:
+		if (th->state != TH_OUT || !th->tail_checked)
+			return ROUTE_BREACH;
+		gthread_take_bases(th, n);
+		th->state = TH_FULL;
+		return ROUTE_SERVE;
 	case BELL_THREAD:
 		if (th->state != TH_HELD || th->rung)
 			return ROUTE_BREACH;

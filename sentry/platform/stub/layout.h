@@ -65,6 +65,7 @@ enum bell_kind {
 	BELL_THREAD = 3, /* a new thread, or the child of a fork, stands ready */
 	BELL_FAST = 4,	 /* the same as BELL_CALL */
 	BELL_CALL = 5,	 /* a system call, whose request is in the slot */
+	BELL_FAILED = 6, /* the order that THEN_RESUME_IF was about failed; its result stands where the siginfo does otherwise */
 };
 #define BELL_KIND(arg) ((unsigned)(arg)&0xff)
 #define BELL_SIGNO(arg) ((unsigned)((arg) >> 8) & 0xff)
@@ -78,7 +79,8 @@ enum bell_kind {
 enum order_then {
 	THEN_RING,	 /* ring BELL_DONE */
 	THEN_RESUME,	 /* go on in the guest */
-	THEN_RESUME_RAX, /* the same, with the result of orders[rax_from] in rax */
+	THEN_RESUME_IF,	 /* the same, but ring BELL_FAILED if orders[rax_from] has failed */
+	THEN_RESUME_RAX, /* go on with the result of orders[rax_from] in rax */
 	THEN_EXIT,	 /* end this host thread */
 	THEN_PARK,	 /* sleep until the process ends */
 };

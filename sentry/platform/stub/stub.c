@@ -169,6 +169,10 @@ static void serve(struct slot *s, long kind, void *info, void *uc, uint64_t nonc
 			SYS(__NR_futex, &globals, 128 /* FUTEX_WAIT_PRIVATE */, *(volatile uint32_t *)&globals, 0, 0, 0);
 		if (then == THEN_RESUME_RAX)
 			*(volatile uint64_t *)((char *)uc + STUB_UC_RAX_OFFSET) = (uint64_t)rax;
+		if (then == THEN_RESUME_IF && rax < 0 && rax >= -4095) {
+			r = SYS(STUB_BELL, BELL_FAILED, uc, rax, get_base(ARCH_GET_FS), get_base(ARCH_GET_GS), 0);
+			continue;
+		}
 		if (then != THEN_RING)
 			return;
 		r = SYS(STUB_BELL, BELL_DONE, uc, info, fs, gs, 0);
