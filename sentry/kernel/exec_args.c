@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Argument and environment strings of execve. */
 #include "kernel/exec_args.h"
+#include "mm/mm.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ void exec_args_free(struct exec_args *a)
 	free(a->buf);
 	free(a->argv);
 	free(a->envp);
+	free(a->page);
 }
 
 static int room(struct exec_args *a, size_t n)
@@ -78,13 +80,49 @@ static int add(struct exec_args *a, bool env, const char *s)
 	return r ? r : check_limit(a);
 }
 
+/* A page of the guest's memory: strings mostly lie side by side, and one copy by the host brings many. */
+struct exec_page {
+	uint64_t at;
+	size_t len;
+	char bytes[4096];
+};
+
+/* The string at *ptr*, if it ends in its page; else NULL. */
+static const char *string_in_page(struct exec_args *a, struct task *t, uint64_t ptr, size_t *len)
+{
+	const size_t off = ptr & 4095;
+	struct exec_page *p = a->page;
+	const char *nul;
+
+	if (!p) {
+		p = a->page = malloc(sizeof(*p));
+		if (!p)
+			return NULL;
+		p->len = 0;
+	}
+	if (!p->len || p->at != ptr - off) {
+		p->at = ptr - off;
+		aspace_read(t->mm->as, p->at, p->bytes, sizeof(p->bytes), &p->len);
+	}
+	nul = off < p->len ? memchr(p->bytes + off, 0, p->len - off) : NULL;
+	*len = nul ? (size_t)(nul - p->bytes) - off : 0;
+	return nul ? p->bytes + off : NULL;
+}
+
 static int add_guest(struct exec_args *a, bool env, struct task *t, uint64_t ptr)
 {
-	size_t max = 4096;
-	ssize_t n;
+	size_t max = 4096, len;
+	const char *s = string_in_page(a, t, ptr, &len);
+	ssize_t n = (ssize_t)len;
 	int r;
 
-	for (;;) {
+	if (s) {
+		r = room(a, len + 1);
+		if (r)
+			return r;
+		memcpy(a->buf + a->len, s, len + 1);
+	}
+	while (!s) {
 		r = room(a, max);
 		if (r)
 			return r;

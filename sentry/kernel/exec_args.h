@@ -4,7 +4,9 @@
 
 #include "kernel/task.h"
 
+struct exec_page;
 struct exec_args {
+	struct exec_page *page; /* of the guest, read last */
 	char *buf;	      /* all strings, each with its NUL */
 	size_t len, cap, limit;
 	uint64_t stack;	      /* RLIMIT_STACK */

@@ -193,13 +193,38 @@ static int free_holes(struct gthread *th, const struct elf_file *ef, uint64_t lo
 	return 0;
 }
 
-static int read_interp(struct task *t, struct file *f, const Elf64_Phdr *p, char *out)
+/* The first bytes of a file, where the headers mostly are: one read. */
+struct head {
+	size_t len;
+	uint8_t bytes[2048];
+};
+
+static int read_head(struct task *t, struct file *f, struct head *hd)
+{
+	struct uio u;
+	ssize_t n;
+
+	uio_init_kernel(&u, hd->bytes, sizeof(hd->bytes));
+	n = file_read(t, f, &u, 0);
+	hd->len = n < 0 ? 0 : (size_t)n;
+	return n < 0 ? (int)n : 0;
+}
+
+static int read_part(struct task *t, struct file *f, const struct head *hd, void *buf, size_t len, uint64_t off)
+{
+	if (off > hd->len || len > hd->len - off)
+		return read_exact(t, f, buf, len, off);
+	memcpy(buf, hd->bytes + off, len);
+	return 0;
+}
+
+static int read_interp(struct task *t, struct file *f, const struct head *hd, const Elf64_Phdr *p, char *out)
 {
 	int r;
 
 	if (p->p_filesz < 2 || p->p_filesz > VFS_PATH_MAX || p->p_offset > INT64_MAX / 2)
 		return -ENOEXEC;
-	r = read_exact(t, f, out, p->p_filesz, p->p_offset);
+	r = read_part(t, f, hd, out, p->p_filesz, p->p_offset);
 	if (r)
 		return r;
 	return out[p->p_filesz - 1] == 0 ? 0 : -ENOEXEC;
@@ -348,7 +373,7 @@ int elf_planned(struct mm *mm, const struct elf_file *ef, const struct gthread_m
 }
 
 /* What is said by the headers that are not mapped. */
-static int look_at_headers(struct task *t, struct file *f, struct elf_file *ef)
+static int look_at_headers(struct task *t, struct file *f, const struct head *hd, struct elf_file *ef)
 {
 	for (unsigned i = 0; i < ef->h.e_phnum; i++) {
 		int r = 0;
@@ -356,7 +381,7 @@ static int look_at_headers(struct task *t, struct file *f, struct elf_file *ef)
 		if (ef->ph[i].p_type == PT_GNU_STACK)
 			ef->exec_stack = ef->ph[i].p_flags & PF_X;
 		else if (ef->ph[i].p_type == PT_INTERP && !ef->interp[0])
-			r = read_interp(t, f, &ef->ph[i], ef->interp);
+			r = read_interp(t, f, hd, &ef->ph[i], ef->interp);
 		if (r)
 			return r;
 	}
@@ -365,10 +390,13 @@ static int look_at_headers(struct task *t, struct file *f, struct elf_file *ef)
 
 int elf_read(struct task *t, struct file *f, bool is_interp, struct elf_file *ef)
 {
+	struct head hd;
 	int r;
 
 	memset(ef, 0, sizeof(*ef));
-	r = read_exact(t, f, &ef->h, sizeof(ef->h), 0);
+	r = read_head(t, f, &hd);
+	if (!r)
+		r = read_part(t, f, &hd, &ef->h, sizeof(ef->h), 0);
 	if (r)
 		return r == -EIO && !is_interp ? -ENOEXEC : r;
 	r = check_header(&ef->h);
@@ -379,10 +407,10 @@ int elf_read(struct task *t, struct file *f, bool is_interp, struct elf_file *ef
 	ef->ph = malloc(ef->h.e_phnum * sizeof(*ef->ph));
 	if (!ef->ph)
 		return -ENOMEM;
-	r = read_exact(t, f, ef->ph, ef->h.e_phnum * sizeof(*ef->ph), ef->h.e_phoff);
+	r = read_part(t, f, &hd, ef->ph, ef->h.e_phnum * sizeof(*ef->ph), ef->h.e_phoff);
 	if (r == -EIO)
 		r = -ENOEXEC;
-	return r || is_interp ? r : look_at_headers(t, f, ef);
+	return r || is_interp ? r : look_at_headers(t, f, &hd, ef);
 }
 
 void elf_file_free(struct elf_file *ef)

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,7 @@ static _Noreturn void exec_zygote(int image, int sock)
 	static char *const none[] = {NULL};
 	static char name[] = "picket-stub";
 	static char *const argv[] = {name, NULL};
+	const struct sched_param batch = {0};
 	sigset_t empty;
 
 	image = fcntl(image, F_DUPFD_CLOEXEC, 3);
@@ -105,6 +107,7 @@ static _Noreturn void exec_zygote(int image, int sock)
 	sigprocmask(SIG_SETMASK, &empty, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	set_limits();
+	sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &batch); /* so is the zygote; its children are as others */
 	harden_drop_capabilities();
 	if (harden_no_new_privs() < 0)
 		_exit(1);
@@ -421,15 +424,24 @@ static void *fill_pool(void *arg)
 
 int pool_start_filler(struct platform *p)
 {
-	return -pthread_create(&p->filler, NULL, fill_pool, p);
+	const struct sched_param none = {0};
+	pthread_attr_t attr;
+	int r;
+
+	/* Who starts a program and goes on is not to be pushed aside by the filler, which that wakes. */
+	pthread_attr_init(&attr);
+	pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
+	pthread_attr_setschedpolicy(&attr, SCHED_BATCH);
+	pthread_attr_setschedparam(&attr, &none);
+	r = pthread_create(&p->filler, &attr, fill_pool, p);
+	pthread_attr_destroy(&attr);
+	return r ? -pthread_create(&p->filler, NULL, fill_pool, p) : 0;
 }
 
 /* One that was taken has started, or has gone: until then the new program is not to be held up by the making of another stub. */
 void pool_refill(struct platform *p)
 {
-	lock_acquire(&p->lock);
-	pthread_cond_signal(&p->pool_cond);
-	lock_release(&p->lock);
+	pthread_cond_signal(&p->pool_cond); /* not under the lock, for which the filler would wait at once */
 }
 
 struct ready_stub *pool_take(struct platform *p)
