@@ -20,6 +20,8 @@ int main(int argc, char **argv)
 	if (argc > 1 && !strcmp(argv[1], "fork")) { pid_t p = fork(); if (!p) { child(); execl("/bin/true", "true", NULL); } waitpid(p, NULL, 0); return 0; }
 	if (argc > 1 && !strcmp(argv[1], "threads")) { pthread_t t; for (long i = 1; i < 4; i++) { pthread_create(&t, NULL, work, (void *)i); pthread_join(t, NULL); } return 0; }
 	if (argc > 1 && !strcmp(argv[1], "loop")) loop();
+	if (argc > 1 && !strcmp(argv[1], "calls")) { for (int i = 0; i < 3; i++) counter += getppid() >= 0; return counter; }
+	if (argc > 1 && !strcmp(argv[1], "spin")) for (;;) counter += getppid() >= 0;
 	signal(SIGUSR1, on_usr1);
 	for (int i = 0; i < 3; i++)
 		counter = add(counter, i);
@@ -46,9 +48,16 @@ g parent fork -- 'break child' 'catch fork' run 'bt 1' continue
 g both fork -- 'set detach-on-fork off' 'set schedule-multiple on' 'break child' run 'bt 1' 'kill inferiors 1 2'
 g syscall -- 'catch syscall exit_group' run 'bt 1' continue continue
 g set -- 'break add' run 'set var counter = 50' 'set var a = 40' finish delete continue
+g calls calls -- 'break main' run 'x/3i getppid' 'break getppid' continue 'x/i $pc' bt stepi 'x/i $pc' stepi 'x/i $pc' 'x/2xb getppid' continue delete 'stepi 30' continue
 g many -- 'break main' run 'stepi 300' 'delete' continue
 ./a loop & p=$!
 sleep 0.3
 timeout 60 gdb -nx -batch -ex 'print counter > 0' -ex 'break loop' -ex 'stepi' -ex 'next' -ex 'set var counter = -1000000' -ex detach -p $p </dev/null 2>&1 | grep -c '^\$1 = 1\|detached'
 grep -h '^TracerPid' /proc/$p/status; timeout 60 gdb -nx -batch -ex 'print counter < 0' -ex 'kill' -p $p </dev/null 2>&1 | grep '^\$1\|killed' | norm; wait $p; echo "killed $?"
+./a spin & p=$!
+sleep 0.3
+for i in 1 2 3; do
+	timeout 60 gdb -nx -batch -ex 'set pagination off' -ex 'stepi 30' -ex 'break getppid' -ex continue -ex 'x/i $pc' -ex 'stepi 2' -ex 'x/i $pc' -ex delete -ex detach -p $p </dev/null 2>&1 | grep 'Breakpoint\|^=>\|detached' | norm
+done
+kill -0 $p && echo "spins on"; kill -9 $p; wait $p; echo "killed $?"
 timeout 60 gdb -nx -batch -ex run -ex 'print $_exitcode' --args bash -c 'exit 3' </dev/null 2>&1 | norm
