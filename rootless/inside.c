@@ -383,13 +383,19 @@ static void execute(struct child *c)
 	char *argv[] = {name, option, number, NULL};
 	/* An area for rseq would be written anew whenever one of its threads is switched to: at each call of a guest. */
 	static char tunables[] = "GLIBC_TUNABLES=glibc.pthread.rseq=0";
-	char *envp[] = {tunables, NULL};
+	char *envp[] = {tunables, NULL, NULL};
 
 	if (c->opt->ids == SANDBOX_IDS_ONE)
 		check(c, harden_drop_capabilities(), "drop the sandbox's capabilities");
 	else
 		become_owner(c);
 	check(c, harden_no_new_privs(), "set no_new_privs");
+#ifdef PICKET_LOCKDEP
+	static char lock_counts[] = "PICKET_LOCK_COUNTS=1";
+
+	if (getenv("PICKET_LOCK_COUNTS"))
+		envp[1] = lock_counts;
+#endif
 	syscall(SYS_execveat, c->sentry, "", argv, envp, AT_EMPTY_PATH);
 	give_up(c, false, errno, "cannot execute %s", c->opt->sentry);
 }

@@ -38,7 +38,7 @@ static void set_rlimits(struct thread_group *tg, const struct config_limits *l)
 			p.max = NOFILE_MAX;
 		if (p.cur > p.max)
 			p.cur = p.max;
-		tg->rlim[u->resource] = p;
+		task_set_rlimit(tg, u->resource, &p);
 	}
 	lock_release(&tg->limits_lock);
 	cpu_limit_arm(tg);

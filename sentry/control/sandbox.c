@@ -455,6 +455,7 @@ int sandbox_run(int fd)
 		console_drain(k->console, DRAIN_MS);
 	control_report_end(k);
 	rootfs_ended(k);
+	lock_counts_print();
 	control_send_exit(k, status);
 	/* Not exit(): other threads still run, and the end of this process is the end of all the sandbox's. */
 	_exit(0);

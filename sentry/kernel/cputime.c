@@ -396,7 +396,7 @@ static void limit_fire(struct ktimer *kt)
 	hard = seconds_ns(tg->rlim[RLIMIT_CPU].max);
 	warn = used < hard && used >= soft;
 	if (warn) { /* once a second from now on */
-		tg->rlim[RLIMIT_CPU].cur = used / NSEC + 1;
+		__atomic_store_n(&tg->rlim[RLIMIT_CPU].cur, used / NSEC + 1, __ATOMIC_RELAXED);
 		soft = seconds_ns(tg->rlim[RLIMIT_CPU].cur);
 	}
 	lock_release(&tg->limits_lock);

@@ -46,17 +46,7 @@ static struct slot_ident ident_of(struct task *t)
 /* siglock held. */
 static ksigset default_actions(struct thread_group *tg)
 {
-	ksigset set = 0;
-
-	if (refs_read(&tg->sighand->refs) > 1)
-		return 0; /* another process changes them */
-	for (int s = 1; s <= KSIG_MAX; s++) {
-		struct ksigaction a = sigaction_get(tg, s);
-
-		if (!a.handler && !a.flags && !a.restorer && !a.mask)
-			set |= KSIG(s);
-	}
-	return set;
+	return refs_read(&tg->sighand->refs) > 1 ? 0 /* another process changes them */ : sigactions_untouched(tg);
 }
 
 void fast_tell(struct task *t)

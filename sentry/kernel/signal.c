@@ -28,6 +28,20 @@ struct ksigaction sigaction_get(const struct thread_group *tg, int signo)
 	return tg->sighand->action[signo - 1];
 }
 
+ksigset sigactions_untouched(const struct thread_group *tg)
+{
+	ksigset set = 0;
+
+	LOCK_SCOPE(&tg->sighand->lock);
+	for (int s = 1; s <= KSIG_MAX; s++) {
+		const struct ksigaction *a = &tg->sighand->action[s - 1];
+
+		if (!a->handler && !a->flags && !a->restorer && !a->mask)
+			set |= KSIG(s);
+	}
+	return set;
+}
+
 struct ksigaction sigaction_set(struct thread_group *tg, int signo, const struct ksigaction *act)
 {
 	fast_actions_changed(tg, KSIG(signo));

@@ -102,6 +102,8 @@ bool signal_pending(const struct task *t);
 int signal_dequeue(struct task *t, ksigset mask, struct ksiginfo *info);
 /* The group's action for *signo* (1 … KSIG_MAX), a copy. siglock held: exec may exchange the table. */
 struct ksigaction sigaction_get(const struct thread_group *tg, int signo);
+/* The signals whose action is as it is at first, nothing of it set. siglock held. */
+ksigset sigactions_untouched(const struct thread_group *tg);
 /* Exchange it for *act*. siglock held. Returns the old one. */
 struct ksigaction sigaction_set(struct thread_group *tg, int signo, const struct ksigaction *act);
 /* Replace the blocked set of *t*, the caller's own; what became deliverable is noticed. */

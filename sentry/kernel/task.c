@@ -248,9 +248,7 @@ bool task_no_new_privs(const struct task *t)
 
 uint64_t task_rlimit(const struct task *t, int resource)
 {
-	LOCK_SCOPE(&t->tg->limits_lock);
-
-	return t->tg->rlim[resource].cur;
+	return __atomic_load_n(&t->tg->rlim[resource].cur, __ATOMIC_RELAXED);
 }
 
 void task_account_io(struct task *t, bool write, int64_t n)

@@ -286,7 +286,14 @@ bool task_capable(const struct task *t, int cap);
 bool task_no_new_privs(const struct task *t);
 /* May *t* inspect *target* (PTRACE_MODE_READ_FSCREDS of /proc)? */
 bool task_may_inspect(struct task *t, struct task *target);
+/* The soft limit, without a lock. */
 uint64_t task_rlimit(const struct task *t, int resource);
+/* limits_lock held: the soft one is read by task_rlimit() meanwhile. */
+static inline void task_set_rlimit(struct thread_group *tg, int resource, const struct rlimit_pair *p)
+{
+	__atomic_store_n(&tg->rlim[resource].cur, p->cur, __ATOMIC_RELAXED);
+	tg->rlim[resource].max = p->max;
+}
 /* A read or write of *t*, the caller, has ended with *n*: bytes or a negative errno. */
 void task_account_io(struct task *t, bool write, int64_t n);
 void io_counts_add(struct io_counts *to, const struct io_counts *from);

@@ -55,6 +55,9 @@ enum lock_rank {
 struct lock {
 	pthread_mutex_t mutex;
 	enum lock_rank rank;
+#ifdef PICKET_LOCKDEP
+	const void *last; /* who held it last: a mark of the thread */
+#endif
 };
 
 #define LOCK_INIT(r)                                                                                                   \
@@ -78,6 +81,9 @@ void unlock_many(struct lock **locks, unsigned n);
 
 /* Assert, in lockdep builds, that the calling thread holds *l*. */
 void lock_assert_held(const struct lock *l);
+
+/* In lockdep builds, where $PICKET_LOCK_COUNTS is set: how often locks were taken and waited for, on standard error. */
+void lock_counts_print(void);
 
 struct rwlock {
 	pthread_rwlock_t rw;

@@ -405,6 +405,17 @@ static void tell_dying(struct gthread *th)
 	gthread_put(th);
 }
 
+/* p->lock held. */
+static void keep_counts(struct platform *p, const struct entry_counts *c)
+{
+	count_entry(&p->gone.light, c->light);
+	count_entry(&p->gone.full, c->full);
+	count_entry(&p->gone.polled, c->polled);
+	count_entry(&p->gone.interrupts, c->interrupts);
+	count_entry(&p->gone.faults, c->faults);
+	count_entry(&p->gone.orders, c->orders);
+}
+
 void aspace_died(struct aspace *as)
 {
 	struct platform *p = as->p;
@@ -415,6 +426,7 @@ void aspace_died(struct aspace *as)
 	lock_acquire(&p->lock);
 	list_del(&as->pid_link);
 	p->n_aspaces--;
+	keep_counts(p, &as->counts);
 	lock_release(&p->lock);
 
 	lock_acquire(&l->lock);

@@ -15,7 +15,6 @@
 
 static void full_entry(struct gthread *th, const struct seccomp_notif *n, struct guest_entry *e)
 {
-	struct platform *p = th->as->p;
 	int signo = (int)BELL_SIGNO(n->data.args[0]);
 	siginfo_t info;
 
@@ -29,7 +28,7 @@ static void full_entry(struct gthread *th, const struct seccomp_notif *n, struct
 		e->kind = ENTRY_INTERRUPT;
 		e->after_syscall = th->after_syscall;
 		th->after_syscall = false;
-		p->stats.interrupts++;
+		count_entry(&th->as->counts.interrupts, 1);
 		return;
 	}
 	if (signo == SIGSYS) {
@@ -41,7 +40,7 @@ static void full_entry(struct gthread *th, const struct seccomp_notif *n, struct
 			.args = {th->regs.rdi, th->regs.rsi, th->regs.rdx, th->regs.r10, th->regs.r8, th->regs.r9},
 			.ip = th->regs.rip,
 		};
-		p->stats.full++;
+		count_entry(&th->as->counts.full, 1);
 		return;
 	}
 	memcpy(&info, gthread_in_stack(th, n->data.args[2], sizeof(info)), sizeof(info));
@@ -53,7 +52,7 @@ static void full_entry(struct gthread *th, const struct seccomp_notif *n, struct
 		.trapno = gthread_frame(th)->mc.trapno,
 		.error_code = gthread_frame(th)->mc.err,
 	};
-	p->stats.faults++;
+	count_entry(&th->as->counts.faults, 1);
 }
 
 bool gthread_take_call(struct gthread *th)
@@ -71,14 +70,14 @@ static void light_entry(struct gthread *th, const struct seccomp_notif *n, struc
 	e->kind = ENTRY_SYSCALL;
 	if (th->by_slot) {
 		e->call = th->slot_call;
-		th->as->p->stats.light++;
+		count_entry(&th->as->counts.light, 1);
 		poller_consider(th);
 		return;
 	}
 	e->call.nr = (uint32_t)n->data.nr;
 	memcpy(e->call.args, n->data.args, sizeof(e->call.args));
 	e->call.ip = n->data.instruction_pointer;
-	th->as->p->stats.light++;
+	count_entry(&th->as->counts.light, 1);
 }
 
 /* -512 to -517 are restart codes to the host's kernel too; none may reach it. */
@@ -440,8 +439,7 @@ void gthread_serve_fast(struct worker *w, struct gthread *th)
 		ret = p->client->entry(th, &e);
 		w->current = NULL;
 		refused = w->gave_up && ret < 0;
-		atomic_store_explicit(&p->stats.polled, atomic_load_explicit(&p->stats.polled, memory_order_relaxed) + 1,
-			memory_order_relaxed); /* there is one poller */
+		count_entry(&th->as->counts.polled, 1);
 	} else {
 		refused = true;
 	}

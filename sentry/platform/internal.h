@@ -121,6 +121,19 @@ struct ready_stub { /* what the pool holds */
 	struct seccomp_notif first; /* the bell it waits in */
 };
 
+/*
+ * Counted for each address space: a word that every worker writes at every entry is a cache line that goes from processor to processor. Two
+ * workers that serve threads of one may lose a count.
+ */
+struct entry_counts {
+	_Atomic uint64_t light, full, polled, interrupts, faults, orders;
+};
+
+static inline void count_entry(_Atomic uint64_t *count, uint64_t n)
+{
+	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
 struct aspace {
 	struct refs refs;
 	struct platform *p;
@@ -138,6 +151,7 @@ struct aspace {
 	struct lock lock;	   /* guards the slot and descriptor numbers */
 	uint64_t slot_used[SLOT_COUNT / 64];
 	uint64_t slot_leaving[SLOT_COUNT / 64]; /* exit was ordered: free when ctid is 0 */
+	struct entry_counts counts;
 	unsigned fd_next_whole, fd_next, fd_next_far;
 	uint64_t fd_used[(STUB_FD_LAST - STUB_FD_FIRST + 64) / 64];
 };
@@ -259,9 +273,8 @@ struct platform {
 	_Atomic int poll_missed;		  /* 1 + the processor on which a thread that it looks at has rung */
 	_Atomic unsigned poll_guest_cpu;	  /* where the guest ran that it was started for */
 
-	struct {
-		_Atomic uint64_t light, full, polled, interrupts, faults, stubs_made, orders;
-	} stats;
+	_Atomic uint64_t stubs_made;
+	struct entry_counts gone; /* of address spaces that are gone; guarded by lock */
 };
 
 /* filter.c: build the stub's filter; returns the number of instructions, at most STUB_FILTER_MAX. waitv: futex_waitv(2) is native. */

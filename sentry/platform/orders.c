@@ -101,7 +101,7 @@ int orders_run(struct gthread *th, struct stub_order *orders, unsigned n, const 
 	if (n)
 		expect_call(th, &orders[0]);
 	lock_release(&l->lock);
-	th->as->p->stats.orders += n;
+	count_entry(&th->as->counts.orders, n);
 
 	r = start_orders(l, id, fds, n_fds);
 	lock_acquire(&l->lock);

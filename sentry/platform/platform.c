@@ -244,15 +244,25 @@ int aspace_create(struct platform *p, void *owner, struct aspace **ret_as, struc
 	return r;
 }
 
+static void add_counts(struct platform_stats *st, const struct entry_counts *c)
+{
+	st->light += c->light;
+	st->full += c->full;
+	st->polled += c->polled;
+	st->interrupts += c->interrupts;
+	st->faults += c->faults;
+	st->orders += c->orders;
+}
+
 void platform_get_stats(struct platform *p, struct platform_stats *st)
 {
-	*st = (struct platform_stats){
-		.light = p->stats.light,
-		.full = p->stats.full,
-		.polled = p->stats.polled,
-		.interrupts = p->stats.interrupts,
-		.faults = p->stats.faults,
-		.stubs_made = p->stats.stubs_made,
-		.orders = p->stats.orders,
-	};
+	struct aspace *as;
+
+	*st = (struct platform_stats){.stubs_made = p->stubs_made};
+	lock_acquire(&p->lock);
+	add_counts(st, &p->gone);
+	for (unsigned i = 0; i < TID_BUCKETS; i++)
+		list_for_each_entry (as, &p->pids[i], pid_link)
+			add_counts(st, &as->counts);
+	lock_release(&p->lock);
 }

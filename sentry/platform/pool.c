@@ -260,7 +260,7 @@ static int make_stub(struct platform *p, struct ready_stub **ret)
 		ready_stub_free(r);
 		return err;
 	}
-	p->stats.stubs_made++;
+	p->stubs_made++;
 	*ret = r;
 	return 0;
 }

@@ -27,7 +27,7 @@ static int64_t do_prlimit(struct task *t, struct thread_group *tg, int res, cons
 	r = n ? check_new(t, tg, res, n) : 0;
 	*old = tg->rlim[res];
 	if (!r && n)
-		tg->rlim[res] = *n;
+		task_set_rlimit(tg, res, n);
 	lock_release(&tg->limits_lock);
 	if (!r && n && res == RLIMIT_CPU)
 		cpu_limit_arm(tg);
