@@ -7,6 +7,7 @@
 
 #include "fs/watch_list.h"
 #include "kernel/task.h"
+#include "kernel/views.h"
 #include "vfs/fasync.h"
 #include "vfs/notify.h"
 
@@ -122,5 +123,6 @@ int dnotify_set(struct task *t, struct file *f, int fd, unsigned long mask)
 	*fresh = (struct dnotify){.file = f, .table = t->fds, .fd = fd, .mask = events_of(mask), .many = mask & DN_MULTISHOT};
 	list_add_tail(&fresh->link, &wl->dnotifies);
 	atomic_fetch_add(&k->n_watches, 1);
+	views_forget(k, NULL);
 	return 0;
 }

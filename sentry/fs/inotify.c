@@ -9,6 +9,7 @@
 #include "fs/watch_list.h"
 
 #include "kernel/kernel.h"
+#include "kernel/views.h"
 #include "vfs/internal.h"
 #include "vfs/notify.h"
 
@@ -483,6 +484,7 @@ int inotify_add(struct file *f, struct inode *inode, uint32_t mask)
 		free(w);
 		return -ENOSPC;
 	}
+	views_forget(in->kernel, NULL); /* they may be of what is watched now */
 	refs_init(&w->refs);
 	refs_get(&w->refs); /* one for each list */
 	list_init(&w->of_inode);

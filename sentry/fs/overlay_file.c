@@ -7,6 +7,7 @@
  */
 #include "fs/overlay.h"
 #include "fs/upper.h"
+#include "kernel/views.h"
 #include "vfs/uio.h"
 
 #include <errno.h>
@@ -124,7 +125,8 @@ int ovl_data(struct inode *inode, uint64_t limit, struct file **ret)
 		file_put(data);
 		return r;
 	}
-	atomic_store_explicit(&n->data, data, memory_order_release);
+	atomic_store(&n->data, data);
+	views_forget(inode->sb->kernel, inode);
 	*ret = data;
 	return 0;
 }
@@ -228,6 +230,12 @@ static ssize_t ovl_write(struct file *f, struct uio *src, int64_t *pos)
 	return n;
 }
 
+/* Until its data move up. */
+static bool ovl_stable(struct file *f)
+{
+	return !data_of(f->inode) && lower_of(f);
+}
+
 static int64_t ovl_lseek(struct file *f, int64_t off, int whence)
 {
 	struct file *from = data_of(f->inode) ? data_of(f->inode) : lower_of(f);
@@ -310,6 +318,7 @@ const struct file_ops ovl_file_fops = {
 	.write = ovl_write,
 	.lseek = ovl_lseek,
 	.mmap = ovl_mmap,
+	.stable = ovl_stable,
 	.fsync = ovl_fsync,
 	.fallocate = ovl_fallocate,
 	.release = ovl_release,

@@ -6,6 +6,7 @@
 #include "kernel/native_wait.h"
 #include "kernel/syscall_work.h"
 #include "kernel/task_internal.h"
+#include "kernel/views.h"
 #include "mm/mm.h"
 
 #include <sys/wait.h>
@@ -224,6 +225,10 @@ bool task_work(struct task *t, int64_t ret)
 			task_watch(t);
 			continue;
 		}
+		if (flags & TIF_VIEW) {
+			view_make(t);
+			continue;
+		}
 		if ((flags & TIF_TRAP) || ((flags & TIF_STOP) && t->pt.flags)) {
 			expose(t, &d);
 			ptrace_trap(t);
@@ -235,7 +240,7 @@ bool task_work(struct task *t, int64_t ret)
 			continue;
 		}
 		if (!(flags & TIF_SIGPENDING) || !deliver_one(t, &d)) {
-			if (!(atomic_load(&t->flags) & (TIF_KILLED | TIF_STOP | TIF_TRAP | TIF_WATCH)))
+			if (!(atomic_load(&t->flags) & (TIF_KILLED | TIF_STOP | TIF_TRAP | TIF_WATCH | TIF_VIEW)))
 				break;
 		}
 	}

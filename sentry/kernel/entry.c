@@ -40,7 +40,7 @@ int64_t syscall_dispatch(struct task *t, const struct guest_syscall *c)
 /* What is to be done before *t* goes back to the guest. */
 static uint32_t work_of(const struct task *t)
 {
-	return atomic_load(&t->flags) & (TIF_SIGPENDING | TIF_KILLED | TIF_STOP | TIF_TRAP | TIF_WATCH | TIF_FREEZE);
+	return atomic_load(&t->flags) & (TIF_SIGPENDING | TIF_KILLED | TIF_STOP | TIF_TRAP | TIF_WATCH | TIF_VIEW | TIF_FREEZE);
 }
 
 static bool has_work(const struct task *t)

@@ -411,6 +411,7 @@ void task_exit(struct task *t, int code)
 	t->exited = true;
 	lock_release(&tg->siglock);
 	ptrace_exit(t);
+	views_drop(t);
 	tg_get(tg);
 	drop_futexes(t);
 	as = drop_resources(t, atomic_fetch_sub(&tg->n_live, 1) == 1);

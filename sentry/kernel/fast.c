@@ -5,13 +5,14 @@
 #include "kernel/pid_ns.h"
 #include "kernel/seccomp.h"
 #include "kernel/syscall_work.h"
+#include "kernel/views.h"
 #include "syscalls/syscalls.h"
 
 #include <asm/unistd.h>
 
 /* What the stub may answer (stub/site.c, stub/fast.c). */
 static const uint16_t answered[] = {__NR_getpid, __NR_gettid, __NR_getppid, __NR_getuid, __NR_geteuid, __NR_getgid, __NR_getegid,
-	__NR_rt_sigprocmask, __NR_rt_sigaction};
+	__NR_rt_sigprocmask, __NR_rt_sigaction, __NR_pread64};
 
 /*
  * Calls by the slot are seen as all others; a tracer wants registers with them. Answers are for those alone of whom nobody wants to
@@ -54,6 +55,7 @@ void fast_tell(struct task *t)
 	struct fast_state *f = &t->fast;
 	uint32_t gen;
 
+	views_drop(t);
 	do {
 		uint32_t work = atomic_load(&t->work), mode;
 		struct slot_ident id;
@@ -73,6 +75,8 @@ void fast_tell(struct task *t)
 			gthread_set_sigpending(t->th, f->pending);
 			f->defaults = default_actions(t->tg);
 			gthread_set_sig_default(t->th, f->defaults);
+			gthread_clear_views(t->th);
+			gthread_view_counts(t->th, &f->view_calls, &f->view_bytes);
 			gthread_set_ident(t->th, &id, mode);
 			f->answer = mode & FAST_ANSWER;
 		}

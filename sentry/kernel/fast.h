@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernel/task.h"
+#include "kernel/views.h"
 #include "platform/slot.h"
 
 /* Something that the slot says of *t* is not so any more: told when *t* goes back to the guest next. */
@@ -38,6 +39,8 @@ static inline void fast_enter(struct task *t)
 
 	if (!f->answer || f->th != t->th)
 		return;
+	if (f->views[0].th || f->views[1].th)
+		views_account(t);
 	f->mask = gthread_sigmask(t->th) & ~KSIG_UNBLOCKABLE;
 	if (f->mask != t->blocked)
 		signal_set_mask(t, f->mask);

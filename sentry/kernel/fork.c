@@ -10,6 +10,7 @@
 #include "kernel/seccomp.h"
 #include "kernel/task_internal.h"
 #include "kernel/time.h"
+#include "kernel/views.h"
 #include "mm/mm.h"
 #include "vfs/vfs.h"
 
@@ -75,6 +76,7 @@ static void vfork_wait(struct task *t, struct vfork_done *v)
 static int share_or_copy(struct task *t, struct task *c, uint64_t flags)
 {
 	if (flags & CLONE_FILES) {
+		views_drop(t);
 		refs_get(&t->fds->refs);
 		c->fds = t->fds;
 	} else {
@@ -421,6 +423,7 @@ static int start_vfork(struct task *t, struct task *c, const struct clone_reques
 	ktimer_init(t->kernel, &s->orphaning, CLOCK_MONOTONIC, vfork_orphan);
 	s->child = c;
 	child_regs(t, th, q);
+	views_drop(t);
 	task_get(t);
 	atomic_store(&c->vfork_parent, t);
 	c->vfork_saved = s;

@@ -100,6 +100,8 @@ struct kernel {
 	struct seccomp_filter *seccomp; /* held: what first programs begin with (seccomp_set_profile()), or NULL */
 	bool no_waitv;			/* it never allows futex_waitv(2) */
 	struct ipc_ns *ipc;  /* the initial one */
+	struct lock views_lock; /* RANK_LEAF */
+	struct list_head views; /* of struct fast_view (kernel/views.h) */
 	struct trace *trace; /* NULL: no trace */
 	struct report *report; /* NULL: nobody asked for one (kernel/report.h) */
 	bool observed;	     /* by either of them */

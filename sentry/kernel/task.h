@@ -51,6 +51,14 @@ struct restart_block { /* what restart_syscall(2) goes on with */
 	int64_t deadline_ns; /* CLOCK_MONOTONIC, or the clock in arg */
 };
 
+struct fast_view { /* kernel/views.h; by views_lock */
+	struct list_head link; /* kernel.views */
+	struct fast_state *fast;
+	struct gthread *th;   /* [self] held; NULL: none was made */
+	const struct inode *inode; /* NULL: not in the list; else the file of fd holds it */
+	int fd;		      /* [self] */
+};
+
 struct fast_state { /* kernel/fast.h */
 	_Atomic uint32_t gen;	  /* grows when what the slot says is to be told anew */
 	uint32_t told, work;	  /* [self] the gen and task.work that were told … */
@@ -59,6 +67,10 @@ struct fast_state { /* kernel/fast.h */
 	_Atomic bool answer;	  /* the mask is in the slot while in_guest */
 	bool pending;		  /* siglock: the slot says that signals are pending */
 	ksigset defaults;	  /* siglock: whose actions it says are all zeros */
+	struct fast_view views[2];	  /* SLOT_VIEWS */
+	int view_fd;		  /* [self] what was read at an offset last, and how often in succession */
+	unsigned view_reads, next_view;
+	uint64_t view_calls, view_bytes; /* [self] what the slot said that its stub had read */
 };
 
 struct io_counts { /* /proc/PID/io: bytes and calls of read(2), write(2) and their families */
@@ -168,6 +180,7 @@ struct task {
 #define TIF_STOP 4u	   /* group stop pending */
 #define TIF_TRAP 8u	   /* a stop for the tracer (ptrace_state.jobctl) */
 #define TIF_WATCH 16u	   /* the second filter may be wanted: a full entry, then task_watch() */
+#define TIF_VIEW 64u	   /* a file is to be mapped in the stub: a full entry, then view_make() */
 #define TIF_FREEZE 32u	   /* back to the guest only when this has gone (kernel/freezer.h) */
 
 #define USAGE_PENDING_MAX 16

@@ -28,6 +28,11 @@ struct gthread *gthread_alloc(struct aspace *as, void *owner, unsigned slot_nr)
 	return th;
 }
 
+void gthread_get(struct gthread *th)
+{
+	refs_get(&th->refs);
+}
+
 void gthread_put(struct gthread *th)
 {
 	if (!refs_put(&th->refs))

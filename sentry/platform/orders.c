@@ -159,11 +159,29 @@ static bool maps_whole(int flags)
 	return (flags & MAP_TYPE) == MAP_PRIVATE && (flags & GTHREAD_MAP_WHOLE);
 }
 
-int64_t gthread_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off)
+/* A mapping of a file; the range is the caller's business. */
+static int64_t map_file(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off)
 {
 	struct stub_order o[2] = {
 		{.nr = __NR_mmap, .args = {addr, len, (unsigned)prot, (unsigned)flags & ~GTHREAD_MAP_WHOLE, UINT64_MAX, 0}}};
 	int stub_fd, r;
+
+	stub_fd = aspace_fd_alloc(th->as, maps_whole(flags));
+	if (stub_fd < 0)
+		return stub_fd;
+	o[0].args[4] = (unsigned)stub_fd;
+	o[0].args[5] = off;
+	o[1] = (struct stub_order){.nr = __NR_close, .args = {(unsigned)stub_fd}};
+	r = run_orders(th, o, 2, host_fd, (unsigned)stub_fd);
+	aspace_fd_free(th->as, (unsigned)stub_fd);
+	return r < 0 ? r : o[0].result;
+}
+
+int64_t gthread_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off)
+{
+	struct stub_order o[1] = {
+		{.nr = __NR_mmap, .args = {addr, len, (unsigned)prot, (unsigned)flags & ~GTHREAD_MAP_WHOLE, UINT64_MAX, 0}}};
+	int r;
 
 	if (!range_ok(addr, len))
 		return flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) ? -ENOMEM : -EINVAL;
@@ -173,15 +191,16 @@ int64_t gthread_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, 
 		r = run_orders(th, o, 1, -1, 0);
 		return r < 0 ? r : check_address(o[0].result);
 	}
-	stub_fd = aspace_fd_alloc(th->as, maps_whole(flags));
-	if (stub_fd < 0)
-		return stub_fd;
-	o[0].args[4] = (unsigned)stub_fd;
-	o[0].args[5] = off;
-	o[1] = (struct stub_order){.nr = __NR_close, .args = {(unsigned)stub_fd}};
-	r = run_orders(th, o, 2, host_fd, (unsigned)stub_fd);
-	aspace_fd_free(th->as, (unsigned)stub_fd);
-	return r < 0 ? r : check_address(o[0].result);
+	return check_address(map_file(th, addr, len, prot, flags, host_fd, off));
+}
+
+uint64_t gthread_map_view(struct gthread *th, unsigned i, uint64_t len, int host_fd, uint64_t off)
+{
+	const uint64_t addr = STUB_VIEWS + ((uint64_t)th->slot_nr * SLOT_VIEWS + i) * VIEW_SPAN;
+
+	if (th->slot_nr >= VIEW_SLOTS || i >= SLOT_VIEWS || !len || len > VIEW_SPAN)
+		return 0;
+	return map_file(th, addr, len, PROT_READ, MAP_SHARED | MAP_FIXED, host_fd, off) == (int64_t)addr ? addr : 0;
 }
 
 void gthread_tail_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off)

@@ -222,6 +222,8 @@ void gthread_reenter(struct gthread *th);
 #define GTHREAD_MAP_WHOLE 0x40000000u
 int64_t gthread_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off);
 int64_t gthread_munmap(struct gthread *th, uint64_t addr, uint64_t len);
+/* Map *len* bytes of a file read-only where only the stub looks (kernel/views.h), in place *i* of the thread. Its address, or 0. */
+uint64_t gthread_map_view(struct gthread *th, unsigned i, uint64_t len, int host_fd, uint64_t off);
 /* Shrinks and moves; *new_len* above *old_len* is -EINVAL. */
 int64_t gthread_mremap(struct gthread *th, uint64_t addr, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr);
 int64_t gthread_mprotect(struct gthread *th, uint64_t addr, uint64_t len, int prot);
@@ -320,6 +322,7 @@ int gthread_clone(struct gthread *th, void *owner, struct gthread **ret_th);
  * gthread_fork() and gthread_clone() return the new thread with a reference of the caller's: it may be killed, and reported gone, before
  * it is started. Dropped with this, once the caller has started it and keeps no pointer that thread_gone() does not clear.
  */
+void gthread_get(struct gthread *th);
 void gthread_put(struct gthread *th);
 
 /*

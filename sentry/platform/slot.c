@@ -39,3 +39,29 @@ void gthread_set_sig_default(struct gthread *th, uint64_t signals)
 {
 	__atomic_store_n(&th->slot->sig_default, signals, __ATOMIC_SEQ_CST);
 }
+
+void gthread_set_view(struct gthread *th, unsigned i, int fd, uint64_t base, uint64_t size)
+{
+	struct slot_view *v = &th->slot->views[i];
+
+	v->base = base;
+	v->size = size;
+	__atomic_store_n(&v->fd_plus_1, (uint32_t)fd + 1, __ATOMIC_SEQ_CST);
+}
+
+void gthread_clear_view(struct gthread *th, unsigned i)
+{
+	__atomic_store_n(&th->slot->views[i].fd_plus_1, 0, __ATOMIC_SEQ_CST);
+}
+
+void gthread_clear_views(struct gthread *th)
+{
+	for (unsigned i = 0; i < SLOT_VIEWS; i++)
+		gthread_clear_view(th, i);
+}
+
+void gthread_view_counts(struct gthread *th, uint64_t *ret_calls, uint64_t *ret_bytes)
+{
+	*ret_calls = __atomic_load_n(&th->slot->view_calls, __ATOMIC_RELAXED);
+	*ret_bytes = __atomic_load_n(&th->slot->view_bytes, __ATOMIC_RELAXED);
+}

@@ -20,5 +20,11 @@ uint64_t gthread_sigmask(struct gthread *th);
 void gthread_set_sigmask(struct gthread *th, uint64_t mask);
 /* The signals whose actions are all zeros, bit signo-1: a question for them is answered there. */
 void gthread_set_sig_default(struct gthread *th, uint64_t signals);
+/* Views (kernel/views.h): answer preads of *fd* from *size* bytes at *base* of the stub. Number *i* is below SLOT_VIEWS. */
+void gthread_set_view(struct gthread *th, unsigned i, int fd, uint64_t base, uint64_t size);
+void gthread_clear_view(struct gthread *th, unsigned i);
+void gthread_clear_views(struct gthread *th);
+/* How many calls, and of how many bytes, the guest says to have been answered so. */
+void gthread_view_counts(struct gthread *th, uint64_t *ret_calls, uint64_t *ret_bytes);
 /* Some signal is pending: the guest leaves changes of its mask to the sentry. Said before the mask is looked at. */
 void gthread_set_sigpending(struct gthread *th, bool pending);

@@ -2,6 +2,7 @@
 /* read(2), write(2) and their families; lseek(2). */
 #include "kernel/memory.h"
 #include "kernel/syscall_work.h"
+#include "kernel/views.h"
 #include "syscalls/names.h"
 
 #include <errno.h>
@@ -61,7 +62,11 @@ int64_t sys_write(struct task *t, const uint64_t *a)
 
 int64_t sys_pread64(struct task *t, const uint64_t *a)
 {
-	return rw_buf(t, a, file_read, true);
+	int64_t n = rw_buf(t, a, file_read, true);
+
+	if (n > 0)
+		view_consider(t, ARG_INT(a, 0));
+	return n;
 }
 
 int64_t sys_pwrite64(struct task *t, const uint64_t *a)

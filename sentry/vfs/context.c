@@ -98,6 +98,8 @@ int vfs_init(struct kernel *k)
 	if (r < 0)
 		return r;
 	lock_init(&k->acl_lock, RANK_LEAF);
+	lock_init(&k->views_lock, RANK_LEAF);
+	list_init(&k->views);
 	k->pipefs = super_alloc(k, "pipefs", &anon_ops, MAGIC(0x50495045));
 	k->sockfs = super_alloc(k, "sockfs", &anon_ops, MAGIC(0x534F434B));
 	k->anonfs = super_alloc(k, "anon_inodefs", &anon_ops, MAGIC(0x09041934));

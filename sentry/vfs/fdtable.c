@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Descriptor tables. */
 #include "fs/dnotify.h"
+#include "kernel/views.h"
 #include "vfs/internal.h"
 #include "vfs/locks.h"
 
@@ -193,6 +194,7 @@ int fd_install_at(struct task *t, struct file *f, bool cloexec, int fd)
 
 	if (fd < 0 || (uint64_t)fd >= task_rlimit(t, RLIMIT_NOFILE))
 		return -EBADF;
+	view_fd_gone(t, fd);
 	lock_acquire(&ft->lock);
 	r = grow_locked(t->kernel, ft, (unsigned)fd);
 	if (!r) {
@@ -210,6 +212,7 @@ int fd_close(struct task *t, int fd)
 	struct fd_table *ft = t->fds;
 	struct file *f = NULL;
 
+	view_fd_gone(t, fd);
 	lock_acquire(&ft->lock);
 	if (fd >= 0 && (unsigned)fd < ft->n_entries)
 		f = take_locked(ft, (unsigned)fd);
@@ -247,6 +250,7 @@ void fd_close_range(struct task *t, unsigned first, unsigned last, bool only_mar
 {
 	struct fd_table *ft = t->fds;
 
+	views_drop(t);
 	for (unsigned i = first; i < ft->n_entries && i <= last; i++) {
 		struct file *f = NULL;
 

@@ -467,6 +467,8 @@ struct file_ops { /* NULL: -EINVAL, -ENOTTY for ioctl, always ready for poll, -E
 	uint32_t (*poll)(struct file *f, struct waiter *w);
 	int64_t (*ioctl)(struct task *t, struct file *f, uint32_t cmd, uint64_t arg);
 	int (*mmap)(struct task *t, struct file *f, uint64_t off, uint64_t len, int prot, int flags, struct mmap_info *ret);
+	/* Is what it reads now there for ever, but for what views_forget() is called for (kernel/views.h)? NULL: no. No lock is taken. */
+	bool (*stable)(struct file *f);
 	int (*fsync)(struct file *f, bool data_only);
 	int (*fallocate)(struct file *f, int mode, int64_t off, int64_t len);
 	int (*flush)(struct task *t, struct file *f); /* each close(2) */

@@ -20,7 +20,7 @@
 #define SLOT_IDENT 144
 #define SLOT_SIGMASK 192
 #define SLOT_SAVED 704
-#define SLOT_FAST_STACK_TOP 2432
+#define SLOT_FAST_STACK_TOP 2496
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
@@ -39,6 +39,7 @@
 #define STUB_FAST 0x7f8000020000ull /* stub_site, where rewritten call sites go */
 #define STUB_DATA 0x7f8000100000ull
 #define STUB_SLOTS 0x7f9000000000ull
+#define STUB_VIEWS 0x7fa000000000ull /* of image files: slot n has the places from n * SLOT_VIEWS on */
 
 /* Slots: one for each guest thread of an address space. */
 #define SLOT_SIZE 0x8000ull
@@ -137,6 +138,16 @@ struct slot_ident {
 	uint32_t pid, tid, ppid, uid, euid, gid, egid, pgrp;
 };
 
+/* A file that pread(2) may be answered from. */
+#define SLOT_VIEWS 2u
+#define VIEW_SPAN 0x10000000ull
+#define VIEW_SLOTS 256u /* the first so many slots have some */
+struct slot_view {
+	uint32_t fd_plus_1; /* 0: none */
+	uint32_t pad;
+	uint64_t base, size;
+};
+
 struct slot {
 	/* The request: one line. The answer takes the place of the first argument. */
 	_Alignas(128) uint32_t fast_state;
@@ -162,6 +173,7 @@ struct slot {
 	uint64_t sig_default; /* bit signo-1: its action is all zeros */
 	/* By both: the blocked signals, while FAST_ANSWER is on. */
 	_Alignas(64) uint64_t sigmask;
+	uint64_t view_calls, view_bytes; /* what the stub has read by itself */
 
 	/* Orders. */
 	_Alignas(64) uint32_t n_orders;
@@ -175,6 +187,8 @@ struct slot {
 	uint32_t fast_phase;		 /* enum fast_phase */
 	uint32_t pad2;
 	uint64_t spare[6];
+	/* The sentry's again. */
+	struct slot_view views[SLOT_VIEWS];
 	_Alignas(64) uint8_t fast_stack[SLOT_FAST_STACK];
 	_Alignas(64) uint8_t window[SLOT_WINDOW];
 };
