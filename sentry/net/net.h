@@ -75,7 +75,7 @@ void net_destroy(struct kernel *k);
 void net_settle_init(struct kernel *k);
 /* picket has said how it came out: who waits goes on. */
 void net_settled(struct kernel *k);
-/* Wait for that, before a call that would see whether there is a network. 0 or -ERESTARTSYS. No lock is held. */
+/* Wait for that, before a call that would see whether there is a network. Not 0: SIGKILL. No lock is held. */
 int net_await(struct task *t);
 /*
  * The same where no call can be broken off: what reads of /proc and /sys tell. Locks of the file systems may be held; picket answers within

@@ -46,7 +46,7 @@ int net_await(struct task *t)
 	task_waiter_init(&w, t, EPOLLIN);
 	wait_queue_add(&k->net->settle_wait, &w.waiter);
 	while (r == 0 && !atomic_load(&k->network_settled))
-		r = task_block(t, -1);
+		r = task_block_killable(t, -1); /* socket(2) knows no EINTR */
 	wait_queue_remove(&w.waiter);
 	return r;
 }

@@ -52,7 +52,7 @@ def main():
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--locks", action="store_true")
     p.add_argument("kinds", nargs="*", default=KINDS)
-    o = p.parse_args()
+    o = p.parse_intermixed_args()
     work = tempfile.mkdtemp(prefix="picket-scaling-")
     os.chmod(work, 0o755)
     subprocess.run(["cc", "-O2", "-pthread", "-w", "-D_GNU_SOURCE", "-static", "-o", work + "/scaling", HERE + "/scaling.c"], check=True)

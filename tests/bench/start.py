@@ -169,7 +169,7 @@ def main():
     p.add_argument("--dir", help="where the store and the runtime directory are made")
     p.add_argument("--picket", default="--rm --network none")
     p.add_argument("command", nargs="*")
-    o = p.parse_args()
+    o = p.parse_intermixed_args()
     if not os.access(TRACING, os.W_OK):
         sys.exit("start.py: needs root and %s" % TRACING)
     user, numbers, trace = pwd.getpwnam(o.user), names(), Trace()
