@@ -521,6 +521,8 @@ static int make_host_side(struct task *t, struct task *c, const struct clone_req
 		tg_set_aspace(c->tg, as);
 		aspace_put(as);
 	}
+	if (t->pinned) /* what another thread has wished for meanwhile */
+		sched_apply_affinity(t);
 	child_regs(t, th, q);
 	lock_acquire(&c->tg->siglock);
 	if (!c->th_gone) /* killed already */

@@ -25,6 +25,7 @@ struct twin {
 	uint64_t area_off;
 	uint64_t area_len; /* whole pages */
 	uint32_t n_sites;
+	bool one_file; /* its file is of one file of the host alone */
 	struct patched_owner owner; /* of the records of where it is mapped */
 };
 

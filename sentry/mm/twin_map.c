@@ -89,25 +89,43 @@ int map_plan_twins(struct gthread *th, struct mm *mm, struct map_plan *p)
 	return 0;
 }
 
+/* Area and text at once: a twin of one file holds nothing that the guest may not see, since it has the file open. */
+static int64_t map_at_once(struct gthread *th, const struct twin *tw, uint64_t at, uint64_t addr, uint64_t len, int prot, int flags, int64_t *area)
+{
+	struct gthread_map m[2] = {
+		{.prot = PROT_READ | PROT_EXEC, .flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE, .host_fd = tw->fd, .addr = at, .len = tw->area_len,
+			.off = tw->area_off},
+		{.prot = prot, .flags = flags, .host_fd = tw->fd, .addr = addr, .len = len, .off = tw->text_off},
+	};
+	int r = gthread_map_two(th, m);
+
+	*area = r ? r : m[0].result;
+	return r ? r : m[1].result;
+}
+
 int64_t map_twin(struct gthread *th, struct mm *mm, struct file *f, const struct twin *tw, uint64_t addr, uint64_t len, int prot, int flags,
 		 uint64_t off)
 {
 	const struct rewrite_site *sites = fits(mm, tw, addr, len, prot, flags) ? twin_sites(tw) : NULL;
 	const struct patched_text t = record_of(tw, sites, addr);
+	int64_t r = -EMFILE, area = -EMFILE;
 	uint64_t at = t.area;
-	int64_t r;
 
 	if (!sites)
 		return -EAGAIN;
 	note_twin(mm, f, tw, off);
-	r = gthread_mmap(th, at, tw->area_len, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED_NOREPLACE, tw->fd, tw->area_off);
-	if (r == -EEXIST && area_is_there(mm, tw, at))
-		r = (int64_t)at;
-	if (r < 0)
-		return r == -ESRCH ? r : -EAGAIN;
 	if (patched_add(mm, &t))
 		return -EAGAIN; /* without a record the guest would see what it must not */
-	r = gthread_mmap(th, addr, len, prot, flags, tw->fd, tw->text_off);
+	if (tw->one_file)
+		r = map_at_once(th, tw, at, addr, len, prot, flags, &area);
+	if (area == -EMFILE)
+		area = gthread_mmap(th, at, tw->area_len, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED_NOREPLACE, tw->fd, tw->area_off);
+	if (area == -EEXIST && area_is_there(mm, tw, at))
+		area = (int64_t)at;
+	if (area < 0)
+		r = area == -ESRCH ? area : -EAGAIN;
+	else if (r < 0) /* not made yet, or not to be had; the host says so once more then */
+		r = gthread_mmap(th, addr, len, prot, flags, tw->fd, tw->text_off);
 	if (r < 0)
 		patched_remove(mm, addr, len);
 	return r;

@@ -60,8 +60,10 @@ static struct twin_store *read_store(int fd, const struct statx *st, const struc
 		ts->of_file = h->kind == TWIN_OF_FILE;
 		ts->of = h->of;
 		ts->n = h->n_segs;
-		for (uint32_t i = 0; i < h->n_segs; i++)
+		for (uint32_t i = 0; i < h->n_segs; i++) {
 			take_seg(&ts->segs[i], &segs[i], fd, st, ts->of_file ? 0 : numbers[segs[i].pack]);
+			ts->segs[i].twin.one_file = ts->of_file;
+		}
 	}
 	free(segs);
 	free(numbers);

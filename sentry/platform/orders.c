@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -487,6 +488,30 @@ int gthread_map_list(struct gthread *th, struct gthread_map *m, unsigned n)
 	return r;
 }
 
+int gthread_map_two(struct gthread *th, struct gthread_map m[2])
+{
+	struct aspace *as = th->as;
+	struct order_fd fds[LIST_FDS] = {0};
+	struct stub_order o[3];
+	unsigned n_fds = 0;
+	int r = m[0].host_fd < 0 || m[0].host_fd != m[1].host_fd ? -EINVAL : 0;
+
+	m[0].kind = MAP_BASE;
+	m[1].kind = MAP_FROM_BASE;
+	for (unsigned i = 0; !r && i < 2; i++)
+		r = list_order(as, fds, &n_fds, &m[i], &o[i]);
+	if (!r) {
+		o[1].args[0] = m[1].addr - m[0].addr;
+		o[2] = (struct stub_order){.nr = __NR_close, .args = {fds[0].fd}};
+		r = orders_run(th, o, 3, fds, 1);
+	}
+	if (n_fds)
+		aspace_fd_free(as, fds[0].fd);
+	for (unsigned i = 0; !r && i < 2; i++)
+		m[i].result = check_address(o[i].result);
+	return r;
+}
+
 /* --- fork and threads -------------------------------------------------------------------------- */
 
 /* A nonce that only the ordered child knows. Each thread asks the host for many at once. */
@@ -541,6 +566,39 @@ static void birth_end(struct birth *b)
 		platform_sweep(p);
 }
 
+/*
+ * Linux starts a child on the idlest processor. Its first acts are ours to answer, and each answer pulls it, or us, from one processor to the other out of
+ * idle ones, which takes longer than all the rest: until it has rung, both stay where we are. Nobody runs in parallel meanwhile. A wish: what cannot
+ * be had is left.
+ */
+struct stay {
+	bool on;
+	cpu_set_t before;
+};
+
+static void stay_here(const struct gthread *th, struct stay *st)
+{
+	int cpu = sched_getcpu();
+	cpu_set_t here;
+
+	st->on = false;
+	if (th->as->p->n_cpus < 2 || cpu < 0 || cpu >= CPU_SETSIZE || sched_getaffinity(th->tid, sizeof(st->before), &st->before) < 0 ||
+		!CPU_ISSET(cpu, &st->before))
+		return;
+	CPU_ZERO(&here);
+	CPU_SET(cpu, &here);
+	st->on = sched_setaffinity(th->tid, sizeof(here), &here) == 0;
+}
+
+static void stay_no_more(const struct gthread *th, const struct gthread *child, const struct stay *st)
+{
+	if (!st->on)
+		return;
+	sched_setaffinity(th->tid, sizeof(st->before), &st->before);
+	if (child && child->tid)
+		sched_setaffinity(child->tid, sizeof(st->before), &st->before);
+}
+
 /* The parent says that the child has *pid*: wait for it, unless it died before it could ring. */
 static int birth_wait(struct birth *b, struct gthread *parent, int64_t pid)
 {
@@ -583,6 +641,7 @@ int gthread_fork(struct gthread *th, void *owner, struct aspace **ret_as, struct
 	struct aspace *parent = th->as, *as;
 	struct birth b = {.fork = true};
 	struct stub_order o[2] = {{.nr = ORDER_FORK}};
+	struct stay stay;
 	uint8_t *slots;
 	int memfd = slots_new(&slots), stub_fd, r;
 
@@ -618,10 +677,12 @@ int gthread_fork(struct gthread *th, void *owner, struct aspace **ret_as, struct
 	o[0].args[4] = b.fd;
 	o[0].args[5] = b.nonce;
 	o[1] = (struct stub_order){.nr = __NR_close, .args = {(unsigned)stub_fd}};
+	stay_here(th, &stay);
 	r = run_orders(th, o, 2, memfd, (unsigned)stub_fd);
 	if (r == 0)
 		r = birth_wait(&b, th, o[0].result);
 	birth_end(&b);
+	stay_no_more(th, b.wp.done ? b.th : NULL, &stay);
 	if (b.wp.done)
 		r = 0;
 out:
@@ -656,6 +717,7 @@ int gthread_clone(struct gthread *th, void *owner, struct gthread **ret_th)
 	struct aspace *as = th->as;
 	struct birth b = {.fork = false};
 	struct stub_order o = {.nr = ORDER_THREAD};
+	struct stay stay;
 	int slot = aspace_slot_alloc(as), r;
 	uint64_t delta;
 
@@ -680,10 +742,12 @@ int gthread_clone(struct gthread *th, void *owner, struct gthread **ret_th)
 	o.args[2] = b.th->uc_addr;
 	o.args[3] = gthread_slot_addr(b.th) + offsetof(struct slot, ctid);
 	o.args[5] = b.nonce;
+	stay_here(th, &stay);
 	r = run_orders(th, &o, 1, -1, 0);
 	if (r == 0)
 		r = birth_wait(&b, th, o.result);
 	birth_end(&b);
+	stay_no_more(th, b.wp.done ? b.th : NULL, &stay);
 	if (b.wp.done) {
 		*ret_th = b.th;
 		return 0;

@@ -252,6 +252,11 @@ struct gthread_map {
 };
 #define GTHREAD_MAPS_MAX 60u
 int gthread_map_list(struct gthread *th, struct gthread_map *m, unsigned n);
+/*
+ * Inside a full entry: two private mappings of one file of which the guest may see all (GTHREAD_MAP_WHOLE), at fixed places; the second is made only where
+ * the first succeeded. 0 and both results, or a negative errno; -EMFILE: by gthread_mmap() instead.
+ */
+int gthread_map_two(struct gthread *th, struct gthread_map m[2]);
 
 /*
  * See every system call of the address space from now on: also those that the guest makes natively otherwise (private anonymous mmap,
