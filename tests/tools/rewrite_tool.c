@@ -126,7 +126,7 @@ static int copy(const char *path, const char *out, uint64_t entry)
 	struct rewrite_elf e;
 	size_t len;
 	const uint8_t *p = map_file(path, &len);
-	uint64_t at = (len + 4095) & ~4095ull, phdrs;
+	uint64_t at = (len + 4095) & ~4095ull, phdrs, base = UINT64_MAX;
 	uint8_t *buf;
 	Elf64_Ehdr eh;
 	Elf64_Phdr ph[80];
@@ -142,6 +142,15 @@ static int copy(const char *path, const char *out, uint64_t entry)
 	total = at;
 	for (unsigned i = 0; i < e.n; i++)
 		total += (e.seg[i].plan.area_len + 4095) & ~4095u;
+	/* The headers are mapped too, as far behind the first segment as they are in the file: musl looks for its own there. */
+	for (unsigned i = 0; i < n_ph; i++) {
+		if (ph[i].p_type != PT_LOAD)
+			continue;
+		if (base == UINT64_MAX)
+			base = ph[i].p_vaddr & ~4095ull;
+		if (ph[i].p_vaddr + ph[i].p_memsz - base > total)
+			total = (ph[i].p_vaddr + ph[i].p_memsz - base + 4095) & ~4095ull;
+	}
 	phdrs = total;
 	total += 4096;
 	buf = calloc(1, total);
@@ -156,12 +165,11 @@ static int copy(const char *path, const char *out, uint64_t entry)
 			.p_paddr = s->vaddr + TRAMP_DISTANCE, .p_filesz = s->plan.area_len, .p_memsz = s->plan.area_len, .p_align = 4096};
 		at += (s->plan.area_len + 4095) & ~4095u;
 	}
-	/* The headers are mapped too, behind the last area: ld.so looks at its own in memory. */
 	for (unsigned i = 0; i < n_ph; i++)
 		if (ph[i].p_type == PT_PHDR)
 			ph[i] = (Elf64_Phdr){.p_type = PT_NULL};
-	ph[n_ph] = (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R, .p_offset = phdrs, .p_vaddr = TRAMP_DISTANCE + 0x20000000ull,
-		.p_paddr = TRAMP_DISTANCE + 0x20000000ull, .p_filesz = 4096, .p_memsz = 4096, .p_align = 4096};
+	ph[n_ph] = (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R, .p_offset = phdrs, .p_vaddr = base + phdrs,
+		.p_paddr = base + phdrs, .p_filesz = 4096, .p_memsz = 4096, .p_align = 4096};
 	n_ph++;
 	memcpy(buf + phdrs, ph, n_ph * sizeof(ph[0]));
 	eh.e_phoff = phdrs;
