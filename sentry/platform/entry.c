@@ -489,6 +489,7 @@ bool platform_give_up(struct platform *p, const struct platform_waker *waker)
 	if (!w->polling || !w->current || w->gave_up || atomic_load(&waker->word) == WAKER_WOKEN || !may_give_up(&w->current->slot_call))
 		return false;
 	w->gave_up = true;
+	w->hops++;
 	return true;
 }
 

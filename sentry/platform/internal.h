@@ -70,6 +70,7 @@ struct worker {
 	unsigned blocked;	 /* depth of host calls that may block */
 	bool polling;		 /* is platform.poller */
 	bool gave_up;		 /* the poller's entry would sleep: its call shall come by a bell */
+	unsigned hops;		 /* the poller's: entries given up so, and sleepers woken */
 	struct gthread *keep;	 /* a reference of the polled set's that goes after the entry */
 	struct listener *adopt;	 /* referenced: started by this worker, to be received after the entry */
 };
@@ -205,6 +206,8 @@ struct gthread {
 	 * know: handed is released before an answer and acquired behind a notification
 	 */
 	_Atomic uint32_t handed;
+	unsigned streak; /* its calls by the slot in quick succession, without a sleep or a wake-up in between; when the last one came */
+	int64_t streak_ns;
 	uint64_t notif_id;
 	bool by_slot;	      /* the entry is a call by the slot, answered there */
 	struct guest_syscall slot_call; /* our copy of its request */
@@ -267,8 +270,8 @@ struct platform {
 	unsigned n_polled;
 	cpu_set_t cpus; /* where we may run */
 	unsigned n_cpus, poll_cpu;
-	int64_t poll_last_ns, poll_not_before_ns, poll_pause_ns;
-	unsigned poll_streak;
+	_Atomic int64_t poll_not_before_ns;
+	int64_t poll_pause_ns;
 	unsigned poll_round, polled_at[POLL_MAX]; /* windows, and the last one in which it has asked; the poller's */
 	_Atomic int poll_missed;		  /* 1 + the processor on which a thread that it looks at has rung */
 	_Atomic unsigned poll_guest_cpu;	  /* where the guest ran that it was started for */

@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STREAK 4	     /* calls in a row before it starts */
-#define STREAK_NS 60000	     /* so close together */
+#define STREAK 8	     /* calls in a row before it starts */
+#define STREAK_NS 40000	     /* so close together */
 #define IDLE_NS 100000	     /* ends after this long without a request */
 #define LOOK_TURNS 64u	     /* of nothing to do, between looks at the clock; */
 #define LOOK_SERVED 1024u    /* of requests */
@@ -21,8 +21,10 @@
 #define WINDOW_MIN 16u	     /* fewer of them in a window do not pay even for an idle processor */
 #define WINDOW_BUSY 300u     /* nor these for one that somebody else wants: a call saves 2 us */
 #define WORTH 32u	     /* nor a run with fewer of them */
+#define HOPS 16u	     /* nor threads that wait for each other: each wake-up from here crosses processors, */
+#define HOPS_SHARE 8u	     /* if there are so many calls for each one, or fewer */
 #define GAP_NS 400000	     /* between two looks: somebody else has had the processor */
-#define PAUSE_NS 4000000ll   /* not again so soon after a run that did not pay; doubled each time, */
+#define PAUSE_NS 8000000ll   /* not again so soon after a run that did not pay; doubled each time, */
 #define PAUSE_MAX_NS 256000000ll /* up to this */
 
 static int64_t now_ns(void)
@@ -135,15 +137,15 @@ void poller_consider(struct gthread *th)
 		return;
 	}
 	now = now_ns();
+	th->streak = now - th->streak_ns < STREAK_NS ? th->streak + 1 : 0;
+	th->streak_ns = now;
+	if (th->streak < STREAK || now < atomic_load_explicit(&p->poll_not_before_ns, memory_order_relaxed))
+		return;
+	th->streak = 0;
 	pthread_mutex_lock(&p->poll_lock);
-	p->poll_streak = now - p->poll_last_ns < STREAK_NS ? p->poll_streak + 1 : 0;
-	p->poll_last_ns = now;
-	if (p->poll_streak >= STREAK && now >= p->poll_not_before_ns) {
-		p->poll_streak = 0;
-		p->poll_guest_cpu = (unsigned)sched_getcpu(); /* a bell and its worker share a processor (SYNC_WAKE_UP) */
-		start = !p->poller && !p->n_polled;
-		add_polled(p, th);
-	}
+	start = !p->poller && !p->n_polled;
+	p->poll_guest_cpu = (unsigned)sched_getcpu(); /* a bell and its worker share a processor (SYNC_WAKE_UP) */
+	add_polled(p, th);
 	pthread_mutex_unlock(&p->poll_lock);
 	if (start && worker_assign(p, &(struct job){.kind = JOB_POLL}) < 0) {
 		drop_all(p, NULL);
@@ -206,6 +208,7 @@ struct run {
 	uint64_t served;
 	int64_t looked, hit, window; /* times: of the last look, of the last request seen by one, of the window's begin */
 	int64_t run;		     /* how long it has run */
+	bool hopping;		     /* threads wait for each other */
 	bool shared, ever_shared;    /* somebody else has had the processor: in this window, in this run */
 };
 
@@ -219,7 +222,7 @@ static void tidy(struct platform *p)
 }
 
 /* Does it still pay? Called now and then. */
-static bool look(struct platform *p, struct run *r)
+static bool look(struct platform *p, struct worker *w, struct run *r)
 {
 	int64_t now = now_ns();
 	unsigned here = (unsigned)sched_getcpu(), fewest;
@@ -243,6 +246,10 @@ static bool look(struct platform *p, struct run *r)
 	/* Somebody rings on our processor, where we are in the way. */
 	if ((unsigned)atomic_exchange_explicit(&p->poll_missed, 0, memory_order_relaxed) == here + 1)
 		return false;
+	if (w->hops > HOPS && w->hops > r->served / HOPS_SHARE) {
+		r->hopping = true;
+		return false;
+	}
 	if (now - r->window < WINDOW_NS)
 		return true;
 	fewest = r->shared ? WINDOW_BUSY : WINDOW_MIN;
@@ -278,6 +285,7 @@ void poller_run(struct worker *w)
 
 	leave_cpu(p, p->poll_guest_cpu);
 	w->polling = true;
+	w->hops = 0;
 	r.looked = r.hit = r.window = now_ns();
 	atomic_store(&p->poll_missed, 0);
 	atomic_store(&p->poller, w);
@@ -291,9 +299,9 @@ void poller_run(struct worker *w)
 			__builtin_ia32_pause();
 		if (n ? r.since_look < LOOK_SERVED : ++r.turns % LOOK_TURNS)
 			continue;
-		if (w->polling && !look(p, &r))
+		if (w->polling && !look(p, w, &r))
 			poller_stop(w);
 	}
 	stay_anywhere(p);
-	pause_polling(p, now_ns(), r.served >= (r.ever_shared ? (uint64_t)r.run * WINDOW_BUSY / WINDOW_NS : WORTH));
+	pause_polling(p, now_ns(), !r.hopping && r.served >= (r.ever_shared ? (uint64_t)r.run * WINDOW_BUSY / WINDOW_NS : WORTH));
 }

@@ -417,6 +417,17 @@ static int64_t now_ns(void)
 	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
 }
 
+/* Threads that wait for each other gain nothing from a poller: each wake-up from there crosses processors. */
+static void count_hop(void)
+{
+	struct worker *w = current_worker;
+
+	if (!w || !w->current)
+		return;
+	w->hops++;
+	w->current->streak = 0;
+}
+
 /* The calling worker is not there for others from now on. False: nobody could be found to receive. */
 static bool go_away(struct worker *w, struct listener *home)
 {
@@ -451,6 +462,7 @@ int platform_sleep(struct platform *p, struct platform_waker *waker, int64_t dea
 		return 0;
 	if (w)
 		w->gave_up = false; /* it sleeps after all */
+	count_hop();
 	/* Without a thread that could receive instead, sleep for a short time only: the caller comes again. */
 	if (w && w->current && !go_away(w, home))
 		retry_ns = now_ns() + RETRY_NS;
@@ -484,6 +496,7 @@ void platform_wake(struct platform_waker *waker)
 	if (word == WAKER_IDLE)
 		return;
 	come_back(waker->home);
+	count_hop();
 	atomic_store(&waker->word, WAKER_WOKEN);
 	futex_wake_word(&waker->word);
 }
