@@ -341,6 +341,61 @@ static int cmd_forgedcall(void)
 	return 0;
 }
 
+/* Mappings made up by the stub's own instruction, while descriptors for ordered ones come and go: nobody writes to a file that he has open for reading. */
+static const char mapped_file[] = "/tmp/mapped";
+
+static void *mapping_thread(void *arg)
+{
+	for (;;) {
+		int fd = open(mapped_file, O_RDONLY);
+
+		munmap(mmap(NULL, 65536, PROT_READ, MAP_PRIVATE, fd, 0), 65536);
+		close(fd);
+	}
+	return NULL;
+}
+
+static void forged_map(long seed)
+{
+	static const int flags[] = {MAP_PRIVATE, MAP_PRIVATE | MAP_FIXED, MAP_SHARED, MAP_SHARED_VALIDATE};
+	static const uint64_t places[] = {0, STUB_TEXT, STUB_DATA, STUB_SLOTS, STUB_GUEST_MAX - 4096, 0x10000};
+	long (*call)(long, uint64_t, long, long, long, long, long) =
+		(long (*)(long, uint64_t, long, long, long, long, long))(STUB_TEXT + 0x13);
+	pthread_t t;
+
+	pthread_create(&t, NULL, mapping_thread, NULL);
+	for (long i = 0; i < 200000; i++) {
+		long p = call(SYS_mmap, places[seed / 4 % 6], 65536, PROT_READ | PROT_WRITE, flags[seed % 4],
+			      seed % 4 < 2 ? STUB_FD_FIRST + i % (STUB_FD_WHOLE_END - STUB_FD_FIRST) : i % 64, 0);
+
+		if (p < 0 && p >= -4095)
+			continue;
+		memset((void *)p, 'X', 65536);
+		if (flags[seed % 4] == MAP_PRIVATE)
+			munmap((void *)p, 65536);
+	}
+}
+
+static int cmd_forgedmap(void)
+{
+	static char bytes[65536];
+	int fd = open(mapped_file, O_RDWR | O_CREAT, 0600);
+
+	memset(bytes, 'a', sizeof(bytes));
+	if (write(fd, bytes, sizeof(bytes)) != sizeof(bytes))
+		return 1;
+	deafen();
+	for (long s = 0; s < 24; s++)
+		in_child(forged_map, s, 100);
+	if (pread(fd, bytes, sizeof(bytes), 0) != sizeof(bytes))
+		return 1;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		if (bytes[i] != 'a')
+			return 1;
+	puts("survived");
+	return 0;
+}
+
 /* gs anywhere: another thread's slot, the middle of one, behind the last, the guest's own memory, no address of the guest's. */
 static void any_gs(long seed)
 {
@@ -690,7 +745,7 @@ static const struct {
 	int (*fn)(void);
 } commands[] = {
 	{"syscalls", cmd_syscalls}, {"fuzz", cmd_fuzz},		  {"scribble", cmd_scribble}, {"jump", cmd_jump},
-	{"site", cmd_site}, {"tornslot", cmd_tornslot}, {"forgedcall", cmd_forgedcall}, {"anygs", cmd_anygs}, {"forge", cmd_forge},	    {"forkbomb", cmd_forkbomb},	  {"threadbomb", cmd_threadbomb}, {"memhog", cmd_memhog},
+	{"site", cmd_site}, {"tornslot", cmd_tornslot}, {"forgedcall", cmd_forgedcall}, {"forgedmap", cmd_forgedmap}, {"anygs", cmd_anygs}, {"forge", cmd_forge},	    {"forkbomb", cmd_forkbomb},	  {"threadbomb", cmd_threadbomb}, {"memhog", cmd_memhog},
 	{"leaderless", cmd_leaderless}, {"sharedhog", cmd_sharedhog}, {"mappedhog", cmd_mappedhog}, {"giveback", cmd_giveback}, {"watches", cmd_watches},
 	{"filehog", cmd_filehog},   {"fdbomb", cmd_fdbomb},	  {"scmbomb", cmd_scmbomb},	  {"spin", cmd_spin},
 	{"requeue", cmd_requeue},   {"timers", cmd_timers},	  {"mountwait", cmd_mountwait},

@@ -189,6 +189,32 @@ static void test_never_hosted(void **state)
 	assert_int_equal(call(__NR_socket, 10, 1, 0, 0), N);
 }
 
+/* Files: the stub's code maps some of its own accord, where nothing can come of it. */
+static uint32_t stub_maps(uint64_t addr, uint64_t len, uint64_t flags, uint64_t fd)
+{
+	struct seccomp_data d = {.nr = __NR_mmap, .arch = AUDIT_ARCH_X86_64, .instruction_pointer = STUB_TEXT + 0x40,
+		.args = {addr, len, 3, flags, fd, 0}};
+
+	return run(&d);
+}
+
+static void test_stub_maps(void **state)
+{
+	assert_int_equal(stub_maps(0, 4096, 2, STUB_FD_FIRST), A);
+	assert_int_equal(stub_maps(0x10000, 4096, 0x12, STUB_FD_WHOLE_END - 1), A);
+	assert_int_equal(stub_maps(0, 4096, 2, STUB_FD_FIRST - 1), N);
+	assert_int_equal(stub_maps(0, 4096, 2, STUB_FD_WHOLE_END), N);
+	assert_int_equal(stub_maps(0, 4096, 2, 1ull << 32 | STUB_FD_FIRST), N); /* as a forked child's first one */
+	assert_int_equal(stub_maps(0, 4096, 1, STUB_FD_FIRST), N);
+	assert_int_equal(stub_maps(0, 4096, 3, STUB_FD_FIRST), N);
+	assert_int_equal(stub_maps(STUB_GUEST_MAX, 4096, 0x12, STUB_FD_FIRST), N);
+	assert_int_equal(stub_maps(STUB_TEXT, 4096, 0x12, STUB_FD_FIRST), N);
+	assert_int_equal(stub_maps(0x10000, STUB_LEN_MAX, 0x12, STUB_FD_FIRST), N);
+	assert_int_equal(stub_maps(0, 4096, 0x102, STUB_FD_FIRST), K);
+	assert_int_equal(stub_maps(0, 4096, 0x2002, STUB_FD_FIRST), K);
+	assert_int_equal(call(__NR_mmap, 0, 4096, 3, 2), T); /* elsewhere never */
+}
+
 static void test_stub(void **state)
 {
 	const uint64_t ip = STUB_TEXT + 0x40;
@@ -275,7 +301,7 @@ int main(void)
 		cmocka_unit_test(test_not_native),
 		cmocka_unit_test(test_asked),
 		cmocka_unit_test(test_never_hosted),
-		cmocka_unit_test(test_stub),
+		cmocka_unit_test(test_stub), cmocka_unit_test(test_stub_maps),
 		cmocka_unit_test(test_watch),
 		cmocka_unit_test(test_foreign),
 	};
