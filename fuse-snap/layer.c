@@ -504,22 +504,25 @@ static int write_index(struct layer_writer *w, const struct digest *id)
 }
 
 /* Without twins the layer is as good, but slower. */
-static void write_twins(struct layer_writer *w, const struct digest *id)
+static void write_twins(struct layer_writer *w)
 {
-	struct tree_meta m = {.id = *id};
+	struct mapped_index m;
 	struct store_name n;
-	int fd = open_in(w, "twins"), r;
+	int fd, r;
 
-	if (fd < 0)
+	snprintf(n.s, sizeof(n.s), "%.100s/index", w->dir.s);
+	if (store_map_index(w->txn->store, n.s, &m))
 		return;
-	pack_tables(w->pack, &m);
-	r = layer_twins_write(w->txn->store, w->tree, &m, w->pack_fd, fd);
-	if (r > 0 && fdatasync(fd))
+	fd = open_in(w, "twins");
+	r = fd < 0 ? fd : layer_twins_write(w->txn->store, &m.ix, w->pack_fd, fd);
+	if (!r && fdatasync(fd))
 		r = -errno;
-	close(fd);
+	if (fd >= 0)
+		close(fd);
+	store_unmap_index(&m);
 	snprintf(n.s, sizeof(n.s), "%.100s/twins", w->dir.s);
-	if (r <= 0)
-		unlinkat(w->txn->store->dirfd, n.s, 0);
+	if (r && fd >= 0 && unlinkat(w->txn->store->dirfd, n.s, 0))
+		return; /* it has no head, and so it is not taken for one */
 }
 
 /* Data first, then the index, then the directory that names them, and only then the name others see. */
@@ -531,7 +534,7 @@ static int publish(struct layer_writer *w, const struct digest *id)
 	if (!r)
 		r = write_index(w, id);
 	if (!r)
-		write_twins(w, id);
+		write_twins(w);
 	if (!r && fdatasync(w->pack_fd))
 		r = -errno;
 	if (!r)

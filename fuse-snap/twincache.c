@@ -15,9 +15,11 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "layertwins.h"
 #include "store_priv.h"
 #include "twinwrite.h"
 
@@ -196,11 +198,59 @@ unsigned int twin_cache_open(const struct store *s, int root, int *fds)
 	return n;
 }
 
+/* The twin file of a layer. -1: it has none, or one without anything in it; -2: there should be another one. */
+static int open_layer(const struct store *s, const struct digest *id)
+{
+	int fd = openat(s->dirfd, store_name(STORE_LAYERS, id, "twins").s, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct twin_head h;
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ENOENT ? -2 : -1;
+	if (fstat(fd, &st) || read_full(fd, &h, sizeof(h), 0) || twin_head_check(&h, (uint64_t)st.st_size) || h.entry != TWIN_ENTRY) {
+		close(fd);
+		return -2;
+	}
+	if (h.n_segs)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Beside the run, in a process that nobody waits for: this run does without. */
+static void renew_later(const struct store *s, const struct digest *ids, size_t n)
+{
+	pid_t pid = fork();
+	int null;
+
+	if (pid > 0)
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	if (pid)
+		return;
+	setsid();
+	pid = fork();
+	if (pid)
+		_exit(0);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int i = 0; i < 3; i++)
+		if (dup2(null, i) < 0)
+			_exit(1);
+	if (s->dirfd > 3)
+		close_range(3, (unsigned int)s->dirfd - 1, 0);
+	close_range((unsigned int)s->dirfd + 1, ~0u, 0);
+	if (chdir("/") || nice(10) < -20)
+		_exit(1);
+	for (size_t i = 0; i < n; i++)
+		layer_twins_renew(s, &ids[i]);
+	_exit(0);
+}
+
 unsigned int twin_layers_open(const struct store *s, const struct digest *chain, int **ret)
 {
+	size_t count = 0, n_old = 0;
 	struct digest *ids = NULL;
 	unsigned int n = 0;
-	size_t count = 0;
 	int *fds;
 
 	*ret = NULL;
@@ -208,9 +258,13 @@ unsigned int twin_layers_open(const struct store *s, const struct digest *chain,
 		return 0;
 	fds = calloc(count ? count : 1, sizeof(*fds));
 	for (size_t i = 0; fds && i < count; i++) {
-		fds[n] = openat(s->dirfd, store_name(STORE_LAYERS, &ids[i], "twins").s, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		fds[n] = open_layer(s, &ids[i]);
+		if (fds[n] == -2)
+			ids[n_old++] = ids[i];
 		n += fds[n] >= 0;
 	}
+	if (n_old)
+		renew_later(s, ids, n_old);
 	free(ids);
 	*ret = fds;
 	return n;

@@ -53,7 +53,8 @@ unsigned int twin_cache_open(const struct store *s, int root, int *fds);
  * twin_layers_open - the twin files of an image's layers
  * @ret: malloc'd, descriptors, read-only, close-on-exec
  *
- * The image is in use (its index locked). Returns how many there are; a layer without one is not counted.
+ * The image is in use (its index locked). Returns how many there are; a layer without one is not counted. Where one is missing, or is of another version,
+ * it is made beside, by a process of its own.
  */
 unsigned int twin_layers_open(const struct store *s, const struct digest *chain, int **ret);
 
