@@ -12,6 +12,7 @@
 #include "kernel/task.h"
 #include "syscalls/mount.h"
 #include "vfs/internal.h"
+#include "vfs/names_table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -206,6 +207,8 @@ static int put_node(struct builder *b, const char *target, uint32_t mode, uint64
 		b->nodes->source = strdup("devtmpfs");
 	dir = b->nodes->root->inode;
 	snprintf(name, sizeof(name), "%u", b->n_nodes++);
+	NAMES_CHANGE(dir->sb->kernel);
+	names_inode(dir);
 	lock_acquire(&dir->lock);
 	r = dir->ops->create(dir, name, strlen(name), mode, rdev, t->cred, &inode);
 	lock_release(&dir->lock);

@@ -29,6 +29,7 @@
 #include "vfs/vfs.h"
 #include "ipc/ipc.h"
 #include "vfs/fasync.h"
+#include "vfs/names_table.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -110,12 +111,13 @@ static int load_profile(struct kernel *k, const struct config *c, bool *no_waitv
 
 static int create_services(struct kernel *k, const struct config *c, struct failure *f)
 {
-	struct platform_options opt = {.proc_fd = c->proc_fd, .pool_size = POOL_SIZE, .poller = k->n_cpus > 1};
+	struct platform_options opt = {.proc_fd = c->proc_fd, .pool_size = POOL_SIZE, .names_fd = -1, .poller = k->n_cpus > 1};
 	const char *why = NULL;
 	int r;
 
 	if (load_profile(k, c, &opt.no_waitv, f))
 		return -1;
+	opt.names_fd = names_create(k);
 	r = platform_start(&opt, &kernel_platform_client, &k->platform, &why);
 	if (r)
 		return failure_set(f, 125, "cannot start guest processes: %s (%s)", why ? why : "platform", strerror(-r));

@@ -535,7 +535,26 @@ static int overlay_sync(struct super_block *sb)
 	return ov->up ? upper_sync(ov->up) : 0;
 }
 
+/*
+ * A mapped file's blocks change without us; so do those of what a store on disk has: there only what lies below is told. Numbers of links of
+ * its directories are known when their names are.
+ */
+static bool overlay_exportable(struct inode *inode)
+{
+	struct ovl_node *n = ovl_node(inode);
+	struct file *data;
+
+	LOCK_SCOPE(&inode->lock);
+	if (!ovl_is(inode, S_IFDIR) && !ovl_is(inode, S_IFLNK) && !ovl_is(inode, S_IFREG))
+		return false;
+	if (ovl_kept(inode))
+		return n->lower && !upper_node(inode)->on_host && !ovl_is(inode, S_IFDIR);
+	data = ovl_is(inode, S_IFREG) ? n->data : NULL;
+	return !data || data->inode->sb->ops->exportable(data->inode);
+}
+
 static const struct super_ops overlay_super_ops = {
+	.exportable = overlay_exportable,
 	.free_inode = overlay_free_inode,
 	.statfs = overlay_statfs,
 	.sync = overlay_sync,

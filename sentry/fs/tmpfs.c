@@ -60,7 +60,19 @@ static void tmpfs_destroy(struct super_block *sb)
 	free(ts);
 }
 
+/* A mapped file's blocks change without us. */
+static bool tmpfs_exportable(struct inode *inode)
+{
+	bool ok;
+
+	lock_acquire(&inode->lock);
+	ok = S_ISDIR(inode->mode) || S_ISLNK(inode->mode) || (S_ISREG(inode->mode) && tmpfs_i(inode)->data.memfd < 0);
+	lock_release(&inode->lock);
+	return ok;
+}
+
 static const struct super_ops tmpfs_super_ops = {
+	.exportable = tmpfs_exportable,
 	.free_inode = tmpfs_free_inode,
 	.statfs = tmpfs_statfs,
 	.destroy = tmpfs_destroy,

@@ -7,6 +7,7 @@
 #include "kernel/syscall_work.h"
 #include "kernel/views.h"
 #include "syscalls/syscalls.h"
+#include "vfs/names_table.h"
 
 #include <asm/unistd.h>
 
@@ -57,12 +58,14 @@ void fast_tell(struct task *t)
 
 	views_drop(t);
 	do {
-		uint32_t work = atomic_load(&t->work), mode;
+		uint32_t work = atomic_load(&t->work), mode, names;
 		struct slot_ident id;
 
 		gen = atomic_load(&f->gen);
 		mode = mode_of(t, work);
 		id = ident_of(t);
+		/* Whoever filters or looks at calls sees those of names too. */
+		names = (mode & FAST_ANSWER) && !(work & SYSCALL_WORK_SECCOMP) ? names_context(t) : 0;
 		lock_acquire(&t->tg->siglock);
 		f->th = t->th;
 		f->told = gen;
@@ -77,6 +80,7 @@ void fast_tell(struct task *t)
 			gthread_set_sig_default(t->th, f->defaults);
 			gthread_clear_views(t->th);
 			gthread_view_counts(t->th, &f->view_calls, &f->view_bytes);
+			gthread_set_names(t->th, names);
 			gthread_set_ident(t->th, &id, mode);
 			f->answer = mode & FAST_ANSWER;
 		}

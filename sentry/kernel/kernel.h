@@ -33,6 +33,7 @@ struct ipc_ns;
 struct inode;
 struct file;
 struct dcache;
+struct names;
 struct locks_state;
 struct load_averages;
 struct futex_table;
@@ -89,6 +90,7 @@ struct kernel {
 	struct list_head leases;  /* vfs/leases.c */
 	struct wait_queue lease_wait;
 	struct dcache *dcache;
+	struct names *names; /* vfs/names_table.c; NULL: none */
 	struct twins *twins; /* mm/twin.h; NULL: none */
 	struct lock acl_lock; /* RANK_LEAF: exchange of access control lists */
 	_Atomic(struct locks_state *) locks; /* vfs/locks.c; made at first use */

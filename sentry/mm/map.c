@@ -5,6 +5,7 @@
 #include "kernel/task.h"
 #include "mm/shared.h"
 #include "mm/twin.h"
+#include "vfs/names_table.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -78,7 +79,10 @@ int64_t map_file(struct task *t, struct gthread *th, struct mm *mm, struct file 
 
 	if (!f->ops || !f->ops->mmap)
 		return -ENODEV;
+	names_begin(t->kernel);
+	names_inode(f->inode); /* its blocks may change without us from now on */
 	r = f->ops->mmap(t, f, off, len, prot, flags, &mi);
+	names_end(t->kernel);
 	if (r)
 		return r;
 	if (mi.host_fd < 0)

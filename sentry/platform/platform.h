@@ -74,6 +74,7 @@ struct platform_options {
 	int proc_fd;	    /* /proc of the stubs' pid namespace, or -1 */
 	unsigned pool_size; /* ready stubs kept */
 	bool poller;	    /* allow the poller */
+	int names_fd;	    /* the table of names that stubs map (stub/names.h; vfs/names_table.h), or -1; platform_start() closes it */
 	bool no_waitv;	    /* nobody may call futex_waitv(2): it is not native, but comes as a full entry */
 };
 

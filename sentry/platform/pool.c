@@ -191,8 +191,13 @@ static int send_setup(struct platform *p)
 	s->notify_flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 	if (!s->n_insns || !s->n_watch)
 		r = -E2BIG;
+	else if (p->opt.names_fd >= 0)
+		r = (int)send_with_fd(p->zygote, s, sizeof(*s), p->opt.names_fd);
 	else if (send(p->zygote, s, sizeof(*s), MSG_NOSIGNAL) != (ssize_t)sizeof(*s))
 		r = -errno;
+	if (p->opt.names_fd >= 0)
+		close(p->opt.names_fd);
+	p->opt.names_fd = -1;
 	free(s);
 	return r;
 }

@@ -20,6 +20,16 @@ void gthread_set_ppid(struct gthread *th, uint32_t ppid)
 	__atomic_store_n(&th->slot->ident.ppid, ppid, __ATOMIC_RELAXED);
 }
 
+void gthread_set_names(struct gthread *th, uint32_t nr)
+{
+	__atomic_store_n(&th->slot->names, nr, __ATOMIC_SEQ_CST);
+}
+
+bool gthread_by_slot(const struct gthread *th)
+{
+	return th->by_slot || th->fast;
+}
+
 uint64_t gthread_sigmask(struct gthread *th)
 {
 	return __atomic_load_n(&th->slot->sigmask, __ATOMIC_SEQ_CST);

@@ -14,6 +14,10 @@ struct gthread;
 /* Who it is, and its mode: FAST_ANSWER, FAST_RING, or 0: every call is made plainly. A new thread has 0. */
 void gthread_set_ident(struct gthread *th, const struct slot_ident *id, uint32_t mode);
 void gthread_set_mode(struct gthread *th, uint32_t mode);
+/* Its context in the table of names; 0: none. */
+void gthread_set_names(struct gthread *th, uint32_t nr);
+/* Does it enter by the slot now? */
+bool gthread_by_slot(const struct gthread *th);
 void gthread_set_ppid(struct gthread *th, uint32_t ppid);
 /* The blocked signals, which the guest changes by itself while its mode has FAST_ANSWER. */
 uint64_t gthread_sigmask(struct gthread *th);

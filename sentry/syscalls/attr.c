@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Attributes: chmod(2), chown(2), utimensat(2), truncate(2), access(2), umask(2). */
+#include "platform/slot.h"
 #include "syscalls/names.h"
+#include "vfs/names_table.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -244,7 +246,12 @@ static int64_t do_access(struct task *t, int dirfd, uint64_t path, int mask, int
 	if ((mask & ~7) || (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
 		return -EINVAL;
 	r = copy_in_path(t, path, flags & AT_EMPTY_PATH, &name);
-	return r < 0 ? r : vfs_access(t, dirfd, name, mask, flags);
+	if (r < 0)
+		return r;
+	r = vfs_access(t, dirfd, name, mask, flags);
+	if ((r == 0 || r == -ENOENT) && !flags && (dirfd == AT_FDCWD || *name == '/') && gthread_by_slot(t->th))
+		names_export(t, name, false);
+	return r;
 }
 
 int64_t sys_access(struct task *t, const uint64_t *a)

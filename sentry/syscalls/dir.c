@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Directories: getdents(2), mkdir(2), rmdir(2), getcwd(2), chdir(2), chroot(2). */
 #include "syscalls/names.h"
+#include "vfs/names_table.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -169,7 +170,9 @@ int64_t sys_chroot(struct task *t, const uint64_t *a)
 		r = inode_permission(t, p.dentry->inode, MAY_EXEC);
 	if (!r && !ns_capable(t, t->cred->user_ns, CAP_SYS_CHROOT))
 		r = -EPERM;
-	if (!r)
+	if (!r) {
+		names_off(t->kernel);
 		fs_set_root(t->fs, &p);
+	}
 	return r;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* unshare(2), setns(2), pivot_root(2). */
+#include "kernel/fast.h"
 #include "fs/nsfs.h"
 #include "ipc/ipc.h"
 #include "kernel/pid.h"
@@ -97,6 +98,7 @@ static void install_parts(struct task *t, struct parts *p)
 		t->fds = fds;
 	}
 	lock_release(&t->cred_lock);
+	fast_changed(t);
 	if (p->ns)
 		task_nsproxy_replace(t, p->ns);
 	if (p->cred)
@@ -299,6 +301,7 @@ static void finish(struct joining *j)
 		j->fs = t->fs;
 		t->fs = fs;
 		lock_release(&t->cred_lock);
+		fast_changed(t);
 	}
 	if (j->ns->ipc != t->nsproxy->ipc)
 		ipc_exit_sem(t);

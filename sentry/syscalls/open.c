@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* open(2), openat2(2), close(2), close_range(2). */
+#include "platform/slot.h"
 #include "syscalls/names.h"
+#include "vfs/names_table.h"
 
 #include <errno.h>
 #include <linux/close_range.h>
@@ -45,7 +47,12 @@ static int64_t do_open(struct task *t, int dirfd, uint64_t path, int flags, uint
 	r = check_flags(how.flags);
 	if (!r)
 		r = copy_in_path(t, path, false, &name);
-	return r < 0 ? r : open_and_install(t, dirfd, name, &how);
+	if (r < 0)
+		return r;
+	r = (int)open_and_install(t, dirfd, name, &how);
+	if (r == -ENOENT && !(how.flags & (O_CREAT | O_NOFOLLOW)) && (dirfd == AT_FDCWD || *name == '/') && gthread_by_slot(t->th))
+		names_export(t, name, false);
+	return r;
 }
 
 int64_t sys_open(struct task *t, const uint64_t *a)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* stat(2), statx(2), statfs(2). */
+#include "platform/slot.h"
 #include "syscalls/names.h"
+#include "vfs/names_table.h"
 
 #include <errno.h>
 #include <linux/stat.h>
@@ -53,6 +55,8 @@ static int stat_name(struct task *t, int dirfd, uint64_t path, int flags, struct
 			break;
 		r = i < VFS_STALE_TRIES ? 0 : -ENOENT;
 	}
+	if ((!r || r == -ENOENT) && name && (dirfd == AT_FDCWD || *name == '/') && gthread_by_slot(t->th))
+		names_export(t, name, flags & AT_SYMLINK_NOFOLLOW);
 	if (!r && at) {
 		*at = p;
 		p = (struct path){0};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fsync(2), sync(2), fallocate(2), posix_fadvise(2), readahead(2). */
 #include "syscalls/names.h"
+#include "vfs/names_table.h"
 
 #include <errno.h>
 #include <linux/falloc.h>
@@ -116,6 +117,8 @@ int64_t sys_fallocate(struct task *t, const uint64_t *a)
 		if (r < 0)
 			return r;
 	}
+	NAMES_CHANGE(t->kernel);
+	names_inode(f->inode);
 	return f->ops->fallocate(f, ARG_INT(a, 1), (int64_t)a[2], (int64_t)a[3]);
 }
 

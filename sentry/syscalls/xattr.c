@@ -6,6 +6,7 @@
 #include "vfs/notify.h"
 #include "vfs/simple_xattr.h"
 #include "vfs/vfs.h"
+#include "vfs/names_table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -116,6 +117,8 @@ static int set_value(struct task *t, const struct path *p, const char *name, con
 	}
 	if (!inode->ops || !inode->ops->setxattr)
 		return -EOPNOTSUPP;
+	NAMES_CHANGE(t->kernel);
+	names_inode(inode);
 	lock_acquire(&inode->lock);
 	r = inode->ops->setxattr(inode, name, value, size, flags);
 	inode->no_filecap = false;
@@ -284,6 +287,8 @@ static int64_t do_remove(struct task *t, const uint64_t *a, enum form form)
 		return -EPERM;
 	if (!inode->ops || !inode->ops->removexattr)
 		return -EOPNOTSUPP;
+	NAMES_CHANGE(t->kernel);
+	names_inode(inode);
 	lock_acquire(&inode->lock);
 	r = inode->ops->removexattr(inode, name);
 	lock_release(&inode->lock);

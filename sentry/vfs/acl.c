@@ -8,6 +8,7 @@
 #include "kernel/user_ns.h"
 #include "vfs/internal.h"
 #include "vfs/simple_xattr.h"
+#include "vfs/names_table.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -375,6 +376,8 @@ int acl_set(struct task *t, struct inode *inode, const char *name, const void *v
 		acl_put(a);
 		return r;
 	}
+	NAMES_CHANGE(t->kernel);
+	names_inode(inode);
 	lock_acquire(&inode->lock);
 	r = access ? set_access(t, inode, &a) : set_default(inode);
 	if (!r)

@@ -3,6 +3,7 @@
 #include "vfs/acl.h"
 #include "vfs/filecap.h"
 #include "vfs/internal.h"
+#include "vfs/names_table.h"
 #include "vfs/leases.h"
 #include "vfs/notify.h"
 #include "vfs/touched.h"
@@ -89,6 +90,8 @@ int vfs_setattr(struct task *t, const struct path *p, struct setattr *attr)
 		r = filecap_kill(inode);
 	if (r < 0)
 		return r;
+	NAMES_CHANGE(inode->sb->kernel);
+	names_inode(inode);
 	lock_acquire(&inode->lock);
 	if (inode->ops)
 		r = inode->ops->setattr(inode, attr);
@@ -118,6 +121,8 @@ int do_truncate(struct task *t, const struct path *p, uint64_t size)
 	r = filecap_kill(inode);
 	if (r < 0)
 		return r;
+	NAMES_CHANGE(inode->sb->kernel);
+	names_inode(inode);
 	lock_acquire(&inode->lock);
 	r = inode->ops->setattr(inode, &a);
 	lock_release(&inode->lock);

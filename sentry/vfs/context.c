@@ -2,6 +2,7 @@
 /* Root, working directory and umask of tasks; set-up of the internal file systems. */
 #include "host/view.h"
 #include "vfs/internal.h"
+#include "vfs/names_table.h"
 
 #include <stdlib.h>
 #include <sys/vfs.h>
@@ -24,6 +25,7 @@ struct fs_context *fs_context_copy(struct fs_context *from)
 			path_get(&fs->root);
 		if (fs->cwd.dentry)
 			path_get(&fs->cwd);
+		fs->names_cwd = from->names_cwd;
 		lock_release(&from->lock);
 	}
 	return fs;
@@ -33,6 +35,8 @@ void fs_context_put(struct fs_context *fs)
 {
 	if (!refs_put(&fs->refs))
 		return;
+	if (fs->names_nr)
+		names_context_gone(fs->root.dentry->sb->kernel, fs);
 	if (fs->root.dentry)
 		path_put(&fs->root);
 	if (fs->cwd.dentry)
@@ -49,6 +53,8 @@ static void replace(struct fs_context *fs, struct path *slot, const struct path 
 	lock_acquire(&fs->lock);
 	old = *slot;
 	*slot = *p;
+	if (slot == &fs->cwd)
+		names_context_moved(p->dentry->sb->kernel, fs);
 	lock_release(&fs->lock);
 	if (old.dentry)
 		path_put(&old);

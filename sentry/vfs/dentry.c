@@ -4,6 +4,7 @@
  * hashed dentry; one whose only reference that is may be pruned. A dentry holds its parent, so a chain is pruned from its leaf.
  */
 #include "vfs/internal.h"
+#include "vfs/names_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,6 +193,7 @@ static void unhash_locked(struct dentry *parent, struct dentry *d)
 {
 	struct dentry **b = bucket_of(parent, d->hash);
 
+	names_dentry(d);
 	while (*b != d)
 		b = &(*b)->hash_next;
 	*b = d->hash_next;
@@ -236,6 +238,7 @@ static bool d_try_prune(struct dentry *d)
 {
 	struct dentry *parent = d_parent_get(d);
 	bool ok;
+	NAMES_CHANGE(d->sb->kernel);
 
 	lock_acquire(&parent->lock);
 	ok = d->parent == parent && !d->unhashed && refs_read(&d->refs) == 2 && !d->n_mounts && parent != d;
@@ -358,6 +361,7 @@ void d_drop(struct dentry *d)
 {
 	struct dentry *parent = d_parent_get(d);
 	bool was;
+	NAMES_CHANGE(parent->sb->kernel);
 
 	lock_acquire(&parent->lock);
 	was = parent == d->parent && parent != d && !d->unhashed;
@@ -375,6 +379,7 @@ int d_add(struct dentry *parent, const char *name, size_t len, struct inode *ino
 {
 	struct dentry *d = d_alloc(parent->sb, parent, name, len), *old;
 	struct dcache *dc = parent->sb->kernel->dcache;
+	NAMES_CHANGE(parent->sb->kernel);
 
 	if (!d)
 		return -ENOMEM;
@@ -482,6 +487,7 @@ int d_move(struct dentry *d, struct dentry *new_parent, const char *name, size_t
 	struct dentry *old_parent, *victim = NULL;
 	char *copy = copy_name(name, len), *old_name = NULL;
 	int r = -ENOMEM;
+	NAMES_CHANGE(d->sb->kernel);
 
 	if (!copy)
 		return r;
@@ -518,6 +524,7 @@ int d_exchange(struct dentry *a, struct dentry *b)
 	struct dcache *dc = a->sb->kernel->dcache;
 	char *na = copy_name(b->name, b->name_len), *nb = copy_name(a->name, a->name_len), *oa = NULL, *ob = NULL;
 	struct dentry *pa, *pb;
+	NAMES_CHANGE(a->sb->kernel);
 
 	if (!na || !nb) {
 		free(na);

@@ -2,6 +2,7 @@
 /* Capabilities of files, as security.capability holds them: version 2, and version 3 with a root id. */
 #include "vfs/filecap.h"
 #include "kernel/task.h"
+#include "vfs/names_table.h"
 
 #include <endian.h>
 #include <linux/capability.h>
@@ -130,6 +131,8 @@ int filecap_kill(struct inode *inode)
 	inode->no_filecap = true;
 	if (!inode->ops->getxattr || !inode->ops->removexattr || inode->ops->getxattr(inode, FILECAP_NAME, NULL, 0) < 0)
 		return 0;
+	NAMES_CHANGE(inode->sb->kernel);
+	names_inode(inode);
 	lock_acquire(&inode->lock);
 	r = inode->ops->removexattr(inode, FILECAP_NAME);
 	lock_release(&inode->lock);

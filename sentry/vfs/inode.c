@@ -3,6 +3,7 @@
 #include "vfs/acl.h"
 #include "vfs/internal.h"
 #include "vfs/locks.h"
+#include "vfs/names_table.h"
 #include "vfs/notify.h"
 
 #include <stdlib.h>
@@ -40,6 +41,7 @@ void inode_free(struct inode *inode)
 {
 	struct super_block *sb = inode->sb;
 
+	names_inode(inode);
 	if (inode->locks)
 		locks_inode_free(inode);
 	if (inode->watches)
@@ -175,8 +177,11 @@ void inode_touch_atime(struct inode *inode, struct file *f)
 		return;
 	now = inode_now(inode);
 	if (earlier(&inode->atime, &inode->mtime) || earlier(&inode->atime, &inode->ctime) ||
-	    now.tv_sec - inode->atime.tv_sec >= 24 * 3600)
+	    now.tv_sec - inode->atime.tv_sec >= 24 * 3600) {
+		NAMES_CHANGE(inode->sb->kernel);
+		names_inode(inode);
 		inode->atime = now;
+	}
 }
 
 void inode_touch_mtime(struct inode *inode)

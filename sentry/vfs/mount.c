@@ -3,6 +3,7 @@
  * reading. */
 #include "kernel/task.h"
 #include "vfs/internal.h"
+#include "vfs/names_table.h"
 
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -169,6 +170,8 @@ void mount_tree_changed(struct mount_ns *ns)
 
 void mount_hook(struct mount *m, struct mount *parent, struct dentry *at)
 {
+	NAMES_CHANGE(m->sb->kernel);
+	names_all(m->sb->kernel);
 	m->parent = parent;
 	mount_get(parent);
 	m->mountpoint = at;
@@ -182,8 +185,11 @@ void mount_hook(struct mount *m, struct mount *parent, struct dentry *at)
  * detached tree. */
 void mount_unhook(struct mount *m)
 {
+	NAMES_CHANGE(m->sb->kernel);
+
 	if (!m->mountpoint)
 		return;
+	names_all(m->sb->kernel);
 	m->mountpoint->n_mounts--;
 	list_del(&m->child_link);
 	list_del(&m->hash);

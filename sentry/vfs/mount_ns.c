@@ -2,6 +2,7 @@
 /* Mount namespaces. mount_namespaces(7). */
 #include "kernel/task.h"
 #include "vfs/internal.h"
+#include "vfs/names_table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@ int mount_ns_create(struct kernel *k, struct user_ns *owner, bool initial, struc
 		free(ns);
 		return r;
 	}
+	if (!initial)
+		names_off(k);
 	refs_init(&ns->refs);
 	list_init(&ns->mounts);
 	*ret = ns;

@@ -2,6 +2,7 @@
 /* Operations that add and remove names: mknod, mkdir, symlink, link, unlink, rmdir. */
 #include "vfs/acl.h"
 #include "vfs/internal.h"
+#include "vfs/names_table.h"
 #include "vfs/notify.h"
 #include "vfs/touched.h"
 
@@ -85,6 +86,8 @@ static int create_node(struct task *t, int dirfd, const char *name, uint32_t mod
 
 	if (r < 0)
 		return r;
+	NAMES_CHANGE(c.dir->sb->kernel);
+	names_inode(c.dir);
 	r = may_create(t, c.dir);
 	if (!r && (S_ISCHR(mode) || S_ISBLK(mode)) && !(S_ISCHR(mode) && !rdev) && !cred_capable(t->cred, CAP_MKNOD))
 		r = -EPERM;
@@ -154,6 +157,8 @@ int vfs_symlink(struct task *t, const char *target, int dirfd, const char *name)
 
 	if (r < 0)
 		return r;
+	NAMES_CHANGE(c.dir->sb->kernel);
+	names_inode(c.dir);
 	r = may_create(t, c.dir);
 	if (!r && !c.dir->ops->symlink)
 		r = -EPERM;
@@ -178,6 +183,9 @@ static int link_locked(struct task *t, struct create *c, const struct path *old)
 		return -EPERM;
 	if (!inode->nlink && !inode->linkable)
 		return -ENOENT;
+	NAMES_CHANGE(inode->sb->kernel);
+	names_inode(inode);
+	names_inode(c->dir);
 	lock_acquire(&locks_of->lock);
 	r = c->dir->ops->link(c->dir, c->w.last, c->w.last_len, inode);
 	lock_release(&locks_of->lock);
@@ -244,6 +252,9 @@ static int remove_locked(struct task *t, struct walk *w, struct dentry *victim, 
 		return -EBUSY;
 	if (dir ? !d->ops->rmdir : !d->ops->unlink)
 		return -EPERM;
+	NAMES_CHANGE(v->sb->kernel);
+	names_inode(v);
+	names_inode(d);
 	r = dir ? d->ops->rmdir(d, w->last, w->last_len, v) : d->ops->unlink(d, w->last, w->last_len, v);
 	if (r < 0)
 		return r;

@@ -2,6 +2,7 @@
 /* open(2), openat2(2): from a name to an open file. */
 #include "vfs/acl.h"
 #include "vfs/internal.h"
+#include "vfs/names_table.h"
 #include "vfs/leases.h"
 #include "vfs/notify.h"
 #include "vfs/touched.h"
@@ -191,6 +192,8 @@ static int open_tmpfile(struct task *t, int dirfd, const char *name, const struc
 		return r;
 	if (!dir.dentry->inode->ops->tmpfile)
 		return -EOPNOTSUPP;
+	NAMES_CHANGE(dir.dentry->sb->kernel);
+	names_inode(dir.dentry->inode);
 	mode = S_IFREG | (how->mode & 07777);
 	r = acl_birth_begin(t, dir.dentry->inode, &mode, &birth);
 	if (!r)
@@ -225,6 +228,8 @@ static int create_locked(struct task *t, struct walk *w, uint32_t mode, struct p
 		return r;
 	if (!dir->ops->create)
 		return -EACCES;
+	NAMES_CHANGE(dir->sb->kernel);
+	names_inode(dir);
 	mode = S_IFREG | (mode & 07777);
 	r = acl_birth_begin(t, dir, &mode, &birth);
 	if (!r)

@@ -2,6 +2,7 @@
 /* pivot_root(2). */
 #include "kernel/task.h"
 #include "vfs/internal.h"
+#include "vfs/names_table.h"
 
 /* Does the place lie below *top*, or is it *top*? The lock is held. */
 static bool reachable(const struct path *p, const struct path *top)
@@ -96,6 +97,7 @@ int mount_pivot(struct task *t, const struct path *new_root, const struct path *
 	struct path root, old[2] = {{0}};
 	int r;
 
+	names_off(t->kernel);
 	fs_get_root(t, &root);
 	pv.from = &root;
 	mount_write_lock(t->kernel);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rename(2), renameat2(2). */
 #include "vfs/internal.h"
+#include "vfs/names_table.h"
 #include "vfs/notify.h"
 #include "vfs/touched.h"
 
@@ -128,6 +129,11 @@ static int rename_locked(struct rename *rn)
 	oname[rn->from.last_len] = 0;
 	memcpy(nname, rn->to.last, rn->to.last_len);
 	nname[rn->to.last_len] = 0;
+	NAMES_CHANGE(od->sb->kernel);
+	names_inode(od);
+	names_inode(nd);
+	names_inode(rn->what->inode);
+	names_inode(target);
 	r = od->ops->rename(od, oname, rn->from.last_len, rn->what->inode, nd, nname, rn->to.last_len, target, rn->flags);
 	if (r < 0)
 		return r;

@@ -6,6 +6,7 @@
 #include "kernel/memory.h"
 #include "vfs/filecap.h"
 #include "vfs/internal.h"
+#include "vfs/names_table.h"
 #include "vfs/notify.h"
 
 #include <fcntl.h>
@@ -162,6 +163,8 @@ static int drop_privileges(struct task *t, struct file *f)
 		a.mode &= ~(uint32_t)S_ISGID;
 	if (a.mode == (mode & 07777) || !f->inode->ops || !f->inode->ops->setattr)
 		return 0;
+	NAMES_CHANGE(f->inode->sb->kernel);
+	names_inode(f->inode);
 	lock_acquire(&f->inode->lock);
 	r = f->inode->ops->setattr(f->inode, &a);
 	lock_release(&f->inode->lock);
@@ -174,7 +177,11 @@ static ssize_t write_regular(struct task *t, struct file *f, struct uio *src, in
 
 	if (!r && src->left)
 		r = drop_privileges(t, f);
-	return r < 0 ? r : f->ops->write(f, src, pos);
+	if (r < 0)
+		return r;
+	NAMES_CHANGE(f->inode->sb->kernel);
+	names_inode(f->inode);
+	return f->ops->write(f, src, pos);
 }
 
 static ssize_t write_once(struct task *t, struct file *f, struct uio *src, int64_t *off, bool at_pos)

@@ -91,6 +91,11 @@ struct super_ops {
 	void (*free_inode)(struct inode *inode); /* last reference gone: free inode->priv and the inode itself */
 	int (*statfs)(struct super_block *sb, struct kstatfs *st);
 	int (*sync)(struct super_block *sb);
+	/*
+	 * What getattr says of this inode changes by calls of inode_ops and file_ops alone, and names by theirs: stubs may tell it (vfs/names_table.h).
+	 * NULL: it may not, of none.
+	 */
+	bool (*exportable)(struct inode *inode);
 	void (*destroy)(struct super_block *sb); /* last reference gone: free sb->priv; NULL: nothing */
 };
 
@@ -198,6 +203,7 @@ struct inode {
 	_Atomic(struct watch_list *) watches;	 /* inotify */
 	_Atomic int n_files;	     /* open files: watches of a removed inode end with the last */
 	_Atomic(void *) bound;	     /* the unix socket bound here, or the fifo's pipe; owner defines locking */
+	_Atomic uint32_t exported;   /* names_table.c */
 	_Atomic int leases;	     /* of all files; vfs/leases.h */
 	_Atomic uint8_t write_hint;  /* F_SET_RW_HINT */
 	_Atomic int writers;	     /* open for writing: ETXTBSY; negative: denied by exec */
@@ -258,6 +264,7 @@ struct dentry {
 	struct dentry *hash_next;
 	_Atomic bool unhashed;	    /* unlinked or replaced: shown as "(deleted)" */
 	_Atomic bool referenced;    /* second chance of the cache's clock */
+	_Atomic uint32_t exported;  /* names_table.c */
 	_Atomic int n_mounts;	    /* mounts on top of this dentry, in any namespace */
 	struct list_head lru;	    /* dcache.lock */
 };
@@ -565,6 +572,8 @@ struct fs_context {
 	struct lock lock;
 	struct path root, cwd;
 	uint32_t umask;
+	uint32_t names_nr;  /* names_table.c: in its table; 0: not yet */
+	uint64_t names_cwd; /* and what cwd is called there */
 };
 struct fs_context *fs_context_copy(struct fs_context *from); /* NULL: an empty one, umask 022 */
 void fs_context_put(struct fs_context *fs);

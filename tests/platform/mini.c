@@ -690,7 +690,7 @@ static int64_t entry(struct gthread *th, const struct guest_entry *e)
 int main(int argc, char **argv)
 {
 	static const struct platform_client client = {entry, thread_gone, thread_dying};
-	const struct platform_options opt = {.proc_fd = -1, .pool_size = 4, .poller = getenv("MINI_POLLER") != NULL};
+	const struct platform_options opt = {.proc_fd = -1, .names_fd = -1, .pool_size = 4, .poller = getenv("MINI_POLLER") != NULL};
 	const char *err = NULL;
 	struct task *t;
 	int r;

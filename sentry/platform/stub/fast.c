@@ -283,6 +283,12 @@ FAST_CODE struct fast_result stub_fast_call(struct slot *s)
 			if (r.served)
 				return r;
 		}
+		if (s->names) {
+			long r = stub_names_call(s, nr);
+
+			if (r != NAMES_ASK)
+				return served(r);
+		}
 	}
 	if (!(mode & FAST_RING))
 		return plain;

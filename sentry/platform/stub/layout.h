@@ -169,6 +169,7 @@ struct slot {
 	uint32_t mode;	     /* FAST_ANSWER, FAST_RING */
 	uint32_t sigpending; /* some signal is pending for the thread or its process */
 	struct slot_ident ident;
+	uint32_t names; /* its context in the table of names (names.h), 0: it has none */
 	uint32_t ctid; /* CLONE_CHILD_CLEARTID: 0 when the host thread is gone */
 	uint64_t sig_default; /* bit signo-1: its action is all zeros */
 	/* By both: the blocked signals, while FAST_ANSWER is on. */

@@ -41,6 +41,9 @@ struct fast_result {
 #pragma GCC visibility push(hidden)
 /* The C part of stub_site, on the slot's own stack. */
 struct fast_result stub_fast_call(struct slot *s);
+/* The answer from the table of names, or NAMES_ASK; names.c. */
+#define NAMES_ASK 1
+long stub_names_call(struct slot *s, uint32_t nr);
 /* A signal while the ip is in stub_site. True: nothing more to do; else *sig* is to be served. */
 int site_signal(struct slot *s, long *sig, void *uc);
 /* Before the variables become read-only. */

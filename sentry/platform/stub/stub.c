@@ -5,6 +5,7 @@
  * no secrets and enforces nothing: the filter and the sentry do.
  */
 #include "layout.h"
+#include "names.h"
 #include "site.h"
 
 #include <asm/unistd.h>
@@ -400,6 +401,16 @@ static void say_hello(uint64_t vdso)
 		die(7);
 }
 
+/* Read-only in all stubs, over what fill_rest() has taken. Without it slot.names stays 0. */
+static void map_names(int fd)
+{
+	if (fd < 0)
+		return;
+	if (SYS(__NR_mmap, STUB_NAMES, sizeof(struct names_table), PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) < 0)
+		die(9);
+	SYS1(__NR_close, fd);
+}
+
 static int has_rdpid(void)
 {
 	uint32_t a = 7, b, c = 0, d;
@@ -429,9 +440,10 @@ _Noreturn void stub_main(uint64_t *sp)
 	SYS2(__NR_prctl, PR_SET_DUMPABLE, 0); /* it has no filter: the sentry may look into stubs alone */
 	unmap_rest(vdso, (uint64_t)sp, (execfn | (PAGE - 1)) + 1);
 	say_hello(vdso);
-	if (SYS(__NR_recvfrom, STUB_SOCKET, &globals.setup, sizeof(globals.setup), 0, 0, 0) != sizeof(globals.setup) ||
+	if (recv_fd(&globals.setup, sizeof(globals.setup), &fd) != sizeof(globals.setup) ||
 		globals.setup.n_insns > STUB_FILTER_MAX || globals.setup.n_watch > STUB_WATCH_MAX)
 		die(8);
+	map_names(fd);
 	globals.watch = (struct sock_fprog){(uint16_t)globals.setup.n_watch, (struct sock_filter *)globals.setup.watch};
 	site_init();
 	set_handlers();
