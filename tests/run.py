@@ -26,7 +26,7 @@ SRC = os.path.dirname(HERE)
 
 # Differential programs that change users, capabilities, namespaces and mounts.
 # Differential programs that are run once more on writes that are kept.
-KEPT = ("fs_", "overlay_", "xattr_", "acl_", "inotify_", "locks_", "dev_nodes", "fasync_", "lease_", "mm_mmap", "exec_files",
+KEPT = ("fs_", "names_", "overlay_", "xattr_", "acl_", "inotify_", "locks_", "dev_nodes", "fasync_", "lease_", "mm_mmap", "exec_files",
         "unix_", "aio_", "cap_exec")
 # And once more on a root file system with real owners.
 OWNER = KEPT + ("cap_", "cred_", "overlay_", "exec_", "mount_calls", "ns_user")
