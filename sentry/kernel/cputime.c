@@ -37,11 +37,22 @@ static uint64_t ticks_ns(const struct kernel *k, uint64_t ticks)
 
 void cpu_charge(struct task *t)
 {
-	uint64_t now = arch_ticks(), began = t->entered_ticks, used = now - began;
+	uint64_t began = t->entered_ticks, now, used;
 
-	t->entered_ticks = now;
-	if (!began || (int64_t)used <= 0)
+	if (!began)
 		return;
+	now = arch_ticks();
+	used = now - began;
+	t->entered_ticks = now;
+	if ((int64_t)used <= 0)
+		return;
+	if (t->sampled) { /* for those beside it too, but not for more time than has passed */
+		used *= CPU_SAMPLE;
+		if (used > now - t->charged_ticks)
+			used = now - t->charged_ticks;
+		t->sampled = false;
+	}
+	t->charged_ticks = now;
 	/* Only the worker that serves *t* writes it. */
 	atomic_store_explicit(
 		&t->sentry_ticks, atomic_load_explicit(&t->sentry_ticks, memory_order_relaxed) + used, memory_order_relaxed);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * CPU time and resource usage. What a guest runs is counted by the host, for its stub: user time, and as system time its page faults
- * and native calls. What the sentry does for it is system time too: each entry is timed by the processor's counter, less its sleeps.
+ * and native calls. What the sentry does for it is system time too: each entry is timed by the processor's counter, less its sleeps;
+ * of those that the poller serves one in CPU_SAMPLE is, and stands for all.
  * getrusage(2), times(2).
  */
 #pragma once
@@ -30,7 +31,17 @@ void tg_set_aspace(struct thread_group *tg, struct aspace *as);
 /* The calling worker begins to serve *t*. */
 static inline void cpu_enter(struct task *t)
 {
+	t->sampled = false;
 	t->entered_ticks = arch_ticks();
+}
+
+#define CPU_SAMPLE 8u
+
+/* The same for one of many short calls. */
+static inline void cpu_enter_polled(struct task *t)
+{
+	t->sampled = ++t->polled_calls % CPU_SAMPLE == 0;
+	t->entered_ticks = t->sampled ? arch_ticks() : 0;
 }
 
 /* So far it was *t* that was served: its system time. [self] */
@@ -39,7 +50,8 @@ void cpu_charge(struct task *t);
 /* Around a sleep of *t*. */
 static inline void cpu_sleep_end(struct task *t, uint64_t began)
 {
-	t->entered_ticks += arch_ticks() - began;
+	if (t->entered_ticks)
+		t->entered_ticks += arch_ticks() - began;
 }
 
 /* *t* is about to make the first thread beside itself. [self] */

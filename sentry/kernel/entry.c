@@ -217,7 +217,10 @@ static int64_t kernel_entry(struct gthread *th, const struct guest_entry *e)
 	t->pt.entered_tf = e->full && t->pt.forced_tf;
 	if (t->pt.entered_tf)
 		ptrace_enter(t);
-	cpu_enter(t);
+	if (e->polled)
+		cpu_enter_polled(t);
+	else
+		cpu_enter(t);
 	switch (e->kind) {
 	case ENTRY_SYSCALL:
 		t->in_syscall = true;

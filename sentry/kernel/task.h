@@ -164,7 +164,10 @@ struct task {
 
 	_Atomic uint64_t start_ns;
 	_Atomic uint64_t sentry_ticks;	 /* of the processor's counter: what the sentry did for it (kernel/cputime.h) */
-	uint64_t entered_ticks;		 /* [self] when the work that is not yet in sentry_ticks began */
+	uint64_t entered_ticks;		 /* [self] when the work that is not yet in sentry_ticks began; 0: it is not timed */
+	uint64_t charged_ticks;		 /* [self] when it was last added */
+	unsigned polled_calls;		 /* [self] one in CPU_SAMPLE is timed, and stands for all: */
+	bool sampled;			 /* [self] this one */
 	uint64_t cpu_before_ns;		 /* limits_lock: CPU time before its host thread was made */
 	_Atomic uint64_t profiled_ns;	 /* CPU time when tg_busiest() last looked */
 	_Atomic uint64_t min_flt, maj_flt, nvcsw, nivcsw;

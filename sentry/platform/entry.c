@@ -424,7 +424,7 @@ static void fast_end(struct worker *w, struct gthread *th, int64_t ret, bool ref
 
 void gthread_serve_fast(struct worker *w, struct gthread *th)
 {
-	struct guest_entry e = {.kind = ENTRY_SYSCALL};
+	struct guest_entry e = {.kind = ENTRY_SYSCALL, .polled = true};
 	struct platform *p = w->p;
 	int64_t ret = -ENOSYS;
 	bool refused = false;

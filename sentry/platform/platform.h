@@ -47,6 +47,7 @@ struct guest_entry {
 	enum entry_kind kind;
 	bool full;
 	bool after_syscall; /* ENTRY_INTERRUPT caused by gthread_reenter() */
+	bool polled;	    /* served by the poller: one of many short ones */
 	struct guest_syscall call;
 	struct guest_fault fault;
 };
