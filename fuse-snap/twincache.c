@@ -131,8 +131,8 @@ static void keep(const struct store *s, int fd, const char *path, const char *na
 }
 
 /*
- * Make a twin: without a name until it is whole and on disk, so that a kill or a crash leaves nothing. Returns a descriptor to read from. The wait for the
- * disk is a process's that nobody waits for.
+ * Make a twin: without a name until it is whole and on disk, so that a kill or a crash leaves nothing. Returns a descriptor to read from. The run waits for
+ * it, some 20 ms once for each C library.
  */
 static int make(const struct store *s, int original, const struct twin_file *of, const char *name)
 {

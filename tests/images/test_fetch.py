@@ -349,7 +349,7 @@ def killed_at_any_moment(c):
         p.kill()
         p.communicate()
         for layer in os.listdir(c.store + '/layers') if os.path.isdir(c.store + '/layers') else []:
-            assert sorted(os.listdir(c.store + '/layers/' + layer)) == ['index', 'pack'], 'half a layer'
+            assert sorted(os.listdir(c.store + '/layers/' + layer)) == ['index', 'pack', 'twins'], 'half a layer'
     c.good(name)
     assert os.listdir(c.store + '/tmp') == [] and os.listdir(c.store + '/partial') == []
     assert c.layers() == sorted(sha(t)[7:] for t in image.tars)
