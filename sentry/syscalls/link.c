@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Names: link(2), unlink(2), symlink(2), readlink(2), rename(2), mknod(2). */
+#include "platform/slot.h"
 #include "syscalls/names.h"
+#include "vfs/names_table.h"
 
 #include <errno.h>
 #include <string.h>
@@ -90,9 +92,12 @@ static int64_t do_readlink(struct task *t, int dirfd, uint64_t path, uint64_t ds
 	r = copy_in_path(t, path, true, &name);
 	if (!r)
 		r = vfs_walk(t, dirfd, name, WALK_EMPTY, &p);
+	inode = r < 0 ? NULL : p.dentry->inode;
+	/* That something is no link, or nothing, is asked again and again: realpath(3), compilers' include directories. */
+	if ((r == -ENOENT || (inode && !S_ISLNK(inode->mode))) && name && (dirfd == AT_FDCWD || *name == '/') && gthread_by_slot(t->th))
+		names_export(t, name, true);
 	if (r < 0)
 		return r;
-	inode = p.dentry->inode;
 	if (!S_ISLNK(inode->mode) || !inode->ops->readlink)
 		return *name ? -EINVAL : -ENOENT;
 	r = inode->ops->readlink(t, inode, &target);

@@ -8,6 +8,10 @@
 
 #define CWD (-100)
 #define ENOENT 2
+#define EINVAL 22
+#define STAT_MODE_WORD 3 /* of 64 bits: st_mode is the lower half */
+#define S_IFMT 0170000u
+#define S_IFLNK 0120000u
 #define STAT_SIZE 144
 /* Flags of open(2) that change nothing where nothing is: O_ACCMODE, NOCTTY, TRUNC, APPEND, NONBLOCK, LARGEFILE, CLOEXEC. */
 #define OPEN_HARMLESS (3u | 0400 | 01000 | 02000 | 04000 | 0100000 | 02000000)
@@ -111,6 +115,23 @@ static inline __attribute__((always_inline)) long absent_here(struct slot *s, ui
 	return kind == NAMES_ABSENT ? -ENOENT : kind == NAMES_FOUND && want >= 0 && !((uint32_t)want & ~all) ? 0 : NAMES_ASK;
 }
 
+/* What is no link is EINVAL: realpath(3) asks that of each directory on its way. */
+static inline __attribute__((always_inline)) long link_here(struct slot *s, uint64_t path, int32_t size)
+{
+	uint64_t stat[NAMES_STAT / 8];
+	struct name n;
+	uint32_t all;
+	int kind;
+
+	n.nofollow = 1;
+	if (size <= 0 || !take_name(s, path, CWD, &n))
+		return NAMES_ASK;
+	kind = look_up(&n, stat, &all);
+	if (kind == NAMES_ABSENT)
+		return -ENOENT;
+	return kind == NAMES_FOUND && (stat[STAT_MODE_WORD] & S_IFMT) != S_IFLNK ? -EINVAL : NAMES_ASK;
+}
+
 static inline __attribute__((always_inline)) long open_here(struct slot *s, uint64_t path, int32_t dirfd, uint32_t flags)
 {
 	return flags & ~OPEN_HARMLESS ? NAMES_ASK : absent_here(s, path, dirfd, 0, -1);
@@ -140,7 +161,7 @@ FAST_CODE long stub_names_call(struct slot *s, uint32_t nr)
 	case __NR_openat:
 		return open_here(s, r[REG_SI], (int32_t)r[REG_DI], (uint32_t)r[REG_DX]);
 	case __NR_readlink:
-		return (int32_t)r[REG_DX] <= 0 ? NAMES_ASK : absent_here(s, r[REG_DI], CWD, 1, -1);
+		return link_here(s, r[REG_DI], (int32_t)r[REG_DX]);
 	default:
 		return NAMES_ASK;
 	}
