@@ -311,6 +311,7 @@ static void show_all(struct task *viewer, struct mm *mm, const char *s, bool sma
 			v.figures = take_figures(s, &s);
 		if (one_mapping(&last, &v)) {
 			last.end = v.end;
+			last.host_ino = v.host_ino;
 			if (smaps)
 				add_figures(&last, &v);
 			view_drop(&v);
