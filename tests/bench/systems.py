@@ -3,6 +3,7 @@
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -139,6 +140,11 @@ def podman(tree):
     own.storage("overlay")
 
     def end():
+        try:
+            with open(own.dir + "/run/libpod/pause.pid") as f:
+                os.kill(int(f.read()), signal.SIGTERM)
+        except (OSError, ValueError):
+            pass
         subprocess.run(["unshare", "-Ur", "--map-auto", "rm", "-rf", own.dir + "/storage", own.dir + "/run"], stderr=subprocess.DEVNULL)
         own.end()
 
