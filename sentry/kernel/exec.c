@@ -316,6 +316,11 @@ static int set_mm_ranges(struct task *t, struct exec_image *im, struct file *f)
 	mm->start_data = im->elf.start_data;
 	mm->end_data = im->elf.end_data;
 	mm->start_brk = mm->brk = mm->brk_mapped = im->elf.end + (uint64_t)(rnd % BRK_RANDOM_PAGES) * PAGE_SIZE_;
+	/*
+	 * A static program at a fixed address that maps executable files is a translator (valgrind): it would take the jumps for the program's
+	 * and not know what is where they lead.
+	 */
+	mm->own_text = im->file.h.e_type == ET_EXEC && !im->file.interp[0];
 	mm->exe = f->path;
 	path_get(&mm->exe);
 	return 0;

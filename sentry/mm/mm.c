@@ -84,6 +84,7 @@ struct mm *mm_copy(struct mm *from, struct aspace *as)
 	if (mm->user_ns)
 		user_ns_get(mm->user_ns);
 	atomic_store(&mm->shares, atomic_load(&from->shares));
+	mm->own_text = from->own_text;
 	mm->auxv_len = from->auxv_len;
 	memcpy(mm->auxv, from->auxv, sizeof(mm->auxv));
 	if (from->exe.dentry) {

@@ -55,6 +55,7 @@ struct mm {
 	struct user_ns *user_ns; /* of its program, held: who may look into it though it is not dumpable. NULL: the initial one */
 	bool limited;	  /* the stub has limits of its own */
 	struct patched patched; /* rewritten text; a lock of its own */
+	bool own_text;	  /* the program may read text and run what it made of it: what it maps is the file's (mm/twin.h) */
 	_Atomic bool lock_future; /* mlockall(MCL_FUTURE); changed under lock, also read without it */
 };
 

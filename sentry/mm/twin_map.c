@@ -37,7 +37,7 @@ static bool area_is_there(struct mm *mm, const struct twin *tw, uint64_t at)
 /* Where a twin may stand for the file: all of the segment, at a place that is known before, not to be written to, and where patches are of use. */
 static bool fits(struct mm *mm, const struct twin *tw, uint64_t addr, uint64_t len, int prot, int flags)
 {
-	return tw->len == len && (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) && (flags & MAP_TYPE) == MAP_PRIVATE &&
+	return !mm->own_text && tw->len == len && (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) && (flags & MAP_TYPE) == MAP_PRIVATE &&
 	       (prot & (PROT_EXEC | PROT_WRITE)) == PROT_EXEC && !(addr & ~PAGE_MASK_) && aspace_fast_entry(mm->as) &&
 	       addr <= aspace_max(mm->as) - tw->len && addr + TRAMP_DISTANCE <= aspace_max(mm->as) - tw->area_len;
 }
