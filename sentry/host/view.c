@@ -105,7 +105,7 @@ void host_view_unmap(struct host_view *v)
 {
 	if (!v)
 		return;
-	munmap((void *)v->start, v->len);
+	munmap((void *)atomic_exchange(&v->start, 0), v->len); /* what is mapped there next is none of ours to mend */
 	release(v);
 }
 

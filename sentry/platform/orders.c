@@ -195,7 +195,8 @@ uint64_t gthread_map_view(struct gthread *th, unsigned i, uint64_t len, int host
 
 	if (th->slot_nr >= VIEW_SLOTS || i >= SLOT_VIEWS || !len || len > VIEW_SPAN)
 		return 0;
-	return map_file(th, addr, len, PROT_READ, MAP_SHARED | MAP_FIXED, host_fd, off) == (int64_t)addr ? addr : 0;
+	/* Private: the stub's code may change protections, and windows of shared mappings, and the descriptor may be one that can be written. */
+	return map_file(th, addr, len, PROT_READ, MAP_PRIVATE | MAP_FIXED, host_fd, off) == (int64_t)addr ? addr : 0;
 }
 
 void gthread_tail_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off)

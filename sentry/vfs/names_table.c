@@ -223,7 +223,8 @@ struct export {
 	struct names *n;
 	uint64_t seq;
 	unsigned links;
-	struct path at; /* held */
+	struct path at;	 /* held */
+	struct path cwd; /* held; where a relative path begins */
 };
 
 /*
@@ -246,11 +247,55 @@ static bool mark_leaf(struct export *x, _Atomic uint32_t *mark)
 	return !atomic_load(&x->n->changing);
 }
 
-/* May everybody search this directory, whoever they are? */
+/* May everybody search this directory and list its names, whoever they are? Names where one cannot look may be known to few. */
+static bool searchable(const struct inode *dir)
+{
+	return S_ISDIR(dir->mode) && !dir->dead && (dir->mode & 0555) == 0555 && !dir->acl && !dir->ops->permission && !dir->ops->acl_load &&
+	       !dir->ops->visible;
+}
+
 static bool open_to_all(struct export *x, struct inode *dir)
 {
-	return mark(x, &dir->exported) && S_ISDIR(dir->mode) && !dir->dead && (dir->mode & 0111) == 0111 && !dir->acl &&
-	       (!dir->ops->permission) && (!dir->ops->acl_load) && !dir->ops->visible;
+	return mark(x, &dir->exported) && searchable(dir);
+}
+
+/* The same of *d* and of all directories above it, up to the root. The locks of mounts and names are held. */
+static bool way_is_open(const struct names *n, const struct mount *mnt, const struct dentry *d)
+{
+	for (;;) {
+		if (!d->inode || d->unhashed || !d->sb->ops || !d->sb->ops->exportable || !searchable(d->inode))
+			return false;
+		if (mnt == n->root.mnt && d == n->root.dentry)
+			return true;
+		if (d == mnt->root) {
+			if (!mnt->parent || !mnt->ns)
+				return false;
+			d = mnt->mountpoint;
+			mnt = mnt->parent;
+		} else if (d->parent == d) {
+			return false;
+		} else {
+			d = d->parent;
+		}
+	}
+}
+
+/*
+ * The table can be read by all: names below a working directory are for those alone who could go there. Asked when all has been read, and
+ * before it is known that nothing has changed since: so there was a moment at which everybody could see it.
+ */
+static bool cwd_is_open(struct export *x, struct kernel *k)
+{
+	bool open;
+
+	if (!x->cwd.dentry)
+		return true;
+	mount_read_lock(k);
+	rwlock_read(&k->dcache->rename_lock);
+	open = way_is_open(x->n, x->cwd.mnt, x->cwd.dentry);
+	rwlock_release(&k->dcache->rename_lock);
+	mount_unlock(k);
+	return open;
 }
 
 static void go(struct export *x, struct path to)
@@ -372,6 +417,10 @@ static bool begin_at(struct export *x, struct task *t, bool absolute, uint64_t *
 	if (ok) {
 		x->at = absolute ? fs->root : fs->cwd;
 		path_get(&x->at);
+		if (!absolute) {
+			x->cwd = fs->cwd;
+			path_get(&x->cwd);
+		}
 		*cwd = absolute ? 0 : fs->names_cwd;
 	}
 	lock_release(&fs->lock);
@@ -478,10 +527,13 @@ void names_export(struct task *t, const char *path, bool nofollow)
 		return;
 	r = walk(&x, path, nofollow, &absent);
 	if (r == -ENOENT) {
-		publish(&x, &key, NAMES_ABSENT, NULL, absent);
+		if (cwd_is_open(&x, t->kernel))
+			publish(&x, &key, NAMES_ABSENT, NULL, absent);
 		dentry_put(absent);
-	} else if (r == 0 && mark_leaf(&x, &x.at.dentry->inode->exported) && stat_of(&x, st)) {
+	} else if (r == 0 && mark_leaf(&x, &x.at.dentry->inode->exported) && stat_of(&x, st) && cwd_is_open(&x, t->kernel)) {
 		publish(&x, &key, NAMES_FOUND, st, x.at.dentry);
 	}
 	path_put(&x.at);
+	if (x.cwd.dentry)
+		path_put(&x.cwd);
 }

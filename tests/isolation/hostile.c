@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "../../sentry/platform/stub/layout.h"
+#include "../../sentry/platform/stub/names.h"
 
 static char buffer[65536] __attribute__((aligned(4096)));
 
@@ -396,6 +397,73 @@ static int cmd_forgedmap(void)
 	return 0;
 }
 
+/* The table of names can be read by all: what others cannot see is not in it. */
+static const char *const hidden_names[] = {"below-a-closed-one", "gone-below-a-closed-one", "/tmp/unlisted/not-to-be-guessed"};
+
+static int find_names(void)
+{
+	const char *t = (const char *)STUB_NAMES;
+	int found = 0;
+
+	if (setgid(1000) || setuid(1000))
+		return 1;
+	for (size_t i = 0; i < 3; i++)
+		found += memmem(t, sizeof(struct names_table), hidden_names[i], strlen(hidden_names[i])) != NULL;
+	return found != 0;
+}
+
+static int cmd_names(void)
+{
+	uint64_t a[6] = {0, (uint64_t)buffer};
+	int st = 1;
+
+	mkdir("/tmp/closed", 0700);
+	mkdir("/tmp/closed/sub", 0755);
+	mkdir("/tmp/unlisted", 0711);
+	if (chdir("/tmp/closed/sub"))
+		return 1;
+	close(open(hidden_names[0], O_RDWR | O_CREAT, 0644));
+	close(open(hidden_names[2], O_RDWR | O_CREAT, 0644));
+	for (int i = 0; i < 30; i++) {
+		a[0] = (uint64_t)hidden_names[i % 3];
+		site_call(SYS_stat, STUB_FAST, a);
+	}
+	if (fork() == 0)
+		_exit(find_names());
+	wait(&st);
+	if (st)
+		return 1;
+	puts("survived");
+	return 0;
+}
+
+/* What a view shows belongs to everybody who has the file: nobody writes to it by the stub's own instructions. */
+static int cmd_view(void)
+{
+	long (*call)(long, uint64_t, long, long, long, long, long) =
+		(long (*)(long, uint64_t, long, long, long, long, long))(STUB_TEXT + 0x13);
+	const struct slot_view *views = ((struct slot *)STUB_SLOTS)->views;
+	int fd = open("/holes", O_RDONLY);
+	off_t size = lseek(fd, 0, SEEK_END);
+	uint64_t a[6] = {(uint64_t)fd, (uint64_t)buffer, 64, 0}, base;
+	const char *p;
+
+	for (int i = 0; i < 200; i++)
+		site_call(SYS_pread64, STUB_FAST, a);
+	base = *(const volatile uint64_t *)&views[0].base;
+	if (!base)
+		return 2;
+	call(SYS_remap_file_pages, base, 4096, 0, 1, 0, 0);
+	if (call(SYS_mprotect, base, 65536, PROT_READ | PROT_WRITE, 0, 0, 0) == 0)
+		memset((void *)base, 'X', 65536);
+	p = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
+	for (size_t i = 0; i < 65536; i++)
+		if (p[i] != 'H')
+			return 1;
+	puts("survived");
+	return 0;
+}
+
 /* gs anywhere: another thread's slot, the middle of one, behind the last, the guest's own memory, no address of the guest's. */
 static void any_gs(long seed)
 {
@@ -745,7 +813,7 @@ static const struct {
 	int (*fn)(void);
 } commands[] = {
 	{"syscalls", cmd_syscalls}, {"fuzz", cmd_fuzz},		  {"scribble", cmd_scribble}, {"jump", cmd_jump},
-	{"site", cmd_site}, {"tornslot", cmd_tornslot}, {"forgedcall", cmd_forgedcall}, {"forgedmap", cmd_forgedmap}, {"anygs", cmd_anygs}, {"forge", cmd_forge},	    {"forkbomb", cmd_forkbomb},	  {"threadbomb", cmd_threadbomb}, {"memhog", cmd_memhog},
+	{"site", cmd_site}, {"tornslot", cmd_tornslot}, {"forgedcall", cmd_forgedcall}, {"forgedmap", cmd_forgedmap}, {"anygs", cmd_anygs}, {"names", cmd_names}, {"view", cmd_view}, {"forge", cmd_forge},	    {"forkbomb", cmd_forkbomb},	  {"threadbomb", cmd_threadbomb}, {"memhog", cmd_memhog},
 	{"leaderless", cmd_leaderless}, {"sharedhog", cmd_sharedhog}, {"mappedhog", cmd_mappedhog}, {"giveback", cmd_giveback}, {"watches", cmd_watches},
 	{"filehog", cmd_filehog},   {"fdbomb", cmd_fdbomb},	  {"scmbomb", cmd_scmbomb},	  {"spin", cmd_spin},
 	{"requeue", cmd_requeue},   {"timers", cmd_timers},	  {"mountwait", cmd_mountwait},

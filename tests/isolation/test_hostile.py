@@ -27,7 +27,7 @@ def main(build):
     time.sleep(0.5)
     base |= ours()
 
-    for attack in ("syscalls", "fuzz", "scribble", "jump", "site", "tornslot", "forgedcall", "forgedmap", "anygs", "forge", "scmbomb", "giveback", "watches", "requeue", "timers", "mountwait"):
+    for attack in ("syscalls", "fuzz", "scribble", "jump", "site", "tornslot", "forgedcall", "forgedmap", "anygs", "names", "forge", "scmbomb", "giveback", "watches", "requeue", "timers", "mountwait"):
         status, out = s.run(["/t/hostile", attack], timeout=120)
         s.check(attack + ": the sandbox survives", status == 0 and "survived" in out, "status %s\n%s" % (status, out[-800:]))
     status, out = s.run(["/t/hostile", "threadbomb"], ["--pids-limit", "300"], timeout=120)
