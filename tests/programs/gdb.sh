@@ -30,7 +30,7 @@ int main(int argc, char **argv)
 }
 E
 gcc -g -O0 -no-pie -o a a.c -pthread
-norm() { sed -E 's/0x[0-9a-f]+/A/g; s/(process|LWP|PID) [0-9]+/\1 P/g; s/^\[New Thread.*//; s/^\[Thread .*//; s/Thread A \(LWP P\)/T/; s/expected=[0-9]+/expected=N/; s/on_usr1 \(s=[0-9]+\)/on_usr1/; s/^ +Id +Target.*//; s/.*: line [0-9]+: *[0-9]* Killed.*//; s/\[Detaching after.*//' | grep -v '^$\|^warning\|^Using host\|libthread\|No such file or directory\|debuginfo'; }
+norm() { sed -E 's/0x[0-9a-f]+/A/g; s/(process|LWP|PID) [0-9]+/\1 P/g; s/^\[New (Thread|process).*//; s/^\[Thread .*//; s/Thread A \(LWP P\)/T/; s/expected=[0-9]+/expected=N/; s/on_usr1 \(s=[0-9]+\)/on_usr1/; s/^ +Id +Target.*//; s/.*: line [0-9]+: *[0-9]* Killed.*//; s/\[Detaching after.*//' | grep -v '^$\|^warning\|^Using host\|libthread\|No such file or directory\|debuginfo'; }
 g() { # NAME ARGS... -- COMMANDS
 	echo "== $1"; shift; local args=() cmds=(); while [ "$1" != -- ]; do args+=("$1"); shift; done; shift
 	for c in "$@"; do cmds+=(-ex "$c"); done
