@@ -565,7 +565,7 @@ static int commit(struct task *t, struct file *f, const char *path, struct exec_
 	tg_aio_free(t->tg);
 	robust_list_exit(t); /* in the old memory */
 	futex_release_owned(t, false);
-	t->sas_sp = t->sas_size = 0;
+	t->sas_sp = t->sas_size = 0; /* said with the rest: it gets another host thread */
 	t->clear_child_tid = 0;
 	t->robust_list = 0;
 	t->tg->exec_done = true;

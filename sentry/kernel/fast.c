@@ -13,7 +13,7 @@
 
 /* What the stub may answer (stub/site.c, stub/fast.c). */
 static const uint16_t answered[] = {__NR_getpid, __NR_gettid, __NR_getppid, __NR_getuid, __NR_geteuid, __NR_getgid, __NR_getegid,
-	__NR_rt_sigprocmask, __NR_rt_sigaction, __NR_pread64};
+	__NR_rt_sigprocmask, __NR_rt_sigaction, __NR_pread64, __NR_sigaltstack, __NR_getcpu};
 
 /*
  * Calls by the slot are seen as all others; a tracer wants registers with them. Answers are for those alone of whom nobody wants to
@@ -80,6 +80,7 @@ void fast_tell(struct task *t)
 			gthread_set_sig_default(t->th, f->defaults);
 			gthread_clear_views(t->th);
 			gthread_view_counts(t->th, &f->view_calls, &f->view_bytes);
+			gthread_set_altstack(t->th, t->sas_sp, t->sas_size, t->sas_flags);
 			gthread_set_names(t->th, names);
 			gthread_set_ident(t->th, &id, mode);
 			f->answer = mode & FAST_ANSWER;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Signal frames on the guest's stack: the bytes are the architecture's, where they go and what they mean is ours. */
 #include "kernel/sigframe.h"
+#include "kernel/fast.h"
 #include "kernel/task.h"
 
 #include <stdlib.h>
@@ -30,6 +31,16 @@ void sigaltstack_get(const struct task *t, uint64_t sp, struct sigaltstack_args 
 		ret->flags |= SS_ONSTACK;
 }
 
+static void set_altstack(struct task *t, uint64_t sp, uint64_t size, uint32_t flags)
+{
+	if (t->sas_sp == sp && t->sas_size == size && t->sas_flags == flags)
+		return; /* as most returns from handlers find it */
+	t->sas_sp = sp;
+	t->sas_size = size;
+	t->sas_flags = flags;
+	fast_changed(t);
+}
+
 int sigaltstack_set(struct task *t, uint64_t sp, const struct sigaltstack_args *ss)
 {
 	uint32_t mode = ss->flags & ~SS_AUTODISARM_BIT;
@@ -39,15 +50,12 @@ int sigaltstack_set(struct task *t, uint64_t sp, const struct sigaltstack_args *
 	if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK)
 		return -EINVAL;
 	if (mode == SS_DISABLE) {
-		t->sas_sp = t->sas_size = 0;
-		t->sas_flags = ss->flags;
+		set_altstack(t, 0, 0, ss->flags);
 		return 0;
 	}
 	if (ss->size < SIGALTSTACK_MIN)
 		return -ENOMEM;
-	t->sas_sp = ss->sp;
-	t->sas_size = ss->size;
-	t->sas_flags = ss->flags;
+	set_altstack(t, ss->sp, ss->size, ss->flags);
 	return 0;
 }
 
@@ -107,8 +115,7 @@ int sigframe_push(struct task *t, struct guest_regs *regs, const struct ksigacti
 		r = on_alt && !within_altstack(t, addr) ? -EFAULT : aspace_write(gthread_aspace(t->th), addr, buf, len, NULL);
 	}
 	if (!r && (t->sas_flags & SS_AUTODISARM_BIT)) {
-		t->sas_sp = t->sas_size = 0;
-		t->sas_flags = SS_DISABLE;
+		set_altstack(t, 0, 0, SS_DISABLE);
 	}
 	free(buf);
 	free(xs);

@@ -50,6 +50,11 @@ void gthread_set_sig_default(struct gthread *th, uint64_t signals)
 	__atomic_store_n(&th->slot->sig_default, signals, __ATOMIC_SEQ_CST);
 }
 
+void gthread_set_altstack(struct gthread *th, uint64_t sp, uint64_t size, uint32_t flags)
+{
+	th->slot->altstack = (struct slot_altstack){.sp = sp, .size = size, .flags = flags};
+}
+
 void gthread_set_view(struct gthread *th, unsigned i, int fd, uint64_t base, uint64_t size)
 {
 	struct slot_view *v = &th->slot->views[i];

@@ -24,6 +24,8 @@ uint64_t gthread_sigmask(struct gthread *th);
 void gthread_set_sigmask(struct gthread *th, uint64_t mask);
 /* The signals whose actions are all zeros, bit signo-1: a question for them is answered there. */
 void gthread_set_sig_default(struct gthread *th, uint64_t signals);
+/* Its alternate stack as sigaltstack(2) has set it (flags too), for questions; *size* 0: none. */
+void gthread_set_altstack(struct gthread *th, uint64_t sp, uint64_t size, uint32_t flags);
 /* Views (kernel/views.h): answer preads of *fd* from *size* bytes at *base* of the stub. Number *i* is below SLOT_VIEWS. */
 void gthread_set_view(struct gthread *th, unsigned i, int fd, uint64_t base, uint64_t size);
 void gthread_clear_view(struct gthread *th, unsigned i);

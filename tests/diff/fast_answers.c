@@ -197,6 +197,61 @@ static void waits(void)
 	mask(SIG_SETMASK, 0);
 }
 
+static void show_alt(const char *what)
+{
+	stack_t a = {0}, b = {0};
+	long r = fast(SYS_sigaltstack, NULL, &a), q = syscall(SYS_sigaltstack, NULL, &b);
+
+	printf("%s: %ld %ld flags %x size %zu same %d\n", what, r, q, a.ss_flags, a.ss_size,
+		a.ss_sp == b.ss_sp && a.ss_flags == b.ss_flags && a.ss_size == b.ss_size);
+}
+
+static void on_alt(int sig) { show_alt("in handler"); }
+
+static void *alt_thread(void *arg)
+{
+	show_alt("thread");
+	return NULL;
+}
+
+static void altstack(void)
+{
+	static char mem[65536];
+	stack_t ss = {.ss_sp = mem, .ss_size = sizeof(mem)}, off = {.ss_flags = SS_DISABLE};
+	struct sigaction sa = {.sa_handler = on_alt, .sa_flags = SA_ONSTACK};
+	unsigned cpu = ~0u, node = ~0u;
+	pthread_t th;
+	pid_t p;
+
+	show_alt("none");
+	sigaltstack(&ss, NULL);
+	show_alt("set");
+	sigaction(SIGUSR1, &sa, NULL);
+	raise(SIGUSR1);
+	show_alt("after");
+	pthread_create(&th, NULL, alt_thread, NULL);
+	pthread_join(th, NULL);
+	fflush(stdout);
+	p = fork();
+	if (p == 0) {
+		show_alt("child");
+		fflush(stdout);
+		_exit(0);
+	}
+	waitpid(p, NULL, 0);
+	ss.ss_flags = (int)(1u << 31);
+	sigaltstack(&ss, NULL);
+	show_alt("autodisarm");
+	raise(SIGUSR1);
+	show_alt("and after");
+	printf("bad %ld %ld\n", fast(SYS_sigaltstack, NULL, 8), fast(SYS_sigaltstack, 8, NULL));
+	sigaltstack(&off, NULL);
+	show_alt("off");
+	printf("getcpu %ld", fast(SYS_getcpu, &cpu, &node, NULL));
+	printf(" %d %u, bad %ld\n", cpu < 4096, node, fast(SYS_getcpu, 8, NULL, NULL));
+	printf("nothing %ld\n", fast(SYS_getcpu, NULL, NULL, NULL));
+}
+
 /* Signals from another thread while masks change all the time: each arrives once, none while it is blocked. */
 static volatile int stop, sent, blocked, bad;
 static void count(int sig)
@@ -343,6 +398,7 @@ int main(int argc, char **argv)
 	in_child("orphan", orphan);
 	masks();
 	actions();
+	altstack();
 	waits();
 	storm();
 	process_signals();

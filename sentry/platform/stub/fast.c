@@ -246,6 +246,46 @@ static inline __attribute__((always_inline)) struct fast_result sigaction_here(s
 	return served(0);
 }
 
+#define SS_ONSTACK 1u
+#define SS_DISABLE 2u
+#define SS_AUTODISARM (1u << 31)
+
+/* sigaltstack(2) that only asks. */
+static inline __attribute__((always_inline)) struct fast_result sigaltstack_here(struct slot *s)
+{
+	uint64_t old = s->saved[REG_SI], sp = s->altstack.sp, size = s->altstack.size, below = s->saved[REG_SP] - sp;
+	uint32_t flags = size ? s->altstack.flags & SS_AUTODISARM : SS_DISABLE;
+
+	if (s->saved[REG_DI] || !old)
+		return plain;
+	if (size && !flags && below - 1 < size) /* 1 to size bytes above its lowest */
+		flags = SS_ONSTACK;
+	touch(old, 24);
+	__atomic_store_n(&s->fast_phase, 1, __ATOMIC_RELAXED);
+	((volatile uint64_t *)old)[0] = sp;
+	((volatile uint64_t *)old)[1] = flags;
+	((volatile uint64_t *)old)[2] = size;
+	return served(0);
+}
+
+/* getcpu(2), as the vdso says it. */
+static inline __attribute__((always_inline)) struct fast_result getcpu_here(struct slot *s)
+{
+	uint64_t cpu = s->saved[REG_DI], node = s->saved[REG_SI];
+	uint32_t v = this_cpu();
+
+	if (cpu)
+		touch(cpu, 4);
+	if (node)
+		touch(node, 4);
+	__atomic_store_n(&s->fast_phase, 1, __ATOMIC_RELAXED);
+	if (cpu)
+		*(volatile uint32_t *)cpu = v & 0xfff;
+	if (node)
+		*(volatile uint32_t *)node = v >> 12;
+	return served(0);
+}
+
 /*
  * pread(2) within a view. What is at its end, and what faults, is asked for: until the last byte is copied nothing has happened.
  */
@@ -277,6 +317,10 @@ FAST_CODE struct fast_result stub_fast_call(struct slot *s)
 	if (mode & FAST_ANSWER) {
 		if (nr == __NR_rt_sigprocmask)
 			return sigprocmask_here(s);
+		if (nr == __NR_sigaltstack)
+			return sigaltstack_here(s);
+		if (nr == __NR_getcpu)
+			return getcpu_here(s);
 		if (nr == __NR_rt_sigaction || nr == __NR_pread64) {
 			struct fast_result r = nr == __NR_pread64 ? pread_here(s) : sigaction_here(s);
 

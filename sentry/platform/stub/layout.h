@@ -148,6 +148,12 @@ struct slot_view {
 	uint64_t base, size;
 };
 
+/* sigaltstack(2): what a question is answered. size 0: there is none. */
+struct slot_altstack {
+	uint64_t sp, size;
+	uint32_t flags, pad;
+};
+
 struct slot {
 	/* The request: one line. The answer takes the place of the first argument. */
 	_Alignas(128) uint32_t fast_state;
@@ -187,8 +193,9 @@ struct slot {
 	_Alignas(64) uint64_t saved[17]; /* site.h */
 	uint32_t fast_phase;		 /* enum fast_phase */
 	uint32_t pad2;
-	uint64_t spare[6];
+	uint64_t spare[3];
 	/* The sentry's again. */
+	struct slot_altstack altstack;
 	struct slot_view views[SLOT_VIEWS];
 	_Alignas(64) uint8_t fast_stack[SLOT_FAST_STACK];
 	_Alignas(64) uint8_t window[SLOT_WINDOW];
