@@ -165,6 +165,9 @@ static int64_t leave(struct task *t, const struct guest_entry *e, int64_t ret)
 
 		fast_leave(t);
 		atomic_store(&t->in_guest, true);
+		/* It has only begun, and comes once more by a bell: the way back from there sees to what there is to do. */
+		if (e->polled && ret < 0 && platform_gave_up(t->kernel->platform))
+			break;
 		work = work_of(t);
 		if (!work && !(errno_is_restart(ret) && t->in_syscall && e->full))
 			break;

@@ -408,8 +408,7 @@ static void fast_end(struct worker *w, struct gthread *th, int64_t ret, bool ref
 	if (th->interrupted || th->reenter) {
 		th->after_syscall = th->reenter;
 		th->interrupted = th->reenter = false;
-		slot_interrupt(th);
-		refused = false; /* it has been interrupted before it did anything */
+		slot_interrupt(th); /* of a refused call behind the bell by which it comes: its -EINTR is nobody's */
 	}
 	if (refused)
 		elsewhere = fast_refuse(th);
@@ -439,6 +438,7 @@ void gthread_serve_fast(struct worker *w, struct gthread *th)
 		ret = p->client->entry(th, &e);
 		w->current = NULL;
 		refused = w->gave_up && ret < 0;
+		w->gave_up = false; /* says nothing of what this worker serves next */
 		count_entry(&th->as->counts.polled, 1);
 	} else {
 		refused = true;
