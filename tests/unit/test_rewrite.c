@@ -8,8 +8,9 @@
 #include <cmocka.h>
 
 #include "insn.h"
-#include "rewrite.h"
+#include "rewrite_elf.h"
 
+#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -150,6 +151,9 @@ static void test_windows(void **state)
 	assert_int_equal(SITES(0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xb8, 0), 0);
 	/* two in a row: the second has no window of its own */
 	assert_int_equal(SITES(0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0x0f, 0x05, 0xc3), 1);
+	/* over a branch: its target must be in reach from the trampoline too */
+	assert_int_equal(SITES(0xb9, 1, 0, 0, 0, 0x0f, 0x8c, 1, 2, 3, 0, 0x31, 0xc0, 0x0f, 0x05, 0xc3), 1);
+	assert_int_equal(SITES(0xb9, 1, 0, 0, 0, 0x0f, 0x8c, 1, 2, 3, 0x8c, 0x31, 0xc0, 0x0f, 0x05, 0xc3), 0);
 	/* libc's syscall(): mov %r9,%r8; mov 8(%rsp),%r9; syscall */
 	assert_int_equal(SITES(0x4d, 0x89, 0xc8, 0x4c, 0x8b, 0x4c, 0x24, 8, 0x0f, 0x05, 0xc3), 1);
 }
@@ -170,6 +174,33 @@ static void test_hints(void **state)
 	rewrite_plan_free(&p);
 	in.len = REWRITE_TEXT_MAX;
 	assert_int_equal(rewrite_plan(&in, &p), -22);
+}
+
+/* A file whose headers name the same bytes again and again stays as it is, and costs no time. */
+static void test_repeated(void **state)
+{
+	enum { SECTIONS = 4000, TABLE = 4096, LEN = 1 << 20 };
+	Elf64_Ehdr eh = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT}, .e_type = ET_DYN, .e_machine = EM_X86_64, .e_phoff = 64,
+		.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1, .e_shoff = TABLE, .e_shentsize = sizeof(Elf64_Shdr), .e_shnum = 2};
+	const Elf64_Phdr ph = {.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_filesz = LEN, .p_memsz = LEN};
+	const Elf64_Shdr sh = {.sh_type = SHT_SYMTAB, .sh_size = LEN, .sh_entsize = sizeof(Elf64_Sym)};
+	uint8_t *file = calloc(1, LEN);
+	struct rewrite_elf e;
+
+	memcpy(file + 64, &ph, sizeof(ph));
+	for (unsigned i = 0; i < SECTIONS; i++)
+		memcpy(file + TABLE + i * sizeof(sh), &sh, sizeof(sh));
+	memcpy(file + LEN / 2, "\xb8\x27\0\0\0\x0f\x05", 7);
+	memcpy(file, &eh, sizeof(eh));
+	assert_int_equal(rewrite_elf_plan(file, LEN, &e), 0);
+	assert_int_equal(e.n, 1);
+	rewrite_elf_free(&e);
+	eh.e_shnum = SECTIONS;
+	memcpy(file, &eh, sizeof(eh));
+	assert_int_equal(rewrite_elf_plan(file, LEN, &e), 0);
+	assert_int_equal(e.n, 0);
+	rewrite_elf_free(&e);
+	free(file);
 }
 
 /* A sweep from a section's start trusts a site only if the chains around agree. */
@@ -350,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_no_instruction),
 		cmocka_unit_test(test_windows),
 		cmocka_unit_test(test_hints),
+		cmocka_unit_test(test_repeated),
 		cmocka_unit_test(test_sections),
 		cmocka_unit_test(test_translation),
 		cmocka_unit_test(test_translation_branch),

@@ -166,20 +166,25 @@ static bool is_long_branch(const struct insn *in)
 	return in->kind == INSN_JCC && in->map == 1 && in->prefixes == 1;
 }
 
+/* Trampolines lie between the distance and the distance and as much again as the text may be long. */
+static bool reaches_back(int64_t disp)
+{
+	return disp - (int64_t)(TRAMP_DISTANCE + REWRITE_TEXT_MAX) >= INT32_MIN;
+}
+
 /* Can it be carried out TRAMP_DISTANCE further on? */
 static bool movable(const uint8_t *p, const struct insn *in)
 {
 	int32_t disp;
 
 	if (is_branch(in) || is_long_branch(in))
-		return true; /* its target is as near as the text */
+		return reaches_back(in->rel);
 	if (in->kind != INSN_PLAIN)
 		return false;
 	if (!in->disp_off)
 		return true;
 	memcpy(&disp, p + in->disp_off, 4);
-	/* Trampolines lie between the distance and the distance and as much again as the text may be long. */
-	return !in->addr32 && (int64_t)disp - (int64_t)(TRAMP_DISTANCE + REWRITE_TEXT_MAX) >= INT32_MIN;
+	return !in->addr32 && reaches_back(disp);
 }
 
 static bool in_one_16(const struct planner *pl, uint32_t at)
@@ -401,6 +406,7 @@ static void find_jumps(struct planner *pl, const struct chunk *c, size_t first)
 	struct candidate *cand = pl->cand + first;
 	size_t n = pl->n_cand - first;
 	uint32_t at = c->start;
+	bool wild = false;
 	struct insn in;
 
 	while (at < c->end) {
@@ -415,9 +421,10 @@ static void find_jumps(struct planner *pl, const struct chunk *c, size_t first)
 			if (to >= c->start && to < c->end)
 				note_jump(cand, n, (uint32_t)to);
 		}
-		if (in.kind == INSN_JMP_REG)
-			note_wild(cand, n);
+		wild |= in.kind == INSN_JMP_REG;
 	}
+	if (wild)
+		note_wild(cand, n);
 }
 
 static int look_at_chunk(struct planner *pl, const struct chunk *c)

@@ -9,6 +9,7 @@
 
 #define PAGE_MASK_LOW 4095ull
 #define RANGES_MAX (8u << 20)
+#define WORK_MAX 8u /* times the file */
 
 const uint8_t *elf_at(const struct elf_file *e, uint64_t off, uint64_t len)
 {
@@ -46,6 +47,19 @@ int elf_add(struct ranges *r, uint64_t addr, uint64_t len)
 	return 0;
 }
 
+/*
+ * *len* more bytes are going to be looked at. False: headers have named the same bytes again and again, and the file stays as it is. Tables of
+ * honest files do not overlap.
+ */
+static bool may_look(struct elf_file *e, uint64_t len)
+{
+	if (len > WORK_MAX * e->len || e->work > WORK_MAX * e->len - len)
+		e->refuse = true;
+	else
+		e->work += len;
+	return !e->refuse;
+}
+
 static int read_headers(struct elf_file *e)
 {
 	const uint8_t *p = elf_at(e, 0, sizeof(e->eh));
@@ -71,6 +85,8 @@ static void read_dynamic(struct elf_file *e, const Elf64_Phdr *ph)
 {
 	Elf64_Dyn d;
 
+	if (!may_look(e, ph->p_filesz))
+		return;
 	for (uint64_t i = 0; i < ph->p_filesz / sizeof(d); i++) {
 		const uint8_t *p = elf_mem_at(e, ph->p_vaddr + i * sizeof(d), sizeof(d));
 
@@ -104,6 +120,8 @@ static int read_symbols(struct elf_file *e, const Elf64_Shdr *sh, const Elf64_Sh
 	Elf64_Sym sym;
 	int r = 0;
 
+	if (p && !may_look(e, sh->sh_size))
+		return 0;
 	for (uint64_t i = 0; p && !r && i < sh->sh_size / sizeof(sym); i++) {
 		unsigned type;
 
@@ -163,7 +181,7 @@ static int read_sections(struct elf_file *e)
 }
 
 /* Is every byte of the code part of an instruction? A sweep that meets data runs into what is no instruction soon. */
-static bool all_code(const struct elf_file *e)
+static bool all_code(struct elf_file *e)
 {
 	struct insn in;
 
@@ -171,8 +189,12 @@ static bool all_code(const struct elf_file *e)
 		const struct rewrite_range *r = &e->code.v[i];
 		const uint8_t *p = elf_mem_at(e, r->addr, r->len);
 
+		if (!r->len)
+			continue;
+		if (!p || !may_look(e, r->len))
+			return false;
 		for (uint64_t at = 0; at < r->len; at += in.len)
-			if (!p || !insn_decode(p + at, r->len - at, &in))
+			if (!insn_decode(p + at, r->len - at, &in))
 				return false;
 	}
 	return true;
@@ -222,6 +244,8 @@ static int plan_segment(struct elf_file *e, const Elf64_Phdr *ph, const uint64_t
 	int r;
 
 	if (!elf_at(e, ph->p_offset, ph->p_filesz) || ((ph->p_offset ^ ph->p_vaddr) & PAGE_MASK_LOW))
+		return 0;
+	if (!may_look(e, ph->p_filesz))
 		return 0;
 	s.len = ph->p_offset - s.offset + ph->p_filesz;
 	in.text = e->p + s.offset;

@@ -23,6 +23,7 @@ struct elf_file {
 	Elf64_Shdr eh_frame, go_table; /* sh_size 0: none */
 	uint64_t text;		       /* address of .text, or 0 */
 	struct ranges code, funcs, points; /* points: len is not used */
+	uint64_t work;			   /* bytes that were looked at so far */
 	size_t n_symbols;		   /* so many of funcs are of symbols; the others of tables */
 	bool tables;			   /* .eh_frame is of use */
 	bool pure;			   /* struct rewrite_input */
