@@ -250,7 +250,8 @@ static int node_open_once(struct inode *inode, int flags)
 		pfd = host_dir_get(inode);
 		if (pfd < 0)
 			return pfd;
-		fd = host_open_beneath(pfd, ".", flags | O_DIRECTORY, 0);
+		/* "." wants search permission of the directory itself, which chmod(2) of one does not. */
+		fd = flags & O_PATH ? host_dup(pfd) : host_open_beneath(pfd, ".", flags | O_DIRECTORY, 0);
 		host_dir_put(inode);
 		return fd;
 	}

@@ -23,6 +23,8 @@ echo data >file
 gives "--share: the same place, the working directory" "$HOME/project data" \
   run host --share . -- sh -c 'echo $(pwd) $(cat file); echo new >made'
 check "  writes to the host" grep -q new made
+gives "  a directory that nobody may enter is given back" "drwxr-xr-x" run host --share . -- \
+  sh -c 'mkdir shut; chmod 0 shut; chmod 755 shut; stat -c %A shut; rmdir shut'
 gives "--share: nothing beside it" "project" run --share . host ls "$HOME"
 gives "--share of a parent" "$HOME/project/deep" sh -c "cd deep && '$picket' run --network none --share .. host pwd"
 gives "--share elsewhere" "/root" run --share "$HOME/other" host pwd
