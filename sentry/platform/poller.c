@@ -61,8 +61,10 @@ static bool is_over(const struct gthread *th)
 static void add_polled(struct platform *p, struct gthread *th)
 {
 	for (unsigned i = 0; i < p->n_polled; i++)
-		if (p->polled[i] == th)
+		if (p->polled[i] == th) {
+			set_on(th, true, p->poll_cpu); /* one whose slot was another's may have lost it with that one */
 			return;
+		}
 	if (p->n_polled == POLL_MAX)
 		return;
 	refs_get(&th->refs);

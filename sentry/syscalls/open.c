@@ -26,8 +26,10 @@ static int check_flags(int flags)
 static int64_t open_and_install(struct task *t, int dirfd, const char *name, struct open_how_args *how)
 {
 	FILE_SCOPE f = NULL;
-	int r = vfs_open(t, dirfd, name, how, &f);
+	int r = fd_room(t);
 
+	if (!r)
+		r = vfs_open(t, dirfd, name, how, &f);
 	if (r < 0)
 		return r;
 	r = fd_install(t, f, how->flags & O_CLOEXEC, 0);

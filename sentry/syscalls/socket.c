@@ -150,19 +150,6 @@ int64_t sys_listen(struct task *t, const uint64_t *a)
 	return s->ops->listen ? s->ops->listen(t, s, ARG_INT(a, 1)) : -EOPNOTSUPP;
 }
 
-/* No connection is taken off the queue while there is no descriptor for it. */
-static int check_descriptors(struct task *t)
-{
-	uint64_t limit = task_rlimit(t, RLIMIT_NOFILE);
-	struct fd_table *ft = t->fds;
-	unsigned fd;
-
-	LOCK_SCOPE(&ft->lock);
-	for (fd = ft->first_free; fd < ft->n_entries && ft->entries[fd].file; fd++)
-		;
-	return fd < limit ? 0 : -EMFILE;
-}
-
 static int64_t do_accept(struct task *t, int lfd, uint64_t addr_ptr, uint64_t len_ptr, int flags)
 {
 	FILE_SCOPE lf = NULL;
@@ -175,7 +162,7 @@ static int64_t do_accept(struct task *t, int lfd, uint64_t addr_ptr, uint64_t le
 		return -EINVAL;
 	err = sock_get(t, lfd, &lf, &ls);
 	if (!err)
-		err = check_descriptors(t);
+		err = fd_room(t);
 	if (!err)
 		err = socket_accept(t, ls, lf->flags & O_NONBLOCK, &s);
 	if (err)

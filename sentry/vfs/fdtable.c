@@ -165,6 +165,16 @@ struct file *fd_get(struct task *t, int fd)
 	return f;
 }
 
+int fd_room(struct task *t)
+{
+	struct fd_table *ft = t->fds;
+
+	LOCK_SCOPE(&ft->lock);
+	while (ft->first_free < ft->n_entries && ft->entries[ft->first_free].file)
+		ft->first_free++;
+	return ft->first_free >= task_rlimit(t, RLIMIT_NOFILE) ? -EMFILE : 0;
+}
+
 int fd_install(struct task *t, struct file *f, bool cloexec, int min)
 {
 	uint64_t limit = task_rlimit(t, RLIMIT_NOFILE);

@@ -557,6 +557,8 @@ struct file *fd_get(struct task *t, int fd);
 struct file *fd_get_path(struct task *t, int fd);
 /* Install *f* (reference taken over on success) at the lowest number >= min; respects RLIMIT_NOFILE. */
 int fd_install(struct task *t, struct file *f, bool cloexec, int min);
+/* -EMFILE if there is no number left for one more: asked before what would have to be undone then. */
+int fd_room(struct task *t);
 /* Put *f* (reference taken over on success) at *fd*, closing what was there (dup2). -EBADF: out of range. */
 int fd_install_at(struct task *t, struct file *f, bool cloexec, int fd);
 int fd_close(struct task *t, int fd);
