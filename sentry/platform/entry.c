@@ -90,6 +90,7 @@ void gthread_drop_tail(struct gthread *th)
 {
 	if (th->tail_stub_fd) {
 		aspace_fd_free(th->as, th->tail_stub_fd);
+		atomic_fetch_sub(&th->as->n_tail_fds, 1);
 		th->tail_stub_fd = 0;
 	}
 	th->tail = th->tail_checked = false;

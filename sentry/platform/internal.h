@@ -154,6 +154,7 @@ struct aspace {
 	uint64_t slot_leaving[SLOT_COUNT / 64]; /* exit was ordered: free when ctid is 0 */
 	struct entry_counts counts;
 	unsigned fd_next_whole, fd_next, fd_next_far;
+	_Atomic unsigned n_tail_fds; /* numbers of descriptors that threads in the guest still hold: gthread.tail_stub_fd */
 	uint64_t fd_used[(STUB_FD_LAST - STUB_FD_FIRST + 64) / 64];
 };
 

@@ -199,12 +199,23 @@ uint64_t gthread_map_view(struct gthread *th, unsigned i, uint64_t len, int host
 	return map_file(th, addr, len, PROT_READ, MAP_PRIVATE | MAP_FIXED, host_fd, off) == (int64_t)addr ? addr : 0;
 }
 
+/*
+ * A number is taken until the thread comes in again, which may be never. Beyond so many of an address space a mapping is an ordinary order, behind which its
+ * number is free.
+ */
+#define TAIL_FDS_MAX 256u
+
 void gthread_tail_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot, int flags, int host_fd, uint64_t off)
 {
 	struct stub_order o = {.nr = __NR_mmap, .args = {addr, len, (unsigned)prot, (unsigned)flags & ~GTHREAD_MAP_WHOLE, UINT64_MAX, 0}};
 	int fd = -1, stub_fd = 0;
 	int64_t err = !range_ok(addr, len) ? -ENOMEM : flags & MMAP_NEVER ? -EINVAL : 0;
 
+	if (!err && !(flags & MAP_ANONYMOUS) && atomic_load(&th->as->n_tail_fds) >= TAIL_FDS_MAX) {
+		th->regs.rax = (uint64_t)gthread_mmap(th, addr, len, prot, flags, host_fd, off);
+		th->regs_dirty = th->rax_set = true;
+		return;
+	}
 	if (!err && !(flags & MAP_ANONYMOUS)) {
 		stub_fd = aspace_fd_alloc(th->as, maps_whole(flags));
 		fd = stub_fd < 0 ? -1 : fcntl(host_fd, F_DUPFD_CLOEXEC, 3);
@@ -223,6 +234,7 @@ void gthread_tail_mmap(struct gthread *th, uint64_t addr, uint64_t len, int prot
 	th->tail = true;
 	th->tail_fd = fd;
 	th->tail_stub_fd = (unsigned)stub_fd;
+	atomic_fetch_add(&th->as->n_tail_fds, stub_fd > 0);
 	th->tail_order = o;
 	lock_acquire(&th->as->l->lock);
 	expect_call(th, &o);
