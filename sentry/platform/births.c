@@ -7,7 +7,6 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <linux/sched.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -64,39 +63,6 @@ static void birth_end(struct birth *b)
 	lock_release(&b->l->lock);
 	if (sweep)
 		platform_sweep(p);
-}
-
-/*
- * Linux starts a child on the idlest processor. Its first acts are ours to answer, and each answer pulls it, or us, from one processor to the other out of
- * idle ones, which takes longer than all the rest: until it has rung, both stay where we are. Nobody runs in parallel meanwhile. A wish: what cannot
- * be had is left.
- */
-struct stay {
-	bool on;
-	cpu_set_t before;
-};
-
-static void stay_here(const struct gthread *th, struct stay *st)
-{
-	int cpu = sched_getcpu();
-	cpu_set_t here;
-
-	st->on = false;
-	if (th->as->p->n_cpus < 2 || cpu < 0 || cpu >= CPU_SETSIZE || sched_getaffinity(th->tid, sizeof(st->before), &st->before) < 0 ||
-		!CPU_ISSET(cpu, &st->before))
-		return;
-	CPU_ZERO(&here);
-	CPU_SET(cpu, &here);
-	st->on = sched_setaffinity(th->tid, sizeof(here), &here) == 0;
-}
-
-static void stay_no_more(const struct gthread *th, const struct gthread *child, const struct stay *st)
-{
-	if (!st->on)
-		return;
-	sched_setaffinity(th->tid, sizeof(st->before), &st->before);
-	if (child && child->tid)
-		sched_setaffinity(child->tid, sizeof(st->before), &st->before);
 }
 
 /* The parent says that the child has *pid*: wait for it, unless it died before it could ring. */
@@ -177,7 +143,7 @@ int gthread_fork(struct gthread *th, void *owner, struct aspace **ret_as, struct
 	o[0].args[4] = b.fd;
 	o[0].args[5] = b.nonce;
 	o[1] = (struct stub_order){.nr = __NR_close, .args = {(unsigned)stub_fd}};
-	stay_here(th, &stay);
+	stay_here(th, true, &stay);
 	r = orders_run(th, o, 2, &(struct order_fd){memfd, (unsigned)stub_fd}, 1);
 	if (r == 0)
 		r = birth_wait(&b, th, o[0].result);
@@ -242,7 +208,7 @@ int gthread_clone(struct gthread *th, void *owner, struct gthread **ret_th)
 	o.args[2] = b.th->uc_addr;
 	o.args[3] = gthread_slot_addr(b.th) + offsetof(struct slot, ctid);
 	o.args[5] = b.nonce;
-	stay_here(th, &stay);
+	stay_here(th, true, &stay);
 	r = orders_run(th, &o, 1, NULL, 0);
 	if (r == 0)
 		r = birth_wait(&b, th, o.result);

@@ -141,7 +141,7 @@ void gthread_answer(struct gthread *th)
 		return;
 	}
 	if (fd >= 0) {
-		int r = notify_reply_fd(l, id, fd, stub_fd);
+		int r = stay_and_give(th, id, &(struct order_fd){fd, stub_fd}, 1);
 
 		close(fd);
 		if (r == 0)

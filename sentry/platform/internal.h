@@ -27,6 +27,7 @@
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 /* Newer than the headers this is compiled against. */
@@ -99,6 +100,12 @@ struct listener {
 	struct list_head *tids; /* of gthread, by number: n_buckets lists, a power of two that grows with n_threads */
 	unsigned n_buckets, n_threads;
 	struct list_head first_tids[TID_BUCKETS];
+};
+
+/* Affinities to be restored; stay.c. */
+struct stay {
+	bool stub, worker;
+	cpu_set_t before, own;
 };
 
 /* A clone that was ordered and whose child has not rung. On the stack of the worker that ordered it. */
@@ -222,6 +229,7 @@ struct gthread {
 	bool exiting;
 	uint64_t clear_tid;
 	struct gthread_rseq rseq;
+	unsigned split; /* stay.c: answers with files for which it is kept on our processor */
 	bool tail, tail_checked; /* checked: should it fail, the client is to know */
 	struct stub_order tail_order;
 	int tail_fd; /* our own duplicate, or -1 */
@@ -296,7 +304,6 @@ int notify_continue(struct listener *l, uint64_t id);
 /* Put *src_fd* into the stub, which stands in the bell, as *fd*. */
 int notify_add_fd(struct listener *l, uint64_t id, int src_fd, unsigned fd);
 /* The same, and answer the bell with that number. */
-int notify_reply_fd(struct listener *l, uint64_t id, int src_fd, unsigned fd);
 bool notify_valid(struct listener *l, uint64_t id);
 bool notify_in_stub(const struct seccomp_notif *n);
 
@@ -389,6 +396,13 @@ struct order_fd {
 	unsigned fd;
 };
 int orders_run(struct gthread *th, struct stub_order *orders, unsigned n, const struct order_fd *fds, unsigned n_fds);
+
+/* stay.c: keep the thread in its entry, and with *both* the calling worker, on this processor; and let them go again, a child of its too. */
+void stay_here(const struct gthread *th, bool both, struct stay *st);
+void stay_no_more(const struct gthread *th, const struct gthread *child, const struct stay *st);
+/* Answer the bell *id* of *th*: these files are put at their numbers, then its orders begin. 0 or a negative errno. */
+int stay_and_give(struct gthread *th, uint64_t id, const struct order_fd *fds, unsigned n);
+
 /* A call of *th* that NOTIF will show and that fits th->expect. l->lock is held. */
 bool order_expected(struct gthread *th, const struct seccomp_notif *n);
 

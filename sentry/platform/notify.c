@@ -80,13 +80,6 @@ int notify_add_fd(struct listener *l, uint64_t id, int src_fd, unsigned fd)
 	return r < 0 ? -errno : 0;
 }
 
-int notify_reply_fd(struct listener *l, uint64_t id, int src_fd, unsigned fd)
-{
-	int r = notify_add_fd(l, id, src_fd, fd);
-
-	return r < 0 ? r : notify_reply(l, id, fd);
-}
-
 bool notify_valid(struct listener *l, uint64_t id)
 {
 	int r;

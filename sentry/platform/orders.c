@@ -58,18 +58,6 @@ static void expect_call(struct gthread *th, const struct stub_order *o)
 	}
 }
 
-/* Answer the bell: the orders are there, and so are these descriptors. */
-static int start_orders(struct listener *l, uint64_t id, const struct order_fd *fds, unsigned n_fds)
-{
-	for (unsigned i = 0; i + 1 < n_fds; i++) {
-		int r = notify_add_fd(l, id, fds[i].src, fds[i].fd);
-
-		if (r < 0)
-			return r;
-	}
-	return n_fds ? notify_reply_fd(l, id, fds[n_fds - 1].src, fds[n_fds - 1].fd) : notify_reply(l, id, BELL_ORDERS);
-}
-
 int orders_run(struct gthread *th, struct stub_order *orders, unsigned n, const struct order_fd *fds, unsigned n_fds)
 {
 	struct listener *l = th->as->l;
@@ -98,7 +86,7 @@ int orders_run(struct gthread *th, struct stub_order *orders, unsigned n, const 
 	lock_release(&l->lock);
 	count_entry(&th->as->counts.orders, n);
 
-	r = start_orders(l, id, fds, n_fds);
+	r = stay_and_give(th, id, fds, n_fds);
 	lock_acquire(&l->lock);
 	if (r == 0 || r == -ENOENT) /* ENOENT: it is being killed; its death wakes us */
 		r = worker_wait(l, &th->ring, th);
