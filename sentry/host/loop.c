@@ -91,24 +91,34 @@ static uint32_t both_names(uint32_t ev)
 	return ev;
 }
 
-static void dispatch(struct host_loop *l, uint64_t token, uint32_t events)
+/* Whose *token* is, or NULL: it has gone. l->lock is held. */
+static struct host_event *event_of(const struct host_loop *l, uint64_t token)
 {
 	uint32_t i = (uint32_t)token, generation = (uint32_t)(token >> 32);
-	struct host_event *he = NULL;
 
-	lock_acquire(&l->lock);
-	if (i < l->n_slots && l->slots[i].generation == generation)
-		he = l->slots[i].event;
-	l->running = he;
-	lock_release(&l->lock);
-	if (!he)
-		return;
+	return i < l->n_slots && l->slots[i].generation == generation ? l->slots[i].event : NULL;
+}
 
+static void deliver(struct host_event *he, uint32_t events)
+{
 	events = both_names(events);
 	if (he->queue)
 		wait_queue_wake(he->queue, events);
 	else
 		he->fn(he, events);
+}
+
+static void dispatch(struct host_loop *l, uint64_t token, uint32_t events)
+{
+	struct host_event *he;
+
+	lock_acquire(&l->lock);
+	l->running = he = event_of(l, token);
+	lock_release(&l->lock);
+	if (!he)
+		return;
+
+	deliver(he, events);
 
 	lock_acquire(&l->lock);
 	l->running = NULL;
@@ -121,20 +131,13 @@ static void dispatch(struct host_loop *l, uint64_t token, uint32_t events)
 /* gather_lock held: so the watch cannot go while its callback runs. */
 static void dispatch_lazy(struct host_loop *l, uint64_t token, uint32_t events)
 {
-	uint32_t i = (uint32_t)token, generation = (uint32_t)(token >> 32);
-	struct host_event *he = NULL;
+	struct host_event *he;
 
 	lock_acquire(&l->lock);
-	if (i < l->n_slots && l->slots[i].generation == generation)
-		he = l->slots[i].event;
+	he = event_of(l, token);
 	lock_release(&l->lock);
-	if (!he)
-		return;
-	events = both_names(events);
-	if (he->queue)
-		wait_queue_wake(he->queue, events);
-	else
-		he->fn(he, events);
+	if (he)
+		deliver(he, events);
 }
 
 void host_loop_gather(struct host_loop *l)

@@ -376,22 +376,9 @@ static bool fast_refuse(struct gthread *th)
 /* Another worker serves the call for which *th* has rung. */
 static void serve_elsewhere(struct gthread *th)
 {
-	struct listener *l = th->as->l;
-	struct job job = {.kind = JOB_SERVE, .l = l, .th = th, .n = {.id = th->notif_id, .pid = (uint32_t)th->tid}};
-
-	refs_get(&l->refs);
 	if (!gthread_take_call(th))
 		th->slot_call.nr = UINT32_MAX; /* changed under our eyes: no such call */
-	if (worker_assign(l->p, &job) < 0) {
-		lock_acquire(&l->lock);
-		th->by_slot = false;
-		th->state = TH_OUT; /* nobody can serve it: the reaper reports it as gone */
-		l->n_out++;
-		atomic_fetch_sub(&l->n_active, 1);
-		lock_release(&l->lock);
-		aspace_kill(th->as);
-		listener_put(l);
-	}
+	worker_serves(th, &(struct seccomp_notif){.id = th->notif_id, .pid = (uint32_t)th->tid});
 }
 
 static void fast_end(struct worker *w, struct gthread *th, int64_t ret, bool refused)

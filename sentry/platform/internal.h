@@ -317,6 +317,8 @@ struct gthread *worker_serving(void);
 int worker_init(struct platform *p);
 /* Give a job to an idle worker, or to a new one. -EAGAIN: no thread could be made. */
 int worker_assign(struct platform *p, const struct job *job);
+/* Have another worker serve the entry *n* of *th*. Where none can be had the process is killed. */
+void worker_serves(struct gthread *th, const struct seccomp_notif *n);
 /* The role is free: give it to one that waits for an order, if there is one. l->lock is held. */
 void listener_promote(struct listener *l);
 

@@ -200,16 +200,7 @@ struct gthread *worker_dispatch(struct worker *w, struct listener *l, const stru
 	}
 	if (!nested)
 		return th;
-	refs_get(&l->refs);
-	if (worker_assign(l->p, &(struct job){.kind = JOB_SERVE, .l = l, .th = th, .n = *n}) < 0) {
-		lock_acquire(&l->lock);
-		th->state = TH_OUT; /* nobody can serve it: the reaper reports it as gone */
-		l->n_out++;
-		atomic_fetch_sub(&l->n_active, 1);
-		lock_release(&l->lock);
-		aspace_kill(th->as);
-		listener_put(l);
-	}
+	worker_serves(th, n);
 	return NULL;
 }
 

@@ -195,6 +195,23 @@ int worker_assign(struct platform *p, const struct job *job)
 	return 0;
 }
 
+void worker_serves(struct gthread *th, const struct seccomp_notif *n)
+{
+	struct listener *l = th->as->l;
+
+	refs_get(&l->refs);
+	if (worker_assign(l->p, &(struct job){.kind = JOB_SERVE, .l = l, .th = th, .n = *n}) == 0)
+		return;
+	lock_acquire(&l->lock);
+	th->by_slot = false;
+	th->state = TH_OUT; /* nobody can serve it: the reaper reports it as gone */
+	l->n_out++;
+	atomic_fetch_sub(&l->n_active, 1);
+	lock_release(&l->lock);
+	aspace_kill(th->as);
+	listener_put(l);
+}
+
 /* Somebody must receive on *l*, and it cannot be the caller. l->lock is held; returns with it held. */
 static void find_receiver(struct listener *l)
 {
